@@ -1,0 +1,35 @@
+// Compiles server/ into dist/. With --if-stale, only when a source is newer than the last build,
+// so that `npm start` on a fresh clone just works and on a built one starts at once.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+
+process.chdir(import.meta.dirname)
+const STAMP = 'dist/.built'
+const SOURCES = ['server', 'build.js', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+const COMPILER = 'node_modules/typescript/bin/tsc'
+
+function newest(path) {
+  const stat = statSync(path)
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(`${path}/${name}`)))
+}
+
+function isFresh() {
+  if (!existsSync(STAMP)) return false
+  // A production install has no compiler and runs what was built before it.
+  if (!existsSync(COMPILER)) return true
+  const built = statSync(STAMP).mtimeMs
+  return SOURCES.filter((path) => existsSync(path)).every((path) => newest(path) <= built)
+}
+
+if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
+if (!existsSync(COMPILER)) {
+  console.error('The TypeScript compiler is not installed. Run `npm ci`, then `npm run build`.')
+  process.exit(1)
+}
+rmSync('dist', { recursive: true, force: true })
+const { status } = spawnSync(process.execPath, [COMPILER, '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+})
+if (status !== 0) process.exit(status ?? 1)
+writeFileSync(STAMP, '')
