@@ -1,0 +1,96 @@
+/**
+ * Parsers for the values of environment variables. Each is a zod schema from string to value whose
+ * message says what is accepted, in words that finish the sentence "NAME …".
+ */
+import { z } from 'zod'
+
+const FLAGS = new Map([
+  ['1', true],
+  ['true', true],
+  ['yes', true],
+  ['on', true],
+  ['0', false],
+  ['false', false],
+  ['no', false],
+  ['off', false],
+])
+
+/** `1/0`, `true/false`, `yes/no`, `on/off`, and nothing else: a typing error must not mean "no". */
+export const flag = z.string().transform((text, ctx) => {
+  const value = FLAGS.get(text.toLowerCase())
+  if (value === undefined) {
+    return reject(ctx, 'must be 1 or 0 (also accepted: true/false, yes/no, on/off)')
+  }
+  return value
+})
+
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+/** A duration such as `10s`, `15m`, `12h` or `30d`, as whole seconds; at least one, at most ten years. */
+export const duration = z.string().transform((text, ctx) => {
+  const [, count, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? []
+  const seconds = Number(count) * SECONDS[(unit ?? 's') as keyof typeof SECONDS]
+  if (count === undefined || seconds > 3650 * SECONDS.d) {
+    return reject(
+      ctx,
+      'must be a duration: a whole number and s, m, h or d, such as 10s, 15m or 30d',
+    )
+  }
+  return seconds
+})
+
+/** A whole number from `min` to `max`, in decimal digits. */
+export const integer = (min: number, max: number) =>
+  z.string().transform((text, ctx) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+    if (!(value >= min && value <= max)) {
+      return reject(ctx, `must be a whole number from ${min} to ${max}`)
+    }
+    return value
+  })
+
+/** One of a list of words, spelled exactly. */
+export const oneOf = <const T extends readonly string[]>(words: T) =>
+  z.enum(words, { error: `must be one of ${words.join(', ')}` })
+
+/** A web origin or base URL: http or https, no credentials, query or fragment, no final slash. */
+export const baseUrl = z.string().transform((text, ctx) => {
+  const url = parseUrl(text)
+  if (
+    url === undefined ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.username + url.password + url.search + url.hash !== '' ||
+    text.endsWith('/') ||
+    // Issuers are compared as text (RFC 8414 §3.3): only the spelling that URL parsers give back.
+    (url.pathname === '/' ? url.origin : url.href) !== text
+  ) {
+    return reject(
+      ctx,
+      'must be an http or https URL in lower case with no slash, query or fragment at its end, such as https://auth.example.com',
+    )
+  }
+  return text
+})
+
+/** Comma-separated web origins, or nothing. */
+export const origins = z.string().transform((text, ctx) => {
+  const list = text.split(',').map((origin) => origin.trim())
+  for (const origin of list) {
+    if (!/^https?:/.test(origin) || parseUrl(origin)?.origin !== origin) {
+      return reject(
+        ctx,
+        'must be a comma-separated list of origins (scheme, host and port, nothing after), such as https://app.example.com',
+      )
+    }
+  }
+  return list
+})
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+function reject(ctx: z.RefinementCtx, message: string): never {
+  ctx.addIssue({ code: 'custom', message })
+  return z.NEVER
+}

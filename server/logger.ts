@@ -1,0 +1,48 @@
+import { pino, type DestinationStream, type Logger } from 'pino'
+
+export type { Logger }
+
+/** Compact JWS and JWE, and PEM blocks: what must never be read in a log, wherever it slipped in. */
+const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)+|-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
+
+/** Members that hold a secret by their name, at the top of a log line or one level below. */
+const SECRET_MEMBERS = [
+  ...['password', 'current_password', 'new_password', 'passphrase', 'token', 'access_token'],
+  ...['refresh_token', 'database_key', 'authorization', 'cookie', 'privateKey', 'body'],
+]
+
+/**
+ * The server's logger: one JSON object a line (RFC 3339 times), on standard output unless told
+ * otherwise.
+ */
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+      redact: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]),
+    },
+    ...(destination === undefined ? [] : [destination]),
+  )
+}
+
+/**
+ * Four fixed members of an error and its causes. pino's own serializer copies every member, and
+ * libraries hang inputs on their errors: jose's carry the claims of the token.
+ */
+export function serializeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { code } = error as { code?: unknown }
+  return {
+    type: error.name,
+    ...(typeof code === 'string' ? { code } : {}),
+    message: withoutSecrets(error.message),
+    stack: withoutSecrets(error.stack ?? ''),
+    ...(error.cause === undefined ? {} : { cause: serializeError(error.cause) }),
+  }
+}
+
+const withoutSecrets = (text: string): string => text.replace(SECRETS, '[secret]')
