@@ -1,0 +1,89 @@
+/**
+ * Changes several files of a folder as one: after a crash at any moment the folder is as before or
+ * as after, never between. The new files are staged in a subfolder; renaming that to `.commit` is
+ * the one atomic step that decides; moving the files out of it is repeated by whoever comes next.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+const STAGED = '.staged-'
+const COMMIT = '.commit'
+const MANIFEST = 'manifest.json'
+
+/** File name → new content, or `null` to remove the file. */
+export type FolderChanges = Readonly<Record<string, string | null>>
+
+const manifestSchema = z.object({ write: z.array(z.string()), remove: z.array(z.string()) })
+
+/** Writes the changes durably: every file 0600 and fsynced, then the folder. */
+export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
+  await recover(folder)
+  const staged = join(folder, STAGED + randomUUID())
+  await mkdir(staged, { mode: 0o700 })
+  const write = Object.keys(changes).filter((name) => changes[name] !== null)
+  const remove = Object.keys(changes).filter((name) => changes[name] === null)
+  for (const name of write) await writeDurably(join(staged, name), changes[name] ?? '')
+  await writeDurably(join(staged, MANIFEST), JSON.stringify({ write, remove }))
+  await syncFolder(staged)
+  await rename(staged, join(folder, COMMIT))
+  await syncFolder(folder)
+  await finish(folder)
+}
+
+/** Finishes a change that was decided and cut short, and sweeps what was staged and never decided. */
+export async function recover(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  if (names.includes(COMMIT)) await finish(folder)
+  for (const name of names.filter((name) => name.startsWith(STAGED))) {
+    await rm(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+async function finish(folder: string): Promise<void> {
+  const commit = join(folder, COMMIT)
+  const manifest = await ignoringMissing(readFile(join(commit, MANIFEST), 'utf8'))
+  if (manifest !== undefined) {
+    const { write, remove } = manifestSchema.parse(JSON.parse(manifest))
+    for (const name of write) {
+      await ignoringMissing(rename(join(commit, name), join(folder, name)))
+    }
+    for (const name of remove) await rm(join(folder, name), { force: true })
+    await syncFolder(folder)
+    await rm(join(commit, MANIFEST), { force: true })
+  }
+  await ignoringMissing(rmdir(commit))
+  await syncFolder(folder)
+}
+
+/** Another process may be finishing the same change: what is gone has been moved already. */
+async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function writeDurably(path: string, content: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder to sync it.
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,62 @@
+import { createPublicKey, generateKeyPair as generate, type KeyObject } from 'node:crypto'
+import { promisify } from 'node:util'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import {
+  algorithmFor,
+  requiredKeyType,
+  RSA_MODULUS_BITS,
+  type Algorithms,
+  type EncryptionAlg,
+  type KeyType,
+  type KeyUse,
+  type SigningAlg,
+} from './algorithms.ts'
+
+/** One of the server's own keys. */
+export interface KeyPair {
+  /** RFC 7638 SHA-256 thumbprint, base64url. */
+  readonly kid: string
+  readonly use: KeyUse
+  /** The only algorithm that this key is ever used with (RFC 8725 §3.1). */
+  readonly alg: SigningAlg | EncryptionAlg
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+  /** As it is published: public members, `kid`, `use`, `alg`. */
+  readonly publicJwk: JWK
+}
+
+/** Names and describes a private key that is known to fit `alg`. */
+export async function toKeyPair(
+  privateKey: KeyObject,
+  use: KeyUse,
+  alg: KeyPair['alg'],
+): Promise<KeyPair> {
+  const publicKey = createPublicKey(privateKey)
+  const jwk = publicKey.export({ format: 'jwk' }) as JWK
+  const kid = await calculateJwkThumbprint(jwk)
+  return Object.freeze({
+    kid,
+    use,
+    alg,
+    privateKey,
+    publicKey,
+    publicJwk: Object.freeze({ ...jwk, kid, use, alg }),
+  })
+}
+
+/** A new key pair for a use, of the type that the configured algorithms need. */
+export async function generateKeyPair(use: KeyUse, algorithms: Algorithms): Promise<KeyPair> {
+  const { privateKey } = await generateFor(requiredKeyType(use, algorithms))
+  return toKeyPair(privateKey, use, algorithmFor(use, algorithms))
+}
+
+function generateFor({ kty, crv }: KeyType): Promise<{ privateKey: KeyObject }> {
+  switch (kty) {
+    case 'RSA':
+      return promisify(generate)('rsa', { modulusLength: RSA_MODULUS_BITS.generated })
+    case 'EC':
+      return promisify(generate)('ec', { namedCurve: crv ?? '' })
+    case 'OKP':
+      return crv === 'X25519' ? promisify(generate)('x25519') : promisify(generate)('ed25519')
+  }
+}

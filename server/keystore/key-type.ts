@@ -1,0 +1,50 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { RSA_MODULUS_BITS, type KeyType } from './algorithms.ts'
+
+/** OpenSSL's names of the curves → JWA's (RFC 7518 §6.2.1.1). */
+const NAMED_CURVES: Readonly<Record<string, string>> = {
+  prime256v1: 'P-256',
+  secp384r1: 'P-384',
+  secp521r1: 'P-521',
+}
+
+/**
+ * What keeps `key` from being a key of type `required`, in words that finish "it is …", or
+ * `undefined` where nothing does. A point off its curve never gets this far: OpenSSL refuses it on
+ * import.
+ */
+export function mismatch(key: KeyObject, required: KeyType): string | undefined {
+  const actual = describe(key)
+  const wanted = required.crv === undefined ? required.kty : `${required.kty} ${required.crv}`
+  if (actual !== wanted) return `of type ${actual}, not ${wanted}`
+  if (required.kty !== 'RSA') return undefined
+  const { modulusLength = 0, publicExponent } = key.asymmetricKeyDetails ?? {}
+  if (modulusLength < RSA_MODULUS_BITS.min || modulusLength > RSA_MODULUS_BITS.max) {
+    return `an RSA key of ${modulusLength} bits, outside ${RSA_MODULUS_BITS.min} to ${RSA_MODULUS_BITS.max}`
+  }
+  // Exponent 1 would "encrypt" to the plaintext itself; 65537 is what everybody makes.
+  if (publicExponent !== 65_537n) return 'an RSA key with another public exponent than 65537'
+  return undefined
+}
+
+function describe(key: KeyObject): string {
+  switch (key.asymmetricKeyType) {
+    case 'ec': {
+      const curve = key.asymmetricKeyDetails?.namedCurve ?? 'with a curve of its own'
+      return `EC ${NAMED_CURVES[curve] ?? curve}`
+    }
+    case 'ed25519':
+      return 'OKP Ed25519'
+    case 'x25519':
+      return 'OKP X25519'
+    case 'rsa':
+      return 'RSA'
+    default:
+      return key.asymmetricKeyType ?? 'secret'
+  }
+}
+
+/** Whether two private keys are one and the same. */
+export function sameKey(a: KeyObject, b: KeyObject): boolean {
+  return createPublicKey(a).equals(createPublicKey(b))
+}

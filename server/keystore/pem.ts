@@ -1,0 +1,56 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+
+export type PemFault = 'corrupt' | 'public' | 'passphrase_missing' | 'passphrase_wrong'
+
+/** A PEM text that gave no private key. Its message names the fault and nothing of the text. */
+export class PemError extends Error {
+  readonly fault: PemFault
+
+  constructor(fault: PemFault) {
+    super(fault)
+    this.name = 'PemError'
+    this.fault = fault
+  }
+}
+
+/**
+ * Reads a private key from PEM: PKCS#8 (RFC 5958), plain or encrypted, or the older SEC1 and PKCS#1
+ * forms, plain or with OpenSSL's `Proc-Type` header. jose's importPKCS8 reads no encrypted one.
+ *
+ * @throws PemError
+ */
+export function parsePrivateKey(pem: string, passphrase: string | undefined): KeyObject {
+  if (!/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(pem)) {
+    const isPublic = /-----BEGIN ([A-Z0-9 ]*PUBLIC KEY|CERTIFICATE)-----/.test(pem)
+    throw new PemError(isPublic ? 'public' : 'corrupt')
+  }
+  const encrypted = isEncrypted(pem)
+  if (encrypted && passphrase === undefined) throw new PemError('passphrase_missing')
+  try {
+    // A passphrase given to a plain key would be ignored; leaving it out says so.
+    return createPrivateKey({ key: pem, ...(encrypted ? { passphrase } : {}) })
+  } catch {
+    throw new PemError(encrypted && isWhole(pem) ? 'passphrase_wrong' : 'corrupt')
+  }
+}
+
+/** Whether a passphrase is needed to read the key. */
+export function isEncrypted(pem: string): boolean {
+  return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)
+}
+
+/**
+ * Tells a damaged file from a wrong passphrase, for which OpenSSL has the same errors: the outer
+ * DER SEQUENCE of an encrypted PKCS#8 key is in the clear, and its length must be that of the text.
+ * The older form is all ciphertext and shows no damage.
+ */
+function isWhole(pem: string): boolean {
+  const body = /BEGIN ENCRYPTED PRIVATE KEY-----([\s\S]*?)-----END ENCRYPTED/.exec(pem)?.[1]
+  if (body === undefined) return pem.includes('Proc-Type')
+  const der = Buffer.from(body, 'base64')
+  const long = (der[1] ?? 0) & 0x80
+  const lengthBytes = long ? (der[1] ?? 0) & 0x7f : 0
+  if (der[0] !== 0x30 || lengthBytes > 4 || der.length < 2 + lengthBytes) return false
+  const length = long ? der.readUIntBE(2, Math.max(lengthBytes, 1)) : der[1]
+  return der.length === 2 + lengthBytes + (length ?? 0)
+}
