@@ -1,0 +1,58 @@
+import type { KeyObject } from 'node:crypto'
+import { compactDecrypt } from 'jose'
+import { z } from 'zod'
+import type { EncryptionEnc } from '../keystore/algorithms.ts'
+import { parseHeader } from './compact.ts'
+import { invalid } from './token-error.ts'
+
+/** A key that decrypts, bound to its one algorithm. */
+export interface DecryptionKey {
+  readonly kid: string
+  readonly alg: string
+  readonly privateKey: KeyObject
+}
+
+/** Finds the key that a header's `kid` names, or the one to try where it names none. */
+export type DecryptionKeys = (kid: string | undefined) => DecryptionKey | undefined
+
+export interface Decrypted {
+  readonly plaintext: string
+  /** The protected header, authenticated by the decryption (RFC 7516 §5.1 step 14). */
+  readonly header: Readonly<Record<string, unknown>>
+}
+
+const headerSchema = z.object({
+  alg: z.string(),
+  enc: z.string(),
+  kid: z.string().optional(),
+  cty: z.string().optional(),
+})
+
+/**
+ * Decrypts a JWE that was encrypted to one of `keys`.
+ *
+ * @param encs The `enc` values that are accepted.
+ * @param cty The one `cty` that is accepted; `undefined` where none must be there.
+ * @throws TokenError, and for some malformed input whatever jose throws: see validate.ts.
+ */
+export async function decrypt(
+  jwe: string,
+  keys: DecryptionKeys,
+  encs: readonly EncryptionEnc[],
+  cty?: string,
+): Promise<Decrypted> {
+  const header = parseHeader(jwe, 5)
+  const known = headerSchema.safeParse(header).data
+  if (known === undefined) throw invalid('jwe_header')
+  if (known.cty !== cty) throw invalid('cty')
+  const key = keys(known.kid)
+  if (key === undefined) throw invalid('jwe_kid')
+  if (known.alg !== key.alg) throw invalid('jwe_alg')
+  if (!encs.some((enc) => enc === known.enc)) throw invalid('jwe_enc')
+  const { plaintext } = await compactDecrypt(jwe, key.privateKey, {
+    keyManagementAlgorithms: [key.alg],
+    contentEncryptionAlgorithms: [...encs],
+    maxDecompressedLength: 0,
+  })
+  return { plaintext: new TextDecoder('utf-8', { fatal: true }).decode(plaintext), header }
+}

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto'
+import { nowInSeconds, type TokenContext } from './context.ts'
+import { encrypt, type Recipient } from './encrypt.ts'
+import type { OwnClaims, RegisteredClaims, TokenKind } from './kinds.ts'
+import { sign } from './sign.ts'
+
+/**
+ * Server to client: claims → sign → encrypt. The nested JWT of RFC 7519 §11.2 and Appendix A.2.
+ *
+ * @param claims Checked against the kind's schema before they are signed.
+ * @param recipient The one who can open it. There is no way to leave it out: a bare JWS is never made.
+ * @param lifetime Seconds.
+ */
+export async function issue<C extends RegisteredClaims>(
+  context: TokenContext,
+  kind: TokenKind<C>,
+  claims: OwnClaims<C>,
+  recipient: Recipient,
+  lifetime: number,
+): Promise<string> {
+  const iat = nowInSeconds(context)
+  const complete = kind.claims.parse({
+    jti: randomUUID(),
+    ...claims,
+    iss: context.issuer,
+    iat,
+    exp: iat + lifetime,
+  })
+  const jws = await sign(complete, kind.typ, context.keystore.signingKey)
+  return encrypt(jws, recipient, context.algorithms, 'JWT')
+}

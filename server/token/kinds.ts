@@ -1,0 +1,64 @@
+/**
+ * The kinds of token. Each has a `typ` of its own (RFC 8725 §3.11), so that none can pass for
+ * another, and a schema for its claims, so that what was signed by mistake is still refused.
+ *
+ * Yours to replace: a claim that your own services need goes into `accessToken`.
+ */
+import { z } from 'zod'
+
+const text = z.string().min(1)
+/** Seconds since the epoch (RFC 7519 §2, NumericDate), whole. */
+const time = z.int().nonnegative()
+
+/** On every token (RFC 7519 §4.1). */
+const registered = { iss: text, sub: text, aud: text, iat: time, exp: time, jti: text }
+/** On the tokens of a session: the client that it is for, and the session. */
+const session = { ...registered, client_id: text, sid: text }
+
+const isForItsClient = (claims: { aud: string; client_id: string }) =>
+  claims.aud === claims.client_id
+
+/** RFC 9068. */
+export const accessToken = {
+  typ: 'at+jwt',
+  claims: z.strictObject({ ...session, scope: z.string() }).refine(isForItsClient),
+} as const
+
+/** RFC 6749 §1.5. */
+export const refreshToken = {
+  typ: 'rt+jwt',
+  claims: z.strictObject(session).refine(isForItsClient),
+} as const
+
+/** Lets the holder set a new password; the audience is the one path that takes it. */
+export const resetToken = {
+  typ: 'reset+jwt',
+  audience: '/account/password',
+  claims: z.strictObject(registered),
+} as const
+
+/** What describes a kind of token. */
+export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {
+  readonly typ: string
+  /** The audience of every token of this kind, where it has one. */
+  readonly audience?: string
+  readonly claims: z.ZodType<Claims>
+}
+
+export interface RegisteredClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string
+  readonly iat: number
+  readonly exp: number
+  readonly jti: string
+}
+
+export type AccessTokenClaims = z.infer<typeof accessToken.claims>
+export type RefreshTokenClaims = z.infer<typeof refreshToken.claims>
+
+/** What the one who issues a token says; issue.ts adds the rest. */
+export type OwnClaims<C extends RegisteredClaims> = Omit<C, 'iss' | 'iat' | 'exp' | 'jti'> & {
+  /** Chosen at random unless it is given. */
+  readonly jti?: string
+}

@@ -1,0 +1,72 @@
+import { createPublicKey, KeyObject, type JsonWebKey, type webcrypto } from 'node:crypto'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import type { KeyType } from '../keystore/algorithms.ts'
+import { mismatch } from '../keystore/key-type.ts'
+
+/** A public key as it may be handed in: a JWK, an SPKI PEM, or already imported. */
+export type PublicKeyInput = JWK | string | KeyObject | webcrypto.CryptoKey
+
+export interface PublicKey {
+  /** RFC 7638 SHA-256 thumbprint, base64url. */
+  readonly kid: string
+  readonly key: KeyObject
+}
+
+/** A key that cannot be used. Its message finishes the sentence "the key …" and quotes nothing of it. */
+export class PublicKeyError extends Error {
+  readonly code = 'public_key_unusable'
+}
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+/**
+ * Imports somebody's public key and checks that it is one, whole, and of the required type.
+ *
+ * @throws PublicKeyError for a private or symmetric key, another type or curve, a point off the
+ *   curve, a weak RSA key, or anything that is no key.
+ */
+export async function importPublicKey(
+  input: PublicKeyInput,
+  required: KeyType,
+): Promise<PublicKey> {
+  const key = toKeyObject(input)
+  const fault = mismatch(key, required)
+  if (fault !== undefined) throw new PublicKeyError(`is ${fault}`)
+  const jwk = key.export({ format: 'jwk' }) as JWK
+  if (isJwk(input)) assertSameSpelling(input, jwk)
+  return { kid: await calculateJwkThumbprint(jwk), key }
+}
+
+function toKeyObject(input: PublicKeyInput): KeyObject {
+  if (isJwk(input) && PRIVATE_MEMBERS.some((name) => Object.hasOwn(input, name))) {
+    throw new PublicKeyError('holds private members')
+  }
+  // createPublicKey would quietly take the public half of a private PEM.
+  if (typeof input === 'string' && input.includes('PRIVATE KEY')) {
+    throw new PublicKeyError('is a private key')
+  }
+  let key: KeyObject
+  try {
+    if (input instanceof KeyObject) key = input
+    else if (typeof input === 'string') key = createPublicKey(input)
+    else if (isJwk(input)) key = createPublicKey({ key: input as JsonWebKey, format: 'jwk' })
+    else key = KeyObject.from(input)
+  } catch {
+    throw new PublicKeyError('is not a public key, or is damaged')
+  }
+  if (key.type !== 'public') throw new PublicKeyError(`is a ${key.type} key`)
+  return key
+}
+
+function isJwk(input: PublicKeyInput): input is JWK {
+  return typeof input === 'object' && Object.hasOwn(input, 'kty')
+}
+
+/** One key has one thumbprint only if it has one spelling: no padding, no stray bits, full length. */
+function assertSameSpelling(given: JWK, canonical: JWK): void {
+  for (const [name, value] of Object.entries(canonical)) {
+    if (given[name as keyof JWK] !== value) {
+      throw new PublicKeyError(`has a "${name}" that is not in the form of RFC 7518`)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { nowInSeconds, type TokenContext } from './context.ts'
+import { decrypt } from './decrypt.ts'
+import type { RegisteredClaims, TokenKind } from './kinds.ts'
+import { invalid, TokenError } from './token-error.ts'
+import { verify } from './verify.ts'
+
+/** Seconds that another server's clock may be ahead when it signs. Nothing is added to `exp`. */
+const CLOCK_SKEW = 5
+
+export interface ValidToken<C extends RegisteredClaims> {
+  readonly claims: C
+  /** The header of the outer JWE: what its sender, who held the JWS, bound it to. */
+  readonly header: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Client to server: decrypt → verify → claims. Whatever is wrong, and whatever a library throws for
+ * it, is one TokenError.
+ *
+ * @param audience The `aud` to insist on; by default the kind's own, if it has one.
+ * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
+ *   other fault.
+ */
+export async function validate<C extends RegisteredClaims>(
+  context: TokenContext,
+  kind: TokenKind<C>,
+  token: string,
+  audience = kind.audience,
+): Promise<ValidToken<C>> {
+  try {
+    return await open(context, kind, token, audience)
+  } catch (error) {
+    if (error instanceof TokenError) throw error
+    const { code } = error as { code?: unknown }
+    throw invalid(typeof code === 'string' ? code : 'malformed')
+  }
+}
+
+async function open<C extends RegisteredClaims>(
+  context: TokenContext,
+  kind: TokenKind<C>,
+  token: string,
+  audience: string | undefined,
+): Promise<ValidToken<C>> {
+  const { keystore, algorithms, issuer } = context
+  const { plaintext, header } = await decrypt(
+    token,
+    (kid) => keystore.decryptionKey(kid),
+    [algorithms.encryptionEnc],
+    'JWT',
+  )
+  const payload = await verify(plaintext, kind.typ, (kid) => keystore.verificationKey(kid))
+  const claims = kind.claims.safeParse(payload).data
+  if (claims === undefined) throw invalid('claims')
+  if (claims.iss !== issuer) throw invalid('iss')
+  if (audience !== undefined && claims.aud !== audience) throw invalid('aud')
+  const now = nowInSeconds(context)
+  if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
+  // Last: only a token that would otherwise be good is said to have expired.
+  if (claims.exp <= now) throw new TokenError('token_expired', 'exp')
+  return { claims, header }
+}

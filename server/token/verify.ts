@@ -1,0 +1,44 @@
+import type { KeyObject } from 'node:crypto'
+import { compactVerify } from 'jose'
+import { z } from 'zod'
+import type { SigningAlg } from '../keystore/algorithms.ts'
+import { parseHeader, parseObject } from './compact.ts'
+import { invalid } from './token-error.ts'
+
+/** A key that verifies, bound to its one algorithm (RFC 8725 §3.1). */
+export interface VerificationKey {
+  readonly kid: string
+  readonly alg: string
+  readonly publicKey: KeyObject
+}
+
+/** Finds the key that a header's `kid` names. */
+export type VerificationKeys = (kid: string) => VerificationKey | undefined
+
+/** Exactly what sign.ts writes: more is not ours. */
+const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
+
+/**
+ * Verifies a JWS and gives back its payload, of which nothing but the signature has been checked.
+ *
+ * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
+ * @throws TokenError, and for some malformed input whatever jose throws: see validate.ts.
+ */
+export async function verify(
+  jws: string,
+  typ: string,
+  keys: VerificationKeys,
+): Promise<Record<string, unknown>> {
+  const header = headerSchema.safeParse(parseHeader(jws, 3)).data
+  if (header === undefined) throw invalid('jws_header')
+  if (header.typ !== typ) throw invalid('typ')
+  const key = keys(header.kid)
+  if (key === undefined) throw invalid('jws_kid')
+  if (header.alg !== key.alg) throw invalid('jws_alg')
+  const { payload } = await compactVerify(jws, key.publicKey, {
+    algorithms: [key.alg as SigningAlg],
+  })
+  const claims = parseObject(payload)
+  if (claims === undefined) throw invalid('payload')
+  return claims
+}
