@@ -1,0 +1,28 @@
+import { dictionary } from '@zxcvbn-ts/language-common'
+import { emailKey } from './email.ts'
+
+export const PASSWORD_MAX_LENGTH = 128
+
+/** Most common first; beyond these, a guesser has better lists than ours. */
+const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
+  dictionary['passwords-common'].slice(0, 20_000).map((password) => password.toLowerCase()),
+)
+
+/**
+ * What is wrong with a new password, in words that finish the sentence "the password …", or
+ * `undefined`. No composition rules (NIST SP 800-63B-4 §3.1.1.2): length, and not to be guessed.
+ *
+ * @param minLength Unicode code points.
+ */
+export function passwordFault(
+  password: string,
+  email: string,
+  minLength: number,
+): string | undefined {
+  const { length } = Array.from(password)
+  if (length < minLength) return `must have at least ${minLength} characters`
+  if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`
+  if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'
+  if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
+  return undefined
+}

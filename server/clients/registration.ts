@@ -1,0 +1,59 @@
+import type { JWK } from 'jose'
+import { z } from 'zod'
+import { HttpError } from '../errors.ts'
+import { requiredKeyType, type Algorithms } from '../keystore/algorithms.ts'
+import { encrypt } from '../token/encrypt.ts'
+import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
+
+export interface Registration {
+  /** The key's thumbprint, which is the client_id. */
+  readonly id: string
+  readonly name: string | undefined
+  /** Its public members alone. */
+  readonly jwk: JWK
+}
+
+/**
+ * Checks a registration's keys: exactly one public encryption key, of the type that the server's
+ * tokens are encrypted to.
+ *
+ * @param keys The `jwks.keys` that came with it (RFC 7591 §2).
+ * @throws HttpError `invalid_client_metadata` (RFC 7591 §3.2.2).
+ */
+export async function checkRegistration(
+  name: string | undefined,
+  keys: readonly unknown[],
+  algorithms: Algorithms,
+): Promise<Registration> {
+  const [key, ...others] = keys
+  if (key === undefined || others.length > 0) {
+    throw refuse('jwks must hold exactly one key, the public encryption key of the client.')
+  }
+  if (!isJwk(key)) throw refuse('The key in jwks is not a JWK.')
+  if (key.use !== 'enc') throw refuse('The key in jwks must have "use": "enc".')
+  if (key.alg !== undefined && key.alg !== algorithms.encryptionAlg) {
+    throw refuse(
+      `The "alg" of the key in jwks must be ${algorithms.encryptionAlg}, or be left out.`,
+    )
+  }
+  try {
+    const recipient = await importPublicKey(key, requiredKeyType('enc', algorithms))
+    // A key that nothing can be encrypted to (an X25519 point of low order) is found out here.
+    await encrypt('', recipient, algorithms)
+    return { id: recipient.kid, name, jwk: recipient.key.export({ format: 'jwk' }) }
+  } catch (error) {
+    const fault = error instanceof PublicKeyError ? error.message : 'cannot be encrypted to'
+    throw refuse(`The key in jwks ${fault}.`)
+  }
+}
+
+const jwkSchema = z.looseObject({
+  kty: z.string(),
+  use: z.string().optional(),
+  alg: z.string().optional(),
+})
+
+const isJwk = (key: unknown): key is JWK => jwkSchema.safeParse(key).success
+
+const refuse = (description: string): HttpError =>
+  new HttpError('invalid_client_metadata', description)

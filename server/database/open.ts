@@ -1,0 +1,57 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Kysely, SqliteDialect, sql } from 'kysely'
+import Libsql from 'libsql'
+import { StartupError } from '../startup-error.ts'
+import { migrate } from './migrations.ts'
+import type { Schema } from './schema.ts'
+
+export type Database = Kysely<Schema>
+
+/** How long a statement waits for another process's write lock, milliseconds. */
+const BUSY_TIMEOUT = 5000
+
+/**
+ * Opens the embedded database, makes its folder if it must, and brings it up to date.
+ *
+ * @param file An absolute path, or `:memory:`.
+ * @throws StartupError where it cannot be opened or written.
+ */
+export async function openDatabase(file: string): Promise<Database> {
+  let db: Database | undefined
+  try {
+    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    const sqlite = new Libsql(file, { timeout: BUSY_TIMEOUT })
+    db = new Kysely<Schema>({
+      // libsql has better-sqlite3's interface, which is the one that the dialect is written for.
+      dialect: new SqliteDialect({ database: sqlite }),
+    })
+    sqlite.pragma('journal_mode = WAL')
+    // An acknowledged sign-out must still be one after a power cut.
+    sqlite.pragma('synchronous = FULL')
+    sqlite.pragma('foreign_keys = ON')
+    await migrate(db)
+    return db
+  } catch (error) {
+    await db?.destroy()
+    if (error instanceof StartupError) throw error
+    throw new StartupError([
+      `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
+    ])
+  }
+}
+
+/** Whether the database answers. */
+export async function isReachable(db: Database): Promise<boolean> {
+  try {
+    await sql`select 1`.execute(db)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string }
+  return code === undefined || code === '' ? message : code
+}
