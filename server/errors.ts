@@ -1,0 +1,70 @@
+/**
+ * The errors that a client can see. A code is the one of RFC 6749 §5.2, RFC 6750 §3.1 or
+ * RFC 7591 §3.2.2 where one fits, else a plain word; clients match on it, so it never changes.
+ */
+const STATUS = {
+  invalid_request: 400,
+  invalid_client: 400,
+  invalid_client_metadata: 400,
+  invalid_grant: 400,
+  invalid_token: 401,
+  not_found: 404,
+  method_not_allowed: 405,
+  account_exists: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  server_error: 500,
+  temporarily_unavailable: 503,
+} as const
+
+export type ErrorCode = keyof typeof STATUS
+
+interface ErrorOptions {
+  /** Another status than the code's usual one. */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** An answer other than success: thrown anywhere below the error middleware, which writes it. */
+export class HttpError extends Error {
+  readonly status: number
+  readonly code: ErrorCode
+  readonly headers: Readonly<Record<string, string>>
+
+  /** @param description One English sentence, safe to show to anybody: it never quotes input. */
+  constructor(code: ErrorCode, description: string, options: ErrorOptions = {}) {
+    super(description)
+    this.name = 'HttpError'
+    this.code = code
+    this.status = options.status ?? STATUS[code]
+    this.headers = options.headers ?? {}
+  }
+
+  /** RFC 6749 §5.2. */
+  get body(): { error: ErrorCode; error_description: string } {
+    return { error: this.code, error_description: this.message }
+  }
+}
+
+/** No token was sent: the challenge names no error (RFC 6750 §3.1). */
+export const tokenRequired = (): HttpError =>
+  new HttpError('invalid_token', 'This request needs an access token.', {
+    headers: { 'WWW-Authenticate': challenge() },
+  })
+
+/** The one answer to every token that is refused, so that it teaches a forger nothing. */
+export const tokenRefused = (): HttpError => refused('The access token is not valid.')
+
+/** Told apart from the others because a client acts on it: it renews. */
+export const tokenExpired = (): HttpError => refused('The access token has expired.')
+
+function refused(description: string): HttpError {
+  return new HttpError('invalid_token', description, {
+    headers: {
+      'WWW-Authenticate': `${challenge()}, error="invalid_token", error_description="${description}"`,
+    },
+  })
+}
+
+/** RFC 6750 §3. */
+export const challenge = (): string => 'Bearer realm="jwe-auth-server"'

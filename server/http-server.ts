@@ -1,0 +1,95 @@
+import { createServer, STATUS_CODES, type RequestListener, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** Milliseconds. */
+const HEADERS_TIMEOUT = 10_000
+const REQUEST_TIMEOUT = 30_000
+const TIMEOUT_CHECK_INTERVAL = 1_000
+/** Bytes. Well over the largest token, so that one that is too long gets its 401 and not a 431. */
+const MAX_HEADER_SIZE = 64 * 1024
+
+export interface HttpServer {
+  /** Resolves to the port. Rejects with the error of `net.Server`. */
+  listen(port: number, host: string): Promise<number>
+  /** Finishes the requests in flight, `grace` milliseconds at most, then closes every connection. */
+  stop(grace: number): Promise<void>
+}
+
+/** A Node HTTP server with time limits, JSON for what is not even HTTP, and a stop that drops no request. */
+export function createHttpServer(listener: RequestListener): HttpServer {
+  const inFlight = new Set<ServerResponse>()
+  let stopping = false
+  let onIdle: (() => void) | undefined
+
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+    maxHeaderSize: MAX_HEADER_SIZE,
+  })
+  server.on('request', (request, response) => {
+    inFlight.add(response)
+    response.shouldKeepAlive &&= !stopping
+    response.once('close', () => {
+      inFlight.delete(response)
+      if (inFlight.size === 0) onIdle?.()
+    })
+    listener(request, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    answerClientError(error.code, socket)
+  })
+
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.off('error', reject)
+          const address = server.address()
+          resolve(typeof address === 'object' && address !== null ? address.port : port)
+        })
+      }),
+    async stop(grace) {
+      stopping = true
+      for (const response of inFlight) response.shouldKeepAlive = false
+      server.closeIdleConnections()
+      // New connections are still taken meanwhile: the readiness probe must be able to hear "no".
+      if (inFlight.size > 0) {
+        let timer: NodeJS.Timeout | undefined
+        await new Promise<void>((resolve) => {
+          onIdle = resolve
+          timer = setTimeout(resolve, grace)
+        })
+        clearTimeout(timer)
+      }
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** Answers what Node's parser could not read, or would not wait for, in the form of every other error. */
+function answerClientError(code: string | undefined, socket: Duplex): void {
+  if (!socket.writable) return
+  const [status, error, description] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'invalid_request', 'The headers are too large.']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'invalid_request', 'The request took too long to arrive.']
+        : [400, 'invalid_request', 'This is not an HTTP request.']
+  const body = JSON.stringify({ error, error_description: description })
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Cache-Control: no-store',
+      `X-Request-Id: ${crypto.randomUUID()}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
+}

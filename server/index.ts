@@ -1,0 +1,46 @@
+/** The program: `npm start`. Everything that happens is called from here. */
+import { constants } from 'node:os'
+import { loadConfig } from './config.ts'
+import { createLogger } from './logger.ts'
+import { startServer } from './start.ts'
+import { StartupError } from './startup-error.ts'
+
+/**
+ * npm passes Ctrl-C on to a program that the terminal has told already: a second signal within this
+ * time, in milliseconds, is the same key press.
+ */
+const SAME_KEY_PRESS = 300
+
+try {
+  const config = loadConfig()
+  const logger = createLogger(config.logLevel)
+  // Node would print the whole error, with whatever a library hung on it.
+  const dieOf = (error: unknown) => {
+    logger.fatal({ err: error }, 'unexpected error, exiting')
+    process.exit(1)
+  }
+  process.on('uncaughtException', dieOf)
+  process.on('unhandledRejection', dieOf)
+
+  const server = await startServer(config, logger)
+
+  let stoppingSince: number | undefined
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince < SAME_KEY_PRESS) return
+      process.exit(128 + constants.signals[signal])
+    }
+    stoppingSince = performance.now()
+    logger.info({ signal }, 'stopping: requests in flight may finish')
+    await server.stop()
+    logger.info('stopped')
+    process.exit(0)
+  }
+  process.on('SIGINT', (signal) => void stop(signal))
+  process.on('SIGTERM', (signal) => void stop(signal))
+} catch (error) {
+  if (!(error instanceof StartupError)) throw error
+  const list = error.problems.map((problem) => `  - ${problem}\n`).join('')
+  process.stderr.write(`The server cannot start:\n\n${list}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,108 @@
+import getRawBody from 'raw-body'
+import type { z } from 'zod'
+import type { AppContext, AppMiddleware } from '../context.ts'
+import { HttpError, type ErrorCode } from '../errors.ts'
+import { parseObject } from '../token/compact.ts'
+
+/** Bytes. */
+const MAX_BODY = 64 * 1024
+const JSON_TYPE = 'application/json'
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+/**
+ * Reads the body as bytes and leaves them uninterpreted: their digest may have to be checked, and
+ * Koa's body parsers take a wrong content type for an empty body and mend bad UTF-8 in silence.
+ */
+export function readBody(): AppMiddleware {
+  return async function readBody(ctx, next) {
+    const encoding = ctx.get('Content-Encoding')
+    if (encoding !== '' && encoding.toLowerCase() !== 'identity') {
+      throw new HttpError('unsupported_media_type', 'Content-Encoding is not supported.')
+    }
+    try {
+      ctx.state.bodyBytes = await getRawBody(ctx.req, {
+        length: ctx.get('Content-Length') || null,
+        limit: MAX_BODY,
+      })
+    } catch (error) {
+      if ((error as { type?: string }).type === 'entity.too.large') {
+        throw new HttpError('payload_too_large', 'The body is over 64 KiB.', {
+          // The rest of it is still on the wire: do not wait for it.
+          headers: { Connection: 'close' },
+        })
+      }
+      throw new HttpError('invalid_request', 'The body did not arrive whole.')
+    }
+    await next()
+  }
+}
+
+interface BodyOptions {
+  /** Also takes a form (RFC 6749 Appendix B), beside JSON. */
+  readonly form?: boolean
+  /** The code for a member that is missing or wrong. */
+  readonly code?: ErrorCode
+}
+
+/**
+ * The body's members, checked by a schema. Unknown members are ignored, as the schema leaves them out.
+ *
+ * @throws HttpError 415 for another media type or charset; 400 for what is not UTF-8, not JSON or no
+ *   object; 400 naming the first member that is wrong.
+ */
+export function parseBody<T>(
+  ctx: AppContext,
+  schema: z.ZodType<T>,
+  { form = false, code = 'invalid_request' }: BodyOptions = {},
+): T {
+  const parsed = schema.safeParse(bodyMembers(ctx, form))
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const name = issue?.path.join('.') ?? ''
+  throw new HttpError(code, `${name} ${issue?.message ?? 'is not valid'}.`)
+}
+
+/** Whether the body, whatever its type, has a member of this name. */
+export function bodyHas(ctx: AppContext, name: string): boolean {
+  try {
+    return Object.hasOwn(bodyMembers(ctx, true), name)
+  } catch {
+    return false
+  }
+}
+
+function bodyMembers(ctx: AppContext, form: boolean): Record<string, unknown> {
+  const bytes = ctx.state.bodyBytes
+  if (bytes.length === 0) throw new HttpError('invalid_request', 'A body is required.')
+  const type = ctx.request.type.toLowerCase()
+  if (!(type === JSON_TYPE || (form && type === FORM_TYPE))) {
+    throw new HttpError(
+      'unsupported_media_type',
+      `The body must be ${JSON_TYPE}${form ? ` or ${FORM_TYPE}` : ''}.`,
+    )
+  }
+  if (!['', 'utf-8', 'utf8'].includes(ctx.request.charset.toLowerCase())) {
+    throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
+  }
+  const members = type === FORM_TYPE ? parseForm(bytes) : parseObject(bytes)
+  if (members === undefined) {
+    throw new HttpError(
+      'invalid_request',
+      type === FORM_TYPE
+        ? 'The body is not a form in UTF-8 with each parameter once.'
+        : 'The body is not a JSON object in UTF-8.',
+    )
+  }
+  return members
+}
+
+/** RFC 6749 §3.1: a parameter must not come twice, and one without a value is as if not sent. */
+function parseForm(bytes: Buffer): Record<string, string> | undefined {
+  const entries = [...new URLSearchParams(bytes.toString('latin1'))].filter(
+    ([, value]) => value !== '',
+  )
+  // URLSearchParams mends bad UTF-8, before or after percent-decoding, into U+FFFD.
+  if (entries.some((entry) => entry.join('').includes('\uFFFD'))) return undefined
+  const members = new Map(entries)
+  return members.size === entries.length ? Object.fromEntries(members) : undefined
+}

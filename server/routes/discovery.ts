@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import type { Config } from '../config.ts'
+import type { Handler } from '../context.ts'
+import { requiredKeyType, type KeyUse } from '../keystore/algorithms.ts'
+import type { Keystore } from '../keystore/keystore.ts'
+
+interface DiscoveryDependencies {
+  readonly config: Config
+  readonly keystore: Keystore
+}
+
+/** How long a client may go without asking again, seconds. */
+const MAX_AGE = 300
+
+export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
+  /** The server's public keys (RFC 7517 §5), with an ETag so that asking again is cheap. */
+  const jwks: Handler = (ctx) => {
+    const body = JSON.stringify(keystore.jwks)
+    ctx.status = 200
+    ctx.set('Cache-Control', `public, max-age=${MAX_AGE}`)
+    ctx.etag = createHash('sha256').update(body).digest('base64url')
+    ctx.type = 'application/json'
+    if (ctx.fresh) ctx.status = 304
+    else ctx.body = body
+  }
+
+  /** A current public key, as SPKI PEM. */
+  const pem =
+    (use: KeyUse): Handler =>
+    (ctx) => {
+      const { publicKey } = use === 'sig' ? keystore.signingKey : keystore.encryptionKey
+      ctx.type = 'application/x-pem-file'
+      ctx.body = publicKey.export({ type: 'spki', format: 'pem' })
+    }
+
+  /** RFC 8414 §2 metadata and the public token configuration. */
+  const metadata: Handler = (ctx) => {
+    const { issuer, algorithms } = config
+    const { kty, crv } = requiredKeyType('enc', algorithms)
+    ctx.set('Cache-Control', `public, max-age=${MAX_AGE}`)
+    ctx.body = {
+      issuer,
+      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      registration_endpoint: `${issuer}/clients`,
+      response_types_supported: [],
+      grant_types_supported: ['refresh_token'],
+      token_endpoint_auth_methods_supported: ['none'],
+      access_token_signing_alg_values_supported: [algorithms.signingAlg],
+      access_token_encryption_alg_values_supported: [algorithms.encryptionAlg],
+      access_token_encryption_enc_values_supported: [algorithms.encryptionEnc],
+      encryption_key_kty: kty,
+      ...(crv === undefined ? {} : { encryption_key_crv: crv }),
+    }
+  }
+
+  return { jwks, pem, metadata }
+}
