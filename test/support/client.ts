@@ -1,0 +1,136 @@
+import {
+  compactDecrypt,
+  type CryptoKey,
+  CompactEncrypt,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+} from 'jose'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
+  readonly body: any
+  readonly text: string
+}
+
+/** What signing in gave, with the tokens opened: each a JWS, as a client keeps it. */
+export interface TestSession {
+  readonly accessJws: string
+  readonly refreshJws: string
+  readonly sessionId: string
+  readonly databaseKey: string
+  readonly answer: Answer
+}
+
+let people = 0
+/** An address that no other test has. */
+export const someEmail = () => `person-${process.pid}-${++people}@mail.test`
+export const GOOD_PASSWORD = 'a long and winding road'
+
+/** A client of the default algorithms, written on jose: the other half of the protocol. */
+export class TestClient {
+  readonly url: string
+  readonly publicJwk: JWK
+  readonly privateKey: CryptoKey
+  id = ''
+
+  private constructor(url: string, publicJwk: JWK, privateKey: CryptoKey) {
+    this.url = url
+    this.publicJwk = publicJwk
+    this.privateKey = privateKey
+  }
+
+  /** A client with a key of its own, not yet registered. */
+  static async create(url: string): Promise<TestClient> {
+    const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A128KW', { crv: 'P-256' })
+    return new TestClient(url, { ...(await exportJWK(publicKey)), use: 'enc' }, privateKey)
+  }
+
+  static async registered(url: string): Promise<TestClient> {
+    const client = await TestClient.create(url)
+    const answer = await client.send('POST', '/clients', { jwks: { keys: [client.publicJwk] } })
+    client.id = answer.body.client_id
+    return client
+  }
+
+  /** Sends JSON, without a token unless `headers` has one. */
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : undefined,
+      text,
+    }
+  }
+
+  /** Sends JSON with a session's access token, sealed to the server. */
+  async sendAs(
+    session: { readonly accessJws: string },
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<Answer> {
+    const token = await this.seal(session.accessJws)
+    return this.send(method, path, body, { authorization: `Bearer ${token}` })
+  }
+
+  async signUp(email = someEmail(), password = GOOD_PASSWORD): Promise<TestSession> {
+    return this.opened(await this.send('POST', '/account', { email, password, client_id: this.id }))
+  }
+
+  async login(email: string, password = GOOD_PASSWORD): Promise<TestSession> {
+    return this.opened(
+      await this.send('POST', '/account/login', { email, password, client_id: this.id }),
+    )
+  }
+
+  /** JWE → JWS, with the client's own key. */
+  async open(jwe: string): Promise<string> {
+    const { plaintext } = await compactDecrypt(jwe, this.privateKey)
+    return new TextDecoder().decode(plaintext)
+  }
+
+  /** JWS → JWE for the server, by its published key. */
+  async seal(jws: string, header: Record<string, unknown> = {}): Promise<string> {
+    const { body } = await this.send('GET', '/.well-known/jwks.json')
+    const jwk = (body.keys as JWK[]).find(({ use }) => use === 'enc')!
+    return new CompactEncrypt(new TextEncoder().encode(jws))
+      .setProtectedHeader({
+        alg: 'ECDH-ES+A128KW',
+        enc: 'A128GCM',
+        kid: jwk.kid!,
+        cty: 'JWT',
+        ...header,
+      })
+      .encrypt(await importJWK(jwk, 'ECDH-ES+A128KW'))
+  }
+
+  private async opened(answer: Answer): Promise<TestSession> {
+    if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text}`)
+    return {
+      accessJws: await this.open(answer.body.access_token),
+      refreshJws: await this.open(answer.body.refresh_token),
+      sessionId: answer.body.session_id,
+      databaseKey: answer.body.database_key,
+      answer,
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { createApp } from '../../server/app.ts'
+import type { Config } from '../../server/config.ts'
+import { openDatabase, type Database } from '../../server/database/open.ts'
+import { createHttpServer } from '../../server/http-server.ts'
+import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
+import { createLogger } from '../../server/logger.ts'
+import { createClock, type TestClock } from './clock.ts'
+import { testConfig } from './config.ts'
+
+export interface TestServer {
+  readonly url: string
+  readonly config: Config
+  readonly keystore: Keystore
+  readonly database: Database
+  readonly clock: TestClock
+  /** Every line that was logged, at level trace, as it was written. */
+  readonly logs: string[]
+  stop(): Promise<void>
+}
+
+interface TestServerOptions {
+  readonly config?: Partial<Config>
+  readonly keystore?: Keystore
+  /** One that another server uses too; it is then not closed with this one. */
+  readonly database?: Database
+  readonly clock?: TestClock
+  readonly isStopping?: () => boolean
+}
+
+/** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const config = testConfig(options.config)
+  const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
+  const database = options.database ?? (await openDatabase(config.databaseFile))
+  const clock = options.clock ?? createClock()
+  const logs: string[] = []
+  const logger = createLogger('trace', { write: (line) => void logs.push(line) })
+  const { isStopping } = options
+  const app = createApp({
+    config,
+    keystore,
+    database,
+    logger,
+    clock,
+    ...(isStopping === undefined ? {} : { isStopping }),
+  })
+  const callback = app.callback()
+  const server = createHttpServer((request, response) => void callback(request, response))
+  const port = await server.listen(0, '127.0.0.1')
+  return {
+    url: `http://127.0.0.1:${port}`,
+    config,
+    keystore,
+    database,
+    clock,
+    logs,
+    async stop() {
+      await server.stop(1000)
+      if (options.database === undefined) await database.destroy()
+    },
+  }
+}
