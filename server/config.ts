@@ -90,39 +90,30 @@ export function loadConfig(
     ...environment,
   }
   const { values, problems } = parse(raw)
-  if (values === undefined || problems.length > 0) throw new StartupError(problems)
+  if (problems.length > 0) throw new StartupError(problems)
   return toConfig(values)
 }
 
 type Values = z.infer<typeof schema>
 
-function parse(raw: NodeJS.ProcessEnv): { values?: Values; problems: string[] } {
-  const present = Object.keys(schema.shape).flatMap((name): [string, string][] => {
+function parse(raw: NodeJS.ProcessEnv): { values: Values; problems: string[] } {
+  const values: Record<string, unknown> = {}
+  const problems: string[] = []
+  for (const [name, parser] of Object.entries(schema.shape)) {
     const value = raw[name]
-    return value === undefined || (value === '' && MAY_BE_EMPTY.has(name)) ? [] : [[name, value]]
-  })
-  const problems = present
-    .filter(([, value]) => value === '')
-    .map(([name]) => `${name} is empty: give it a value, or remove it to have its default.`)
-  if (raw['NODE_ENV'] === 'production') {
-    problems.push(
-      ...present
-        .filter(([, value]) => PLACEHOLDER.test(value))
-        .map(
-          ([name]) => `${name} still holds the placeholder of .env.example: set a value of yours.`,
-        ),
-    )
-  }
-  const parsed = schema.safeParse(Object.fromEntries(present.filter(([, value]) => value !== '')))
-  if (!parsed.success) {
-    return {
-      problems: [
-        ...problems,
-        ...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}.`),
-      ],
+    if (value === '' && !MAY_BE_EMPTY.has(name)) {
+      problems.push(`${name} is empty: give it a value, or remove it to have its default.`)
     }
+    if (value !== undefined && raw['NODE_ENV'] === 'production' && PLACEHOLDER.test(value)) {
+      problems.push(`${name} still holds the placeholder of .env.example: set a value of yours.`)
+    }
+    const parsed = parser.safeParse(value === '' ? undefined : value)
+    if (parsed.success) values[name] = parsed.data
+    else problems.push(`${name} ${parsed.error.issues[0]?.message ?? 'is not valid'}.`)
   }
-  return { values: parsed.data, problems: [...problems, ...contradictions(parsed.data)] }
+  // What could not be read is `undefined` here, and contradicts nothing.
+  problems.push(...contradictions(values as Values))
+  return { values: values as Values, problems }
 }
 
 /** Values that are each right and make no sense together. */
