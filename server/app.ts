@@ -5,6 +5,7 @@ import { crossOrigin } from './middleware/cross-origin.ts'
 import { errors } from './middleware/errors.ts'
 import { draining } from './middleware/draining.ts'
 import { noRoute } from './middleware/no-route.ts'
+import { requestTarget } from './middleware/request-target.ts'
 import { requestId } from './middleware/request-id.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { createRouter } from './routes/index.ts'
@@ -19,6 +20,7 @@ export function createApp(dependencies: Dependencies): Koa<RequestState> {
   app.use(securityHeaders())
   app.use(crossOrigin(services.config.corsOrigins))
   app.use(errors())
+  app.use(requestTarget())
   app.use(async (ctx, next) => {
     // Most answers carry a token, a key or account data; those that do not say so themselves.
     ctx.set('Cache-Control', 'no-store')

@@ -22,7 +22,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: serializeError },
+      serializers: { err: (error: unknown) => serializeError(error) },
       redact: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]),
     },
     ...(destination === undefined ? [] : [destination]),
@@ -33,7 +33,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
  * Four fixed members of an error and its causes. pino's own serializer copies every member, and
  * libraries hang inputs on their errors: jose's carry the claims of the token.
  */
-export function serializeError(error: unknown): Record<string, unknown> {
+export function serializeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
   const { code } = error as { code?: unknown }
   return {
@@ -41,7 +41,10 @@ export function serializeError(error: unknown): Record<string, unknown> {
     ...(typeof code === 'string' ? { code } : {}),
     message: withoutSecrets(error.message),
     stack: withoutSecrets(error.stack ?? ''),
-    ...(error.cause === undefined ? {} : { cause: serializeError(error.cause) }),
+    // A chain of causes may be a circle.
+    ...(error.cause === undefined || depth === 3
+      ? {}
+      : { cause: serializeError(error.cause, depth + 1) }),
   }
 }
 

@@ -35,7 +35,7 @@ export interface PasswordHasher {
  */
 export function createPasswordHasher(): PasswordHasher {
   const limit = pLimit(AT_ONCE)
-  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+  const queued = async <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= QUEUE) {
       throw new HttpError('temporarily_unavailable', 'The server is busy. Try again in a moment.', {
         headers: { 'Retry-After': '1' },
@@ -43,15 +43,14 @@ export function createPasswordHasher(): PasswordHasher {
     }
     return limit(work)
   }
-  const hashNow = (password: string) => queued(() => hash(normalise(password), PARAMETERS))
-  // Of a password that nobody has; made once, at the first need.
-  let dummy: Promise<string> | undefined
+  const hashNow = (password: string) => queued(() => hash(normalisePassword(password), PARAMETERS))
+  // Of a password that nobody has. Made now, so that the first unknown address takes no longer.
+  const dummy = queued(() => hash(crypto.randomUUID(), PARAMETERS))
   return {
     hash: hashNow,
     async verify(passwordHash, password) {
-      dummy ??= hash(crypto.randomUUID(), PARAMETERS)
       const against = passwordHash ?? (await dummy)
-      const matches = await queued(() => verify(against, normalise(password)))
+      const matches = await queued(() => verify(against, normalisePassword(password)))
       return matches && passwordHash !== undefined
     },
   }
@@ -62,4 +61,4 @@ export const needsRehash = (passwordHash: string): boolean =>
   !passwordHash.startsWith(CURRENT_PREFIX)
 
 /** One password typed on two systems is the same one (NIST SP 800-63B-4 §3.1.1.2). Nothing else is changed. */
-const normalise = (password: string): string => password.normalize('NFC')
+export const normalisePassword = (password: string): string => password.normalize('NFC')

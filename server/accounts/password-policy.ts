@@ -1,4 +1,5 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
+import { normalisePassword } from './password-hash.ts'
 import { emailKey } from './email.ts'
 
 export const PASSWORD_MAX_LENGTH = 128
@@ -19,7 +20,7 @@ export function passwordFault(
   email: string,
   minLength: number,
 ): string | undefined {
-  const { length } = Array.from(password)
+  const { length } = Array.from(normalisePassword(password))
   if (length < minLength) return `must have at least ${minLength} characters`
   if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`
   if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'

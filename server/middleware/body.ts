@@ -62,26 +62,35 @@ export function parseBody<T>(
   throw new HttpError(code, `${name} ${issue?.message ?? 'is not valid'}.`)
 }
 
-/** Whether the body, whatever its type, has a member of this name. */
+/** Whether the body, whatever its type and however badly it is made, has a member of this name. */
 export function bodyHas(ctx: AppContext, name: string): boolean {
-  try {
-    return Object.hasOwn(bodyMembers(ctx, true), name)
-  } catch {
-    return false
-  }
+  const members = parseObject(ctx.state.bodyBytes)
+  if (members !== undefined) return Object.hasOwn(members, name)
+  return new URLSearchParams(ctx.state.bodyBytes.toString()).has(name)
+}
+
+/** RFC 9110 §8.3.1. Koa's own parser takes a header that it cannot read for one without a charset. */
+function contentType(ctx: AppContext): { type: string; charset: string } {
+  const [type = '', ...parameters] = ctx
+    .get('Content-Type')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))
+  return { type, charset: charset?.slice('charset='.length).replaceAll('"', '') ?? 'utf-8' }
 }
 
 function bodyMembers(ctx: AppContext, form: boolean): Record<string, unknown> {
   const bytes = ctx.state.bodyBytes
   if (bytes.length === 0) throw new HttpError('invalid_request', 'A body is required.')
-  const type = ctx.request.type.toLowerCase()
+  const { type, charset } = contentType(ctx)
   if (!(type === JSON_TYPE || (form && type === FORM_TYPE))) {
     throw new HttpError(
       'unsupported_media_type',
       `The body must be ${JSON_TYPE}${form ? ` or ${FORM_TYPE}` : ''}.`,
     )
   }
-  if (!['', 'utf-8', 'utf8'].includes(ctx.request.charset.toLowerCase())) {
+  if (charset !== 'utf-8' && charset !== 'utf8') {
     throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
   }
   const members = type === FORM_TYPE ? parseForm(bytes) : parseObject(bytes)
@@ -98,10 +107,8 @@ function bodyMembers(ctx: AppContext, form: boolean): Record<string, unknown> {
 
 /** RFC 6749 §3.1: a parameter must not come twice, and one without a value is as if not sent. */
 function parseForm(bytes: Buffer): Record<string, string> | undefined {
-  const entries = [...new URLSearchParams(bytes.toString('latin1'))].filter(
-    ([, value]) => value !== '',
-  )
-  // URLSearchParams mends bad UTF-8, before or after percent-decoding, into U+FFFD.
+  const entries = [...new URLSearchParams(bytes.toString())].filter(([, value]) => value !== '')
+  // Bad UTF-8, in the bytes or behind their percent signs, has been mended into U+FFFD.
   if (entries.some((entry) => entry.join('').includes('\uFFFD'))) return undefined
   const members = new Map(entries)
   return members.size === entries.length ? Object.fromEntries(members) : undefined

@@ -7,6 +7,7 @@ export function securityHeaders() {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
+    xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
     // Answers are read across origins where CORS_ORIGINS allows it, and by no other way.
     crossOriginResourcePolicy: { policy: 'same-origin' },

@@ -12,7 +12,7 @@ export const text = z
 export const line = (max: number) =>
   text
     .min(1, 'must not be empty')
-    .max(max, `must have at most ${max} characters`)
+    .refine((value) => Array.from(value).length <= max, `must have at most ${max} characters`)
     .regex(/^\P{Cc}*$/u, 'must not hold control characters')
 
 /** RFC 5321 §4.5.3.1.3 leaves 254 characters. */

@@ -1,0 +1,14 @@
+import type { AppMiddleware } from '../context.ts'
+import { HttpError } from '../errors.ts'
+
+/** Refuses a request line or a Host that is no URL (RFC 9112 §3.2), before anything reads them. */
+export function requestTarget(): AppMiddleware {
+  return async function requestTarget(ctx, next) {
+    const host = ctx.get('Host')
+    const isHost = host === '' || URL.canParse(`http://${host}`)
+    if (!isHost || !URL.canParse(ctx.req.url ?? '', 'http://localhost')) {
+      throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
+    }
+    await next()
+  }
+}
