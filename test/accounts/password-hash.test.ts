@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals'
+import { hash } from '@node-rs/argon2'
+import { createPasswordHasher, needsRehash } from '../../server/accounts/password-hash.ts'
+import { HttpError } from '../../server/errors.ts'
+
+const hasher = createPasswordHasher()
+
+test('a hash is argon2id with the parameters of OWASP, and a salt of its own', async () => {
+  const hashes = [await hasher.hash('password'), await hasher.hash('password')]
+  for (const text of hashes) {
+    expect(text).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22,}\$[\w+/]{43,}$/)
+    expect(needsRehash(text)).toBe(false)
+  }
+  expect(hashes[0]).not.toBe(hashes[1])
+})
+
+test.each([
+  ['the same', 'p\u00e4ssword ', 'p\u00e4ssword ', true],
+  ['composed in another way', 'p\u00e4ssword', 'pa\u0308ssword', true],
+  ['trimmed', 'password ', 'password', false],
+  ['in capitals', 'password', 'Password', false],
+  ['cut off at 72 bytes', 'x'.repeat(100), 'x'.repeat(72), false],
+  ['cut off at a zero', 'pass\u0000word', 'pass', false],
+  ['a compatible spelling', '\ufb01sh and chips', 'fish and chips', false],
+])('a password %s', async (_, password, given, matches) => {
+  expect(await hasher.verify(await hasher.hash(password), given)).toBe(matches)
+})
+
+test('without a hash no password is right', async () => {
+  for (const password of ['', 'password', 'undefined']) {
+    expect(await hasher.verify(undefined, password)).toBe(false)
+  }
+})
+
+test.each([
+  ['less memory', { memoryCost: 8 * 1024, timeCost: 2, parallelism: 1 }],
+  ['one pass', { memoryCost: 19 * 1024, timeCost: 1, parallelism: 1 }],
+  ['more lanes', { memoryCost: 19 * 1024, timeCost: 2, parallelism: 2 }],
+  ['argon2i', { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1, algorithm: 1 }],
+])('a hash made with %s is right, and is to be made again', async (_, parameters) => {
+  const old = await hash('password', parameters)
+  expect(needsRehash(old)).toBe(true)
+  expect(await hasher.verify(old, 'password')).toBe(true)
+})
+
+describe('a full queue', () => {
+  test.each<[string, (password: string) => Promise<unknown>]>([
+    ['hash', (password) => hasher.hash(password)],
+    ['verify', (password) => hasher.verify(undefined, password)],
+  ])('makes %s a 503, and no longer than it lasts', async (_, work) => {
+    await hasher.verify(undefined, 'for the dummy to be there')
+    const results = await Promise.allSettled(
+      Array.from({ length: 70 }, async (_, index) => work(`password ${index}`)),
+    )
+    const refused = results.filter((result) => result.status === 'rejected')
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused.length).toBeLessThan(20)
+    for (const { reason } of refused) {
+      expect(reason).toBeInstanceOf(HttpError)
+      expect(reason).toMatchObject({
+        status: 503,
+        code: 'temporarily_unavailable',
+        headers: { 'Retry-After': expect.stringMatching(/^[1-9]\d*$/) },
+      })
+    }
+    await expect(work('password')).resolves.not.toBeUndefined()
+  })
+})

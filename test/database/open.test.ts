@@ -1,0 +1,241 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { once } from 'node:events'
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { sql } from 'kysely'
+import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
+import { StartupError } from '../../server/startup-error.ts'
+
+let folder: string
+const opened: Database[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'database-'))
+})
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((db) => db.destroy()))
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function open(file: string): Promise<Database> {
+  const db = await openDatabase(file)
+  opened.push(db)
+  return db
+}
+
+/** The one sentence that says why a database was refused. */
+async function refusal(file: string): Promise<string> {
+  const error = await open(file).then(
+    () => new Error('opened'),
+    (error: unknown) => error,
+  )
+  expect(error).toBeInstanceOf(StartupError)
+  const { problems } = error as StartupError
+  expect(problems).toHaveLength(1)
+  expect(problems[0]).not.toContain('\n')
+  return problems[0]!
+}
+
+const pragma = async (db: Database, name: string): Promise<unknown> => {
+  const { rows } = await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(db)
+  return Object.values(rows[0]!)[0]
+}
+
+const client = (client_id: string) => ({ client_id, client_name: null, jwk: '{}', created_at: 1 })
+const account = (id: string) => ({
+  id,
+  email: id,
+  email_key: id,
+  name: null,
+  password_hash: '',
+  scope: '',
+  created_at: 1,
+})
+const session = (id: string, account_id: string, client_id: string) => ({
+  id,
+  account_id,
+  client_id,
+  database_key: '',
+  created_at: 1,
+  last_used_at: 1,
+})
+
+describe('a file', () => {
+  test('is made, and so is its folder, for the owner alone', async () => {
+    await open(join(folder, 'a', 'b', 'auth.db'))
+    expect(await readdir(join(folder, 'a', 'b'))).toContain('auth.db')
+    if (process.platform !== 'win32') {
+      expect((await stat(join(folder, 'a', 'b'))).mode & 0o777).toBe(0o700)
+    }
+  })
+
+  test('may have any name', async () => {
+    const file = join(folder, "it's 100% ünïcode?mode=ro#x.db")
+    await open(file)
+    expect((await stat(file)).size).toBeGreaterThan(0)
+  })
+
+  test('keeps what was written when it is opened again', async () => {
+    const file = join(folder, 'auth.db')
+    const first = await openDatabase(file)
+    await first.insertInto('clients').values(client('c')).execute()
+    await first.destroy()
+    const again = await open(file)
+    expect(await again.selectFrom('clients').selectAll().execute()).toEqual([client('c')])
+  })
+
+  test('holds all of it alone once it is closed: a copy of it is a backup', async () => {
+    const file = join(folder, 'auth.db')
+    const db = await openDatabase(file)
+    await db.insertInto('clients').values(client('c')).execute()
+    await db.destroy()
+    await copyFile(file, join(folder, 'backup.db'))
+    const backup = await open(join(folder, 'backup.db'))
+    expect(await backup.selectFrom('clients').select('client_id').execute()).toEqual([
+      { client_id: 'c' },
+    ])
+  })
+
+  test('is written ahead and synced, so that what was answered is on the disk', async () => {
+    const db = await open(join(folder, 'auth.db'))
+    expect(await pragma(db, 'journal_mode')).toBe('wal')
+    expect(await pragma(db, 'synchronous')).toBe(2)
+  })
+
+  test('is shared by two connections, each of which sees what the other wrote', async () => {
+    const file = join(folder, 'auth.db')
+    const [one, two] = [await open(file), await open(file)]
+    await one.insertInto('clients').values(client('one')).execute()
+    await two.insertInto('clients').values(client('two')).execute()
+    const ids = await one.selectFrom('clients').select('client_id').orderBy('client_id').execute()
+    expect(ids).toEqual([{ client_id: 'one' }, { client_id: 'two' }])
+  })
+})
+
+describe('a database that somebody else is making', () => {
+  /** Another connection, on a thread of its own, that holds the file for half a second. */
+  async function holdWith(
+    file: string,
+    statements: string,
+  ): Promise<{ released: Promise<unknown> }> {
+    const worker = new Worker(
+      `const Libsql = require('libsql')
+      const { parentPort, workerData } = require('node:worker_threads')
+      const db = new Libsql(workerData.file)
+      db.exec(workerData.statements)
+      parentPort.postMessage('held')
+      setTimeout(() => { db.exec('commit'); db.close() }, 500)`,
+      { eval: true, workerData: { file, statements } },
+    )
+    await once(worker, 'message')
+    return { released: once(worker, 'exit') }
+  }
+
+  test.each([
+    ['about to write, before it is in WAL mode', 'begin immediate'],
+    ['writing, before it is in WAL mode', 'begin exclusive; create table x (y)'],
+    ['reading, before it is in WAL mode', 'create table x (y); begin; select * from x'],
+    ['writing, in WAL mode', 'pragma journal_mode = WAL; begin immediate; create table x (y)'],
+  ])('is waited for while the other is %s', async (_, statements) => {
+    const file = join(folder, 'auth.db')
+    const { released } = await holdWith(file, statements)
+    const result = await open(file).catch((error: unknown) => error)
+    await released
+    expect(result).not.toBeInstanceOf(Error)
+    expect(await isReachable(result as Database)).toBe(true)
+  })
+})
+
+describe('what cannot be opened is refused with one sentence that names it and DATABASE_URL', () => {
+  test('a file that is no database, which is left as it was', async () => {
+    const file = join(folder, 'notes.txt')
+    await writeFile(file, 'not a database, but long enough to be one '.repeat(50))
+    const { size } = await stat(file)
+    expect(await refusal(file)).toMatch(/notes\.txt cannot be opened .*NOTADB.*DATABASE_URL/)
+    expect((await stat(file)).size).toBe(size)
+  })
+
+  test('a folder', async () => {
+    const file = join(folder, 'auth.db')
+    await mkdir(file)
+    expect(await refusal(file)).toMatch(/auth\.db cannot be opened .*DATABASE_URL/)
+  })
+
+  test('a path whose folder cannot be made', async () => {
+    await writeFile(join(folder, 'file'), '')
+    expect(await refusal(join(folder, 'file', 'auth.db'))).toMatch(
+      /auth\.db cannot be opened for writing \((EEXIST|ENOTDIR)\).*DATABASE_URL/,
+    )
+  })
+
+  test('a database that another program has locked for longer than we wait', async () => {
+    const file = join(folder, 'auth.db')
+    const holder = await openDatabase(file)
+    opened.push(holder)
+    await sql`begin immediate`.execute(holder)
+    expect(await refusal(file)).toMatch(/auth\.db cannot be opened .*SQLITE_BUSY/)
+    await sql`rollback`.execute(holder)
+    await open(file)
+  })
+})
+
+describe('every database', () => {
+  test('in memory is one of its own, without a file', async () => {
+    const [one, two] = [await open(':memory:'), await open(':memory:')]
+    await one.insertInto('clients').values(client('one')).execute()
+    expect(await two.selectFrom('clients').selectAll().execute()).toEqual([])
+    expect(await isReachable(one)).toBe(true)
+  })
+
+  test.each([
+    ['account', 'accounts', 'id', 'a'],
+    ['client', 'clients', 'client_id', 'c'],
+  ] as const)('loses the sessions of a removed %s with it, and no others', async (...row) => {
+    const [, table, column, id] = row
+    const db = await open(':memory:')
+    await db
+      .insertInto('clients')
+      .values([client('c'), client('c2')])
+      .execute()
+    await db
+      .insertInto('accounts')
+      .values([account('a'), account('a2')])
+      .execute()
+    await db
+      .insertInto('sessions')
+      .values([session('gone', 'a', 'c'), session('kept', 'a2', 'c2')])
+      .execute()
+    await sql`delete from ${sql.table(table)} where ${sql.ref(column)} = ${id}`.execute(db)
+    expect(await db.selectFrom('sessions').select('id').execute()).toEqual([{ id: 'kept' }])
+  })
+
+  test.each([
+    ['account', session('s', 'nobody', 'c')],
+    ['client', session('s', 'a', 'nothing')],
+  ])('refuses a session of an unknown %s', async (_, row) => {
+    const db = await open(':memory:')
+    await db.insertInto('clients').values(client('c')).execute()
+    await db.insertInto('accounts').values(account('a')).execute()
+    await expect(db.insertInto('sessions').values(row).execute()).rejects.toMatchObject({
+      code: expect.stringContaining('CONSTRAINT'),
+    })
+  })
+
+  test('holds an e-mail address once', async () => {
+    const db = await open(':memory:')
+    await db.insertInto('accounts').values(account('a')).execute()
+    const twin = { ...account('b'), email_key: 'a' }
+    await expect(db.insertInto('accounts').values(twin).execute()).rejects.toMatchObject({
+      code: expect.stringContaining('CONSTRAINT'),
+    })
+  })
+
+  test('is not reachable once it is closed', async () => {
+    const db = await openDatabase(join(folder, 'auth.db'))
+    expect(await isReachable(db)).toBe(true)
+    await db.destroy()
+    expect(await isReachable(db)).toBe(false)
+  })
+})

@@ -1,0 +1,164 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { commitChanges, recover } from '../../server/keystore/folder-transaction.ts'
+import { emptyFolder, fill } from './fixtures.ts'
+
+const BEFORE = { 'sig.key': 'old sig', 'enc.key': 'old enc', 'previous.key': 'gone soon' }
+const CHANGES = { 'sig.key': 'new sig', 'enc.key': 'new enc', 'previous.key': null }
+const AFTER = { 'sig.key': 'new sig', 'enc.key': 'new enc' }
+const MANIFEST = JSON.stringify({ write: ['sig.key', 'enc.key'], remove: ['previous.key'] })
+
+let folder: string
+beforeEach(async () => {
+  folder = await emptyFolder()
+  await fill(folder, BEFORE)
+})
+
+/** Every file of the folder, subfolders too: a folder of nothing is told as well. */
+async function contents(path = folder): Promise<Record<string, unknown>> {
+  const entries = await readdir(path, { withFileTypes: true })
+  return Object.fromEntries(
+    await Promise.all(
+      entries.map(async (entry) => {
+        const child = join(path, entry.name)
+        const value = entry.isDirectory() ? contents(child) : readFile(child, 'utf8')
+        return [entry.name, await value] as const
+      }),
+    ),
+  )
+}
+
+/** Puts files into a subfolder, as a change that was cut short left it. */
+async function leave(subfolder: string, files: Record<string, string>): Promise<void> {
+  await mkdir(join(folder, subfolder))
+  await fill(join(folder, subfolder), files)
+}
+
+test('a change writes, replaces and removes, and leaves nothing else', async () => {
+  await commitChanges(folder, { ...CHANGES, 'next.key': 'new' })
+  expect(await contents()).toEqual({ ...AFTER, 'next.key': 'new' })
+})
+
+test('what a change does not name stays', async () => {
+  await commitChanges(folder, { 'sig.key': 'new sig' })
+  expect(await contents()).toEqual({ ...BEFORE, 'sig.key': 'new sig' })
+})
+
+test('removing what is not there is no fault', async () => {
+  await commitChanges(folder, { 'unknown.key': null })
+  expect(await contents()).toEqual(BEFORE)
+})
+
+test('an empty file can be written', async () => {
+  await commitChanges(folder, { 'sig.key': '' })
+  expect((await contents())['sig.key']).toBe('')
+})
+
+test('a file that is written is for its owner alone, whatever it was before', async () => {
+  await rm(join(folder, 'sig.key'))
+  await writeFile(join(folder, 'sig.key'), 'old', { mode: 0o644 })
+  await commitChanges(folder, CHANGES)
+  if (process.platform === 'win32') return
+  expect((await stat(join(folder, 'sig.key'))).mode & 0o777).toBe(0o600)
+})
+
+describe('a change that was cut short before it was decided has not happened', () => {
+  test.each<[string, Record<string, string>]>([
+    ['before anything was written', {}],
+    ['within the first file', { 'sig.key': 'new' }],
+    ['before the list of changes', { 'sig.key': 'new sig', 'enc.key': 'new enc' }],
+    ['within the list', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': '{"wr' }],
+    ['just before', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST }],
+  ])('%s', async (_name, files) => {
+    await leave('.staged-1', files)
+    await leave('.staged-2', files)
+    await recover(folder)
+    expect(await contents()).toEqual(BEFORE)
+  })
+})
+
+describe('a change that was cut short once it was decided is finished', () => {
+  const staged = { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST }
+  const moved = (...names: (keyof typeof AFTER)[]) => ({
+    committed: Object.fromEntries(
+      Object.entries(staged).filter(([name]) => !(names as string[]).includes(name)),
+    ),
+    folder: Object.fromEntries(names.map((name) => [name, AFTER[name]])),
+  })
+  const STATES = [
+    ['before the first file was moved', moved(), []],
+    ['after the first file', moved('sig.key'), []],
+    ['after the second file alone', moved('enc.key'), []],
+    ['after all files', moved('sig.key', 'enc.key'), []],
+    ['after the removal', moved('sig.key', 'enc.key'), ['previous.key']],
+    ['after the list of changes was removed', { committed: {}, folder: AFTER }, ['previous.key']],
+  ] as const
+
+  async function arrange(state: (typeof STATES)[number][1], removed: readonly string[]) {
+    await leave('.commit', state.committed)
+    await fill(folder, state.folder)
+    for (const name of removed) await rm(join(folder, name))
+  }
+
+  test.each(STATES)('%s', async (_name, state, removed) => {
+    await arrange(state, removed)
+    await recover(folder)
+    expect(await contents()).toEqual(AFTER)
+  })
+
+  test.each(STATES)('%s, by several processes at once', async (_name, state, removed) => {
+    await arrange(state, removed)
+    await Promise.all(Array.from({ length: 5 }, () => recover(folder)))
+    expect(await contents()).toEqual(AFTER)
+  })
+
+  test('and before the next change is made', async () => {
+    await arrange(moved('sig.key'), [])
+    await commitChanges(folder, { 'next.key': 'next' })
+    expect(await contents()).toEqual({ ...AFTER, 'next.key': 'next' })
+  })
+
+  test('while one that was never decided beside it is swept away', async () => {
+    await arrange(moved(), [])
+    await leave('.staged-1', { 'sig.key': 'newer sig' })
+    await recover(folder)
+    expect(await contents()).toEqual(AFTER)
+  })
+})
+
+test('an empty folder of a change that was all but finished is removed', async () => {
+  await leave('.commit', {})
+  await recover(folder)
+  expect(await contents()).toEqual(BEFORE)
+})
+
+test('recovering twice is recovering once', async () => {
+  await leave('.commit', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST })
+  await recover(folder)
+  await recover(folder)
+  expect(await contents()).toEqual(AFTER)
+})
+
+test('a folder where nothing was cut short is left as it is', async () => {
+  await recover(folder)
+  expect(await contents()).toEqual(BEFORE)
+})
+
+test('a list of changes that cannot be read is told, and nothing is touched', async () => {
+  const damaged = { 'sig.key': 'new sig', 'manifest.json': '{"write":"sig.key"}' }
+  await leave('.commit', damaged)
+  await expect(recover(folder)).rejects.toMatchObject({ name: 'ZodError' })
+  expect(await contents()).toEqual({ ...BEFORE, '.commit': damaged })
+})
+
+test('a file that cannot be put in its place is told', async () => {
+  await leave('.commit', { 'sig.key': 'new sig', 'manifest.json': MANIFEST })
+  await rm(join(folder, 'sig.key'))
+  await mkdir(join(folder, 'sig.key'))
+  await expect(recover(folder)).rejects.toHaveProperty('code')
+})
+
+test('a folder that is not there is told', async () => {
+  await expect(recover(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' })
+})

@@ -1,0 +1,145 @@
+/** The programs as their users meet them: spawned, signalled, and spoken to over a bare socket. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+
+const PROJECT_ROOT = resolve(import.meta.dirname, '../..')
+/** Milliseconds; longer than anything takes on a busy machine, shorter than a test may. */
+const PATIENCE = 25_000
+
+/** What a stream has said so far. */
+export class Transcript {
+  text = ''
+  /** Resolves to all of it when the stream has ended, however it did. */
+  readonly ended: Promise<string>
+  readonly #stream: Readable
+  #hasEnded = false
+
+  constructor(stream: Readable) {
+    this.#stream = stream
+    stream.setEncoding('utf8')
+    stream.on('data', (chunk: string) => (this.text += chunk))
+    stream.on('error', () => undefined)
+    this.ended = new Promise((resolve) => {
+      stream.once('close', () => {
+        this.#hasEnded = true
+        resolve(this.text)
+      })
+    })
+  }
+
+  /** Waits for the text to match; fails with the text if it ends first, or takes very long. */
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    const signal = AbortSignal.timeout(PATIENCE)
+    for (;;) {
+      const match = pattern.exec(this.text)
+      if (match) return match
+      if (this.#hasEnded) throw new Error(`ended without ${pattern}: ${this.text}`)
+      await Promise.race([once(this.#stream, 'data', { signal }), this.ended])
+    }
+  }
+}
+
+export interface Program {
+  readonly stdout: Transcript
+  readonly stderr: Transcript
+  /** Resolves to the exit code, or to the name of the signal that ended it. */
+  readonly exit: Promise<number | NodeJS.Signals>
+  /** The log: what stdout has in whole lines, parsed. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
+  logs(): any[]
+  signal(name: NodeJS.Signals): void
+  /** Resolves to the URL of a server that has logged that it is ready. */
+  ready(): Promise<string>
+}
+
+const running = new Set<Program>()
+
+/** Runs a program of the project; its environment is `env` and nothing else but PATH. */
+export function run(
+  script: string,
+  env: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+): Program {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--import', 'tsx', script, ...args],
+    {
+      cwd: PROJECT_ROOT,
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  const stdout = new Transcript(child.stdout)
+  const program: Program = {
+    stdout,
+    stderr: new Transcript(child.stderr),
+    // "close" comes when the streams have ended too: everything that was printed has been read.
+    exit: new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code, signal) => {
+        running.delete(program)
+        resolve(code ?? signal ?? NaN)
+      })
+    }),
+    logs: () =>
+      stdout.text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as unknown),
+    signal: (name) => void child.kill(name),
+    async ready() {
+      const [, url] = await stdout.until(/"msg":"Ready at (\S+)\. [^\n]*\n/)
+      return url!
+    },
+  }
+  running.add(program)
+  return program
+}
+
+/** Ends whatever a test has left running: for afterEach. */
+export async function killAll(): Promise<void> {
+  await Promise.all(
+    [...running].map((program) => {
+      program.signal('SIGKILL')
+      return program.exit
+    }),
+  )
+}
+
+/** A port that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export interface RawConnection extends Transcript {
+  send(text: string): void
+  close(): void
+}
+
+/** A connection of its own, that sends exactly what it is told. Rejects when it is refused. */
+export async function openConnection(url: string): Promise<RawConnection> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  const connection = Object.assign(new Transcript(socket), {
+    send: (text: string) => void socket.write(text),
+    close: () => void socket.destroy(),
+  })
+  await once(socket, 'connect')
+  return connection
+}
+
+/** The text of the answer to one GET on a connection of its own. */
+export async function getRaw(url: string, path: string): Promise<string> {
+  const connection = await openConnection(url)
+  connection.send(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`)
+  return connection.ended
+}

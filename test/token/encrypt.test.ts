@@ -1,0 +1,108 @@
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { decodeProtectedHeader } from 'jose'
+import { ENCRYPTION_CURVES } from '../../server/keystore/algorithms.ts'
+import type { KeyPair } from '../../server/keystore/key-pair.ts'
+import { decrypt } from '../../server/token/decrypt.ts'
+import { encrypt } from '../../server/token/encrypt.ts'
+import { importPublicKey } from '../../server/token/public-key.ts'
+import { DEFAULTS, recipientOf, refusal, setUp } from './fixtures.ts'
+
+let key: KeyPair
+let other: KeyPair
+beforeAll(async () => {
+  key = (await setUp()).client
+  other = (await setUp()).client
+})
+
+const { X25519 } = ENCRYPTION_CURVES
+const seal = (text: string, cty?: string) => encrypt(text, recipientOf(key), DEFAULTS, cty)
+const open = async (jwe: string, cty?: string) => decrypt(jwe, () => key, ['A128GCM'], cty)
+
+describe('any text comes back as it was', () => {
+  test.each([
+    ['nothing', ''],
+    ['a word', 'secret'],
+    ['other scripts', 'Gr\u00fc\u00dfe, \u043f\u0430\u0440\u043e\u043b\u044c, \u5bc6\u7801'],
+    ['beyond the first plane', '\u{1f511}\u{10ffff}'],
+    ['combining marks, not composed', 'e\u0301'],
+    ['control characters', '\0\t\r\n\u007f'],
+    ['5000 letters', 'x'.repeat(5000)],
+    ['a byte order mark first', '\ufefftext'],
+  ])('%s', async (_name, text) => {
+    expect((await open(await seal(text))).plaintext).toBe(text)
+  })
+
+  test('whatever its characters', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), async (text) => {
+        expect((await open(await seal(text))).plaintext).toBe(text)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+test('the same text is never encrypted to the same token', async () => {
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => seal('text')))
+  expect(new Set(tokens).size).toBe(20)
+})
+
+test.each([
+  ['JWT', 'JWT'],
+  ['json', 'json'],
+  [undefined, undefined],
+])('a content type %s is in the header as it was given', async (cty, expected) => {
+  const { cty: actual, kid } = decodeProtectedHeader(await seal('text', cty))
+  expect({ cty: actual, kid }).toEqual({ cty: expected, kid: key.kid })
+})
+
+test('what is read is given back with its header', async () => {
+  const jwe = await seal('text', 'json')
+  expect((await open(jwe, 'json')).header).toEqual(decodeProtectedHeader(jwe))
+})
+
+test.each([
+  ['JWT', undefined],
+  ['JWT', 'json'],
+  [undefined, 'JWT'],
+])('content of type %s is refused where %s is due', async (is, due) => {
+  expect((await refusal(open(await seal('text', is), due))).reason).toBe('cty')
+})
+
+test('a text for one key is not opened by another', async () => {
+  const work = decrypt(await seal('text'), () => other, ['A128GCM'])
+  await expect(work).rejects.toMatchObject({ code: 'ERR_JWE_DECRYPTION_FAILED' })
+})
+
+test('the key is looked for by the kid of the header', async () => {
+  const asked: (string | undefined)[] = []
+  const keys = (kid: string | undefined) => void asked.push(kid)
+  expect((await refusal(decrypt(await seal('text'), keys, ['A128GCM']))).reason).toBe('jwe_kid')
+  expect(asked).toEqual([key.kid])
+})
+
+test('an enc that is not on the list is refused', async () => {
+  const work = decrypt(await seal('text'), () => key, ['A256GCM', 'A128CBC-HS256'])
+  expect((await refusal(work)).reason).toBe('jwe_enc')
+})
+
+test('a key is used with no algorithm but its own', async () => {
+  const keys = () => ({ ...key, alg: 'ECDH-ES+A256KW' })
+  expect((await refusal(decrypt(await seal('text'), keys, ['A128GCM']))).reason).toBe('jwe_alg')
+})
+
+test("what is for a key of another type than the algorithm's is not encrypted", async () => {
+  const recipient = recipientOf((await setUp()).keystore.signingKey)
+  const rsa = { ...DEFAULTS, encryptionAlg: 'RSA-OAEP-256' } as const
+  await expect(encrypt('text', recipient, rsa)).rejects.toMatchObject({
+    code: 'ERR_JOSE_NOT_SUPPORTED',
+  })
+})
+
+test.each([0, 1])('what is for a point of low order (%i) on X25519 is not encrypted', async (u) => {
+  const x = Buffer.alloc(32, 0).fill(u, 0, 1).toString('base64url')
+  const recipient = await importPublicKey({ kty: 'OKP', crv: 'X25519', x }, X25519)
+  const algorithms = { ...DEFAULTS, encryptionCrv: 'X25519' } as const
+  await expect(encrypt('text', recipient, algorithms)).rejects.toThrow()
+})

@@ -1,0 +1,39 @@
+import { expect, test } from '@jest/globals'
+import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
+
+const REGISTERED = { iss: 'i', sub: 's', aud: 'c', iat: 1, exp: 2, jti: 'j' }
+const SESSION = { ...REGISTERED, client_id: 'c', sid: 'x' }
+const KINDS = [
+  { name: 'access', kind: accessToken, claims: { ...SESSION, scope: 'user' } },
+  { name: 'refresh', kind: refreshToken, claims: SESSION },
+  { name: 'reset', kind: resetToken, claims: REGISTERED },
+]
+const MEMBERS = KINDS.flatMap(({ claims, ...rest }) =>
+  Object.keys(claims).map((member) => ({ ...rest, claims, member })),
+)
+
+test('every kind has a typ of its own', () => {
+  expect(KINDS.map(({ kind }) => kind.typ)).toEqual(['at+jwt', 'rt+jwt', 'reset+jwt'])
+})
+
+test.each(KINDS)('$name: its claims, and no others, are right', ({ kind, claims }) => {
+  expect(kind.claims.parse(claims)).toEqual(claims)
+  expect(kind.claims.safeParse({ ...claims, extra: 1 }).success).toBe(false)
+})
+
+test.each(MEMBERS)('$name: $member must be there, of its type', ({ kind, claims, member }) => {
+  const isTime = member === 'iat' || member === 'exp'
+  const wrong = [undefined, null, [], {}, true, isTime ? '1' : 1, isTime ? 1.5 : ['c']]
+  for (const value of wrong) {
+    expect(kind.claims.safeParse({ ...claims, [member]: value }).success).toBe(false)
+  }
+})
+
+test.each(KINDS.slice(0, 2))('$name: is for its client alone', ({ kind, claims }) => {
+  expect(kind.claims.safeParse({ ...claims, aud: 'another' }).success).toBe(false)
+})
+
+test('an empty scope is a scope', () => {
+  const claims = { ...SESSION, scope: '' }
+  expect(accessToken.claims.parse(claims)).toEqual(claims)
+})

@@ -1,0 +1,159 @@
+import { beforeAll, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { accessToken } from '../../server/token/kinds.ts'
+import { validate } from '../../server/token/validate.ts'
+import { base64url, edit, refusal, setUp, type Fixture } from './fixtures.ts'
+
+/** A change to a token, given another that is as good and of as many parts. */
+type Mutation = (token: string, other: string) => string
+
+/** The letters of a token, what lenient decoders pass over, and what they may choke on. */
+const letter = fc.constantFrom(...'ABCabcxyz019-_.=+/ \n\t\0"{}'.split(''), '\u00e9', '\u{1f511}')
+const position = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+const at = (text: string, where: number) => Math.floor(text.length * where)
+
+const letters = fc
+  .tuple(fc.constantFrom('replace', 'insert', 'delete'), position, letter)
+  .map(([what, where, letter]): Mutation => (token) => {
+    const i = at(token, where)
+    const rest = token.slice(what === 'insert' ? i : i + 1)
+    return token.slice(0, i) + (what === 'delete' ? '' : letter) + rest
+  })
+
+const cut = fc.tuple(position, position).map(
+  ([from, to]): Mutation =>
+    (token) =>
+      token.slice(0, at(token, from)) + token.slice(at(token, to)),
+)
+
+const swap = fc.tuple(fc.nat(4), fc.nat(4)).map(([from, to]): Mutation => (token) => {
+  const parts = token.split('.')
+  const [i, j] = [from % parts.length, to % parts.length]
+  ;[parts[i], parts[j]] = [parts[j]!, parts[i]!]
+  return parts.join('.')
+})
+
+const bit = fc
+  .tuple(fc.nat(4), position, fc.nat(7))
+  .map(([part, where, bit]): Mutation => (token) => {
+    const parts = token.split('.')
+    const i = part % parts.length
+    const bytes = Buffer.from(parts[i]!, 'base64url')
+    if (bytes.length > 0) bytes[Math.floor(bytes.length * where)]! ^= 1 << bit
+    parts[i] = base64url(bytes)
+    return parts.join('.')
+  })
+
+const HEADER_NAMES = ['alg', 'enc', 'kid', 'cty', 'typ', 'epk', 'zip', 'crit', 'jwk', 'apu', 'req']
+const HEADER_VALUES = ['none', 'dir', 'HS256', 'ECDH-ES', 'DEF', 'JWT', '', 'A256GCM']
+const header = fc
+  .tuple(
+    fc.oneof(fc.constantFrom(...HEADER_NAMES), fc.string()),
+    fc.oneof(fc.constantFrom(...HEADER_VALUES, undefined), fc.jsonValue()),
+  )
+  .map(
+    ([name, value]): Mutation =>
+      (token) =>
+        edit(token, 0, { [name]: value }),
+  )
+
+/** Takes some of the parts, and neither none nor all, of the other token. */
+const splice = fc.integer({ min: 1, max: 30 }).map((mask): Mutation => (token, other) => {
+  const others = other.split('.')
+  const all = (1 << others.length) - 1
+  if ((mask & all) === all) return token
+  return token
+    .split('.')
+    .map((part, i) => ((mask >> i) & 1 ? others[i] : part))
+    .join('.')
+})
+
+const mutations = fc.array(fc.oneof(letters, cut, swap, bit, header, splice), {
+  minLength: 1,
+  maxLength: 2,
+})
+
+/** A second change may meet what the first one left of a header, or undo it. */
+function mutate(token: string, other: string, changes: Mutation[]): string {
+  return changes.reduce((changed, change) => {
+    try {
+      return change(changed, other)
+    } catch {
+      return changed
+    }
+  }, token)
+}
+
+let server: Fixture
+let jws: [string, string]
+let jwe: [string, string]
+beforeAll(async () => {
+  server = await setUp()
+  jws = [await server.accessJws(), await server.accessJws()]
+  jwe = [await server.seal(jws[0]), await server.seal(jws[1])]
+})
+
+const isAccepted = async (token: string) =>
+  (await validate(server.context, accessToken, token)).claims.sub === server.claims.sub
+
+const refused = { code: 'token_invalid' }
+
+test('of 3000 mutations of a token, every one that changes it is refused', async () => {
+  let changed = 0
+  await fc.assert(
+    fc.asyncProperty(mutations, async (changes) => {
+      const token = mutate(...jwe, changes)
+      if (jwe.includes(token)) return
+      changed += 1
+      const work = validate(server.context, accessToken, token)
+      expect(await refusal(work)).toMatchObject(refused)
+    }),
+    { numRuns: 3000 },
+  )
+  expect(changed).toBeGreaterThan(2500)
+  expect(await isAccepted(jwe[0])).toBe(true)
+})
+
+test('of 2000 mutations of what a client keeps, every one that changes it is refused', async () => {
+  let changed = 0
+  await fc.assert(
+    fc.asyncProperty(mutations, async (changes) => {
+      const mutated = mutate(...jws, changes)
+      if (jws.includes(mutated)) return
+      changed += 1
+      const work = validate(server.context, accessToken, server.sealWith(mutated))
+      expect(await refusal(work)).toMatchObject(refused)
+    }),
+    { numRuns: 2000 },
+  )
+  expect(changed).toBeGreaterThan(1500)
+  expect(await isAccepted(server.sealWith(jws[0]))).toBe(true)
+})
+
+test('of 1000 arbitrary headers of an outer token, none makes anything but a TokenError', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.dictionary(fc.constantFrom(...HEADER_NAMES), fc.jsonValue()),
+      async (header) => {
+        const work = validate(server.context, accessToken, edit(jwe[0], 0, header))
+        if (Object.keys(header).length > 0) expect(await refusal(work)).toMatchObject(refused)
+        else await work
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
+test('of 1000 arbitrary texts, none makes anything but a TokenError', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.base64String(), { minLength: 5, maxLength: 5 }).map((parts) => parts.join('.')),
+    fc.jsonValue().map((value) => `${base64url(JSON.stringify(value))}.AAAA.AAAA.AAAA.AAAA`),
+  )
+  await fc.assert(
+    fc.asyncProperty(text, async (token) => {
+      expect(await refusal(validate(server.context, accessToken, token))).toMatchObject(refused)
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,322 @@
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { createSecretKey, generateKeyPairSync, webcrypto, type KeyObject } from 'node:crypto'
+import fc from 'fast-check'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import {
+  ENCRYPTION_CURVES,
+  SIGNING_KEY_TYPES,
+  type KeyType,
+} from '../../server/keystore/algorithms.ts'
+import {
+  importPublicKey,
+  PublicKeyError,
+  type PublicKeyInput,
+} from '../../server/token/public-key.ts'
+import { base64url, withStrayBit } from './fixtures.ts'
+
+const P256 = ENCRYPTION_CURVES['P-256']
+const RSA: KeyType = { kty: 'RSA' }
+
+/** A point whose x starts with a zero byte, as one in 256 does. */
+const LEADING_ZERO = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'AM28IPizRG-Pev1ipzKsKBQGlbkQcqF6KkjxAkSy8zE',
+  y: 'XJKX4X3Rl0uy6IUjzEQar2z58Jr0FEYKvaoHZR2YHkw',
+}
+
+const ec = (namedCurve = 'P-256') => generateKeyPairSync('ec', { namedCurve })
+const rsa = (modulusLength = 2048, publicExponent = 65_537) =>
+  generateKeyPairSync('rsa', { modulusLength, publicExponent })
+const jwkOf = (key: KeyObject) => key.export({ format: 'jwk' }) as JWK
+const pemOf = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }).toString()
+
+/** What the refusal of `input` says. Anything but a PublicKeyError fails the test, as does success. */
+async function fault(input: unknown, required: KeyType = P256): Promise<string> {
+  const error = await importPublicKey(input as PublicKeyInput, required).then(
+    () => new Error('It was accepted.'),
+    (error: unknown) => error,
+  )
+  if (!(error instanceof PublicKeyError)) throw error as Error
+  expect(error.code).toBe('public_key_unusable')
+  return error.message
+}
+
+const pairs = {
+  'EC P-256': ec('P-256'),
+  'EC P-384': ec('P-384'),
+  'EC P-521': ec('P-521'),
+  'OKP Ed25519': generateKeyPairSync('ed25519'),
+  'OKP X25519': generateKeyPairSync('x25519'),
+  RSA: rsa(),
+}
+const types = [
+  ...Object.values(SIGNING_KEY_TYPES),
+  ...Object.values(ENCRYPTION_CURVES),
+] as KeyType[]
+const nameOf = ({ kty, crv }: KeyType) => (crv === undefined ? kty : `${kty} ${crv}`)
+const TYPES = [...new Map(types.map((type) => [nameOf(type), type]))] as [
+  keyof typeof pairs,
+  KeyType,
+][]
+
+describe.each(TYPES)('a public key of type %s', (name, type) => {
+  const { publicKey, privateKey } = pairs[name]
+
+  test.each<[string, PublicKeyInput]>([
+    ['JWK', jwkOf(publicKey)],
+    ['JWK with use, alg and kid', { ...jwkOf(publicKey), use: 'enc', alg: 'x', kid: 'x' }],
+    ['SPKI PEM', pemOf(publicKey)],
+    ['KeyObject', publicKey],
+  ])('is taken as %s, under its thumbprint', async (_form, input) => {
+    const { kid, key } = await importPublicKey(input, type)
+    expect(key.equals(publicKey)).toBe(true)
+    expect(kid).toBe(await calculateJwkThumbprint(jwkOf(publicKey)))
+  })
+
+  test.each<[string, PublicKeyInput]>([
+    ['JWK', jwkOf(privateKey)],
+    ['PEM', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
+    [
+      'encrypted PEM',
+      privateKey
+        .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+        .toString(),
+    ],
+    ['KeyObject', privateKey],
+  ])('is not taken from its private half as %s', async (_form, input) => {
+    expect(await fault(input, type)).toMatch(/^is a private key$|^holds private members$/)
+  })
+
+  test.each(TYPES.filter(([other]) => other !== name))(
+    'is not taken where %s is due',
+    async (other, due) => {
+      expect(await fault(jwkOf(publicKey), due)).toBe(`is of type ${name}, not ${other}`)
+    },
+  )
+})
+
+test('a CryptoKey is taken when it is public', async () => {
+  const { publicKey, privateKey } = await webcrypto.subtle.generateKey(
+    { name: 'ECDH', namedCurve: 'P-256' },
+    false,
+    ['deriveBits'],
+  )
+  const { kid, key } = await importPublicKey(publicKey, P256)
+  expect(kid).toBe(await calculateJwkThumbprint(jwkOf(key)))
+  expect(await fault(privateKey)).toBe('is a private key')
+})
+
+describe('a private or symmetric key is refused', () => {
+  test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])('by member %s alone', async (name) => {
+    const jwk = jwkOf(pairs['EC P-256'].publicKey)
+    expect(await fault({ ...jwk, [name]: undefined })).toBe('holds private members')
+  })
+
+  test('as oct', async () => {
+    expect(await fault({ kty: 'oct', k: 'AAAA' })).toBe('holds private members')
+    expect(await fault({ kty: 'oct' })).toBe('is not a public key, or is damaged')
+  })
+
+  test('as a secret KeyObject', async () => {
+    expect(await fault(createSecretKey(Buffer.alloc(32)))).toBe('is a secret key')
+  })
+})
+
+describe('a key that cannot be trusted is refused', () => {
+  const { publicKey } = pairs['EC P-256']
+  const jwk = jwkOf(publicKey)
+  const flip = (part: string) => {
+    const bytes = Buffer.from(part, 'base64url')
+    bytes[5]! ^= 1
+    return base64url(bytes)
+  }
+
+  test.each<[string, object]>([
+    ['a point off its curve', { ...jwk, y: flip(jwk.y!) }],
+    ['the origin', { ...jwk, x: base64url(Buffer.alloc(32)), y: base64url(Buffer.alloc(32)) }],
+    ['a point without y', { kty: 'EC', crv: 'P-256', x: jwk.x }],
+    ['a curve that there is not', { ...jwk, crv: 'P-1' }],
+    ['a type that there is not', { ...jwk, kty: 'ec' }],
+    ['nothing but a type', { kty: 'EC' }],
+    ['number members', { ...jwk, x: 1, y: 2 }],
+    ['null members', { ...jwk, x: null, y: null }],
+    ['no type', { crv: 'P-256', x: jwk.x, y: jwk.y }],
+    ['an empty object', {}],
+    ['a list', []],
+  ])('%s', async (_name, input) => {
+    expect(await fault(input)).toBe('is not a public key, or is damaged')
+  })
+
+  test.each<[string, unknown]>([
+    ['null', null],
+    ['undefined', undefined],
+    ['a number', 1],
+    ['true', true],
+    ['no PEM', 'key'],
+    ['an empty PEM', '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n'],
+    ['half a PEM', pemOf(publicKey).slice(0, 90)],
+  ])('%s', async (_name, input) => {
+    expect(await fault(input)).toBe('is not a public key, or is damaged')
+  })
+
+  test('secp256k1, which no configuration names', async () => {
+    expect(await fault(jwkOf(ec('secp256k1').publicKey))).toBe(
+      'is of type EC secp256k1, not EC P-256',
+    )
+  })
+})
+
+test("P-256 with the sender's own generator is refused: whoever chose it knows the private key", async () => {
+  // SPKI with explicit parameters (RFC 5480 §2.1.1 forbids them; OpenSSL reads them).
+  const pem = `-----BEGIN PUBLIC KEY-----
+MIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAA
+AAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA////
+///////////8BCBaxjXYqjqT57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSd
+NgiG5wSTamZ44ROdJreBn36QBEEEdIV/Ogh/FD/FNSWihQYlGQusDkpBPvw5uRQk
+DaXE8zCcDEhmNQDPngjQXjpjfAPoFQn60HaTYQSknxmcdi13XgIhAP////8AAAAA
+//////////+85vqtpxeehPO5ysL8YyVRAgEBA0IABKUo4e41TfvcfC3dQpF1CeIA
+FZvqafeK6MHv07m9MPhQy3Jt6LC8XiGQj7ayoIn9TcEvmm27UqeYVeXK+2rOAg0=
+-----END PUBLIC KEY-----
+`
+  expect(await fault(pem)).toMatch(/^is of type EC .+, not EC P-256$|damaged$/)
+})
+
+describe('RSA', () => {
+  test.each([
+    ['1024 bits', () => rsa(1024), 'is an RSA key of 1024 bits, outside 2048 to 8192'],
+    ['exponent 3', () => rsa(2048, 3), 'is an RSA key with another public exponent than 65537'],
+  ])('%s is refused', async (_name, make, expected) => {
+    expect(await fault(jwkOf(make().publicKey), RSA)).toBe(expected)
+  })
+
+  const { n } = jwkOf(pairs.RSA.publicKey)
+  test.each([
+    ['1, which encrypts to the plaintext itself', 'AQ'],
+    ['0', 'AA'],
+    ['2', 'Ag'],
+    ['of 33 bits', 'AQAAAAE'],
+  ])('exponent %s is refused', async (_name, e) => {
+    expect(await fault({ kty: 'RSA', n, e }, RSA)).toMatch(/another public exponent|damaged/)
+  })
+
+  test('a modulus of 16384 bits is refused', async () => {
+    const modulus = base64url(Buffer.alloc(2048, 0xff))
+    expect(await fault({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA)).toMatch(/of 16384 bits|damaged/)
+  })
+
+  test('an RSA key that is bound to PSS is refused', async () => {
+    const { publicKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
+    expect(await fault(publicKey, RSA)).toBe('is of type rsa-pss, not RSA')
+  })
+})
+
+describe('a JWK has one spelling', () => {
+  const { x, ...point } = jwkOf(pairs['EC P-256'].publicKey)
+  const { n, e } = jwkOf(pairs.RSA.publicKey)
+  const okp = jwkOf(pairs['OKP X25519'].publicKey)
+  const longer = (part: string) =>
+    base64url(Buffer.concat([Buffer.alloc(1), Buffer.from(part, 'base64url')]))
+
+  test.each<[string, JWK, KeyType]>([
+    ['padding', { ...point, x: `${x}=` }, P256],
+    ['a space', { ...point, x: `${x} ` }, P256],
+    ['stray bits', { ...point, x: withStrayBit(x!) }, P256],
+    ['a leading zero', { ...point, x: longer(x!) }, P256],
+    ['a leading zero in n', { kty: 'RSA', n: longer(n!), e: e! }, RSA],
+    ['a leading zero in e', { kty: 'RSA', n: n!, e: longer(e!) }, RSA],
+    ['padding on OKP', { ...okp, x: `${okp.x}=` }, ENCRYPTION_CURVES.X25519],
+  ])('%s is refused', async (_name, jwk, type) => {
+    expect(await fault(jwk, type)).toMatch(/not in the form of RFC 7518$|damaged$/)
+  })
+
+  test('a coordinate that lost its leading zero is refused', async () => {
+    expect(await importPublicKey(LEADING_ZERO, P256)).toMatchObject({
+      kid: await calculateJwkThumbprint(LEADING_ZERO),
+    })
+    const short = base64url(Buffer.from(LEADING_ZERO.x, 'base64url').subarray(1))
+    expect(await fault({ ...LEADING_ZERO, x: short })).toMatch(
+      /"x" that is not in the form|damaged/,
+    )
+  })
+})
+
+describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
+  const NAMES = ['kty', 'crv', 'x', 'y', 'n', 'e', 'd', 'k', 'use', 'alg', 'kid', 'key_ops', 'x5c']
+  const VALUES = [
+    'EC',
+    'RSA',
+    'OKP',
+    'oct',
+    'P-256',
+    'P-521',
+    'X25519',
+    'Ed25519',
+    'AQAB',
+    '',
+    'AA',
+  ]
+  const name = fc.constantFrom(...NAMES)
+  const value = fc.oneof(
+    fc.constantFrom(...VALUES),
+    fc.uint8Array({ minLength: 31, maxLength: 33 }).map((bytes) => base64url(Buffer.from(bytes))),
+    fc.base64String(),
+    fc.jsonValue(),
+  )
+  let good: JWK[]
+  beforeAll(() => {
+    // Of the curves of OKP, any 32 bytes are a point: another x is another key, and as good.
+    good = Object.values(pairs)
+      .map(({ publicKey }) => jwkOf(publicKey))
+      .filter(({ kty }) => kty !== 'OKP')
+  })
+
+  /** Whether it was taken, in which case it is under its right name. */
+  async function isTaken(jwk: JWK, type: KeyType): Promise<boolean> {
+    try {
+      const { kid, key } = await importPublicKey(jwk, type)
+      expect(kid).toBe(await calculateJwkThumbprint(jwkOf(key)))
+      expect(key.type).toBe('public')
+      return true
+    } catch (error) {
+      expect(error).toBeInstanceOf(PublicKeyError)
+      return false
+    }
+  }
+
+  test('in 2000 objects made of the names of JWK members', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(name, value),
+        fc.constantFrom(...TYPES),
+        async (jwk, [, type]) => {
+          await isTaken(jwk, type)
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('in 1000 good keys with one member changed, which is refused if it counts', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(3), name, value, async (index, name, value) => {
+        const jwk = good[index]!
+        const changed = { ...jwk, [name]: value }
+        const type = TYPES.find(([, { kty, crv }]) => kty === jwk.kty && crv === jwk.crv)![1]
+        const counts = Object.hasOwn(jwk, name) && jwk[name as keyof JWK] !== value
+        const taken = await isTaken(changed, type)
+        if (counts || name === 'd' || name === 'k') expect(taken).toBe(false)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('in 500 arbitrary objects', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.object(), async (jwk) => {
+        expect(await isTaken(jwk as JWK, P256)).toBe(false)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

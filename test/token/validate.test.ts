@@ -1,0 +1,227 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { KeyObject } from 'node:crypto'
+import { issue } from '../../server/token/issue.ts'
+import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
+import { validate } from '../../server/token/validate.ts'
+import {
+  base64url,
+  forge,
+  LIFETIME,
+  open,
+  otherBytes,
+  OWN_CLAIMS,
+  recipientOf,
+  refusal,
+  setUp,
+  withPart,
+  type Fixture,
+} from './fixtures.ts'
+
+let server: Fixture
+beforeEach(async () => {
+  server = await setUp()
+})
+
+const claimsOf = async (token: string) =>
+  (await validate(server.context, accessToken, token)).claims
+
+describe('a good token', () => {
+  test('gives back its claims and the header of its sender', async () => {
+    const { seal, accessJws, keystore, now } = server
+    const token = await seal(await accessJws())
+    const { claims, header } = await validate(server.context, accessToken, token)
+    expect(claims).toMatchObject({ ...OWN_CLAIMS, iat: now, exp: now + LIFETIME })
+    expect(header).toMatchObject({ kid: keystore.encryptionKey.kid, cty: 'JWT' })
+  })
+
+  test('may be sealed without kid: the current key is tried', async () => {
+    const token = server.sealWith(await server.accessJws(), { kid: undefined })
+    expect(await claimsOf(token)).toMatchObject(OWN_CLAIMS)
+  })
+
+  test('may carry header parameters that its sender bound it to', async () => {
+    const req = { jti: 'request-1', htm: 'GET' }
+    const token = server.sealWith(await server.accessJws(), { req })
+    const { header } = await validate(server.context, accessToken, token)
+    expect(header['req']).toEqual(req)
+  })
+
+  test('may be sealed any number of times', async () => {
+    const jws = await server.accessJws()
+    const [one, two] = [await server.seal(jws), await server.seal(jws)]
+    expect(one).not.toBe(two)
+    expect(await claimsOf(one)).toEqual(await claimsOf(two))
+  })
+
+  test('forged in the tests passes as well: what the forgeries below change is what matters', async () => {
+    const { header, claims, keystore } = server
+    const jws = forge(header, claims, keystore.signingKey.privateKey)
+    expect(await claimsOf(await server.seal(jws))).toEqual(claims)
+    expect(await claimsOf(server.sealWith(jws))).toEqual(claims)
+  })
+
+  test('of a signature with a twin is one token with it: told by jti, not by its text', async () => {
+    const jws = await server.accessJws()
+    const twin = withPart(jws, 2, otherSignature)
+    expect(twin).not.toBe(jws)
+    const [one, other] = [
+      await claimsOf(await server.seal(jws)),
+      await claimsOf(server.sealWith(twin)),
+    ]
+    expect(other.jti).toBe(one.jti)
+  })
+
+  test('of 8 KiB passes, and of one byte more is refused', async () => {
+    const { header, claims, keystore } = server
+    const sized = (scope: number, pad: number) =>
+      server.sealWith(
+        forge(header, { ...claims, scope: 'x'.repeat(scope) }, keystore.signingKey.privateKey),
+        { pad: 'x'.repeat(pad) },
+      )
+    const missing = 8192 - sized(4000, 0).length
+    const pads = Array.from({ length: 24 }, (_, n) => Math.floor((missing * 3) / 4) - 12 + n)
+    const tokens = pads.map((pad) => sized(4000, pad))
+    const fits = tokens.find(({ length }) => length === 8192)
+    const exceeds = tokens.find(({ length }) => length === 8193)
+    expect(await claimsOf(fits!)).toMatchObject({ jti: claims.jti })
+    expect(await server.refused(exceeds!)).toEqual({ code: 'token_invalid', reason: 'too_long' })
+  })
+})
+
+describe('time', () => {
+  test.each([
+    ['one second before exp', LIFETIME - 1],
+    ['a millisecond before exp', LIFETIME - 0.001],
+  ])('a token is good %s', async (_name, seconds) => {
+    const token = await server.seal(await server.accessJws())
+    server.clock.advance(seconds)
+    expect(await claimsOf(token)).toMatchObject(OWN_CLAIMS)
+  })
+
+  test.each([
+    ['at exp', LIFETIME],
+    ['a year later', 365 * 86_400],
+  ])('a token has expired %s, with no leeway', async (_name, seconds) => {
+    const token = await server.seal(await server.accessJws())
+    server.clock.advance(seconds)
+    expect(await server.refused(token)).toEqual({ code: 'token_expired', reason: 'exp' })
+  })
+
+  test('another server may be 5 seconds ahead, not 6', async () => {
+    const token = await server.seal(await server.accessJws())
+    server.clock.advance(-5)
+    expect(await claimsOf(token)).toMatchObject(OWN_CLAIMS)
+    server.clock.advance(-1)
+    expect(await server.refused(token)).toEqual({ code: 'token_invalid', reason: 'iat' })
+  })
+
+  test.each<[string, (jws: string) => string | Promise<string>]>([
+    ['forged', (jws) => withPart(jws, 2, otherBytes)],
+    ['for another client', (jws) => resigned(jws, { aud: 'client-2' })],
+    ['of another issuer', (jws) => resigned(jws, { iss: 'https://evil.test' })],
+    ['of another kind', (jws) => resigned(jws, {}, { typ: 'rt+jwt' })],
+    ['with a claim too many', (jws) => resigned(jws, { admin: true })],
+    ['issued in the future', (jws) => resigned(jws, { iat: 4_000_000_000 })],
+    [
+      'of another key',
+      async (jws) => resigned(jws, {}, {}, (await setUp()).keystore.signingKey.privateKey),
+    ],
+  ])('an expired token that is also %s is not said to have expired', async (_name, change) => {
+    const jws = await server.accessJws()
+    server.clock.advance(LIFETIME)
+    expect((await server.refused(await server.seal(await change(jws)))).code).toBe('token_invalid')
+  })
+
+  test('an expired token of another audience than asked is not said to have expired', async () => {
+    const token = await server.seal(await server.accessJws())
+    server.clock.advance(LIFETIME)
+    const { code } = await refusal(validate(server.context, accessToken, token, 'client-2'))
+    expect(code).toBe('token_invalid')
+  })
+})
+
+describe('audience', () => {
+  const reset = async (aud: string) => {
+    const { context, client, seal } = server
+    const claims = { sub: 'account-1', aud }
+    return seal(
+      await open(await issue(context, resetToken, claims, recipientOf(client), LIFETIME), client),
+    )
+  }
+
+  test("a kind's own audience is insisted on without being asked for", async () => {
+    const { claims } = await validate(server.context, resetToken, await reset('/account/password'))
+    expect(claims.aud).toBe('/account/password')
+    expect(
+      await refusal(validate(server.context, resetToken, await reset('/account/email'))),
+    ).toEqual({ code: 'token_invalid', reason: 'aud' })
+  })
+
+  test('an audience that is asked for is insisted on', async () => {
+    const token = await server.seal(await server.accessJws())
+    const { claims } = await validate(server.context, accessToken, token, 'client-1')
+    expect(claims.aud).toBe('client-1')
+    expect(await refusal(validate(server.context, accessToken, token, 'client-2'))).toEqual({
+      code: 'token_invalid',
+      reason: 'aud',
+    })
+  })
+})
+
+describe('a token of one kind is none of another', () => {
+  const KINDS = [accessToken, refreshToken, resetToken] as const
+  const pairs = KINDS.flatMap((is) => KINDS.filter((kind) => kind !== is).map((as) => ({ is, as })))
+
+  test.each(pairs)('$is.typ does not pass as $as.typ', async ({ is, as }) => {
+    const { header, claims, seal, keystore } = server
+    const jws = forge({ ...header, typ: is.typ }, claims, keystore.signingKey.privateKey)
+    // One branch of the union at a time is what the signature wants.
+    const work = validate(server.context, as as typeof accessToken, await seal(jws))
+    expect(await refusal(work)).toEqual({ code: 'token_invalid', reason: 'typ' })
+  })
+
+  test('the claims of another kind are refused even under the right typ', async () => {
+    const { header, claims } = server
+    const refresh = { ...claims, scope: undefined }
+    expect((await server.refusedSigned(header, refresh)).reason).toBe('claims')
+  })
+})
+
+describe('what is thrown', () => {
+  test.each<[string, unknown, string]>([
+    ['an error without a code', new TypeError('secret'), 'malformed'],
+    ['an error with a numeric code', Object.assign(new Error('secret'), { code: 5 }), 'malformed'],
+    ['an error with a code', Object.assign(new Error('secret'), { code: 'ERR_X' }), 'ERR_X'],
+  ])('%s becomes a TokenError that repeats no message', async (_name, error, reason) => {
+    const keystore = {
+      ...server.keystore,
+      decryptionKey: () => {
+        throw error as Error
+      },
+    }
+    const token = await server.seal(await server.accessJws())
+    const context = { ...server.context, keystore }
+    const thrown = await validate(context, accessToken, token).catch((e: unknown) => e)
+    expect(thrown).toMatchObject({ name: 'TokenError', code: 'token_invalid', reason })
+    expect(String(thrown)).not.toContain('secret')
+  })
+})
+
+/** (r, s) → (r, n − s) on P-256. */
+function otherSignature(signature: string): string {
+  const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const hex = Buffer.from(signature, 'base64url').toString('hex')
+  const s = (n - BigInt(`0x${hex.slice(64)}`)).toString(16).padStart(64, '0')
+  return base64url(Buffer.from(hex.slice(0, 64) + s, 'hex'))
+}
+
+/** `jws` with other claims or header, signed anew. */
+function resigned(
+  jws: string,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown> = {},
+  key: KeyObject = server.keystore.signingKey.privateKey,
+): string {
+  const [h, p] = jws.split('.').map((part) => Buffer.from(part, 'base64url').toString())
+  return forge({ ...JSON.parse(h!), ...header }, { ...JSON.parse(p!), ...claims }, key)
+}

@@ -1,0 +1,51 @@
+import { beforeAll, expect, test } from '@jest/globals'
+import { requiredKeyType } from '../../server/keystore/algorithms.ts'
+import { importPublicKey, type PublicKeyInput } from '../../server/token/public-key.ts'
+import { sign } from '../../server/token/sign.ts'
+import { verify } from '../../server/token/verify.ts'
+import { DEFAULTS, forge, refusal, setUp, type Fixture } from './fixtures.ts'
+
+let server: Fixture
+beforeAll(async () => {
+  server = await setUp()
+})
+
+const CLAIMS = { sub: 'account-1', nested: { list: [1, '\u{1f511}'] } }
+const signed = () => sign(CLAIMS, 'at+jwt', server.keystore.signingKey)
+
+test.each<[string, () => PublicKeyInput]>([
+  ['JWK', () => server.keystore.signingKey.publicJwk],
+  [
+    'PEM',
+    () => server.keystore.signingKey.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  ],
+  ['KeyObject', () => server.keystore.signingKey.publicKey],
+])('anyone with the public key, as %s, can check who signed', async (_form, input) => {
+  const { kid, key } = await importPublicKey(input(), requiredKeyType('sig', DEFAULTS))
+  const keys = (wanted: string) =>
+    wanted === kid ? { kid, alg: 'ES256', publicKey: key } : undefined
+  expect(await verify(await signed(), 'at+jwt', keys)).toEqual(CLAIMS)
+})
+
+test('a signature is not checked against a key of another kid', async () => {
+  const work = verify(await signed(), 'at+jwt', () => undefined)
+  expect((await refusal(work)).reason).toBe('jws_kid')
+})
+
+test('a key is used with no algorithm but its own', async () => {
+  const keys = () => ({ ...server.keystore.signingKey, alg: 'ES384' })
+  expect((await refusal(verify(await signed(), 'at+jwt', keys))).reason).toBe('jws_alg')
+})
+
+test('the type is compared exactly', async () => {
+  const work = verify(await signed(), 'AT+JWT', () => server.keystore.signingKey)
+  expect((await refusal(work)).reason).toBe('typ')
+})
+
+test("another key's signature does not hold", async () => {
+  const { keystore } = await setUp()
+  const jws = forge(server.header, CLAIMS, keystore.signingKey.privateKey)
+  await expect(verify(jws, 'at+jwt', () => server.keystore.signingKey)).rejects.toMatchObject({
+    code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+  })
+})
