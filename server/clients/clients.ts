@@ -1,16 +1,17 @@
-import type { JWK } from 'jose'
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
-import { requiredKeyType, type Algorithms } from '../keystore/algorithms.ts'
+import type { EncryptionAlg } from '../keystore/algorithms.ts'
 import type { Recipient } from '../token/encrypt.ts'
-import { importPublicKey } from '../token/public-key.ts'
 import type { Registration } from './registration.ts'
 
 export interface Client {
   readonly id: string
   readonly name: string | null
   /** The public members of its encryption key (RFC 7517 §4). */
-  readonly jwk: JWK
+  readonly jwk: JsonWebKey
+  /** The key management algorithm that it is used with. */
+  readonly alg: EncryptionAlg
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -53,18 +54,17 @@ export function createClients(db: Database, clock: () => number): Clients {
 }
 
 /**
- * A client's key, ready to encrypt to.
- *
- * @throws PublicKeyError for a key registered under another configuration: there is no falling back
- *   to a token that is not encrypted.
+ * A client's key, ready to encrypt to, with the algorithm that it was registered for: a change of
+ * TOKEN_ENCRYPTION_ALG or of the curve leaves those who are signed in as they are.
  */
-export async function recipientOf(client: Client, algorithms: Algorithms): Promise<Recipient> {
-  return importPublicKey(client.jwk, requiredKeyType('enc', algorithms))
-}
-
-const toClient = (row: ClientRow): Client => ({
-  id: row.client_id,
-  name: row.client_name,
-  jwk: JSON.parse(row.jwk) as JWK,
-  createdAt: row.created_at,
+export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
+  kid: id,
+  key: createPublicKey({ key: jwk, format: 'jwk' }),
+  alg,
 })
+
+function toClient(row: ClientRow): Client {
+  // As registration.ts made it.
+  const { alg, ...jwk } = JSON.parse(row.jwk) as JsonWebKey & { alg: EncryptionAlg }
+  return { id: row.client_id, name: row.client_name, jwk, alg, createdAt: row.created_at }
+}

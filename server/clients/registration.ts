@@ -9,7 +9,7 @@ export interface Registration {
   /** The key's thumbprint, which is the client_id. */
   readonly id: string
   readonly name: string | undefined
-  /** Its public members alone. */
+  /** Its public members alone, and the `alg` that it will be used with. */
   readonly jwk: JWK
 }
 
@@ -37,10 +37,14 @@ export async function checkRegistration(
     )
   }
   try {
-    const recipient = await importPublicKey(key, requiredKeyType('enc', algorithms))
+    const imported = await importPublicKey(key, requiredKeyType('enc', algorithms))
     // A key that nothing can be encrypted to (an X25519 point of low order) is found out here.
-    await encrypt('', recipient, algorithms)
-    return { id: recipient.kid, name, jwk: recipient.key.export({ format: 'jwk' }) }
+    await encrypt('', imported, algorithms)
+    return {
+      id: imported.kid,
+      name,
+      jwk: { ...imported.key.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
+    }
   } catch (error) {
     const fault = error instanceof PublicKeyError ? error.message : 'cannot be encrypted to'
     throw refuse(`The key in jwks ${fault}.`)

@@ -1,7 +1,8 @@
 import type { JSONWebKeySet } from 'jose'
 import { generateKeyPair, type KeyPair } from './key-pair.ts'
 import { loadKeys } from './folder.ts'
-import type { Algorithms } from './algorithms.ts'
+import type { Recipient } from '../token/encrypt.ts'
+import type { Algorithms, EncryptionAlg } from './algorithms.ts'
 
 /** The server's own keys as the rest of the server sees them. */
 export interface Keystore {
@@ -54,4 +55,10 @@ export async function createEphemeralKeystore(algorithms: Algorithms): Promise<K
     await generateKeyPair('sig', algorithms),
     await generateKeyPair('enc', algorithms),
   )
+}
+
+/** The server itself, as one to encrypt to. */
+export function recipient({ encryptionKey }: Keystore): Recipient {
+  const { kid, publicKey, alg } = encryptionKey
+  return { kid, key: publicKey, alg: alg as EncryptionAlg }
 }

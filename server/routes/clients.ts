@@ -37,10 +37,9 @@ export function clientRoutes({ config, clients }: ClientDependencies) {
   const configuration: Handler = async (ctx) => {
     const client = await clients.find(ctx.params['client_id'] ?? '')
     if (client === undefined) throw new HttpError('not_found', 'There is no such client.')
-    const recipient = await recipientOf(client, config.algorithms)
     const text = JSON.stringify(tokenConfiguration(config, client.id))
     ctx.type = 'application/jose'
-    ctx.body = await encrypt(text, recipient, config.algorithms, 'json')
+    ctx.body = await encrypt(text, recipientOf(client), config.algorithms, 'json')
   }
 
   const presentClient = (client: Client) => ({
@@ -48,7 +47,7 @@ export function clientRoutes({ config, clients }: ClientDependencies) {
     client_id_issued_at: Math.floor(client.createdAt / 1000),
     ...(client.name === null ? {} : { client_name: client.name }),
     jwks: {
-      keys: [{ ...client.jwk, use: 'enc', alg: config.algorithms.encryptionAlg, kid: client.id }],
+      keys: [{ ...client.jwk, use: 'enc', alg: client.alg, kid: client.id }],
     },
   })
 

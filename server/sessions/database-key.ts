@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ENCRYPTION_ENCS } from '../keystore/algorithms.ts'
 import type { TokenContext } from '../token/context.ts'
 import { decrypt } from '../token/decrypt.ts'
+import { recipient } from '../keystore/keystore.ts'
 import { encrypt } from '../token/encrypt.ts'
 
 /**
@@ -17,8 +18,8 @@ export interface DatabaseKey {
 
 export async function createDatabaseKey(context: TokenContext): Promise<DatabaseKey> {
   const plain = randomBytes(32).toString('base64url')
-  const { kid, publicKey } = context.keystore.encryptionKey
-  return { plain, sealed: await encrypt(plain, { kid, key: publicKey }, context.algorithms) }
+  const { keystore, algorithms } = context
+  return { plain, sealed: await encrypt(plain, recipient(keystore), algorithms) }
 }
 
 /** Opens a stored key; `undefined` where the server no longer has the key that it was sealed to. */

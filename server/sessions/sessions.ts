@@ -50,7 +50,7 @@ export function createSessions(
 ): Sessions {
   return {
     async start(account, client) {
-      const recipient = await recipientOf(client, context.algorithms)
+      const recipient = recipientOf(client)
       const databaseKey = await createDatabaseKey(context)
       const id = randomUUID()
       const claims = { sub: account.id, aud: client.id, client_id: client.id, sid: id }
@@ -59,7 +59,6 @@ export function createSessions(
         access_token: await issue(context, accessToken, access, recipient, accessTokenTtl),
         refresh_token: await issue(context, refreshToken, claims, recipient, refreshTokenTtl),
       }
-      // Last, so that a client that cannot be encrypted to leaves nothing behind.
       const now = context.clock()
       await db
         .insertInto('sessions')

@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { CompactEncrypt } from 'jose'
-import type { Algorithms } from '../keystore/algorithms.ts'
+import type { Algorithms, EncryptionAlg } from '../keystore/algorithms.ts'
 
-/** Whom a JWE is for: a public encryption key and its thumbprint. */
+/** Whom a JWE is for: a public encryption key, its thumbprint and, where it is another than the configured one, its algorithm. */
 export interface Recipient {
   readonly kid: string
   readonly key: KeyObject
+  readonly alg?: EncryptionAlg
 }
 
 /**
@@ -22,7 +23,7 @@ export async function encrypt(
 ): Promise<string> {
   return new CompactEncrypt(new TextEncoder().encode(plaintext))
     .setProtectedHeader({
-      alg: encryptionAlg,
+      alg: recipient.alg ?? encryptionAlg,
       enc: encryptionEnc,
       kid: recipient.kid,
       ...(cty === undefined ? {} : { cty }),
