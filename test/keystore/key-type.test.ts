@@ -49,6 +49,25 @@ test('comparing keys of two types disturbs nothing that comes after it', () => {
   expect(parsePrivateKey(pem, 'x').equals(ec)).toBe(true)
 })
 
+test('a key is the same as itself with its point compressed', () => {
+  const key = ecKey()
+  const compressed = parsePrivateKey(withCompressedPoint(key), undefined)
+  expect(compressed.export({ format: 'jwk' })).toEqual(key.export({ format: 'jwk' }))
+  expect(sameKey(key, compressed)).toBe(true)
+})
+
+/** SEC1 (RFC 5915 §3) on P-256, as `openssl ec -conv_form compressed` writes it. */
+function withCompressedPoint(key: KeyObject): string {
+  const { d, x, y } = key.export({ format: 'jwk' })
+  const hex = (part?: string) => Buffer.from(part!, 'base64url').toString('hex')
+  const sign = Buffer.from(y!, 'base64url').at(-1)! & 1
+  const der =
+    `30570201010420${hex(d)}` +
+    `a00a06082a8648ce3d030107a124032200${sign === 0 ? '02' : '03'}${hex(x)}`
+  const body = Buffer.from(der, 'hex').toString('base64')
+  return `-----BEGIN EC PRIVATE KEY-----\n${body}\n-----END EC PRIVATE KEY-----\n`
+}
+
 test('a key is the same as itself in another copy, and as no other', () => {
   const key = ecKey()
   expect(sameKey(key, parsePrivateKey(pkcs8(key), undefined))).toBe(true)

@@ -6,6 +6,7 @@ import {
   createEphemeralKeystore,
   createKeystore,
   openKeystore,
+  recipient,
 } from '../../server/keystore/keystore.ts'
 import { DEFAULTS, emptyFolder, problemsOf } from './fixtures.ts'
 
@@ -36,6 +37,15 @@ describe('a keystore', () => {
     for (const kid of [sig.kid, '', 'unknown', '__proto__']) {
       expect(keystore.decryptionKey(kid)).toBeUndefined()
     }
+  })
+
+  test('is one to encrypt to: its public encryption key, for its own algorithm', async () => {
+    const [sig, enc] = await made
+    expect(recipient(createKeystore(sig, enc))).toEqual({
+      kid: enc.kid,
+      key: enc.publicKey,
+      alg: 'ECDH-ES+A128KW',
+    })
   })
 
   test('publishes the public halves', async () => {

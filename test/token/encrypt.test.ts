@@ -57,6 +57,14 @@ test.each([
   expect({ cty: actual, kid }).toEqual({ cty: expected, kid: key.kid })
 })
 
+test('a recipient with an algorithm of its own is encrypted to with that', async () => {
+  const own = { ...recipientOf(key), alg: 'ECDH-ES+A256KW' } as const
+  const jwe = await encrypt('text', own, DEFAULTS)
+  expect(decodeProtectedHeader(jwe).alg).toBe('ECDH-ES+A256KW')
+  const keys = () => ({ ...key, alg: own.alg })
+  expect((await decrypt(jwe, keys, ['A128GCM'])).plaintext).toBe('text')
+})
+
 test('what is read is given back with its header', async () => {
   const jwe = await seal('text', 'json')
   expect((await open(jwe, 'json')).header).toEqual(decodeProtectedHeader(jwe))
