@@ -4,7 +4,7 @@
  * the one atomic step that decides; moving the files out of it is repeated by whoever comes next.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -17,9 +17,12 @@ export type FolderChanges = Readonly<Record<string, string | null>>
 
 const manifestSchema = z.object({ write: z.array(z.string()), remove: z.array(z.string()) })
 
-/** Writes the changes durably: every file 0600 and fsynced, then the folder. */
+/**
+ * Writes the changes durably: every file 0600 and fsynced, then the folder. One at a time: see
+ * folder-lock.ts.
+ */
 export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
-  await recover(folder)
+  await finishCommit(folder)
   const staged = join(folder, STAGED + randomUUID())
   await mkdir(staged, { mode: 0o700 })
   const write = Object.keys(changes).filter((name) => changes[name] !== null)
@@ -29,19 +32,25 @@ export async function commitChanges(folder: string, changes: FolderChanges): Pro
   await syncFolder(staged)
   await rename(staged, join(folder, COMMIT))
   await syncFolder(folder)
-  await finish(folder)
+  await finishCommit(folder)
 }
 
 /** Finishes a change that was decided and cut short, and sweeps what was staged and never decided. */
 export async function recover(folder: string): Promise<void> {
-  const names = await readdir(folder)
-  if (names.includes(COMMIT)) await finish(folder)
-  for (const name of names.filter((name) => name.startsWith(STAGED))) {
-    await rm(join(folder, name), { recursive: true, force: true })
+  await finishCommit(folder)
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(STAGED)) await rm(join(folder, name), { recursive: true, force: true })
   }
 }
 
-async function finish(folder: string): Promise<void> {
+/** Whether a decided change is not finished yet. */
+export async function isCommitting(folder: string): Promise<boolean> {
+  return (await ignoringMissing(stat(join(folder, COMMIT)))) !== undefined
+}
+
+/** Finishes a change that was decided and cut short. Anybody may, at any time: it can be repeated. */
+export async function finishCommit(folder: string): Promise<void> {
+  if (!(await isCommitting(folder))) return
   const commit = join(folder, COMMIT)
   const manifest = await ignoringMissing(readFile(join(commit, MANIFEST), 'utf8'))
   if (manifest !== undefined) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { KeyObject } from 'node:crypto'
 import { StartupError } from '../startup-error.ts'
 import { algorithmFor, requiredKeyType, type Algorithms, type KeyUse } from './algorithms.ts'
-import { commitChanges, recover } from './folder-transaction.ts'
+import { commitChanges, finishCommit, recover } from './folder-transaction.ts'
 import { withFolderLock } from './folder-lock.ts'
 import { generateKeyPair, toKeyPair, type KeyPair } from './key-pair.ts'
 import { mismatch, sameKey } from './key-type.ts'
@@ -33,6 +33,8 @@ export interface LoadedKeys {
 }
 
 const FILES = { sig: 'sig.key', enc: 'enc.key' } as const satisfies Record<KeyUse, string>
+/** Bytes: what OpenSSL reads. */
+const MAX_PASSPHRASE = 1024
 const GENERATE = '`npm run keys -- generate`'
 const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as const
 
@@ -82,6 +84,7 @@ export async function generateKeys(folder: KeyFolder): Promise<LoadedKeys> {
     ])
   })
   await withFolderLock(folder.path, async () => {
+    await recover(folder.path)
     const missing = await missingFiles(folder.path)
     const present = (['sig', 'enc'] as const).filter((use) => !missing.includes(use))
     if (present.length > 0) {
@@ -101,6 +104,11 @@ export async function generateKeys(folder: KeyFolder): Promise<LoadedKeys> {
 
 /** PKCS#8 PEM; under a passphrase, encrypted with AES-256-CBC by PBES2 (RFC 8018 §6.2). */
 export function toPem(key: KeyObject, passphrase: string | undefined): string {
+  if (passphrase !== undefined && Buffer.byteLength(passphrase) > MAX_PASSPHRASE) {
+    throw new StartupError([
+      `The passphrase is longer than ${MAX_PASSPHRASE} bytes, and no key could be read with it. Choose a shorter one.`,
+    ])
+  }
   return key
     .export({
       type: 'pkcs8',
@@ -111,7 +119,7 @@ export function toPem(key: KeyObject, passphrase: string | undefined): string {
 }
 
 async function missingFiles(path: string): Promise<KeyUse[]> {
-  await recover(path).catch((error: unknown) => {
+  await finishCommit(path).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return
     throw new StartupError([
       `The key folder ${path} cannot be read (${errorCode(error)}). Check KEYS_DIR and the rights on the folder.`,

@@ -46,8 +46,8 @@ function describe(key: KeyObject): string {
 
 /** Whether two private keys are one and the same. */
 export function sameKey(a: KeyObject, b: KeyObject): boolean {
-  // Not by equals(): for two types it leaves an error behind that a later import then throws.
-  const spki = (key: KeyObject) =>
-    createPublicKey(key).export({ type: 'spki', format: 'der' }).toString('hex')
-  return spki(a) === spki(b)
+  // Not by equals(): for two types it leaves an error behind that a later import then throws. Nor by
+  // SPKI: one point can be written in two ways.
+  const jwk = (key: KeyObject) => JSON.stringify(createPublicKey(key).export({ format: 'jwk' }))
+  return jwk(a) === jwk(b)
 }

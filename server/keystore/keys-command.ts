@@ -54,7 +54,7 @@ export async function keysCommand(
   }
 
   function show(keys: LoadedKeys): void {
-    print('kid                                          use  alg             age      file')
+    print('kid                                          use alg             age      file')
     for (const { pair, modifiedAt, path } of [keys.sig, keys.enc]) {
       const columns = [
         pair.kid.padEnd(44),

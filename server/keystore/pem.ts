@@ -46,11 +46,17 @@ export function isEncrypted(pem: string): boolean {
  */
 function isWhole(pem: string): boolean {
   const body = /BEGIN ENCRYPTED PRIVATE KEY-----([\s\S]*?)-----END ENCRYPTED/.exec(pem)?.[1]
-  if (body === undefined) return pem.includes('Proc-Type')
+  if (body === undefined) return /Proc-Type[^]*-----END/.test(pem)
   const der = Buffer.from(body, 'base64')
   const long = (der[1] ?? 0) & 0x80
   const lengthBytes = long ? (der[1] ?? 0) & 0x7f : 0
-  if (der[0] !== 0x30 || lengthBytes > 4 || der.length < 2 + lengthBytes) return false
-  const length = long ? der.readUIntBE(2, Math.max(lengthBytes, 1)) : der[1]
+  if (
+    der[0] !== 0x30 ||
+    (long && lengthBytes === 0) ||
+    lengthBytes > 4 ||
+    der.length < 2 + lengthBytes
+  )
+    return false
+  const length = long ? der.readUIntBE(2, lengthBytes) : der[1]
   return der.length === 2 + lengthBytes + (length ?? 0)
 }

@@ -54,5 +54,8 @@ export async function decrypt(
     contentEncryptionAlgorithms: [...encs],
     maxDecompressedLength: 0,
   })
-  return { plaintext: new TextDecoder('utf-8', { fatal: true }).decode(plaintext), header }
+  return {
+    plaintext: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plaintext),
+    header,
+  }
 }

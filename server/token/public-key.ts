@@ -59,7 +59,7 @@ function toKeyObject(input: PublicKeyInput): KeyObject {
 }
 
 function isJwk(input: PublicKeyInput): input is JWK {
-  return typeof input === 'object' && Object.hasOwn(input, 'kty')
+  return typeof input === 'object' && (input as unknown) !== null && Object.hasOwn(input, 'kty')
 }
 
 /** One key has one thumbprint only if it has one spelling: no padding, no stray bits, full length. */
