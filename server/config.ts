@@ -54,7 +54,7 @@ const schema = z.object({
 const MAY_BE_EMPTY = new Set(['PRIVATE_KEY_PASSPHRASE', 'ISSUER', 'CORS_ORIGINS'])
 
 /** What stands in .env.example for the operator to replace. */
-const PLACEHOLDER = /change-me|example\.(com|org|net)\b/i
+const PLACEHOLDER = /change-me|(?<![\w-])example\.(com|org|net)\b/i
 
 /** The validated configuration. Lifetimes are in seconds, paths are absolute. */
 export interface Config {
@@ -86,7 +86,7 @@ export function loadConfig(
   dotenv = join(PROJECT_ROOT, '.env'),
 ): Config {
   const raw: NodeJS.ProcessEnv = {
-    ...(existsSync(dotenv) ? parseEnv(readFileSync(dotenv, 'utf8')) : {}),
+    ...readDotenv(dotenv),
     ...environment,
   }
   const { values, problems } = parse(raw)
@@ -104,7 +104,7 @@ function parse(raw: NodeJS.ProcessEnv): { values: Values; problems: string[] } {
     if (value === '' && !MAY_BE_EMPTY.has(name)) {
       problems.push(`${name} is empty: give it a value, or remove it to have its default.`)
     }
-    if (value !== undefined && raw['NODE_ENV'] === 'production' && PLACEHOLDER.test(value)) {
+    if (value !== undefined && isProduction(raw['NODE_ENV']) && PLACEHOLDER.test(value)) {
       problems.push(`${name} still holds the placeholder of .env.example: set a value of yours.`)
     }
     const parsed = parser.safeParse(value === '' ? undefined : value)
@@ -154,14 +154,29 @@ function toConfig(env: Values): Config {
     corsOrigins: Object.freeze(env.CORS_ORIGINS),
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     logLevel: env.LOG_LEVEL,
-    production: env.NODE_ENV === 'production',
+    production: isProduction(env.NODE_ENV),
   })
 }
 
 const databasePath = (path: string): string =>
   path === ':memory:' ? path : fromRoot(path.replace(/^\/\/(?=\/)/, ''))
 
+/** However it is spelled: who writes Production means it. */
+const isProduction = (mode = ''): boolean => mode.toLowerCase() === 'production'
+
 const fromRoot = (path: string): string => (isAbsolute(path) ? path : resolve(PROJECT_ROOT, path))
+
+function readDotenv(path: string): NodeJS.ProcessEnv {
+  try {
+    return parseEnv(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return {}
+    throw new StartupError([
+      `${path} cannot be read (${code}). Make it a file that the server's user may read, or remove it.`,
+    ])
+  }
+}
 
 function findProjectRoot(from: string): string {
   return existsSync(join(from, 'package.json')) ? from : findProjectRoot(dirname(from))

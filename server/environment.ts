@@ -59,7 +59,8 @@ export const baseUrl = z.string().transform((text, ctx) => {
   if (
     url === undefined ||
     !['http:', 'https:'].includes(url.protocol) ||
-    url.username + url.password + url.search + url.hash !== '' ||
+    url.username + url.password !== '' ||
+    /[?#]/.test(text) ||
     text.endsWith('/') ||
     // Issuers are compared as text (RFC 8414 §3.3): only the spelling that URL parsers give back.
     (url.pathname === '/' ? url.origin : url.href) !== text
@@ -76,7 +77,7 @@ export const baseUrl = z.string().transform((text, ctx) => {
 export const origins = z.string().transform((text, ctx) => {
   const list = text.split(',').map((origin) => origin.trim())
   for (const origin of list) {
-    if (!/^https?:/.test(origin) || parseUrl(origin)?.origin !== origin) {
+    if (!/^https?:[^*]*$/.test(origin) || parseUrl(origin)?.origin !== origin) {
       return reject(
         ctx,
         'must be a comma-separated list of origins (scheme, host and port, nothing after), such as https://app.example.com',

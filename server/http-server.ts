@@ -1,4 +1,5 @@
 import { createServer, STATUS_CODES, type RequestListener, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** Milliseconds. */
@@ -26,7 +27,16 @@ export function createHttpServer(listener: RequestListener): HttpServer {
     requestTimeout: REQUEST_TIMEOUT,
     connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
     maxHeaderSize: MAX_HEADER_SIZE,
+    // Node's own answer to a missing Host is bare: see middleware/request-target.ts.
+    requireHostHeader: false,
   })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  // An expectation that we do not know is one that we need not meet (RFC 9110 §10.1.1).
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('request', (request, response) => {
     inFlight.add(response)
     response.shouldKeepAlive &&= !stopping
@@ -53,7 +63,9 @@ export function createHttpServer(listener: RequestListener): HttpServer {
     async stop(grace) {
       stopping = true
       for (const response of inFlight) response.shouldKeepAlive = false
-      server.closeIdleConnections()
+      // Not closeIdleConnections(): it counts as idle what is still being sent.
+      const busy = new Set([...inFlight].map(({ socket }) => socket))
+      for (const socket of sockets) if (!busy.has(socket)) socket.destroy()
       // New connections are still taken meanwhile: the readiness probe must be able to hear "no".
       if (inFlight.size > 0) {
         let timer: NodeJS.Timeout | undefined

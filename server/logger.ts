@@ -25,7 +25,8 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       serializers: { err: (error: unknown) => serializeError(error) },
       redact: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]),
     },
-    ...(destination === undefined ? [] : [destination]),
+    // At once: what is logged last must be out when the process ends.
+    destination ?? pino.destination({ dest: 1, sync: true }),
   )
 }
 

@@ -27,13 +27,11 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     openDatabase(config.databaseFile),
   )
   for (const warning of warnings) logger.warn(warning)
-  if (!config.preserveSessions) {
-    // Their tokens were signed and encrypted with keys that are gone: nobody can prove them any more.
-    const removed = await removeAllSessions(database)
-    logger.info({ removed }, `removed ${removed} sessions of the last run`)
+  if (config.production && config.issuer.startsWith('http:')) {
+    logger.warn(`ISSUER is ${config.issuer}: set it to the public https URL of the server.`)
   }
-  let stopping = false
-  const app = createApp({ config, keystore, database, logger, isStopping: () => stopping })
+  let isServing = false
+  const app = createApp({ config, keystore, database, logger, isStopping: () => !isServing })
   // Koa answers every rejection itself: there is nothing to wait for.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
@@ -41,6 +39,13 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     await database.destroy()
     throw error
   })
+  if (!config.preserveSessions) {
+    // Their tokens were signed and encrypted with keys that are gone: nobody can prove them any more.
+    // Not before the port is ours: a server that is running already keeps its sessions.
+    const removed = await removeAllSessions(database)
+    logger.info({ removed }, `removed ${removed} sessions of the last run`)
+  }
+  isServing = true
   logger.info(
     {
       url,
@@ -53,7 +58,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   return {
     url,
     async stop() {
-      stopping = true
+      isServing = false
       await server.stop(STOP_GRACE)
       await database.destroy()
     },

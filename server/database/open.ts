@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Kysely, SqliteDialect, sql } from 'kysely'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kysely, SqliteDialect, sql, type SqliteDatabase } from 'kysely'
 import Libsql from 'libsql'
 import { StartupError } from '../startup-error.ts'
 import { migrate } from './migrations.ts'
@@ -22,11 +23,17 @@ export async function openDatabase(file: string): Promise<Database> {
   try {
     if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     const sqlite = new Libsql(file, { timeout: BUSY_TIMEOUT })
-    db = new Kysely<Schema>({
+    const database: SqliteDatabase = {
       // libsql has better-sqlite3's interface, which is the one that the dialect is written for.
-      dialect: new SqliteDialect({ database: sqlite }),
-    })
-    sqlite.pragma('journal_mode = WAL')
+      prepare: (text) => sqlite.prepare(text),
+      close() {
+        // libsql lets go of the file only when its statements are collected: leave nothing to do.
+        sqlite.pragma('wal_checkpoint(TRUNCATE)')
+        sqlite.close()
+      },
+    }
+    db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) })
+    await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'))
     // An acknowledged sign-out must still be one after a power cut.
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('foreign_keys = ON')
@@ -38,6 +45,19 @@ export async function openDatabase(file: string): Promise<Database> {
     throw new StartupError([
       `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
     ])
+  }
+}
+
+/** The change to WAL does not wait by itself for another process that is about to write. */
+async function whenNotBusy(work: () => void): Promise<void> {
+  for (const deadline = Date.now() + BUSY_TIMEOUT; ;) {
+    try {
+      work()
+      return
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'SQLITE_BUSY' || Date.now() > deadline) throw error
+      await sleep(20)
+    }
   }
 }
 

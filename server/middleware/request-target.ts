@@ -5,7 +5,8 @@ import { HttpError } from '../errors.ts'
 export function requestTarget(): AppMiddleware {
   return async function requestTarget(ctx, next) {
     const host = ctx.get('Host')
-    const isHost = host === '' || URL.canParse(`http://${host}`)
+    // Only HTTP/1.0 may leave it out.
+    const isHost = host === '' ? ctx.req.httpVersion === '1.0' : URL.canParse(`http://${host}`)
     if (!isHost || !URL.canParse(ctx.req.url ?? '', 'http://localhost')) {
       throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
     }

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { openConnection } from '../support/process.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startTestServer()
+})
+afterAll(() => server.stop())
+
+async function ask(request: string): Promise<string> {
+  const connection = await openConnection(server.url)
+  connection.send(`${request}\r\nConnection: close\r\n\r\n`)
+  return connection.ended
+}
+
+test.each([
+  ['without a Host', 'GET /healthz HTTP/1.1\r\nAccept: */*'],
+  ['with a Host that is none', 'GET /healthz HTTP/1.1\r\nHost: ['],
+  ['to no URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
+])('a request %s is refused', async (_, request) => {
+  const answer = await ask(request)
+  expect(answer).toMatch(/^HTTP\/1.1 400 /)
+  expect(answer).toContain('"error":"invalid_request"')
+  expect(answer).toMatch(/X-Request-Id: \S+/i)
+})
+
+test.each([
+  ['HTTP/1.0 without a Host', 'GET /healthz HTTP/1.0\r\nAccept: */*'],
+  ['a whole URL', 'GET http://elsewhere.test/healthz HTTP/1.1\r\nHost: elsewhere.test'],
+])('%s is answered', async (_, request) => {
+  expect(await ask(request)).toMatch(/^HTTP\/1.1 200 /)
+})
