@@ -87,6 +87,27 @@ export const origins = z.string().transform((text, ctx) => {
   return list
 })
 
+/** How often something may be done. */
+export interface RateLimit {
+  readonly count: number
+  /** Seconds. */
+  readonly duration: number
+}
+
+/** `<count>/<duration>`, such as `10/1m`, or `off`. */
+export const rateLimit = z.string().transform((text, ctx): RateLimit | 'off' => {
+  if (text === 'off') return text
+  const [count, period, ...rest] = text.split('/')
+  const parsedCount = integer(1, 1_000_000).safeParse(count)
+  const parsedPeriod = duration.safeParse(period)
+  // Longer ones do not fit the timers that forget them.
+  const fits = (parsedPeriod.data ?? Infinity) <= SECONDS.d
+  if (!parsedCount.success || !parsedPeriod.success || !fits || rest.length > 0) {
+    return reject(ctx, 'must be off, or a count and a duration of at most 1d, such as 10/1m')
+  }
+  return { count: parsedCount.data, duration: parsedPeriod.data }
+})
+
 function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined
 }
