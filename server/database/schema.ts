@@ -1,3 +1,5 @@
+import type { Generated, Selectable } from 'kysely'
+
 /**
  * The tables, as Kysely sees them. Times are milliseconds since the epoch. Access tokens are not
  * stored: a session is what can be revoked.
@@ -6,6 +8,8 @@ export interface Schema {
   clients: ClientRow
   accounts: AccountRow
   sessions: SessionRow
+  refresh_tokens: RefreshTokenRow
+  password_resets: PasswordResetRow
 }
 
 export interface ClientRow {
@@ -29,6 +33,11 @@ export interface AccountRow {
   password_hash: string
   /** RFC 6749 §3.3: words, space-separated. */
   scope: string
+  /**
+   * Counts the changes of password and scope. What was begun under an earlier one (a sign-in whose
+   * password was still being checked, a reset token on its way) comes too late.
+   */
+  version: Generated<number>
   created_at: number
 }
 
@@ -39,5 +48,28 @@ export interface SessionRow {
   /** A JWE to the server's own encryption key, of 32 random bytes in base64url. */
   database_key: string
   created_at: number
+  /** To the minute, or so: see sessions.ts. */
   last_used_at: number
+  /** The earlier of: not renewed for REFRESH_TOKEN_TTL, SESSION_MAX_AGE. */
+  expires_at: Generated<number>
 }
+
+/** The refresh tokens that are unused, or were used a moment ago: see sessions/refresh.ts. */
+export interface RefreshTokenRow {
+  /** SHA-256, base64url. */
+  jti_hash: string
+  session_id: string
+  used_at: number | null
+  expires_at: number
+}
+
+export interface PasswordResetRow {
+  /** SHA-256, base64url. */
+  jti_hash: string
+  account_id: string
+  /** The account's version that it was made under. */
+  version: number
+  expires_at: number
+}
+
+export type Account = Selectable<AccountRow>
