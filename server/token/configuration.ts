@@ -13,6 +13,7 @@ export interface TokenConfiguration {
   readonly access_token_ttl: number
   /** Seconds. */
   readonly refresh_token_ttl: number
+  readonly request_binding: 'optional' | 'required'
 }
 
 interface TokenPolicy {
@@ -20,6 +21,7 @@ interface TokenPolicy {
   readonly algorithms: Algorithms
   readonly accessTokenTtl: number
   readonly refreshTokenTtl: number
+  readonly requestBinding: 'optional' | 'required'
 }
 
 /** What a client has to know about the tokens that it will receive and send. Nothing secret. */
@@ -35,5 +37,6 @@ export function tokenConfiguration(policy: TokenPolicy, clientId: string): Token
     ...(crv === undefined ? {} : { encryption_key_crv: crv }),
     access_token_ttl: policy.accessTokenTtl,
     refresh_token_ttl: policy.refreshTokenTtl,
+    request_binding: policy.requestBinding,
   }
 }

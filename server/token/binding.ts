@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { invalid } from './token-error.ts'
+
+/** Seconds that the sender's clock may be off. */
+export const BINDING_TOLERANCE = 60
+
+/** The `req` header parameter: after the claims of a DPoP proof (RFC 9449 §4.2). */
+const bindingSchema = z.object({
+  jti: z.string().min(1).max(128),
+  /** Seconds since the epoch. */
+  iat: z.int().nonnegative(),
+  htm: z.string(),
+  htu: z.string(),
+  /** SHA-256 of the body's bytes, base64url; absent without a body. */
+  dig: z.string().optional(),
+})
+
+export type Binding = z.infer<typeof bindingSchema>
+
+/** The request that a token came with. */
+export interface BoundRequest {
+  readonly method: string
+  /** As the client sees it: the issuer's URL and the path. */
+  readonly url: string
+  /** `undefined` where the token stands in the body itself, which cannot hold its own digest. */
+  readonly body: Uint8Array | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** What was made before is refused: nobody remembers any more whether it was used. Milliseconds. */
+  readonly notBefore: number
+}
+
+/**
+ * Checks that a token was sealed for just this request. Whether it has been sent before is for the
+ * replay cache to say.
+ *
+ * @param req The header parameter, whatever it is.
+ * @throws TokenError
+ */
+export function checkBinding(req: unknown, request: BoundRequest): Binding {
+  const binding = bindingSchema.safeParse(req).data
+  if (binding === undefined) throw invalid('req')
+  if (Math.abs(request.now / 1000 - binding.iat) > BINDING_TOLERANCE) throw invalid('req_iat')
+  if (binding.iat * 1000 < request.notBefore) throw invalid('req_before_start')
+  if (binding.htm !== request.method) throw invalid('req_htm')
+  if (withoutQuery(binding.htu) !== withoutQuery(request.url)) throw invalid('req_htu')
+  if (binding.dig !== digest(request.body)) throw invalid('req_dig')
+  return binding
+}
+
+/** RFC 9449 §4.3: query and fragment are ignored, the rest compared in normal form. */
+function withoutQuery(url: string): string {
+  if (!URL.canParse(url)) throw invalid('req_htu')
+  const { origin, pathname, username, password } = new URL(url)
+  if (username !== '' || password !== '') throw invalid('req_htu')
+  return origin + pathname
+}
+
+function digest(body: Uint8Array | undefined): string | undefined {
+  if (body === undefined || body.length === 0) return undefined
+  return createHash('sha256').update(body).digest('base64url')
+}
