@@ -1,100 +1,172 @@
 import { randomUUID } from 'node:crypto'
-import type { Account } from '../accounts/accounts.ts'
-import { recipientOf, type Client } from '../clients/clients.ts'
+import type { Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
+import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/context.ts'
-import { issue } from '../token/issue.ts'
-import { accessToken, refreshToken, type AccessTokenClaims } from '../token/kinds.ts'
-import { createDatabaseKey } from './database-key.ts'
+import type { AccessTokenClaims, RefreshTokenClaims } from '../token/kinds.ts'
+import { createDatabaseKey, resealDatabaseKey } from './database-key.ts'
+import { recordRefreshToken, useRefreshToken } from './refresh.ts'
+import { issuePair, type TokenPair } from './token-pair.ts'
 
 /** A session that is alive, with whom it belongs to. */
 export interface Session {
   readonly id: string
   readonly clientId: string
   readonly account: Account
+  /** What this access token allows (RFC 6749 §3.3). */
+  readonly scope: string
   /** As stored: see database-key.ts. */
   readonly sealedDatabaseKey: string
 }
 
-/** What signing in gives: RFC 6749 §5.1 and the session. */
-export interface SignedIn {
+/** What signing in gives. */
+export interface SignedIn extends TokenPair {
   readonly session_id: string
   readonly database_key: string
-  readonly access_token: string
-  readonly refresh_token: string
-  readonly token_type: 'Bearer'
-  /** Seconds. */
-  readonly expires_in: number
 }
+
+export type Refreshed =
+  | { readonly outcome: 'refreshed'; readonly tokens: TokenPair }
+  /** `reused`: the session has been ended for it. */
+  | { readonly outcome: 'reused' | 'unknown' }
 
 export interface Sessions {
-  /** Starts a session beside any that the account has already. */
-  start(account: Account, client: Client): Promise<SignedIn>
+  /**
+   * Starts a session beside any that the account has already; `undefined` where the account's
+   * password or scope has changed since it was read, or the account is gone.
+   */
+  start(account: Account, client: Client): Promise<SignedIn | undefined>
   /** The session that an access token speaks of, if it is alive and all three still belong together. */
   findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
+  /**
+   * A fresh pair for a refresh token that has been validated.
+   *
+   * @param scope A part of the account's scope, or all of it.
+   */
+  refresh(claims: RefreshTokenClaims, client: Client, scope: string): Promise<Refreshed>
   /** Ends a session: its tokens are refused and its database key is gone from now on. */
-  end(id: string): Promise<void>
+  end(id: string): Promise<boolean>
 }
 
+/** All in seconds. */
 interface Lifetimes {
-  /** Seconds. */
   readonly accessTokenTtl: number
-  /** Seconds. */
   readonly refreshTokenTtl: number
+  readonly refreshReuseInterval: number
+  readonly sessionMaxAge: number
 }
+
+/** How stale `last_used_at` may be, milliseconds: reading must not cost a write each time. */
+const LAST_USED_PRECISION = 60_000
 
 export function createSessions(
   db: Database,
   context: TokenContext,
-  { accessTokenTtl, refreshTokenTtl }: Lifetimes,
+  { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge }: Lifetimes,
 ): Sessions {
+  const { clock } = context
+
+  /** When a session that is renewed now ends by itself, milliseconds since the epoch. */
+  const expiryOf = (createdAt: number) =>
+    Math.min(clock() + refreshTokenTtl * 1000, createdAt + sessionMaxAge * 1000)
+
   return {
     async start(account, client) {
-      const recipient = recipientOf(client)
       const databaseKey = await createDatabaseKey(context)
       const id = randomUUID()
-      const claims = { sub: account.id, aud: client.id, client_id: client.id, sid: id }
-      const access = { ...claims, scope: account.scope }
-      const tokens = {
-        access_token: await issue(context, accessToken, access, recipient, accessTokenTtl),
-        refresh_token: await issue(context, refreshToken, claims, recipient, refreshTokenTtl),
-      }
-      const now = context.clock()
-      await db
-        .insertInto('sessions')
-        .values({
-          id,
-          account_id: account.id,
-          client_id: client.id,
-          database_key: databaseKey.sealed,
-          created_at: now,
-          last_used_at: now,
-        })
-        .execute()
-      return {
-        session_id: id,
-        database_key: databaseKey.plain,
-        ...tokens,
-        token_type: 'Bearer',
-        expires_in: accessTokenTtl,
-      }
+      const now = clock()
+      const expiresAt = expiryOf(now)
+      const jti = await db.transaction().execute(async (trx) => {
+        // A write, though it changes nothing: it takes the lock before the first read.
+        const { numUpdatedRows } = await trx
+          .updateTable('accounts')
+          .set({ version: account.version })
+          .where('id', '=', account.id)
+          .where('version', '=', account.version)
+          .executeTakeFirstOrThrow()
+        if (numUpdatedRows === 0n) return undefined
+        await trx
+          .insertInto('sessions')
+          .values({
+            id,
+            account_id: account.id,
+            client_id: client.id,
+            database_key: databaseKey.sealed,
+            created_at: now,
+            last_used_at: now,
+            expires_at: expiresAt,
+          })
+          .execute()
+        return recordRefreshToken(trx, id, expiresAt)
+      })
+      if (jti === undefined) return undefined
+      const session = { id, accountId: account.id, expiresAt, jti }
+      const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
+      return { session_id: id, database_key: databaseKey.plain, ...tokens }
     },
-    async findAlive({ sid, sub, client_id }) {
+
+    async findAlive({ sid, sub, client_id, scope }) {
+      const now = clock()
       const row = await db
         .selectFrom('sessions')
         .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
         .selectAll('accounts')
-        .select('sessions.database_key')
+        .select(['sessions.database_key', 'sessions.last_used_at'])
         .where('sessions.id', '=', sid)
         .where('sessions.account_id', '=', sub)
         .where('sessions.client_id', '=', client_id)
+        .where('sessions.expires_at', '>', now)
         .executeTakeFirst()
       if (row === undefined) return undefined
-      const { database_key, ...account } = row
-      return { id: sid, clientId: client_id, account, sealedDatabaseKey: database_key }
+      const { database_key, last_used_at, ...account } = row
+      if (now - last_used_at >= LAST_USED_PRECISION) {
+        await db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', sid).execute()
+      }
+      return { id: sid, clientId: client_id, account, scope, sealedDatabaseKey: database_key }
     },
+
+    async refresh({ sid, sub, jti }, client, scope) {
+      const now = clock()
+      const result = await db.transaction().execute(async (trx) => {
+        const rotation = await useRefreshToken(trx, { sid, jti }, now, refreshReuseInterval * 1000)
+        if (rotation === 'reused') {
+          await trx.deleteFrom('sessions').where('id', '=', sid).execute()
+        }
+        if (rotation !== 'used') return { outcome: rotation }
+        const { created_at, database_key } = await trx
+          .selectFrom('sessions')
+          .select(['created_at', 'database_key'])
+          .where('id', '=', sid)
+          .executeTakeFirstOrThrow()
+        const expiresAt = expiryOf(created_at)
+        await trx
+          .updateTable('sessions')
+          .set({ last_used_at: now, expires_at: expiresAt })
+          .where('id', '=', sid)
+          .execute()
+        const newJti = await recordRefreshToken(trx, sid, expiresAt)
+        return { outcome: 'refreshed', expiresAt, jti: newJti, sealed: database_key } as const
+      })
+      if (result.outcome !== 'refreshed') return result
+      const resealed = await resealDatabaseKey(context, result.sealed)
+      if (resealed !== undefined) {
+        await db
+          .updateTable('sessions')
+          .set({ database_key: resealed })
+          .where('id', '=', sid)
+          .execute()
+      }
+      const session = { id: sid, accountId: sub, ...result }
+      const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
+      return { outcome: 'refreshed', tokens }
+    },
+
     async end(id) {
-      await db.deleteFrom('sessions').where('id', '=', id).execute()
+      const { numDeletedRows } = await db
+        .deleteFrom('sessions')
+        .where('id', '=', id)
+        .executeTakeFirstOrThrow()
+      return numDeletedRows > 0n
     },
   }
 }

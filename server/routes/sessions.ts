@@ -1,0 +1,45 @@
+import { audit } from '../audit.ts'
+import type { Handler, SessionState } from '../context.ts'
+import { HttpError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { endOwnSession, endSessionsOf, listSessions } from '../sessions/own-sessions.ts'
+
+export function sessionRoutes({ database, tokens }: Services) {
+  /** Where the account is signed in. */
+  const list: Handler<SessionState> = async (ctx) => {
+    const { account, id } = ctx.state.session
+    const rows = await listSessions(database, account.id, tokens.clock())
+    ctx.body = {
+      sessions: rows.map((row) => ({
+        session_id: row.id,
+        client_id: row.clientId,
+        client_name: row.clientName,
+        created_at: new Date(row.createdAt).toISOString(),
+        last_used_at: new Date(row.lastUsedAt).toISOString(),
+        current: row.id === id,
+      })),
+    }
+  }
+
+  /** Ends one of the account's sessions; somebody else's is as if it were not there. */
+  const endOne: Handler<SessionState> = async (ctx) => {
+    const { account } = ctx.state.session
+    const sessionId = ctx.params['session_id'] ?? ''
+    if (!(await endOwnSession(database, account.id, sessionId))) {
+      throw new HttpError('not_found', 'The account has no such session.')
+    }
+    audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
+    ctx.status = 204
+  }
+
+  /** Ends every session but the current one. */
+  const endOthers: Handler<SessionState> = async (ctx) => {
+    const { account, id } = ctx.state.session
+    for (const sessionId of await endSessionsOf(database, account.id, id)) {
+      audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
+    }
+    ctx.status = 204
+  }
+
+  return { list, endOne, endOthers }
+}

@@ -1,0 +1,60 @@
+import type { Database } from '../database/open.ts'
+
+/** What its owner sees of a session. */
+export interface SessionSummary {
+  readonly id: string
+  readonly clientId: string
+  readonly clientName: string | null
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** Milliseconds since the epoch, to the minute or so. */
+  readonly lastUsedAt: number
+}
+
+/** An account's living sessions, the newest first. */
+export function listSessions(
+  db: Database,
+  accountId: string,
+  now: number,
+): Promise<SessionSummary[]> {
+  return db
+    .selectFrom('sessions')
+    .innerJoin('clients', 'clients.client_id', 'sessions.client_id')
+    .select([
+      'sessions.id',
+      'sessions.client_id as clientId',
+      'clients.client_name as clientName',
+      'sessions.created_at as createdAt',
+      'sessions.last_used_at as lastUsedAt',
+    ])
+    .where('sessions.account_id', '=', accountId)
+    .where('sessions.expires_at', '>', now)
+    .orderBy('sessions.created_at', 'desc')
+    .orderBy('sessions.id')
+    .execute()
+}
+
+/** Ends one session of an account, and says whether there was one. */
+export async function endOwnSession(db: Database, accountId: string, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('sessions')
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow()
+  return numDeletedRows > 0n
+}
+
+/** Ends an account's sessions, all but one or all; gives their ids. Also within a transaction. */
+export async function endSessionsOf(
+  db: Database,
+  accountId: string,
+  except?: string,
+): Promise<string[]> {
+  const rows = await db
+    .deleteFrom('sessions')
+    .where('account_id', '=', accountId)
+    .$if(except !== undefined, (query) => query.where('id', '!=', except ?? ''))
+    .returning('id')
+    .execute()
+  return rows.map(({ id }) => id)
+}

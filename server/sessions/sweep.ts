@@ -1,0 +1,57 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Database } from '../database/open.ts'
+import type { Logger } from '../logger.ts'
+
+/** Rows at once: a write lock held for a moment and no longer. */
+const BATCH = 500
+/** Milliseconds between sweeps. */
+const INTERVAL = 5 * 60_000
+
+/** Removes what has expired and nobody can use any more, a batch at a time; says how many rows. */
+export async function sweepExpired(db: Database, now: number): Promise<number> {
+  let removed = 0
+  for (const [table, key] of [
+    ['sessions', 'id'],
+    ['refresh_tokens', 'jti_hash'],
+    ['password_resets', 'jti_hash'],
+  ] as const) {
+    let count: number
+    do {
+      const { numDeletedRows } = await db
+        .deleteFrom(table)
+        .where(key, 'in', (rows) =>
+          rows.selectFrom(table).select(key).where('expires_at', '<=', now).limit(BATCH),
+        )
+        .executeTakeFirstOrThrow()
+      count = Number(numDeletedRows)
+      removed += count
+      // Let requests in between.
+      await setImmediate()
+    } while (count === BATCH)
+  }
+  return removed
+}
+
+/** Sweeps now and again until it is told to stop, which waits for the sweep that is under way. */
+export function startSweeping(
+  db: Database,
+  logger: Logger,
+  clock: () => number,
+): () => Promise<void> {
+  const sweep = async () => {
+    try {
+      const removed = await sweepExpired(db, clock())
+      if (removed > 0) logger.debug({ removed }, 'removed what has expired')
+    } catch (error) {
+      logger.error({ err: error }, 'could not remove what has expired')
+    }
+  }
+  let underWay = sweep()
+  const timer = setInterval(() => {
+    underWay = sweep()
+  }, INTERVAL).unref()
+  return async () => {
+    clearInterval(timer)
+    await underWay
+  }
+}

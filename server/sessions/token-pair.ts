@@ -1,0 +1,52 @@
+import { recipientOf, type Client } from '../clients/clients.ts'
+import type { TokenContext } from '../token/context.ts'
+import { issue } from '../token/issue.ts'
+import { accessToken, refreshToken } from '../token/kinds.ts'
+
+/** RFC 6749 §5.1. */
+export interface TokenPair {
+  readonly access_token: string
+  readonly refresh_token: string
+  readonly token_type: 'Bearer'
+  /** Seconds. */
+  readonly expires_in: number
+}
+
+/** What the tokens of a session say of it. */
+interface TokenSession {
+  readonly id: string
+  readonly accountId: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+  /** The refresh token's, as it was recorded. */
+  readonly jti: string
+}
+
+/**
+ * An access and a refresh token, both for one client. Neither outlives the session.
+ *
+ * @param accessTokenTtl Seconds.
+ */
+export async function issuePair(
+  context: TokenContext,
+  session: TokenSession,
+  client: Client,
+  scope: string,
+  accessTokenTtl: number,
+): Promise<TokenPair> {
+  const recipient = recipientOf(client)
+  const { id: sid, accountId: sub, jti } = session
+  const claims = { sub, aud: client.id, client_id: client.id, sid }
+  const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
+  const lifetime = Math.min(accessTokenTtl, remaining)
+  const [access, refresh] = await Promise.all([
+    issue(context, accessToken, { ...claims, scope }, recipient, lifetime),
+    issue(context, refreshToken, { ...claims, jti }, recipient, remaining),
+  ])
+  return {
+    access_token: access,
+    refresh_token: refresh,
+    token_type: 'Bearer',
+    expires_in: lifetime,
+  }
+}
