@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/open.ts'
-import type { AccountRow } from '../database/schema.ts'
+import type { Account } from '../database/schema.ts'
 import { emailKey } from './email.ts'
-
-export type Account = AccountRow
 
 /** What a new account may do. */
 const DEFAULT_SCOPE = 'user'
@@ -14,20 +12,30 @@ export interface NewAccount {
   readonly passwordHash: string
 }
 
+/** Where a page of accounts begins: after this one. */
+export interface PageStart {
+  readonly createdAt: number
+  readonly id: string
+}
+
 export interface Accounts {
   /** The new account, or `undefined` where the address has one. */
   create(account: NewAccount): Promise<Account | undefined>
+  find(id: string): Promise<Account | undefined>
   findByEmail(email: string): Promise<Account | undefined>
+  /** Oldest first. */
+  page(limit: number, after?: PageStart): Promise<Account[]>
   rename(id: string, name: string): Promise<void>
-  setPasswordHash(id: string, passwordHash: string): Promise<void>
+  /** The same password under other parameters: not a change of password. */
+  rehash(account: Account, passwordHash: string): Promise<void>
   /** Removes the account and, with it, its sessions and their keys. */
   remove(id: string): Promise<void>
 }
 
 export function createAccounts(db: Database, clock: () => number): Accounts {
   return {
-    async create({ email, name, passwordHash }) {
-      return db
+    create: ({ email, name, passwordHash }) =>
+      db
         .insertInto('accounts')
         .values({
           id: randomUUID(),
@@ -40,22 +48,37 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
         })
         .onConflict((conflict) => conflict.column('email_key').doNothing())
         .returningAll()
-        .executeTakeFirst()
-    },
+        .executeTakeFirst(),
+    find: (id) => db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
     findByEmail: (email) =>
       db
         .selectFrom('accounts')
         .selectAll()
         .where('email_key', '=', emailKey(email))
         .executeTakeFirst(),
+    page(limit, after) {
+      const query = db.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id')
+      const page =
+        after === undefined
+          ? query
+          : query.where((where) =>
+              where.eb(
+                where.refTuple('created_at', 'id'),
+                '>',
+                where.tuple(after.createdAt, after.id),
+              ),
+            )
+      return page.limit(limit).execute()
+    },
     async rename(id, name) {
       await db.updateTable('accounts').set({ name }).where('id', '=', id).execute()
     },
-    async setPasswordHash(id, passwordHash) {
+    async rehash({ id, version }, passwordHash) {
       await db
         .updateTable('accounts')
         .set({ password_hash: passwordHash })
         .where('id', '=', id)
+        .where('version', '=', version)
         .execute()
     },
     async remove(id) {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
 import { HttpError } from '../errors.ts'
@@ -11,11 +12,11 @@ const PARAMETERS = {
 const CURRENT_PREFIX = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
 
 /**
- * Hashes share libuv's four threads with the decryption of tokens: four at once make a token wait
- * thirty times as long, two leave it room.
+ * A hash keeps a core busy, and one of libuv's four threads, which the decryption of tokens needs
+ * too. One on two cores and two on four leave tokens room; `npm run bench -- load` shows it.
  */
-const AT_ONCE = 2
-/** With about 25 ms a hash, the last in the queue waits under a second. */
+const AT_ONCE = availableParallelism() < 4 ? 1 : 2
+/** With about 20 ms a hash, the last in the queue waits for little more than a second. */
 const QUEUE = 64
 
 export interface PasswordHasher {

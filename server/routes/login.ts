@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { presentAccount } from '../accounts/accounts.ts'
+import { audit } from '../audit.ts'
+import type { Handler, SessionState } from '../context.ts'
+import { challenge, HttpError } from '../errors.ts'
+import { addressKey } from '../limits/client-address.ts'
+import { parseBody } from '../middleware/body.ts'
+import type { Services } from '../services.ts'
+import { text } from './fields.ts'
+import { knownClient } from './known-client.ts'
+
+// Any text is looked up as an address: a malformed one is an unknown one.
+const loginSchema = z.object({
+  email: text.max(254, 'is too long'),
+  password: text,
+  client_id: text,
+})
+
+export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
+  /** Signs in. An unknown address and a wrong password are one case, in words and in time. */
+  const login: Handler = async (ctx) => {
+    const { email, password, client_id } = parseBody(ctx, loginSchema)
+    const client = await knownClient(clients, client_id)
+    let account
+    try {
+      account = await signIn.check({ email, password, client, address: addressKey(ctx.ip) })
+    } catch (error) {
+      if (error instanceof HttpError && error.code === 'rate_limited') {
+        audit(ctx.state.log, 'login_locked', { client_id })
+      }
+      throw error
+    }
+    // A password that was changed while it was being checked is a wrong one.
+    const session = account && (await sessions.start(account, client))
+    if (account === undefined || session === undefined) {
+      const known = account ?? (await accounts.findByEmail(email))
+      audit(ctx.state.log, 'login_failed', { account_id: known?.id, client_id })
+      throw new HttpError('invalid_grant', 'The e-mail address or the password is wrong.', {
+        status: 401,
+        headers: { 'WWW-Authenticate': challenge() },
+      })
+    }
+    audit(ctx.state.log, 'login', {
+      account_id: account.id,
+      session_id: session.session_id,
+      client_id,
+    })
+    ctx.body = { account: presentAccount(account), ...session }
+  }
+
+  /** Ends the session that the request came with. */
+  const logout: Handler<SessionState> = async (ctx) => {
+    const { id, account, clientId } = ctx.state.session
+    await sessions.end(id)
+    audit(ctx.state.log, 'logout', {
+      account_id: account.id,
+      session_id: id,
+      client_id: clientId,
+    })
+    ctx.status = 204
+  }
+
+  return { login, logout }
+}

@@ -1,0 +1,95 @@
+import type { Next } from 'koa'
+import { z } from 'zod'
+import { emailKey } from '../accounts/email.ts'
+import { passwordFault } from '../accounts/password-policy.ts'
+import { audit } from '../audit.ts'
+import type { AppContext, Handler, SessionState } from '../context.ts'
+import { HttpError } from '../errors.ts'
+import { addressKey } from '../limits/client-address.ts'
+import { bodyHas, parseBody } from '../middleware/body.ts'
+import { readToken } from '../middleware/bearer.ts'
+import type { Services } from '../services.ts'
+import { TokenError } from '../token/token-error.ts'
+import { email, text } from './fields.ts'
+
+const changeSchema = z.object({ current_password: text, new_password: text })
+const resetSchema = z.object({ token: text, new_password: text })
+const requestSchema = z.object({ email })
+
+export function passwordRoutes(services: Services) {
+  const { binding, config, credentials, passwords, passwordResets, rateLimits } = services
+
+  /**
+   * A reset token in the body stands in for the access token: goes to `reset` with it, and on to
+   * the routes for people who are signed in without it.
+   */
+  const byResetToken = async (ctx: AppContext, next: Next): Promise<void> => {
+    const isReset = bodyHas(ctx, 'token')
+    if (isReset && readToken(ctx) !== undefined) {
+      throw new HttpError('invalid_request', 'An access token and a reset token came together.')
+    }
+    await (isReset ? reset(ctx) : next())
+  }
+
+  /** Sets a new password; every other session ends. */
+  const change: Handler<SessionState> = async (ctx) => {
+    const body = parseBody(ctx, changeSchema)
+    const { account, id, clientId } = ctx.state.session
+    checkNew(body.new_password, account.email)
+    await services.confirmPassword(ctx.state.session, body.current_password)
+    const passwordHash = await passwords.hash(body.new_password)
+    const ended = await credentials.changePassword(account, passwordHash, id)
+    if (ended === undefined) {
+      throw new HttpError('invalid_grant', 'The password was changed in the meantime.')
+    }
+    const ids = { account_id: account.id, session_id: id, client_id: clientId }
+    audit(ctx.state.log, 'password_changed', ids)
+    auditEnded(ctx, account.id, ended)
+    ctx.status = 204
+  }
+
+  /** Sets a new password by a reset token, which is used up; every session ends. */
+  async function reset(ctx: AppContext): Promise<void> {
+    const body = parseBody(ctx, resetSchema)
+    const found = await passwordResets.find(body.token)
+    if (found === undefined) throw resetRefused()
+    const { account, jtiHash, claims, header } = found
+    await binding.check(ctx, header, claims, 'body').catch((error: unknown) => {
+      throw error instanceof TokenError ? resetRefused() : error
+    })
+    // Before the token is used up: a password that is refused costs nothing.
+    checkNew(body.new_password, account.email)
+    const passwordHash = await passwords.hash(body.new_password)
+    const ended = await credentials.resetPassword(account, passwordHash, jtiHash)
+    if (ended === undefined) throw resetRefused()
+    audit(ctx.state.log, 'password_reset', { account_id: account.id })
+    auditEnded(ctx, account.id, ended)
+    ctx.status = 204
+  }
+
+  /** Has a reset token mailed. The answer is the same, and as fast, whether there is an account or not. */
+  const requestReset: Handler = async (ctx) => {
+    const body = parseBody(ctx, requestSchema)
+    // By address and account: nobody can use up the owner's allowance from elsewhere.
+    await rateLimits.consume('reset', 'account', `${addressKey(ctx.ip)} ${emailKey(body.email)}`)
+    passwordResets.request(body.email, ctx.state.log)
+    ctx.status = 202
+    ctx.body = {}
+  }
+
+  function checkNew(password: string, address: string): void {
+    const fault = passwordFault(password, address, config.passwordMinLength)
+    if (fault !== undefined) throw new HttpError('invalid_request', `new_password ${fault}.`)
+  }
+
+  return { byResetToken, change, requestReset }
+}
+
+function auditEnded(ctx: AppContext, accountId: string, sessionIds: readonly string[]): void {
+  for (const id of sessionIds) {
+    audit(ctx.state.log, 'session_ended', { account_id: accountId, session_id: id })
+  }
+}
+
+const resetRefused = (): HttpError =>
+  new HttpError('invalid_grant', 'The reset token is not valid, has expired or was used.')
