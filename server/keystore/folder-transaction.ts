@@ -10,12 +10,15 @@ import { z } from 'zod'
 
 const STAGED = '.staged-'
 const COMMIT = '.commit'
-const MANIFEST = 'manifest.json'
+/** Of one change alone: a slow process must not remove the manifest of the next. */
+const MANIFEST = /^manifest.*\.json$/
 
 /** File name → new content, or `null` to remove the file. */
 export type FolderChanges = Readonly<Record<string, string | null>>
 
-const manifestSchema = z.object({ write: z.array(z.string()), remove: z.array(z.string()) })
+/** Names of files in the folder itself. */
+const name = z.string().regex(/^\w[\w.-]*$/)
+const manifestSchema = z.object({ write: z.array(name), remove: z.array(name) })
 
 /**
  * Writes the changes durably: every file 0600 and fsynced, then the folder. One at a time: see
@@ -28,7 +31,10 @@ export async function commitChanges(folder: string, changes: FolderChanges): Pro
   const write = Object.keys(changes).filter((name) => changes[name] !== null)
   const remove = Object.keys(changes).filter((name) => changes[name] === null)
   for (const name of write) await writeDurably(join(staged, name), changes[name] ?? '')
-  await writeDurably(join(staged, MANIFEST), JSON.stringify({ write, remove }))
+  await writeDurably(
+    join(staged, `manifest-${randomUUID()}.json`),
+    JSON.stringify({ write, remove }),
+  )
   await syncFolder(staged)
   await rename(staged, join(folder, COMMIT))
   await syncFolder(folder)
@@ -45,33 +51,33 @@ export async function recover(folder: string): Promise<void> {
 
 /** Whether a decided change is not finished yet. */
 export async function isCommitting(folder: string): Promise<boolean> {
-  return (await ignoringMissing(stat(join(folder, COMMIT)))) !== undefined
+  return (await ignoringRaces(stat(join(folder, COMMIT)))) !== undefined
 }
 
 /** Finishes a change that was decided and cut short. Anybody may, at any time: it can be repeated. */
 export async function finishCommit(folder: string): Promise<void> {
   if (!(await isCommitting(folder))) return
   const commit = join(folder, COMMIT)
-  const manifest = await ignoringMissing(readFile(join(commit, MANIFEST), 'utf8'))
-  if (manifest !== undefined) {
-    const { write, remove } = manifestSchema.parse(JSON.parse(manifest))
-    for (const name of write) {
-      await ignoringMissing(rename(join(commit, name), join(folder, name)))
-    }
+  const file = (await ignoringRaces(readdir(commit)))?.find((name) => MANIFEST.test(name))
+  const text = file && (await ignoringRaces(readFile(join(commit, file), 'utf8')))
+  if (file !== undefined && text !== undefined) {
+    const { write, remove } = manifestSchema.parse(JSON.parse(text))
+    for (const name of write) await ignoringRaces(rename(join(commit, name), join(folder, name)))
     for (const name of remove) await rm(join(folder, name), { force: true })
     await syncFolder(folder)
-    await rm(join(commit, MANIFEST), { force: true })
+    await rm(join(commit, file), { force: true })
   }
-  await ignoringMissing(rmdir(commit))
+  await ignoringRaces(rmdir(commit))
   await syncFolder(folder)
 }
 
-/** Another process may be finishing the same change: what is gone has been moved already. */
-async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
+/** Another process may be finishing the same change, or have begun the next. */
+async function ignoringRaces<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTEMPTY') return undefined
     throw error
   }
 }

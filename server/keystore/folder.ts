@@ -1,13 +1,12 @@
-import { constants } from 'node:fs'
-import { access, mkdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { KeyObject } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { calculateJwkThumbprint } from 'jose'
 import { StartupError } from '../startup-error.ts'
-import { algorithmFor, requiredKeyType, type Algorithms, type KeyUse } from './algorithms.ts'
-import { commitChanges, finishCommit, recover } from './folder-transaction.ts'
-import { withFolderLock } from './folder-lock.ts'
-import { generateKeyPair, toKeyPair, type KeyPair } from './key-pair.ts'
-import { mismatch, sameKey } from './key-type.ts'
+import type { Algorithms, KeyUse } from './algorithms.ts'
+import { finishCommit, isCommitting } from './folder-transaction.ts'
+import { readRecords, RECORDS_FILE, type KeyRecord } from './key-records.ts'
+import { publicKeyOf } from './key-type.ts'
 import { isEncrypted, parsePrivateKey, type PemError, type PemFault } from './pem.ts'
 
 /** Where a server's keys lie and what they must be. */
@@ -17,131 +16,121 @@ export interface KeyFolder {
   readonly algorithms: Algorithms
 }
 
-export interface KeyFile {
-  readonly pair: KeyPair
-  readonly path: string
-  /** When the file was last written, milliseconds since the epoch. */
-  readonly modifiedAt: number
-  readonly encrypted: boolean
-}
+/** A key's life: next → current → previous → gone. The next one is published before it is used. */
+export type KeyState = 'next' | 'current' | 'previous'
 
-export interface LoadedKeys {
-  readonly sig: KeyFile
-  readonly enc: KeyFile
+/** A key as it lies in the folder: whether it fits the configuration has not been asked. */
+export interface StoredKey {
+  readonly use: KeyUse
+  readonly state: KeyState
+  /** The file's name in the folder. */
+  readonly name: string
+  readonly path: string
+  readonly pem: string
+  readonly key: KeyObject
+  readonly kid: string
+  readonly record: KeyRecord | undefined
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** Of a current key: since when it has been that, milliseconds since the epoch. */
+  readonly currentSince: number
+  readonly encrypted: boolean
   /** What is no fault but ought to be known, a sentence each. */
   readonly warnings: readonly string[]
 }
 
-const FILES = { sig: 'sig.key', enc: 'enc.key' } as const satisfies Record<KeyUse, string>
-/** Bytes: what OpenSSL reads. */
-const MAX_PASSPHRASE = 1024
-const GENERATE = '`npm run keys -- generate`'
-const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as const
+/** `sig.key`, `sig.next.key`, `sig.<kid>.key`: a previous key is named by its thumbprint. */
+export function keyFileName(use: KeyUse, state: KeyState, kid = ''): string {
+  if (state === 'current') return `${use}.key`
+  return state === 'next' ? `${use}.next.key` : `${use}.${kid}.key`
+}
+
+const KEY_FILE = /^(sig|enc)(?:\.(next|[\w-]{43}))?\.key$/
 
 /**
- * Reads the signing and the encryption key.
+ * Reads every key of a folder, from one of its consistent states: another process may be changing
+ * it. A folder that is not there has no keys.
  *
- * @throws StartupError with a sentence for each key that is missing, unreadable or wrong.
+ * @throws StartupError with a sentence for each key that cannot be read.
  */
-export async function loadKeys(folder: KeyFolder): Promise<LoadedKeys> {
-  const missing = await missingFiles(folder.path)
-  if (missing.length === 2) {
-    throw new StartupError([
-      `There are no keys in ${folder.path}. Make them with ${GENERATE}, or put your own sig.key and enc.key there.`,
-    ])
+export async function readFolder(
+  folder: KeyFolder,
+): Promise<{ keys: StoredKey[]; fingerprint: string }> {
+  for (let attempt = 0; ; attempt++) {
+    await finishCommit(folder.path).catch((error: unknown) => {
+      throw folderUnreadable(folder.path, error)
+    })
+    const before = await fingerprint(folder.path)
+    const outcome = await readKeys(folder).catch((error: unknown) => error as Error)
+    const isStable =
+      before === (await fingerprint(folder.path)) && !(await isCommitting(folder.path))
+    if (!isStable && attempt < 10) continue
+    if (outcome instanceof Error) throw outcome
+    return { keys: outcome, fingerprint: before }
   }
-  if (missing[0] !== undefined) {
-    const present = missing[0] === 'sig' ? 'enc' : 'sig'
-    throw new StartupError([
-      `${join(folder.path, FILES[missing[0]])} is missing, and ${FILES[present]} is there. Restore it from your backup; or, if signing everybody out is acceptable, move ${FILES[present]} away and make both anew with ${GENERATE}.`,
-    ])
+}
+
+/** Whether there is a key in the folder, or a change that was cut short may bring one. */
+export async function hasKeys(path: string): Promise<boolean> {
+  return (await list(path)).length > 0 || (await isCommitting(path))
+}
+
+/** Whether a key of the folder is under a passphrase. */
+export async function isProtected(path: string): Promise<boolean> {
+  const pems = (await list(path)).map((name) => readFile(join(path, name), 'utf8').catch(() => ''))
+  return (await Promise.all(pems)).some(isEncrypted)
+}
+
+/** A text that changes when a key of the folder does. */
+export async function fingerprint(path: string): Promise<string> {
+  const names = [...(await list(path)), RECORDS_FILE]
+  const parts = await Promise.all(
+    names.sort().map(async (name) => {
+      const file = await stat(join(path, name)).catch(() => undefined)
+      return [name, file?.mtimeMs, file?.size, file?.ino].join(' ')
+    }),
+  )
+  return parts.join('\n')
+}
+
+async function list(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).filter((name) => KEY_FILE.test(name))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw folderUnreadable(path, error)
   }
-  const results = await Promise.all([readKey(folder, 'sig'), readKey(folder, 'enc')])
+}
+
+async function readKeys(folder: KeyFolder): Promise<StoredKey[]> {
+  const records = await readRecords(folder.path)
+  const results = await Promise.all(
+    (await list(folder.path)).map(async (name) => {
+      const path = join(folder.path, name)
+      const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
+      const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
+      const raw = await readKey(path, folder.passphrase)
+      if (typeof raw === 'string') return raw
+      const kid = await calculateJwkThumbprint(publicKeyOf(raw.key).export({ format: 'jwk' }))
+      if (state === 'previous' && role !== kid) {
+        return `${path} is not the key that it is named after. Restore it from your backup, or delete it.`
+      }
+      const record = records[kid]
+      const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
+      const currentSince = Date.parse(record?.current_since ?? '') || createdAt
+      return {
+        ...raw,
+        ...{ use, state, name, path, kid, record, createdAt, currentSince },
+      } satisfies StoredKey
+    }),
+  )
   const problems = results.filter((result) => typeof result === 'string')
-  const [sig, enc] = results
-  if (typeof sig === 'string' || typeof enc === 'string') throw new StartupError(problems)
-  if (sameKey(sig.key, enc.key)) {
-    throw new StartupError([
-      `sig.key and enc.key in ${folder.path} are the same key. One key must not both sign and decrypt: make two with ${GENERATE} in an empty folder.`,
-    ])
-  }
-  return {
-    sig: await toKeyFile(folder, 'sig', sig),
-    enc: await toKeyFile(folder, 'enc', enc),
-    warnings: [...sig.warnings, ...enc.warnings],
-  }
+  if (problems.length > 0) throw new StartupError(problems)
+  return results.filter((result) => typeof result !== 'string')
 }
 
-/**
- * Makes both keys and writes them, both or neither, encrypted when there is a passphrase.
- *
- * @throws StartupError when there is a key already: nothing is ever overwritten.
- */
-export async function generateKeys(folder: KeyFolder): Promise<LoadedKeys> {
-  await mkdir(folder.path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new StartupError([
-      `The key folder ${folder.path} cannot be made (${errorCode(error)}). Check KEYS_DIR and the rights on the folder above it.`,
-    ])
-  })
-  await withFolderLock(folder.path, async () => {
-    await recover(folder.path)
-    const missing = await missingFiles(folder.path)
-    const present = (['sig', 'enc'] as const).filter((use) => !missing.includes(use))
-    if (present.length > 0) {
-      throw new StartupError([
-        `${present.map((use) => FILES[use]).join(' and ')} already in ${folder.path}: nothing was changed. A new key would sign everybody out; to start anew all the same, move the old files away first.`,
-      ])
-    }
-    const sig = await generateKeyPair('sig', folder.algorithms)
-    const enc = await generateKeyPair('enc', folder.algorithms)
-    await commitChanges(folder.path, {
-      [FILES.sig]: toPem(sig.privateKey, folder.passphrase),
-      [FILES.enc]: toPem(enc.privateKey, folder.passphrase),
-    })
-  })
-  return loadKeys(folder)
-}
-
-/** PKCS#8 PEM; under a passphrase, encrypted with AES-256-CBC by PBES2 (RFC 8018 §6.2). */
-export function toPem(key: KeyObject, passphrase: string | undefined): string {
-  if (passphrase !== undefined && Buffer.byteLength(passphrase) > MAX_PASSPHRASE) {
-    throw new StartupError([
-      `The passphrase is longer than ${MAX_PASSPHRASE} bytes, and no key could be read with it. Choose a shorter one.`,
-    ])
-  }
-  return key
-    .export({
-      type: 'pkcs8',
-      format: 'pem',
-      ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
-    })
-    .toString()
-}
-
-async function missingFiles(path: string): Promise<KeyUse[]> {
-  await finishCommit(path).catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return
-    throw new StartupError([
-      `The key folder ${path} cannot be read (${errorCode(error)}). Check KEYS_DIR and the rights on the folder.`,
-    ])
-  })
-  const missing: KeyUse[] = []
-  for (const use of ['sig', 'enc'] as const) {
-    await access(join(path, FILES[use]), constants.F_OK).catch(() => missing.push(use))
-  }
-  return missing
-}
-
-interface RawKey {
-  readonly key: KeyObject
-  readonly modifiedAt: number
-  readonly encrypted: boolean
-  readonly warnings: string[]
-}
-
-/** The key, or the sentence that says why there is none. */
-async function readKey(folder: KeyFolder, use: KeyUse): Promise<RawKey | string> {
-  const path = join(folder.path, FILES[use])
+/** A private key and its file, or the sentence that says why there is none. */
+async function readKey(path: string, passphrase: string | undefined) {
   let pem: string
   try {
     pem = await readFile(path, 'utf8')
@@ -150,20 +139,16 @@ async function readKey(folder: KeyFolder, use: KeyUse): Promise<RawKey | string>
   }
   let key: KeyObject
   try {
-    key = parsePrivateKey(pem, folder.passphrase)
+    key = parsePrivateKey(pem, passphrase)
   } catch (error) {
     return `${path} ${explain((error as PemError).fault)}`
   }
-  const fault = mismatch(key, requiredKeyType(use, folder.algorithms))
-  if (fault !== undefined) {
-    return `${path} is ${fault}, which ${VARIABLE[use]}=${algorithmFor(use, folder.algorithms)} needs. Change the configuration to fit the key, or bring a key that fits.`
-  }
-  const { mode, mtimeMs } = await stat(path)
+  const { mode, mtimeMs } = await stat(path).catch(() => ({ mode: 0, mtimeMs: 0 }))
   const encrypted = isEncrypted(pem)
   const warnings: string[] = []
   if (!encrypted) {
     warnings.push(
-      `${path} is not protected by a passphrase: whoever can read the file can sign or read tokens. Set PRIVATE_KEY_PASSPHRASE and make the keys with it.`,
+      `${path} is not protected by a passphrase: whoever can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`,
     )
   }
   if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
@@ -171,18 +156,10 @@ async function readKey(folder: KeyFolder, use: KeyUse): Promise<RawKey | string>
       `${path} can be read or written by others than its owner (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${path}`,
     )
   }
-  return { key, modifiedAt: mtimeMs, encrypted, warnings }
+  return { pem, key, modifiedAt: mtimeMs, encrypted, warnings }
 }
 
-async function toKeyFile(folder: KeyFolder, use: KeyUse, raw: RawKey): Promise<KeyFile> {
-  return {
-    pair: await toKeyPair(raw.key, use, algorithmFor(use, folder.algorithms)),
-    path: join(folder.path, FILES[use]),
-    modifiedAt: raw.modifiedAt,
-    encrypted: raw.encrypted,
-  }
-}
-
+/** What to do about a PEM that gave no key: finishes the sentence "<path> …". */
 function explain(fault: PemFault): string {
   switch (fault) {
     case 'corrupt':
@@ -195,5 +172,10 @@ function explain(fault: PemFault): string {
       return 'does not open with PRIVATE_KEY_PASSPHRASE. Set the passphrase that the key was made with.'
   }
 }
+
+const folderUnreadable = (path: string, error: unknown): StartupError =>
+  new StartupError([
+    `The key folder ${path} cannot be read (${errorCode(error)}). Check KEYS_DIR and the rights on the folder.`,
+  ])
 
 const errorCode = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown'

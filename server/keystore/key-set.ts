@@ -1,0 +1,147 @@
+import type { KeyObject } from 'node:crypto'
+import { join } from 'node:path'
+import { StartupError } from '../startup-error.ts'
+import {
+  algorithmFor,
+  ENCRYPTION_ALGS,
+  ENCRYPTION_CURVES,
+  requiredKeyType,
+  SIGNING_ALGS,
+  SIGNING_KEY_TYPES,
+  type Algorithms,
+  type KeyUse,
+} from './algorithms.ts'
+import { keyFileName, readFolder, type KeyFolder, type StoredKey } from './folder.ts'
+import { toKeyPair, type KeyPair } from './key-pair.ts'
+import { mismatch } from './key-type.ts'
+
+/** The keys of one use, over their life. */
+export interface KeyRing {
+  readonly current: KeyPair
+  /** Published, accepted, and not used yet; a folder with a user's own keys alone has none. */
+  readonly next: KeyPair | undefined
+  /** Used no more, and accepted until everything made with them has expired. */
+  readonly previous: readonly KeyPair[]
+  /** Since when the current key has been that, milliseconds since the epoch. */
+  readonly currentSince: number
+}
+
+/** Everything that a server signs, verifies, encrypts and decrypts with. */
+export interface KeySet {
+  readonly sig: KeyRing
+  readonly enc: KeyRing
+  /** What is no fault but ought to be known, a sentence each. */
+  readonly warnings: readonly string[]
+  /** The state of the folder that they were read from: see folder.ts. None for keys in memory. */
+  readonly fingerprint?: string
+}
+
+const GENERATE = '`npm run keys -- generate`'
+const ROTATE = '`npm run keys -- rotate`'
+const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as const
+
+/**
+ * Reads the keys of a folder for use. Each key is bound to the one algorithm that it was made for;
+ * the current ones must be those that are configured.
+ *
+ * @throws StartupError with a sentence for each key that is missing, unreadable or wrong.
+ */
+export async function loadKeys(folder: KeyFolder): Promise<KeySet> {
+  const { keys, fingerprint } = await readFolder(folder)
+  const sig = currentOf(keys, 'sig')
+  const enc = currentOf(keys, 'enc')
+  if (sig === undefined || enc === undefined)
+    throw new StartupError([missing(folder.path, sig, enc)])
+  const problems = [sig, enc].flatMap((key) => unfit(key, folder.algorithms))
+  const kids = new Set<string>()
+  for (const { kid, name } of keys) {
+    if (kids.has(kid)) {
+      const twins = keys.filter((key) => key.kid === kid).map((key) => key.name)
+      problems.push(
+        `${twins.join(' and ')} in ${folder.path} are the same key: ${name} must be another. One key must not have two uses: make new ones with ${GENERATE} in an empty folder.`,
+      )
+    }
+    kids.add(kid)
+  }
+  if (problems.length > 0) throw new StartupError(problems)
+  return {
+    sig: await toRing(keys, sig, folder.algorithms),
+    enc: await toRing(keys, enc, folder.algorithms),
+    warnings: keys.flatMap(({ warnings }) => warnings),
+    fingerprint,
+  }
+}
+
+/** Whether nothing made with a previous key can be alive any more. */
+export const hasRetired = ({ state, record }: StoredKey, now: number): boolean =>
+  state === 'previous' && record?.retires !== undefined && Date.parse(record.retires) <= now
+
+export const currentOf = (keys: readonly StoredKey[], use: KeyUse): StoredKey | undefined =>
+  keys.find((key) => key.use === use && key.state === 'current')
+
+/** The algorithm that a key is bound to: what its record says, else what fits its type. */
+export function algorithmOf(
+  { use, state, key, record }: StoredKey,
+  algorithms: Algorithms,
+): KeyPair['alg'] {
+  const configured = algorithmFor(use, algorithms)
+  const fits = mismatch(key, requiredKeyType(use, algorithms)) === undefined
+  // Two key management algorithms can share a key type: the configured one is then published.
+  if (use === 'enc' && state === 'current' && fits) return configured
+  if (record !== undefined) return record.alg
+  if (fits) return configured
+  return use === 'sig' ? guessSigningAlg(key) : guessEncryptionAlg(key)
+}
+
+/** Whether a key can be used as the configuration says; if not, the sentence that says why. */
+export function unfit(
+  stored: Pick<StoredKey, 'use' | 'path' | 'key' | 'record'>,
+  algorithms: Algorithms,
+): string[] {
+  const { use, path, key, record } = stored
+  const configured = `${VARIABLE[use]}=${algorithmFor(use, algorithms)}`
+  const remedy = `To move to the configured one and keep everybody signed in: ${ROTATE}. Or change the configuration to fit the key.`
+  const fault = mismatch(key, requiredKeyType(use, algorithms))
+  if (fault !== undefined) return [`${path} is ${fault}, which ${configured} needs. ${remedy}`]
+  if (use === 'sig' && record !== undefined && record.alg !== algorithms.signingAlg) {
+    return [
+      `${path} was made for ${record.alg}, and the configuration says ${configured}. ${remedy}`,
+    ]
+  }
+  return []
+}
+
+async function toRing(
+  keys: readonly StoredKey[],
+  current: StoredKey,
+  algorithms: Algorithms,
+): Promise<KeyRing> {
+  const pair = (stored: StoredKey) =>
+    toKeyPair(stored.key, stored.use, algorithmOf(stored, algorithms))
+  const next = keys.find(({ use, state }) => use === current.use && state === 'next')
+  const previous = keys.filter(
+    (key) => key.use === current.use && key.state === 'previous' && !hasRetired(key, Date.now()),
+  )
+  return {
+    current: await pair(current),
+    next: next && (await pair(next)),
+    previous: await Promise.all(previous.map(pair)),
+    currentSince: current.currentSince,
+  }
+}
+
+function missing(path: string, sig: StoredKey | undefined, enc: StoredKey | undefined): string {
+  if (sig === undefined && enc === undefined) {
+    return `There are no keys in ${path}. Make them with ${GENERATE}, or put your own sig.key and enc.key there.`
+  }
+  const [gone, there] = sig === undefined ? (['sig', 'enc'] as const) : (['enc', 'sig'] as const)
+  return `${join(path, keyFileName(gone, 'current'))} is missing, and ${keyFileName(there, 'current')} is there. Restore it from your backup; or, if signing everybody out is acceptable, move ${keyFileName(there, 'current')} away and make both anew with ${GENERATE}.`
+}
+
+const guessSigningAlg = (key: KeyObject): KeyPair['alg'] =>
+  SIGNING_ALGS.find((alg) => mismatch(key, SIGNING_KEY_TYPES[alg]) === undefined) ?? 'ES256'
+
+const guessEncryptionAlg = (key: KeyObject): KeyPair['alg'] =>
+  Object.values(ENCRYPTION_CURVES).some((type) => mismatch(key, type) === undefined)
+    ? ENCRYPTION_ALGS[0]
+    : 'RSA-OAEP-256'
