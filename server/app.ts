@@ -14,11 +14,16 @@ import { createServices, type Dependencies } from './services.ts'
 /** Builds the Koa app. It neither listens nor reads the environment: see start.ts. */
 export function createApp(dependencies: Dependencies): Koa<RequestState> {
   const services = createServices(dependencies)
-  const app = new Koa<RequestState>()
+  const { corsOrigins, trustedProxies } = services.config
+  const app = new Koa<RequestState>({
+    // Of X-Forwarded-For, only what our own proxies have written is believed.
+    proxy: trustedProxies > 0,
+    maxIpsCount: trustedProxies,
+  })
   app.use(requestId(services.logger))
   app.use(accessLog())
   app.use(securityHeaders())
-  app.use(crossOrigin(services.config.corsOrigins))
+  app.use(crossOrigin(corsOrigins))
   app.use(errors())
   app.use(requestTarget())
   app.use(async (ctx, next) => {

@@ -11,6 +11,8 @@ export interface RequestState {
   bodyBytes: Buffer
   /** The pattern of the route that matched, for the log: a path may hold anything, a pattern nothing. */
   route?: string
+  /** What a handler adds to the request's log line. */
+  logged?: Record<string, unknown>
 }
 
 /** The same behind the bearer middleware. */

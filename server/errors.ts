@@ -7,12 +7,16 @@ const STATUS = {
   invalid_client: 400,
   invalid_client_metadata: 400,
   invalid_grant: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
   invalid_token: 401,
+  insufficient_scope: 403,
   not_found: 404,
   method_not_allowed: 405,
   account_exists: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  rate_limited: 429,
   server_error: 500,
   temporarily_unavailable: 503,
 } as const
@@ -65,6 +69,22 @@ function refused(description: string): HttpError {
     },
   })
 }
+
+/** RFC 6750 §3.1: the token is good, and does not reach this far. */
+export const scopeRequired = (scope: string): HttpError => {
+  const description = 'The access token does not have the scope that this request needs.'
+  return new HttpError('insufficient_scope', description, {
+    headers: {
+      'WWW-Authenticate': `${challenge()}, error="insufficient_scope", error_description="${description}", scope="${scope}"`,
+    },
+  })
+}
+
+/** @param seconds How long to wait. */
+export const rateLimited = (seconds: number): HttpError =>
+  new HttpError('rate_limited', 'Too many requests. Try again later.', {
+    headers: { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) },
+  })
 
 /** RFC 6750 §3. */
 export const challenge = (): string => 'Bearer realm="jwe-auth-server"'

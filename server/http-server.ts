@@ -84,7 +84,10 @@ export function createHttpServer(listener: RequestListener): HttpServer {
 
 /** Answers what Node's parser could not read, or would not wait for, in the form of every other error. */
 function answerClientError(code: string | undefined, socket: Duplex): void {
-  if (!socket.writable) return
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
   const [status, error, description] =
     code === 'HPE_HEADER_OVERFLOW'
       ? [431, 'invalid_request', 'The headers are too large.']
@@ -103,5 +106,7 @@ function answerClientError(code: string | undefined, socket: Duplex): void {
       '',
       body,
     ].join('\r\n'),
+    // A peer that never closes its half would keep the socket for ever.
+    () => socket.destroy(),
   )
 }

@@ -22,7 +22,12 @@ try {
   process.on('uncaughtException', dieOf)
   process.on('unhandledRejection', dieOf)
 
-  const server = await startServer(config, logger)
+  // Until there is something to reload, a hang-up is nothing to die of.
+  let reloadKeys = () => Promise.resolve()
+  process.on('SIGHUP', () => void reloadKeys())
+
+  const server = await startServer(config, logger, performance.timeOrigin)
+  reloadKeys = () => server.reloadKeys()
 
   let stoppingSince: number | undefined
   const stop = async (signal: NodeJS.Signals) => {

@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from './app.ts'
+import { createBackground } from './background.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './database/open.ts'
 import { createHttpServer, type HttpServer } from './http-server.ts'
-import { openKeystore } from './keystore/keystore.ts'
+import { followFolder } from './keystore/follow-folder.ts'
+import { keyFolderOf, openKeystore } from './keystore/keystore.ts'
 import type { Logger } from './logger.ts'
+import { createMailer } from './mailer/create-mailer.ts'
 import { removeAllSessions } from './sessions/sessions.ts'
+import { startSweeping } from './sessions/sweep.ts'
 import { StartupError, together } from './startup-error.ts'
 
 /** Milliseconds that requests in flight get to finish. */
@@ -12,6 +17,8 @@ const STOP_GRACE = 10_000
 
 export interface RunningServer {
   readonly url: string
+  /** Reads the key folder again, at once. Without preserved keys there is nothing to read. */
+  reloadKeys(): Promise<void>
   /** Lets requests in flight finish, closes the database. */
   stop(): Promise<void>
 }
@@ -19,10 +26,15 @@ export interface RunningServer {
 /**
  * Opens the keys and the database, and listens.
  *
+ * @param startedAt When the process began, and the one before it was gone: milliseconds since the epoch.
  * @throws StartupError with everything that keeps the server from starting.
  */
-export async function startServer(config: Config, logger: Logger): Promise<RunningServer> {
-  const [{ keystore, warnings }, database] = await together(
+export async function startServer(
+  config: Config,
+  logger: Logger,
+  startedAt = Date.now(),
+): Promise<RunningServer> {
+  const [{ keystore, warnings, fingerprint }, database] = await together(
     openKeystore(config),
     openDatabase(config.databaseFile),
   )
@@ -30,11 +42,33 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
   if (config.production && config.issuer.startsWith('http:')) {
     logger.warn(`ISSUER is ${config.issuer}: set it to the public https URL of the server.`)
   }
+  const ageOfKeys = Date.now() - keystore.currentSince
+  if (ageOfKeys > config.keyMaxAge * 1000) {
+    logger.warn(
+      `The keys are ${Math.floor(ageOfKeys / 86_400_000)} days old. Rotate them: npm run keys -- rotate`,
+    )
+  }
   let isServing = false
-  const app = createApp({ config, keystore, database, logger, isStopping: () => !isServing })
+  const mailer = await createMailer(config, logger)
+  const background = createBackground()
+  // Requests may be bound to a second that has begun: with the same keys as before, this server
+  // must not take what the last one may have seen, and so begins with a second of its own.
+  const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
+  const app = createApp({
+    config,
+    keystore,
+    database,
+    logger,
+    mailer,
+    background,
+    bindingsNotBefore,
+    isStopping: () => !isServing,
+  })
+
   // Koa answers every rejection itself: there is nothing to wait for.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
+  await sleep(bindingsNotBefore - Date.now())
   const url = await listen(server, config).catch(async (error: unknown) => {
     await database.destroy()
     throw error
@@ -43,7 +77,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     // Their tokens were signed and encrypted with keys that are gone: nobody can prove them any more.
     // Not before the port is ours: a server that is running already keeps its sessions.
     const removed = await removeAllSessions(database)
-    logger.info({ removed }, `removed ${removed} sessions of the last run`)
+    logger.info({ removed }, `sessions of the last run removed: ${removed}`)
   }
   isServing = true
   logger.info(
@@ -55,11 +89,24 @@ export async function startServer(config: Config, logger: Logger): Promise<Runni
     },
     `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${config.databaseFile}`,
   )
+  const follower = config.preserveSessions
+    ? followFolder(keystore, keyFolderOf(config), logger, fingerprint)
+    : undefined
+  const stopSweeping = startSweeping(database, logger, Date.now)
   return {
     url,
+    async reloadKeys() {
+      if (follower === undefined) logger.info('the keys are in memory: there is nothing to reload')
+      await follower?.reload()
+    },
     async stop() {
       isServing = false
+      follower?.stop()
       await server.stop(STOP_GRACE)
+      await stopSweeping()
+      // A mail server that does not answer must not keep this one from ending.
+      await Promise.race([background.idle(), sleep(STOP_GRACE, undefined, { ref: false })])
+      mailer.close()
       await database.destroy()
     },
   }

@@ -13,6 +13,7 @@ export function accessLog(): AppMiddleware {
         method: ctx.method,
         route: ctx.state.route ?? null,
         status: ctx.status,
+        ...ctx.state.logged,
         ms: Math.round((performance.now() - start) * 10) / 10,
       },
       'request',

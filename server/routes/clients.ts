@@ -1,18 +1,13 @@
 import { z } from 'zod'
-import { recipientOf, type Client, type Clients } from '../clients/clients.ts'
+import { recipientOf, type Client } from '../clients/clients.ts'
 import { checkRegistration } from '../clients/registration.ts'
-import type { Config } from '../config.ts'
 import type { Handler } from '../context.ts'
 import { HttpError } from '../errors.ts'
 import { parseBody } from '../middleware/body.ts'
+import type { Services } from '../services.ts'
 import { tokenConfiguration } from '../token/configuration.ts'
 import { encrypt } from '../token/encrypt.ts'
 import { line } from './fields.ts'
-
-interface ClientDependencies {
-  readonly config: Config
-  readonly clients: Clients
-}
 
 const registrationSchema = z.object({
   client_name: line(100).optional(),
@@ -22,13 +17,19 @@ const registrationSchema = z.object({
   ),
 })
 
-export function clientRoutes({ config, clients }: ClientDependencies) {
+export function clientRoutes({ config, clients, keystore }: Services) {
   /** Registers an installation by its public key (RFC 7591 §3). */
   const register: Handler = async (ctx) => {
     const body = parseBody(ctx, registrationSchema, { code: 'invalid_client_metadata' })
-    const { client, isNew } = await clients.register(
-      await checkRegistration(body.client_name, body.jwks.keys, config.algorithms),
+    const registration = await checkRegistration(
+      body.client_name,
+      body.jwks.keys,
+      config.algorithms,
     )
+    if (keystore.jwks.keys.some(({ kid }) => kid === registration.id)) {
+      throw new HttpError('invalid_client_metadata', "The key in jwks is the server's own.")
+    }
+    const { client, isNew } = await clients.register(registration)
     ctx.status = isNew ? 201 : 200
     ctx.body = presentClient(client)
   }

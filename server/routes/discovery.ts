@@ -41,15 +41,19 @@ export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
     ctx.body = {
       issuer,
       jwks_uri: `${issuer}/.well-known/jwks.json`,
+      token_endpoint: `${issuer}/token`,
+      revocation_endpoint: `${issuer}/revoke`,
       registration_endpoint: `${issuer}/clients`,
       response_types_supported: [],
       grant_types_supported: ['refresh_token'],
       token_endpoint_auth_methods_supported: ['none'],
+      revocation_endpoint_auth_methods_supported: ['none'],
       access_token_signing_alg_values_supported: [algorithms.signingAlg],
       access_token_encryption_alg_values_supported: [algorithms.encryptionAlg],
       access_token_encryption_enc_values_supported: [algorithms.encryptionEnc],
       encryption_key_kty: kty,
       ...(crv === undefined ? {} : { encryption_key_crv: crv }),
+      request_binding: config.requestBinding,
     }
   }
 

@@ -1,12 +1,8 @@
-import { isReachable, type Database } from '../database/open.ts'
 import type { Handler } from '../context.ts'
+import { isReachable } from '../database/open.ts'
+import type { Services } from '../services.ts'
 
-interface HealthDependencies {
-  readonly database: Database
-  readonly isStopping: () => boolean
-}
-
-export function healthRoutes({ database, isStopping }: HealthDependencies) {
+export function healthRoutes({ config, database, isStopping, keystore, tokens }: Services) {
   /** Alive: the process runs. */
   const live: Handler = (ctx) => {
     ctx.body = { status: 'ok' }
@@ -15,6 +11,11 @@ export function healthRoutes({ database, isStopping }: HealthDependencies) {
   /** Ready: it makes sense to send requests here. */
   const ready: Handler = async (ctx) => {
     const isReady = !isStopping() && (await isReachable(database))
+    const age = Math.floor((tokens.clock() - keystore.currentSince) / 1000)
+    ctx.state.logged = {
+      key_age_days: Math.floor(age / 86_400),
+      key_overdue: age > config.keyMaxAge,
+    }
     ctx.status = isReady ? 200 : 503
     ctx.body = { status: isReady ? 'ready' : 'unavailable' }
   }

@@ -1,24 +1,39 @@
 import Router, { type RouterMiddleware } from '@koa/router'
-import type { Handler, RequestState, SessionState } from '../context.ts'
+import type { Next } from 'koa'
+import type { AppContext, RequestState, SessionState } from '../context.ts'
+import type { LimitedAction } from '../limits/rate-limits.ts'
 import { bearer } from '../middleware/bearer.ts'
 import { readBody } from '../middleware/body.ts'
+import { rateLimit } from '../middleware/rate-limit.ts'
+import { requireScope } from '../middleware/require-scope.ts'
 import type { Services } from '../services.ts'
 import { accountRoutes } from './account.ts'
+import { adminRoutes } from './admin.ts'
 import { clientRoutes } from './clients.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { healthRoutes } from './health.ts'
+import { loginRoutes } from './login.ts'
+import { passwordRoutes } from './password.ts'
+import { sessionRoutes } from './sessions.ts'
+import { tokenRoutes } from './token.ts'
 
 /**
- * Every endpoint. `signedIn` routes need a living session; a route is public only where it says so.
+ * Every endpoint. `signedIn` routes need a living session; a route is open only where it says so.
  *
  * Yours to replace: your own routes go here.
  */
 export function createRouter(services: Services) {
-  const { open, signedIn, router } = routeTable(services)
+  const { router, open, signedIn, signedInOr, limit } = routeTable(services)
   const health = healthRoutes(services)
   const discovery = discoveryRoutes(services)
   const client = clientRoutes(services)
   const account = accountRoutes(services)
+  const { login, logout } = loginRoutes(services)
+  const password = passwordRoutes(services)
+  const session = sessionRoutes(services)
+  const token = tokenRoutes(services)
+  const admin = adminRoutes(services)
+  const isAdmin = requireScope('admin')
 
   open('GET', '/healthz', health.live)
   open('GET', '/readyz', health.ready)
@@ -27,39 +42,63 @@ export function createRouter(services: Services) {
   open('GET', '/keys/sig.pem', discovery.pem('sig'))
   open('GET', '/keys/enc.pem', discovery.pem('enc'))
 
-  open('POST', '/clients', client.register)
+  open('POST', '/clients', limit('clients'), client.register)
   open('GET', '/clients/:client_id/configuration', client.configuration)
 
-  open('POST', '/account', account.signUp)
-  open('POST', '/account/login', account.login)
-  signedIn('POST', '/account/logout', account.logout)
+  open('POST', '/account', limit('signUp'), account.signUp)
+  open('POST', '/account/login', limit('login'), login)
+  signedIn('POST', '/account/logout', logout)
   signedIn('GET', '/account', account.read)
   signedIn('PATCH', '/account', account.rename)
   signedIn('DELETE', '/account', account.remove)
+
+  open('POST', '/account/password-reset', limit('reset'), password.requestReset)
+  signedInOr('PUT', '/account/password', password.byResetToken, password.change)
+
+  signedIn('GET', '/account/sessions', session.list)
+  signedIn('DELETE', '/account/sessions', session.endOthers)
+  signedIn('DELETE', '/account/sessions/:session_id', session.endOne)
+
+  open('POST', '/token', limit('refresh'), token.refresh)
+  open('POST', '/revoke', limit('refresh'), token.revoke)
+
+  signedIn('GET', '/admin/accounts', isAdmin, admin.list)
+  signedIn('DELETE', '/admin/accounts/:id/sessions', isAdmin, admin.endSessions)
 
   return router
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+type Step<State> = (ctx: AppContext<State>, next: Next) => unknown
 
-function routeTable({ tokens, sessions }: Services) {
+function routeTable(services: Services) {
   // One path has one spelling: a request may be bound to it.
   const router = new Router({ sensitive: true, strict: true })
-  const add = (method: Method, path: string, ...handlers: unknown[]) => {
+  const open = (method: Method, path: string, ...steps: Step<RequestState>[]) => {
     const named: RouterMiddleware<RequestState> = async (ctx, next) => {
       ctx.state.route = path
       await next()
     }
-    router.register(path, [method], [named, readBody(), ...handlers] as RouterMiddleware[])
+    router.register(path, [method], [named, readBody(), ...steps] as RouterMiddleware[])
   }
-  const authenticate = bearer(tokens, sessions)
+  const authenticate = bearer(services) as Step<RequestState>
+  /** What follows `authenticate` finds a session on `ctx.state`. */
+  const behind = (...steps: Step<SessionState>[]) => steps as Step<RequestState>[]
   return {
     router,
-    open: (method: Method, path: string, handler: Handler) => {
-      add(method, path, handler)
+    open,
+    signedIn: (method: Method, path: string, ...steps: Step<SessionState>[]) => {
+      open(method, path, authenticate, ...behind(...steps))
     },
-    signedIn: (method: Method, path: string, handler: Handler<SessionState>) => {
-      add(method, path, authenticate, handler)
+    /** `otherwise` either answers by itself or calls `next` to ask for the access token. */
+    signedInOr: (
+      method: Method,
+      path: string,
+      otherwise: Step<RequestState>,
+      ...steps: Step<SessionState>[]
+    ) => {
+      open(method, path, otherwise, authenticate, ...behind(...steps))
     },
+    limit: (action: LimitedAction) => rateLimit(services.rateLimits, action),
   }
 }
