@@ -1,0 +1,73 @@
+// Does signing in starve everybody else? Protected GETs at a steady pace, alone and while 64 people
+// sign in at once, again and again. `npm run bench -- load [seconds]`
+import { availableParallelism } from 'node:os'
+import { quantile, registerClient, send, startServer } from './support.js'
+
+const SECONDS = Number(process.argv[2] ?? 10)
+const AT_ONCE = 64
+const PACE = 10
+const server = await startServer()
+const client = await registerClient(server.url)
+const person = { email: 'a@bench.test', password: 'a long and winding road', client_id: client.id }
+const signedIn = (await send(server.url, 'POST', '/account', person)).body
+const jws = await client.open(signedIn.access_token)
+
+console.log(`${availableParallelism()} cores, one GET /account every ${PACE} ms`)
+// Both paths warm, or the first second measures the compiler.
+await protectedGets(1)
+await Promise.all(Array.from({ length: AT_ONCE }, () => signIn()))
+report('alone', await protectedGets(SECONDS))
+const logins = signInAtOnce()
+report(`during ${AT_ONCE} simultaneous logins`, await protectedGets(SECONDS))
+const { done, busy, retryAfter } = await logins()
+console.log(`logins: ${done} done, ${busy} told to come back (503, Retry-After: ${retryAfter})`)
+await server.stop()
+
+async function protectedGets(seconds) {
+  const answers = []
+  const end = performance.now() + seconds * 1000
+  while (performance.now() < end) {
+    const authorization = `Bearer ${await client.seal(jws)}`
+    answers.push(send(server.url, 'GET', '/account', undefined, { authorization }))
+    await new Promise((resolve) => setTimeout(resolve, PACE))
+  }
+  return Promise.all(answers)
+}
+
+function signIn() {
+  return send(server.url, 'POST', '/account/login', person)
+}
+
+/** Keeps 64 logins in flight until it is told to stop. */
+function signInAtOnce() {
+  let running = true
+  let done = 0
+  let busy = 0
+  let retryAfter
+  const one = async () => {
+    while (running) {
+      const answer = await signIn()
+      if (answer.status === 200) done++
+      else if (answer.status === 503) {
+        busy++
+        retryAfter = answer.headers.get('retry-after')
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      } else throw new Error(`login: ${answer.status}`)
+    }
+  }
+  const all = Array.from({ length: AT_ONCE }, one)
+  return async () => {
+    running = false
+    await Promise.all(all)
+    return { done, busy, retryAfter }
+  }
+}
+
+function report(title, answers) {
+  const failed = answers.filter(({ status }) => status !== 200).length
+  const times = answers.map(({ ms }) => ms)
+  const at = (q) => `${quantile(times, q).toFixed(1)} ms`
+  console.log(
+    `GET /account ${title}: ${answers.length} requests, ${failed} failed, p50 ${at(0.5)}, p99 ${at(0.99)}`,
+  )
+}
