@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import fc from 'fast-check'
-import { loadConfig, PROJECT_ROOT, type Config } from '../server/config.ts'
+import { loadCommandPassphrases, loadConfig, PROJECT_ROOT, type Config } from '../server/config.ts'
 import { StartupError } from '../server/startup-error.ts'
+import { isPlaceholder } from '../server/variables.ts'
 
 const NOWHERE = '/nonexistent/.env'
 const ROOT = resolve(import.meta.dirname, '..')
@@ -25,7 +26,7 @@ function problemsOf(env: NodeJS.ProcessEnv, dotenv = NOWHERE): readonly string[]
 
 /** The names of every variable, as the schema lists them. */
 const VARIABLES = [
-  ...readFileSync(join(ROOT, 'server/config.ts'), 'utf8')
+  ...readFileSync(join(ROOT, 'server/variables.ts'), 'utf8')
     .split('z.object({')[1]!
     .split('\n})')[0]!
     .matchAll(/^ {2}([A-Z_]+):/gm),
@@ -49,6 +50,20 @@ describe('without any variable', () => {
       },
       accessTokenTtl: 15 * 60,
       refreshTokenTtl: 30 * 24 * 60 * 60,
+      refreshReuseInterval: 10,
+      sessionMaxAge: 180 * 24 * 60 * 60,
+      requestBinding: 'optional',
+      rateLimits: {
+        login: { count: 60, duration: 60 },
+        signUp: { count: 100, duration: 3600 },
+        clients: { count: 300, duration: 3600 },
+        reset: { count: 20, duration: 3600 },
+        refresh: { count: 300, duration: 60 },
+      },
+      smtp: undefined,
+      mailFolder: join(ROOT, 'data/mail'),
+      trustedProxies: 0,
+      keyMaxAge: 90 * 24 * 60 * 60,
       corsOrigins: [],
       passwordMinLength: 8,
       logLevel: 'info',
@@ -57,8 +72,10 @@ describe('without any variable', () => {
   })
 
   test('the configuration is frozen, all the way down', () => {
-    const config = load()
-    expect([config, config.algorithms, config.corsOrigins].every(Object.isFrozen)).toBe(true)
+    const config = load({ SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'auth@mail.test' })
+    const { algorithms, corsOrigins, rateLimits, smtp } = config
+    expect(smtp).toBeDefined()
+    expect([config, algorithms, corsOrigins, rateLimits, smtp].every(Object.isFrozen)).toBe(true)
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError)
   })
 
@@ -95,6 +112,15 @@ describe('a good value is taken', () => {
     ['DATABASE_URL', 'file::memory:', { databaseFile: ':memory:' }],
     ['ACCESS_TOKEN_TTL', '90s', { accessTokenTtl: 90 }],
     ['REFRESH_TOKEN_TTL', '16m', { refreshTokenTtl: 960 }],
+    ['REFRESH_REUSE_INTERVAL', '1s', { refreshReuseInterval: 1 }],
+    ['SESSION_MAX_AGE', '1h', { sessionMaxAge: 3600 }],
+    ['REQUEST_BINDING', 'required', { requestBinding: 'required' }],
+    ['REQUEST_BINDING', 'optional', { requestBinding: 'optional' }],
+    ['SMTP_URL', '', { smtp: undefined }],
+    ['MAIL_FROM', '', { smtp: undefined }],
+    ['KEY_MAX_AGE', '1d', { keyMaxAge: 86_400 }],
+    ['TRUST_PROXY', '0', { trustedProxies: 0 }],
+    ['TRUST_PROXY', '10', { trustedProxies: 10 }],
     [
       'CORS_ORIGINS',
       'https://a.test, http://b.test:1',
@@ -110,6 +136,32 @@ describe('a good value is taken', () => {
     ['NODE_ENV', 'test', { production: false }],
   ])('%s=%j', (name, value, expected) => {
     expect(load({ [name]: value })).toEqual({ ...load(), ...expected })
+  })
+
+  test.each([
+    ['RATE_LIMIT_LOGIN', 'login'],
+    ['RATE_LIMIT_SIGN_UP', 'signUp'],
+    ['RATE_LIMIT_CLIENTS', 'clients'],
+    ['RATE_LIMIT_RESET', 'reset'],
+    ['RATE_LIMIT_REFRESH', 'refresh'],
+  ])('%s, or off', (name, member) => {
+    for (const [value, limit] of [
+      ['7/2h', { count: 7, duration: 7200 }],
+      ['off', 'off'],
+    ] as const) {
+      expect(load({ [name]: value })).toEqual({
+        ...load(),
+        rateLimits: { ...load().rateLimits, [member]: limit },
+      })
+    }
+  })
+
+  test.each([
+    ['smtp://localhost:2525', 'auth@mail.test'],
+    ['smtps://user:p%40ss@mail.test', 'Äuth <auth@mail.test>'],
+  ])('SMTP_URL=%s with MAIL_FROM=%s', (url, from) => {
+    const config = load({ SMTP_URL: url, MAIL_FROM: from })
+    expect(config).toEqual({ ...load(), smtp: { url, from } })
   })
 
   test.each([
@@ -138,7 +190,7 @@ describe('a good value is taken', () => {
 })
 
 describe('a bad value is refused with its name and what is accepted', () => {
-  test.each([
+  test.each<[string, string[], RegExp]>([
     ['PRESERVE_SESSIONS_ON_REBOOT', ['', '2', 'ja', ' 1', 'truee'], /1 or 0.*yes\/no/],
     ['KEYS_DIR', [''], /value/],
     ['HOST', [''], /value/],
@@ -151,6 +203,18 @@ describe('a bad value is refused with its name and what is accepted', () => {
     ['TOKEN_ENCRYPTION_CRV', ['', 'p-256', 'P-192', 'secp256k1', 'Ed25519'], /P-256, P-384/],
     ['ACCESS_TOKEN_TTL', ['', '0s', '15', '15 m', '-1m', '1.5h', '3651d'], /duration.*15m/],
     ['REFRESH_TOKEN_TTL', ['', '0d', 'forever', '1w'], /duration.*30d/],
+    ['REFRESH_REUSE_INTERVAL', ['', '0s', '10', 'off', '-1s'], /duration.*10s/],
+    ['SESSION_MAX_AGE', ['', '0d', 'never', '3651d'], /duration.*30d/],
+    ['REQUEST_BINDING', ['', 'off', '1', 'Required'], /optional, required/],
+    ...['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map(
+      (action): [string, string[], RegExp] => [
+        `RATE_LIMIT_${action}`,
+        ['', '10', '10/', '/1m', '0/1m', '10/0m', '10/2d', '10/1m/1m', 'OFF', '-1/1m'],
+        /off, or a count and a duration of at most 1d.*10\/1m/,
+      ],
+    ),
+    ['KEY_MAX_AGE', ['', '0d', '90', 'never', '3651d'], /duration.*30d/],
+    ['TRUST_PROXY', ['', '-1', '11', 'true', '1.0', 'loopback'], /from 0 to 10/],
     ['CORS_ORIGINS', ['*', 'a.test', 'https://a.test/', 'https://a.test,'], /origins/],
     ['PASSWORD_MIN_LENGTH', ['', '7', '65', '8.5', 'eight'], /from 8 to 64/],
     ['LOG_LEVEL', ['', 'verbose', 'INFO', 'silent'], /trace, debug, info/],
@@ -163,6 +227,23 @@ describe('a bad value is refused with its name and what is accepted', () => {
       expect({ value, problems }).toEqual({ value, problems: [expect.stringMatching(sentence)] })
       expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
     }
+  })
+})
+
+describe('how mail goes out, when it is wrong', () => {
+  test.each([
+    ['SMTP_URL', 'http://mail.test', /smtp:\/\/ or smtps:\/\/ URL/],
+    ['SMTP_URL', 'mail.test:25', /smtp:\/\/ or smtps:\/\/ URL/],
+    ['SMTP_URL', 'smtp://', /smtp:\/\/ or smtps:\/\/ URL/],
+    ['MAIL_FROM', 'a@mail.test\r\nBcc: b@mail.test', /one line/],
+    ['MAIL_FROM', 'a@mail.test\n', /one line/],
+  ])('%s=%j', (name, value, accepted) => {
+    const good = { SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'a@mail.test' }
+    const problems = problemsOf({ ...good, [name]: value })
+    expect(problems[0]).toMatch(accepted)
+    expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
+    // The other one is there, if not readable: that it is missing would be a second, wrong reason.
+    expect(problems).toHaveLength(1)
   })
 })
 
@@ -181,6 +262,28 @@ describe('values that make no sense together', () => {
       expect.stringMatching(/REFRESH_TOKEN_TTL.*ACCESS_TOKEN_TTL/),
     ])
   })
+  test.each([
+    ['15m', '15m'],
+    ['1m', '1h'],
+    ['60s', '1m'],
+  ])('an access token of %s and a reuse interval of %s', (access, interval) => {
+    expect(problemsOf({ ACCESS_TOKEN_TTL: access, REFRESH_REUSE_INTERVAL: interval })).toEqual([
+      expect.stringMatching(/^REFRESH_REUSE_INTERVAL .*ACCESS_TOKEN_TTL/),
+    ])
+  })
+  test('a reuse interval one second shorter than an access token is short enough', () => {
+    expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_REUSE_INTERVAL: '59s' })).toEqual([])
+  })
+  test.each([{ SMTP_URL: 'smtp://mail.test' }, { MAIL_FROM: 'auth@mail.test' }])(
+    'one without the other: %j',
+    (env) => {
+      for (const empty of [{}, { SMTP_URL: '' }, { MAIL_FROM: '' }]) {
+        expect(problemsOf({ ...empty, ...env })).toEqual([
+          expect.stringMatching(/^SMTP_URL and MAIL_FROM belong together/),
+        ])
+      }
+    },
+  )
   test('one second more is enough', () => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_TOKEN_TTL: '61s' })).toEqual([])
   })
@@ -194,6 +297,9 @@ test('all problems are reported at once, and no value is repeated', () => {
     PORT: 'hunter2',
     ISSUER: 'hunter2',
     CORS_ORIGINS: 'hunter2',
+    RATE_LIMIT_RESET: 'hunter2',
+    REFRESH_REUSE_INTERVAL: '3h',
+    MAIL_FROM: 'hunter2',
     TOKEN_ENCRYPTION_ALG: 'RSA-OAEP-256',
     TOKEN_ENCRYPTION_CRV: 'P-256',
     ACCESS_TOKEN_TTL: '2h',
@@ -202,11 +308,12 @@ test('all problems are reported at once, and no value is repeated', () => {
   })
   for (const name of [
     ...['PRESERVE_SESSIONS_ON_REBOOT', 'PRIVATE_KEY_PASSPHRASE', 'HOST', 'PORT', 'ISSUER'],
-    ...['CORS_ORIGINS', 'TOKEN_ENCRYPTION_CRV', 'REFRESH_TOKEN_TTL'],
+    ...['CORS_ORIGINS', 'TOKEN_ENCRYPTION_CRV', 'REFRESH_TOKEN_TTL', 'RATE_LIMIT_RESET'],
+    ...['REFRESH_REUSE_INTERVAL', 'SMTP_URL'],
   ]) {
     expect(problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1)
   }
-  expect(problems).toHaveLength(8)
+  expect(problems).toHaveLength(11)
   expect(problems.join()).not.toContain('hunter2')
 })
 
@@ -300,6 +407,54 @@ describe('.env.example', () => {
       expect.stringMatching(/^PRIVATE_KEY_PASSPHRASE .*placeholder/),
     ])
   })
+})
+
+describe('the passphrases of a command', () => {
+  const [fresh, imported] = [' fresh ', ' imported ']
+
+  test.each<[NodeJS.ProcessEnv, ReturnType<typeof loadCommandPassphrases>]>([
+    [{}, { fresh: undefined, imported: undefined }],
+    [
+      { NEW_PRIVATE_KEY_PASSPHRASE: '', IMPORT_PASSPHRASE: '' },
+      { fresh: undefined, imported: undefined },
+    ],
+    [{ NEW_PRIVATE_KEY_PASSPHRASE: fresh }, { fresh, imported: undefined }],
+    [{ IMPORT_PASSPHRASE: imported }, { fresh: undefined, imported }],
+    [
+      { NEW_PRIVATE_KEY_PASSPHRASE: fresh, IMPORT_PASSPHRASE: imported },
+      { fresh, imported },
+    ],
+    [{ PRIVATE_KEY_PASSPHRASE: 'another' }, { fresh: undefined, imported: undefined }],
+  ])('of %j', (env, passphrases) => {
+    expect(loadCommandPassphrases(env)).toEqual(passphrases)
+  })
+
+  test('are those of the process, and no part of the configuration', () => {
+    process.env['IMPORT_PASSPHRASE'] = imported
+    try {
+      expect(loadCommandPassphrases()).toEqual({ fresh: undefined, imported })
+      const env = { NEW_PRIVATE_KEY_PASSPHRASE: fresh, IMPORT_PASSPHRASE: imported }
+      expect(load(env)).toEqual(load())
+    } finally {
+      delete process.env['IMPORT_PASSPHRASE']
+    }
+  })
+})
+
+test.each([
+  ['change-me', true],
+  ['please Change-Me now', true],
+  ['https://auth.example.com', true],
+  ['auth@example.org', true],
+  ['smtp://EXAMPLE.net:25', true],
+  ['', false],
+  ['changeme', false],
+  ['https://my-example.com', false],
+  ['https://myexample.com', false],
+  ['https://example.company', false],
+  ['https://auth.mail.test', false],
+])('"%s" is a placeholder: %s', (value, is) => {
+  expect(isPlaceholder(value)).toBe(is)
 })
 
 describe('relative paths', () => {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { baseUrl, duration, flag, integer, oneOf, origins } from '../server/environment.ts'
+import {
+  baseUrl,
+  duration,
+  flag,
+  integer,
+  oneOf,
+  origins,
+  rateLimit,
+} from '../server/environment.ts'
 
 interface Parser {
   safeParse(text: string): { success: boolean; data?: unknown }
@@ -161,10 +169,37 @@ describe('origins', () => {
   })
 })
 
+describe('rateLimit', () => {
+  test.each([
+    ['10/1m', { count: 10, duration: 60 }],
+    ['1/1s', { count: 1, duration: 1 }],
+    ['1000000/1d', { count: 1_000_000, duration: 86_400 }],
+    ['5/24h', { count: 5, duration: 86_400 }],
+    ['off', 'off'],
+  ])('%s is one', (text, value) => {
+    accepts(rateLimit, text, value)
+  })
+  test.each([
+    ...['', '10', '/', '10/', '/1m', '10/1m/', '10/1m/1m', '10 / 1m', ' 10/1m', '10/1m '],
+    ...['0/1m', '-1/1m', '1.5/1m', '1e3/1m', '1000001/1m', '10/0s', '10/2d', '10/86401s'],
+    ...['10/60', '10/1w', 'Off', 'OFF', 'off/1m', 'none', '0', 'off '],
+  ])('%j is none', (text) => {
+    refuses(rateLimit, text, /^must be off, or a count and a duration of at most 1d/)
+  })
+})
+
 test('no parser throws, whatever the text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
-      for (const parser of [flag, duration, integer(1, 2), oneOf(['a']), baseUrl, origins]) {
+      for (const parser of [
+        flag,
+        duration,
+        integer(1, 2),
+        oneOf(['a']),
+        baseUrl,
+        origins,
+        rateLimit,
+      ]) {
         parser.safeParse(text)
       }
     }),

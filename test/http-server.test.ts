@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { createHttpServer, type HttpServer } from '../server/http-server.ts'
 import { getRaw, openConnection, type RawConnection } from './support/process.ts'
 
@@ -13,6 +14,7 @@ let url: string
 let requests: { request: IncomingMessage; response: ServerResponse }[]
 let onRequest: (() => void) | undefined
 const connections: RawConnection[] = []
+const sockets: Socket[] = []
 
 beforeEach(async () => {
   requests = []
@@ -25,6 +27,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   for (const connection of connections.splice(0)) connection.close()
+  for (const socket of sockets.splice(0)) socket.destroy()
   await server.stop(0).catch(() => undefined)
 })
 
@@ -127,6 +130,38 @@ describe('what is not HTTP gets an error in JSON', () => {
       'GET /x HTTP/1.1\r\nHost: test\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
     )
     expect(parse(await connection.ended)).toMatchObject({ status: 200, body: 'answer to /x' })
+  })
+
+  test.each([
+    ['garbage', 'what is this\r\n\r\n', 400],
+    [
+      'headers that are too large',
+      `GET / HTTP/1.1\r\nHost: test\r\nX: ${'x'.repeat(66 * 1024)}\r\n\r\n`,
+      431,
+    ],
+  ])('after %s the server lets go of who never hangs up', async (_, text, status) => {
+    const { hostname, port } = new URL(url)
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    sockets.push(socket)
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
+    const hasClosed = new Promise<void>((resolve) =>
+      socket.once('close', () => {
+        resolve()
+      }),
+    )
+    // Who writes to a connection that is there no more is told so.
+    socket.on('error', () => undefined)
+    const hasEnded = new Promise<void>((resolve) => socket.once('end', resolve))
+    socket.write(text)
+    await Promise.race([hasEnded, hasClosed])
+    expect(parse(answer).status).toBe(status)
+    const writing = setInterval(() => socket.write('more'), 20)
+    const timer = setTimeout(() => socket.destroy(new Error('still open')), 4000)
+    await hasClosed
+    clearInterval(writing)
+    clearTimeout(timer)
+    expect(socket.errored).toMatchObject({ code: expect.stringMatching(/^(EPIPE|ECONNRESET)$/) })
   })
 
   test('a connection that breaks off takes nothing with it', async () => {

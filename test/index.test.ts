@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openDatabase } from '../server/database/open.ts'
-import { generateKeys } from '../server/keystore/folder.ts'
+import { generateKeys } from '../server/keystore/folder-changes.ts'
+import { loadKeys } from '../server/keystore/key-set.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
 import { freePort, getRaw, killAll, openConnection, run, type Program } from './support/process.ts'
@@ -37,6 +38,7 @@ beforeEach(async () => {
     CORS_ORIGINS: '',
     PASSWORD_MIN_LENGTH: '8',
     LOG_LEVEL: 'info',
+    KEY_MAX_AGE: '90d',
     NODE_ENV: 'test',
   }
 })
@@ -176,6 +178,55 @@ test('servers that start at the same time share a new database', async () => {
   expect(answers.filter((answer) => answer.startsWith('HTTP/1.1 200 '))).toHaveLength(3)
 })
 
+describe('SIGHUP', () => {
+  test('has a server read its keys again, at once', async () => {
+    await makeKeys()
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
+    const url = await server.ready()
+    expect(await keys('rotate').exit).toBe(0)
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"keys loaded"/)
+    const { algorithms } = testConfig()
+    const { sig } = await loadKeys({ path: keysDir, passphrase: undefined, algorithms })
+    const jwks = await getRaw(url, '/.well-known/jwks.json')
+    expect(/"kid":"([\w-]+)"/.exec(jwks)![1]).toBe(sig.current.kid)
+    await stop(server)
+  })
+
+  test('does not end a server whose keys are in memory', async () => {
+    const server = start()
+    const url = await server.ready()
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the keys are in memory: there is nothing to reload"/)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 /)
+    await stop(server)
+  })
+
+  test('does not end a server that is not ready yet', async () => {
+    const early =
+      'import net from "node:net";const listen=net.Server.prototype.listen;' +
+      'net.Server.prototype.listen=function(...args){' +
+      'process.kill(process.pid,"SIGHUP");return listen.apply(this,args)}'
+    const fault = encodeURIComponent(early)
+    const server = start({ NODE_OPTIONS: `--import data:text/javascript,${fault}` })
+    await server.ready()
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the keys are in memory: there is nothing to reload"/)
+    await stop(server)
+  })
+
+  test('does not end a server whose folder cannot be used', async () => {
+    await makeKeys()
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
+    const url = await server.ready()
+    await writeFile(join(keysDir, 'sig.key'), 'x')
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the key folder cannot be used/)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 /)
+    await stop(server)
+  })
+})
+
 describe('what keeps the server from starting is printed on stderr, all of it', () => {
   test('configuration errors', async () => {
     const problems = await problemsOf(
@@ -223,7 +274,7 @@ describe('what keeps the server from starting is printed on stderr, all of it', 
         writeFile(sig(), generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export(pem)),
       /sig\.key is of type EC P-384, not EC P-256.*TOKEN_SIGNING_ALG=ES256/,
     ],
-    ['one key twice', () => copyFile(sig(), enc()), /sig\.key and enc\.key .* the same key/],
+    ['one key twice', () => copyFile(sig(), enc()), /enc\.key and sig\.key .* the same key/],
     [
       'no passphrase',
       async () => {
@@ -336,11 +387,13 @@ describe('the keys command', () => {
   test('makes the keys that it lists and the server starts with, and never overwrites them', async () => {
     const made = keys('generate')
     expect(await made.exit).toBe(0)
-    expect(made.stderr.text).toBe('')
+    expect(made.stderr.text).toMatch(/^Back them up\. .*\n$/)
     const listed = keys('list')
     expect(await listed.exit).toBe(0)
-    const kids = [...listed.stdout.text.matchAll(/^([\w-]{43}) .*(sig|enc)\.key$/gm)]
-    expect(kids.map(([, , use]) => use)).toEqual(['sig', 'enc'])
+    const kids = [...listed.stdout.text.matchAll(/^([\w-]{43}) +(sig|enc) +\S+ +(\w+) .*$/gm)]
+    expect(kids.map(([, , use, state]) => `${use} ${state}`)).toEqual([
+      ...['sig current', 'sig next', 'enc current', 'enc next'],
+    ])
     for (const [row] of kids) expect(made.stdout.text).toContain(row)
 
     const before = await readFile(join(keysDir, 'sig.key'), 'utf8')
@@ -348,7 +401,7 @@ describe('the keys command', () => {
     expect(await again.exit).toBe(1)
     expect(again.stdout.text).toBe('')
     expect(again.stderr.text).toMatch(
-      /^sig\.key and enc\.key already in .*nothing was changed.*\n$/,
+      /^There are keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\. .*\n$/,
     )
     expect(await readFile(join(keysDir, 'sig.key'), 'utf8')).toBe(before)
 
@@ -357,21 +410,68 @@ describe('the keys command', () => {
     for (const [, kid] of kids) expect(jwks).toContain(`"kid":"${kid}"`)
   })
 
-  test('list without keys fails with the sentence that the server would give', async () => {
+  test('rotate without keys fails with a sentence', async () => {
+    await mkdir(keysDir)
+    const rotated = keys('rotate')
+    expect(await rotated.exit).toBe(1)
+    expect(rotated.stdout.text).toBe('')
+    expect(rotated.stderr.text).toMatch(/^There are no keys in .*generate.*\n$/)
+    expect(rotated.stderr.text).not.toContain('    at ')
+  })
+
+  test('list without keys says so', async () => {
     const listed = keys('list')
     expect(await listed.exit).toBe(1)
+    expect(listed.stdout.text).toBe('')
     expect(listed.stderr.text).toMatch(/^There are no keys in .*generate.*\n$/)
-    expect(listed.stderr.text).not.toContain('    at ')
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('--json prints nothing but JSON, whatever there is to note', async () => {
+    env = { ...env, TOKEN_SIGNING_ALG: 'PS256' }
+    const made = keys('generate', '--json')
+    expect(await made.exit).toBe(0)
+    expect(made.stderr.text).toMatch(/^Making RSA keys: .*\nBack them up\. .*\n$/)
+    expect(JSON.parse(made.stdout.text)).toHaveLength(4)
+  })
+
+  test('takes the new passphrase from the environment, and asks nobody without a terminal', async () => {
+    await makeKeys('old')
+    const stuck = keys('list')
+    expect(await stuck.exit).toBe(1)
+    expect(stuck.stderr.text).toBe('There is no terminal to ask on. Set PRIVATE_KEY_PASSPHRASE.\n')
+    env = { ...env, PRIVATE_KEY_PASSPHRASE: 'old', NEW_PRIVATE_KEY_PASSPHRASE: 'new' }
+    expect(await keys('passphrase').exit).toBe(0)
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: 'new' })
+    await server.ready()
+  })
+
+  test('rotate, twice at once, is done once or twice and never by half', async () => {
+    await makeKeys()
+    const both = [keys('rotate'), keys('rotate')]
+    const codes = await Promise.all(both.map(({ exit }) => exit))
+    const done = codes.filter((code) => code === 0).length
+    expect(done).toBeGreaterThan(0)
+    both.forEach(({ stderr }, index) => {
+      expect(stderr.text).toMatch(
+        codes[index] === 0
+          ? /^A running server takes the new keys .*\n$/
+          : /^Another command is changing .* Wait for it to end.*\n$/,
+      )
+    })
+    const { algorithms } = testConfig()
+    const { sig, enc } = await loadKeys({ path: keysDir, passphrase: undefined, algorithms })
+    expect([sig.previous.length, enc.previous.length]).toEqual([done, done])
+    expect((await readdir(keysDir)).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
   test.each([[['destroy']], [[]], [['generate', 'twice']]])(
-    'with the arguments %j shows its usage and exits with 2',
+    'with the arguments %j says what is wrong with them and exits with 2',
     async (args) => {
       const program = keys(...args)
       expect(await program.exit).toBe(2)
-      expect(program.stdout.text + program.stderr.text).toMatch(
-        /^Usage: [\s\S]*generate[\s\S]*list/,
-      )
+      expect(program.stdout.text).toBe('')
+      expect(program.stderr.text).toMatch(/^[^\n]+\. See: npm run keys -- --help\n$/)
       expect(await readdir(folder)).toEqual([])
     },
   )

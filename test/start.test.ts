@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import Libsql from 'libsql'
 import type { Config } from '../server/config.ts'
-import { generateKeys } from '../server/keystore/folder.ts'
+import { generateKeys, rotateKeys } from '../server/keystore/folder-changes.ts'
+import { loadKeys } from '../server/keystore/key-set.ts'
 import { createLogger } from '../server/logger.ts'
 import { startServer, type RunningServer } from '../server/start.ts'
 import { StartupError } from '../server/startup-error.ts'
@@ -59,8 +61,12 @@ async function tablesInFile(): Promise<unknown> {
   return n
 }
 
-const makeKeys = () =>
-  generateKeys({ path: keysDir, passphrase: undefined, algorithms: testConfig().algorithms })
+const keyFolder = () => ({
+  path: keysDir,
+  passphrase: undefined,
+  algorithms: testConfig().algorithms,
+})
+const makeKeys = () => generateKeys(keyFolder())
 
 describe('a server that starts', () => {
   const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
@@ -99,12 +105,136 @@ describe('a server that starts', () => {
     await makeKeys()
     await start({ preserveSessions: true })
     expect(logs.filter(({ level }) => level === 'warn')).toEqual(
-      ['sig', 'enc'].map((use) =>
+      ['enc.key', 'enc.next.key', 'sig.key', 'sig.next.key'].map((name) =>
         expect.objectContaining({
-          msg: expect.stringContaining(`${use}.key is not protected by a passphrase`),
+          msg: expect.stringContaining(`${join(keysDir, name)} is not protected by a passphrase`),
         }),
       ),
     )
+  })
+})
+
+describe('keys that are old', () => {
+  const DAY = 86_400
+  const ages = () => logs.filter(({ msg }) => /days old/.test(msg)).map(({ msg }) => msg as string)
+
+  /** Makes keys, of which `name` is as old as that, seconds. */
+  async function makeOldKeys(name: string, age: number) {
+    await makeKeys()
+    // What a user's own keys have: the time of their files.
+    await rm(join(keysDir, 'keys.json'))
+    const time = Date.now() / 1000 - age
+    await utimes(join(keysDir, name), time, time)
+  }
+  /** What /readyz has logged. */
+  async function readiness(server: RunningServer) {
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+    const line = () =>
+      logs.find(({ route }) => route === '/readyz') as Record<string, unknown> | undefined
+    // The answer is sent before it is logged.
+    for (let tries = 0; line() === undefined && tries < 100; tries++) await delay(10)
+    return [line()?.['key_age_days'], line()?.['key_overdue']]
+  }
+
+  test.each([
+    ['sig.key', 91 * DAY, 91],
+    ['enc.key', 1000 * DAY, 1000],
+    ['enc.key', 90 * DAY + 60, 90],
+  ])('are warned of: %s, %i seconds', async (name, age, days) => {
+    await makeOldKeys(name, age)
+    const server = await start({ preserveSessions: true })
+    expect(ages()).toEqual([`The keys are ${days} days old. Rotate them: npm run keys -- rotate`])
+    expect(await readiness(server)).toEqual([days, true])
+  })
+
+  test.each([
+    ['sig.key', 89 * DAY, 89],
+    // Not in use yet.
+    ['sig.next.key', 1000 * DAY, 0],
+  ])('enough are not: %s, %i seconds', async (name, age, days) => {
+    await makeOldKeys(name, age)
+    const server = await start({ preserveSessions: true })
+    expect(ages()).toEqual([])
+    expect(await readiness(server)).toEqual([days, false])
+  })
+
+  test('are as old as KEY_MAX_AGE says', async () => {
+    await makeOldKeys('sig.key', 2 * DAY)
+    const server = await start({ preserveSessions: true, keyMaxAge: DAY })
+    expect(ages()).toHaveLength(1)
+    expect(await readiness(server)).toEqual([2, true])
+  })
+
+  test('in memory are as old as the process', async () => {
+    const server = await start()
+    expect(ages()).toEqual([])
+    expect(await readiness(server)).toEqual([0, false])
+  })
+
+  test('and are rotated are overdue no more', async () => {
+    await makeKeys()
+    // Both were made at once, as `generate` does it, as long ago as it takes to be overdue.
+    const file = join(keysDir, 'keys.json')
+    const records = JSON.parse(await readFile(file, 'utf8')) as Record<string, object>
+    const created = new Date(Date.now() - 91 * DAY * 1000).toISOString()
+    const old = Object.entries(records).map(([kid, record]) => [kid, { ...record, created }])
+    await writeFile(file, JSON.stringify(Object.fromEntries(old)))
+    await rotateKeys(keyFolder(), Date.now(), 1000)
+    const server = await start({ preserveSessions: true })
+    expect(ages()).toEqual([])
+    expect((await readiness(server))[1]).toBe(false)
+  })
+})
+
+describe('reloading the keys', () => {
+  const published = async ({ url }: RunningServer) =>
+    ((await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] })
+      .keys
+
+  test('takes what the folder has now, at once', async () => {
+    await makeKeys()
+    const server = await start({ preserveSessions: true })
+    const before = await published(server)
+    await rotateKeys(keyFolder(), Date.now(), 1000)
+    await server.reloadKeys()
+    const { sig } = await loadKeys(keyFolder())
+    expect((await published(server))[0]!.kid).toBe(sig.current.kid)
+    expect(before).toHaveLength(4)
+    expect(logs).toContainEqual(expect.objectContaining({ msg: 'keys loaded' }))
+  })
+
+  test('of a folder that cannot be used keeps the keys from before, and says so', async () => {
+    await makeKeys()
+    const server = await start({ preserveSessions: true })
+    const before = await published(server)
+    await writeFile(join(keysDir, 'sig.key'), 'x')
+    await server.reloadKeys()
+    expect(await published(server)).toEqual(before)
+    expect(logs).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        problems: [expect.stringContaining('sig.key holds no private key')],
+      }),
+    )
+  })
+
+  test('that are in memory changes nothing, and says so', async () => {
+    const server = await start()
+    const before = await published(server)
+    await server.reloadKeys()
+    expect(await published(server)).toEqual(before)
+    expect(logs).toContainEqual(
+      expect.objectContaining({ msg: 'the keys are in memory: there is nothing to reload' }),
+    )
+  })
+
+  test('is not done any more by a server that has stopped', async () => {
+    await makeKeys()
+    const server = await start({ preserveSessions: true })
+    await stop(server)
+    await rotateKeys(keyFolder(), Date.now(), 1000)
+    await delay(1500)
+    expect(logs.filter(({ msg }) => /key/.test(msg) && !/passphrase/.test(msg))).toEqual([])
   })
 })
 
@@ -125,7 +255,7 @@ describe('the sessions of the last run', () => {
     await leaveTwoSessions(false)
     await start()
     expect(removals()).toEqual([
-      expect.objectContaining({ removed: 2, msg: 'removed 2 sessions of the last run' }),
+      expect.objectContaining({ removed: 2, msg: 'sessions of the last run removed: 2' }),
     ])
   })
 

@@ -36,7 +36,10 @@ const names = async () => (await definitions()).map(({ name }) => name)
 test('a new database gets every table, and the version is recorded', async () => {
   await migrate(db)
   expect(await names()).toEqual(
-    expect.arrayContaining(['accounts', 'clients', 'migrations', 'sessions']),
+    expect.arrayContaining([
+      ...['accounts', 'clients', 'migrations', 'password_resets', 'refresh_tokens', 'sessions'],
+      ...['password_resets_account_id', 'refresh_tokens_session_id', 'sessions_expires_at'],
+    ]),
   )
   const applied = await versions()
   expect(applied.length).toBeGreaterThan(0)
@@ -83,4 +86,74 @@ test('a migration that failed is made up for when its cause is gone', async () =
   await migrate(db)
   expect(await names()).toEqual(expect.arrayContaining(['accounts', 'clients', 'sessions']))
   expect(await versions()).not.toEqual([])
+})
+
+/** A database as the first version of the server left it, with one signed-in account. */
+async function firstVersion() {
+  await migrate(db)
+  await sql`drop table password_resets`.execute(db)
+  await sql`drop table refresh_tokens`.execute(db)
+  await sql`drop index sessions_expires_at`.execute(db)
+  await sql`alter table sessions drop column expires_at`.execute(db)
+  await sql`alter table accounts drop column version`.execute(db)
+  await sql`delete from migrations where version > 1`.execute(db)
+  await sql`insert into clients values ('c', 'A phone', '{}', 1)`.execute(db)
+  await sql`insert into accounts values ('a', 'A@mail.test', 'a@mail.test', 'Ada', 'h', 'user', 2)`.execute(
+    db,
+  )
+  await sql`insert into sessions values ('s', 'a', 'c', 'k', 3, 4)`.execute(db)
+}
+
+test('the second keeps accounts and clients, and what had no expiry has expired', async () => {
+  await firstVersion()
+  await migrate(db)
+  expect(await versions()).toEqual([1, 2])
+  expect(await db.selectFrom('clients').selectAll().execute()).toEqual([
+    { client_id: 'c', client_name: 'A phone', jwk: '{}', created_at: 1 },
+  ])
+  expect(await db.selectFrom('accounts').selectAll().execute()).toEqual([
+    expect.objectContaining({
+      id: 'a',
+      name: 'Ada',
+      password_hash: 'h',
+      scope: 'user',
+      version: 0,
+    }),
+  ])
+  expect(await db.selectFrom('sessions').selectAll().execute()).toEqual([
+    {
+      ...{ id: 's', account_id: 'a', client_id: 'c', database_key: 'k' },
+      ...{ created_at: 3, last_used_at: 4, expires_at: 0 },
+    },
+  ])
+})
+
+test('the second that fails leaves the first as it was', async () => {
+  await firstVersion()
+  await sql`create table password_resets (somebody_elses text)`.execute(db)
+  const before = await definitions()
+  await expect(migrate(db)).rejects.toThrow(/password_resets/)
+  expect(await definitions()).toEqual(before)
+  expect(await versions()).toEqual([1])
+})
+
+test.each([
+  ['account', 'accounts', 'id', 'a'],
+  ['session', 'sessions', 'id', 's'],
+] as const)('a removed %s takes with it what hung on it', async (_, table, column, id) => {
+  await firstVersion()
+  await migrate(db)
+  await sql`pragma foreign_keys = on`.execute(db)
+  await db
+    .insertInto('refresh_tokens')
+    .values({ jti_hash: 'r', session_id: 's', used_at: null, expires_at: 9 })
+    .execute()
+  await db
+    .insertInto('password_resets')
+    .values({ jti_hash: 'p', account_id: 'a', version: 0, expires_at: 9 })
+    .execute()
+  await sql`delete from ${sql.table(table)} where ${sql.ref(column)} = ${id}`.execute(db)
+  expect(await db.selectFrom('refresh_tokens').selectAll().execute()).toEqual([])
+  const resets = await db.selectFrom('password_resets').select('jti_hash').execute()
+  expect(resets).toEqual(table === 'accounts' ? [] : [{ jti_hash: 'p' }])
 })

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from '@jest/globals'
 import type { Algorithms } from '../../server/keystore/algorithms.ts'
+import type { KeyPair } from '../../server/keystore/key-pair.ts'
+import type { KeyRing, KeySet } from '../../server/keystore/key-set.ts'
+import type { Terminal } from '../../server/keystore/keys-command.ts'
 import { StartupError } from '../../server/startup-error.ts'
 
 export const DEFAULTS: Algorithms = {
@@ -18,6 +21,13 @@ export const RSA_ENCRYPTION: Algorithms = {
   signingAlg: 'ES256',
   encryptionAlg: 'RSA-OAEP-256',
   encryptionEnc: 'A128GCM',
+}
+/** Another kind of key for both uses. */
+export const MODERN: Algorithms = {
+  signingAlg: 'EdDSA',
+  encryptionAlg: 'ECDH-ES+A128KW',
+  encryptionEnc: 'A128GCM',
+  encryptionCrv: 'X25519',
 }
 export const PASSPHRASE = 'long pass phrase, \u043f\u0430\u0440\u043e\u043b\u044c \u{1f511}'
 
@@ -51,6 +61,41 @@ export const pkcs8 = (key: KeyObject, passphrase?: string) =>
       ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
     })
     .toString()
+
+/** A key and those before and after it. */
+export const ring = (current: KeyPair, others: Partial<KeyRing> = {}): KeyRing => ({
+  ...{ current, next: undefined, previous: [], currentSince: 0 },
+  ...others,
+})
+
+/** A set of keys that no folder has. */
+export const keySet = (sig: KeyRing | KeyPair, enc: KeyRing | KeyPair): KeySet => ({
+  sig: 'current' in sig ? sig : ring(sig),
+  enc: 'current' in enc ? enc : ring(enc),
+  warnings: [],
+})
+
+/** Somebody at a terminal who gives `answers` in turn, and what they saw. */
+export function person(...answers: string[]) {
+  const printed: string[] = []
+  const noted: string[] = []
+  const asked: [question: string, variable: string][] = []
+  const terminal: Terminal = {
+    print: (line) => void printed.push(line),
+    note: (line) => void noted.push(line),
+    askSecret(question, variable) {
+      asked.push([question, variable])
+      const answer = answers.shift()
+      if (answer === undefined) {
+        return Promise.reject(
+          new StartupError([`There is no terminal to ask on. Set ${variable}.`]),
+        )
+      }
+      return Promise.resolve(answer)
+    },
+  }
+  return { printed, noted, asked, terminal }
+}
 
 /** The problems of the StartupError that `work` ends with. Anything else fails the test. */
 export async function problemsOf(work: Promise<unknown>): Promise<readonly string[]> {

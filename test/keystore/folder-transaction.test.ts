@@ -152,6 +152,29 @@ test('a list of changes that cannot be read is told, and nothing is touched', as
   expect(await contents()).toEqual({ ...BEFORE, '.commit': damaged })
 })
 
+test.each(['../outside', '..', '.lock', 'a/b', '/tmp/x', '', '.commit'])(
+  'a list of changes that names %j is told, and nothing is touched',
+  async (name) => {
+    for (const list of [
+      { write: ['sig.key', name], remove: [] },
+      { write: ['sig.key'], remove: [name] },
+    ]) {
+      const files = { 'sig.key': 'new sig', 'manifest.json': JSON.stringify(list) }
+      await leave('.commit', files)
+      await expect(recover(folder)).rejects.toMatchObject({ name: 'ZodError' })
+      expect(await contents()).toEqual({ ...BEFORE, '.commit': files })
+      await rm(join(folder, '.commit'), { recursive: true })
+    }
+  },
+)
+
+test('a list of changes is read by the name of its own that it has', async () => {
+  const name = 'manifest-0f3b3a2e-6d0e-4b62-9d2a-3a6f6f6b7a11.json'
+  await leave('.commit', { 'sig.key': 'new sig', 'enc.key': 'new enc', [name]: MANIFEST })
+  await recover(folder)
+  expect(await contents()).toEqual(AFTER)
+})
+
 test('a file that cannot be put in its place is told', async () => {
   await leave('.commit', { 'sig.key': 'new sig', 'manifest.json': MANIFEST })
   await rm(join(folder, 'sig.key'))

@@ -1,403 +1,167 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
 import {
-  ENCRYPTION_ALGS,
-  ENCRYPTION_CRVS,
-  SIGNING_ALGS,
-  type Algorithms,
-} from '../../server/keystore/algorithms.ts'
-import { generateKeys, loadKeys, type KeyFolder } from '../../server/keystore/folder.ts'
-import { toKeyPair } from '../../server/keystore/key-pair.ts'
-import {
-  DEFAULTS,
-  ecKey,
-  emptyFolder,
-  fill,
-  FORMS,
-  opensslPem,
-  PASSPHRASE,
-  pkcs8,
-  problemsOf,
-  rsaKey,
-  RSA_ENCRYPTION,
-} from './fixtures.ts'
+  fingerprint,
+  hasKeys,
+  isProtected,
+  keyFileName,
+  readFolder,
+  type KeyFolder,
+} from '../../server/keystore/folder.ts'
+import { loadKeys } from '../../server/keystore/key-set.ts'
+import { DEFAULTS, ecKey, emptyFolder, fill, pkcs8, problemsOf } from './fixtures.ts'
 
 let path: string
+let folder: KeyFolder
 beforeEach(async () => {
   path = await emptyFolder()
+  folder = { path, passphrase: undefined, algorithms: DEFAULTS }
 })
 
-const folder = (changes: Partial<KeyFolder> = {}): KeyFolder => ({
-  path,
-  passphrase: undefined,
-  algorithms: DEFAULTS,
-  ...changes,
-})
-const files = async () => (await readdir(path)).sort()
-
-describe("an operator's own keys are loaded", () => {
-  test.each(
-    FORMS.flatMap((form) => [undefined, PASSPHRASE].map((phrase) => [form, phrase] as const)),
-  )('EC in %s form, passphrase %s', async (form, passphrase) => {
-    const [sig, enc] = [ecKey(), ecKey()]
-    await fill(path, {
-      'sig.key': opensslPem(sig, form, passphrase),
-      'enc.key': opensslPem(enc, form, passphrase),
-    })
-    const loaded = await loadKeys(folder({ passphrase }))
-    expect(loaded.sig.pair).toMatchObject(await toKeyPair(sig, 'sig', 'ES256'))
-    expect(loaded.enc.pair.kid).toBe((await toKeyPair(enc, 'enc', 'ECDH-ES')).kid)
-    expect(loaded.enc.pair).toMatchObject({ use: 'enc', alg: 'ECDH-ES+A128KW' })
-    expect([loaded.sig.encrypted, loaded.enc.encrypted]).toEqual(
-      Array(2).fill(passphrase !== undefined),
-    )
-  })
-
-  test.each(FORMS)('RSA in %s form', async (form) => {
-    const [sig, enc] = [rsaKey(), rsaKey()]
-    await fill(path, {
-      'sig.key': opensslPem(sig, form, PASSPHRASE),
-      'enc.key': opensslPem(enc, form, PASSPHRASE),
-    })
-    const algorithms = { ...RSA_ENCRYPTION, signingAlg: 'PS256' } as const
-    const loaded = await loadKeys(folder({ passphrase: PASSPHRASE, algorithms }))
-    expect(loaded.sig.pair.privateKey.equals(sig)).toBe(true)
-    expect(loaded.enc.pair.privateKey.equals(enc)).toBe(true)
-  })
-
-  test('one encrypted and one not, with the passphrase', async () => {
-    await fill(path, { 'sig.key': pkcs8(ecKey(), PASSPHRASE), 'enc.key': pkcs8(ecKey()) })
-    const { sig, enc } = await loadKeys(folder({ passphrase: PASSPHRASE }))
-    expect([sig.encrypted, enc.encrypted]).toEqual([true, false])
-  })
-
-  test('with where they lie and when they were written', async () => {
-    await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pkcs8(ecKey()) })
-    const written = new Date('2026-01-02T03:04:05Z')
-    await utimes(join(path, 'sig.key'), written, written)
-    const { sig, enc } = await loadKeys(folder())
-    expect(sig).toMatchObject({ path: join(path, 'sig.key'), modifiedAt: written.getTime() })
-    expect(enc.path).toBe(join(path, 'enc.key'))
-  })
-
-  test('after a change of both was cut short', async () => {
-    const [sig, enc] = [ecKey(), ecKey()]
-    await fill(path, { 'sig.key': pkcs8(sig), 'enc.key': pkcs8(ecKey()) })
-    await mkdir(join(path, '.commit'))
-    await fill(join(path, '.commit'), {
-      'enc.key': pkcs8(enc),
-      'manifest.json': '{"write":["sig.key","enc.key"],"remove":[]}',
-    })
-    const loaded = await loadKeys(folder())
-    expect(loaded.sig.pair.privateKey.equals(sig)).toBe(true)
-    expect(loaded.enc.pair.privateKey.equals(enc)).toBe(true)
-  })
+test('a file is named by its use and state, a previous one by its thumbprint', () => {
+  expect(keyFileName('sig', 'current')).toBe('sig.key')
+  expect(keyFileName('enc', 'next')).toBe('enc.next.key')
+  expect(keyFileName('sig', 'previous', 'kid')).toBe('sig.kid.key')
 })
 
-describe('a boot without both keys says what to do', () => {
-  const noKeys = (where: string) =>
-    `There are no keys in ${where}. Make them with \`npm run keys -- generate\`, or put your own sig.key and enc.key there.`
-
-  test('no folder', async () => {
-    const missing = join(path, 'missing')
-    expect(await problemsOf(loadKeys(folder({ path: missing })))).toEqual([noKeys(missing)])
-    expect(await files()).toEqual([])
-  })
-
-  test('an empty folder', async () => {
-    expect(await problemsOf(loadKeys(folder()))).toEqual([noKeys(path)])
-  })
-
-  test('a file in place of the folder', async () => {
-    const file = join(path, 'file')
-    await writeFile(file, '')
-    expect(await problemsOf(loadKeys(folder({ path: file })))).toEqual([
-      `The key folder ${file} cannot be read (ENOTDIR). Check KEYS_DIR and the rights on the folder.`,
-    ])
-  })
-
-  test('a change that was cut short and cannot be finished', async () => {
-    await mkdir(join(path, '.commit'))
-    await fill(join(path, '.commit'), { 'manifest.json': '{' })
-    expect(await problemsOf(loadKeys(folder()))).toEqual([
-      `The key folder ${path} cannot be read (unknown). Check KEYS_DIR and the rights on the folder.`,
-    ])
-  })
-
-  test.each([
-    ['sig.key', 'enc.key'],
-    ['enc.key', 'sig.key'],
-  ])('%s missing: the other one is not replaced', async (missing, present) => {
-    const pem = pkcs8(ecKey())
-    await fill(path, { [present]: pem })
-    expect(await problemsOf(loadKeys(folder()))).toEqual([
-      `${join(path, missing)} is missing, and ${present} is there. Restore it from your backup; or, if signing everybody out is acceptable, move ${present} away and make both anew with \`npm run keys -- generate\`.`,
-    ])
-    expect(await files()).toEqual([present])
-    expect(await readFile(join(path, present), 'utf8')).toBe(pem)
-  })
-})
-
-describe('a key that cannot be used stops the boot with one sentence', () => {
-  const DAMAGED = 'holds no private key in PEM form, or a damaged one. Restore it from your backup.'
-  const PUBLIC = 'holds a public key. The private key belongs there.'
-  const LOCKED = 'is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set. Set it.'
-  const WRONG =
-    'does not open with PRIVATE_KEY_PASSPHRASE. Set the passphrase that the key was made with.'
-  const encrypted = pkcs8(ecKey(), 'right')
-  const spki = () =>
-    generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      .publicKey.export({ type: 'spki', format: 'pem' })
-      .toString()
-
-  const CASES: [string, string, string | undefined, string][] = [
-    ['empty', '', undefined, DAMAGED],
-    ['corrupt', 'not a key', undefined, DAMAGED],
-    ['cut short', pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
-    ['encrypted and cut short', encrypted.slice(0, 200), 'right', DAMAGED],
-    [
-      'encrypted and damaged in its first bytes',
-      '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIA=\n-----END ENCRYPTED PRIVATE KEY-----\n',
-      'right',
-      DAMAGED,
-    ],
-    ['public', spki(), undefined, PUBLIC],
-    ['a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n', undefined, PUBLIC],
-    ['encrypted, without a passphrase', encrypted, undefined, LOCKED],
-    ['encrypted, with a wrong passphrase', encrypted, 'wrong', WRONG],
-    [
-      'encrypted in the older form, with a wrong passphrase',
-      opensslPem(ecKey(), 'traditional', 'right'),
-      'wrong',
-      WRONG,
-    ],
-  ]
-
-  describe.each(['sig', 'enc'] as const)('%s.key', (use) => {
-    const other = use === 'sig' ? 'enc.key' : 'sig.key'
-
-    test.each(CASES)('%s', async (_name, pem, passphrase, sentence) => {
-      await fill(path, { [`${use}.key`]: pem, [other]: pkcs8(ecKey()) })
-      expect(await problemsOf(loadKeys(folder({ passphrase })))).toEqual([
-        `${join(path, `${use}.key`)} ${sentence}`,
-      ])
-    })
-
-    test('a folder in its place', async () => {
-      await fill(path, { [other]: pkcs8(ecKey()) })
-      await mkdir(join(path, `${use}.key`))
-      expect(await problemsOf(loadKeys(folder()))).toEqual([
-        `${join(path, `${use}.key`)} cannot be read (EISDIR). Make it a file that the server's user may read.`,
-      ])
-    })
-
-    test.each<[string, () => string, string]>([
-      ['another curve', () => pkcs8(ecKey('P-384')), 'of type EC P-384, not EC P-256'],
-      ['another type', () => pkcs8(rsaKey()), 'of type RSA, not EC P-256'],
-    ])('%s', async (_name, make, fault) => {
-      await fill(path, { [`${use}.key`]: make(), [other]: pkcs8(ecKey()) })
-      const needs =
-        use === 'sig' ? 'TOKEN_SIGNING_ALG=ES256' : 'TOKEN_ENCRYPTION_ALG=ECDH-ES+A128KW'
-      expect(await problemsOf(loadKeys(folder()))).toEqual([
-        `${join(path, `${use}.key`)} is ${fault}, which ${needs} needs. Change the configuration to fit the key, or bring a key that fits.`,
-      ])
-    })
-  })
-
-  test('a weak RSA key', async () => {
-    await fill(path, { 'sig.key': pkcs8(rsaKey(1024)), 'enc.key': pkcs8(ecKey()) })
-    const algorithms = { ...DEFAULTS, signingAlg: 'RS256' } as const
-    const [problem] = await problemsOf(loadKeys(folder({ algorithms })))
-    expect(problem).toContain('is an RSA key of 1024 bits, outside 2048 to 8192')
-  })
-
-  test('two bad keys are told together', async () => {
-    await fill(path, { 'sig.key': '', 'enc.key': spki() })
-    expect(await problemsOf(loadKeys(folder()))).toEqual([
-      `${join(path, 'sig.key')} ${DAMAGED}`,
-      `${join(path, 'enc.key')} ${PUBLIC}`,
-    ])
-  })
-
-  test('one key in both files, even in two forms', async () => {
-    const key = ecKey()
-    await fill(path, { 'sig.key': pkcs8(key), 'enc.key': opensslPem(key, 'traditional', 'x') })
-    expect(await problemsOf(loadKeys(folder({ passphrase: 'x' })))).toEqual([
-      `sig.key and enc.key in ${path} are the same key. One key must not both sign and decrypt: make two with \`npm run keys -- generate\` in an empty folder.`,
-    ])
-  })
-
-  test('no sentence holds key material or the passphrase', async () => {
-    await fill(path, { 'sig.key': encrypted, 'enc.key': pkcs8(ecKey()).slice(0, 100) })
-    const text = (await problemsOf(loadKeys(folder({ passphrase: 'my secret' })))).join()
-    expect(text).not.toContain('my secret')
-    expect(text).not.toMatch(/MII|MHc|BEGIN/)
-  })
-})
-
-describe('what is no fault is a warning', () => {
-  const plain = (name: string) =>
-    `${join(path, name)} is not protected by a passphrase: whoever can read the file can sign or read tokens. Set PRIVATE_KEY_PASSPHRASE and make the keys with it.`
-
-  test('none for keys under a passphrase that only their owner can read', async () => {
-    await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey(), 'x') })
-    expect((await loadKeys(folder({ passphrase: 'x' }))).warnings).toEqual([])
-  })
-
-  test('a key without a passphrase, even when there is one', async () => {
-    await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey()) })
-    const { warnings } = await loadKeys(folder({ passphrase: 'x' }))
-    expect(warnings).toEqual([plain('enc.key')])
-  })
-
-  const modes = process.platform === 'win32' ? [] : [0o640, 0o604, 0o660, 0o644, 0o610]
-  test.each(modes)('a key that others can get at (mode %o)', async (mode) => {
-    await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey(), 'x') })
-    const file = join(path, 'sig.key')
-    await chmod(file, mode)
-    expect((await loadKeys(folder({ passphrase: 'x' }))).warnings).toEqual([
-      `${file} can be read or written by others than its owner (mode ${mode.toString(8)}). Run: chmod 600 ${file}`,
-    ])
-  })
-})
-
-describe('generating', () => {
-  test.each([undefined, PASSPHRASE])(
-    'makes both keys, for their owner alone and under the passphrase %s, and leaves nothing else',
-    async (passphrase) => {
-      const { sig, enc } = await generateKeys(folder({ passphrase }))
-      expect(await files()).toEqual(['enc.key', 'sig.key'])
-      const header = `-----BEGIN ${passphrase === undefined ? '' : 'ENCRYPTED '}PRIVATE KEY-----\n`
-      for (const file of [sig, enc]) {
-        expect(file.encrypted).toBe(passphrase !== undefined)
-        expect((await readFile(file.path, 'utf8')).startsWith(header)).toBe(true)
-        if (process.platform !== 'win32') expect((await stat(file.path)).mode & 0o777).toBe(0o600)
-      }
-      expect(sig.pair.kid).not.toBe(enc.pair.kid)
-    },
-  )
-
-  test('makes the folder, for its owner alone', async () => {
-    const deep = join(path, 'a', 'b')
-    await generateKeys(folder({ path: deep }))
-    expect((await readdir(deep)).sort()).toEqual(['enc.key', 'sig.key'])
-    if (process.platform !== 'win32') expect((await stat(deep)).mode & 0o777).toBe(0o700)
-  })
-
-  test('cannot make a folder under a file', async () => {
-    const file = join(path, 'file')
-    await writeFile(file, '')
-    for (const [where, code] of [
-      [file, 'EEXIST'],
-      [join(file, 'keys'), 'ENOTDIR'],
-    ] as const) {
-      expect(await problemsOf(generateKeys(folder({ path: where })))).toEqual([
-        `The key folder ${where} cannot be made (${code}). Check KEYS_DIR and the rights on the folder above it.`,
-      ])
-    }
-  })
-
-  test.each([
-    ['sig.key', ['sig.key']],
-    ['enc.key', ['enc.key']],
-    ['sig.key and enc.key', ['sig.key', 'enc.key']],
-  ])('never overwrites: with %s there, nothing is changed', async (named, present) => {
-    await fill(path, Object.fromEntries(present.map((name) => [name, 'mine'])))
-    expect(await problemsOf(generateKeys(folder()))).toEqual([
-      `${named} already in ${path}: nothing was changed. A new key would sign everybody out; to start anew all the same, move the old files away first.`,
-    ])
-    expect(await files()).toEqual([...present].sort())
-    for (const name of present) expect(await readFile(join(path, name), 'utf8')).toBe('mine')
-  })
-
-  test('sweeps away what an earlier command left, and its keys are both new', async () => {
-    await mkdir(join(path, '.staged-1'))
-    await fill(join(path, '.staged-1'), { 'sig.key': 'half' })
-    await generateKeys(folder())
-    expect(await files()).toEqual(['enc.key', 'sig.key'])
-  })
-
-  test('makes nothing more after an earlier command that was cut short once it had decided', async () => {
-    await mkdir(join(path, '.commit'))
-    const manifest = '{"write":["sig.key","enc.key"],"remove":[]}'
-    const [sig, enc] = [pkcs8(ecKey()), pkcs8(ecKey())]
-    await fill(join(path, '.commit'), { 'sig.key': sig, 'enc.key': enc, 'manifest.json': manifest })
-    expect(await problemsOf(generateKeys(folder()))).toHaveLength(1)
-    expect(await readFile(join(path, 'sig.key'), 'utf8')).toBe(sig)
-    expect(await files()).toEqual(['enc.key', 'sig.key'])
-  })
-
-  test('by several commands at once makes one pair', async () => {
-    const results = await Promise.allSettled(
-      Array.from({ length: 5 }, () => generateKeys(folder())),
-    )
-    const made = results.filter((result) => result.status === 'fulfilled')
-    expect(made).toHaveLength(1)
-    const { sig, enc } = await loadKeys(folder())
-    expect([sig.pair.kid, enc.pair.kid]).toEqual([
-      made[0]!.value.sig.pair.kid,
-      made[0]!.value.enc.pair.kid,
-    ])
-    expect(await files()).toEqual(['enc.key', 'sig.key'])
-  })
-
-  test('is not disturbed by a server that boots meanwhile', async () => {
-    for (let round = 0; round < 5; round++) {
-      const path = await emptyFolder()
-      const done = new AbortController()
-      const boots = async () => {
-        while (!done.signal.aborted) await loadKeys(folder({ path })).catch(() => undefined)
-      }
-      const made = generateKeys(folder({ path })).finally(() => {
-        done.abort()
+describe('reading', () => {
+  test('a folder that is not there, or empty, gives no keys', async () => {
+    for (const where of [join(path, 'missing'), path]) {
+      expect(await readFolder({ ...folder, path: where })).toEqual({
+        keys: [],
+        fingerprint: await fingerprint(where),
       })
-      const [result] = await Promise.allSettled([made, boots()])
-      expect(result).toMatchObject({ status: 'fulfilled' })
     }
   })
 
-  test.each([1024, 1025, 5000])(
-    'under a passphrase of %i characters makes keys that open, or makes none',
-    async (length) => {
-      const passphrase = 'x'.repeat(length)
-      const made = await generateKeys(folder({ passphrase })).catch(() => undefined)
-      expect(await files()).toEqual(made === undefined ? [] : ['enc.key', 'sig.key'])
-    },
-  )
+  test('gives each key with its state, and passes over every other file', async () => {
+    await generateKeys(folder)
+    await rotateKeys(folder, Date.now(), 1000)
+    const others = ['sig.old.key', 'SIG.KEY', 'sig.key.bak', 'other.key', 'sig.pem', 'enc..key']
+    await fill(path, Object.fromEntries(others.map((name) => [name, 'not read'])))
+    const { keys, fingerprint: read } = await readFolder(folder)
+    expect(read).toBe(await fingerprint(path))
+    expect(keys.map(({ use, state }) => `${use} ${state}`).sort()).toEqual([
+      ...['enc current', 'enc next', 'enc previous', 'sig current', 'sig next', 'sig previous'],
+    ])
+    for (const { use, state, name, kid, path: file, pem } of keys) {
+      expect(name).toBe(keyFileName(use, state, kid))
+      expect(file).toBe(join(path, name))
+      expect(pem).toBe(await readFile(file, 'utf8'))
+    }
+  })
+
+  test('a previous file that is not named after its key is told', async () => {
+    await generateKeys(folder)
+    const name = `sig.${'x'.repeat(43)}.key`
+    await fill(path, { [name]: pkcs8(ecKey()) })
+    const sentence = `${join(path, name)} is not the key that it is named after. Restore it from your backup, or delete it.`
+    expect(await problemsOf(readFolder(folder))).toEqual([sentence])
+    expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
+  })
+
+  test('two previous files that were mixed up are told, both', async () => {
+    await generateKeys(folder)
+    await rotateKeys(folder, Date.now(), 1000)
+    await rotateKeys(folder, Date.now(), 1000)
+    const [one, other] = (await readdir(path)).filter((name) => /^sig\.[\w-]{43}\.key$/.test(name))
+    await rename(join(path, one!), join(path, 'swap'))
+    await rename(join(path, other!), join(path, one!))
+    await rename(join(path, 'swap'), join(path, other!))
+    expect(await problemsOf(loadKeys(folder))).toHaveLength(2)
+  })
+
+  test('a folder that is being changed gives one state of it, never two mixed', async () => {
+    await generateKeys(folder)
+    const done = new AbortController()
+    const rotations = (async () => {
+      for (let round = 0; round < 15; round++) await rotateKeys(folder, Date.now(), -1)
+      done.abort()
+    })()
+    let reads = 0
+    const chain = new Map<string, string>()
+    const pairs = new Map<string, string>()
+    while (!done.signal.aborted) {
+      const { sig, enc } = await loadKeys(folder)
+      reads++
+      // Every current key has always the same next one, and the same partner.
+      const known = chain.get(sig.current.kid) ?? sig.next!.kid
+      const partner = pairs.get(sig.current.kid) ?? enc.current.kid
+      expect([sig.next!.kid, enc.current.kid]).toEqual([known, partner])
+      chain.set(sig.current.kid, known)
+      pairs.set(sig.current.kid, partner)
+    }
+    await rotations
+    expect(reads).toBeGreaterThan(5)
+  })
 })
 
-describe('generated keys load again as the same ones', () => {
-  const CASES: Algorithms[] = [
-    ...SIGNING_ALGS.map((signingAlg) => ({ ...DEFAULTS, signingAlg })),
-    ...ENCRYPTION_ALGS.filter((alg) => alg !== 'RSA-OAEP-256').flatMap((encryptionAlg) =>
-      ENCRYPTION_CRVS.map((encryptionCrv) => ({ ...DEFAULTS, encryptionAlg, encryptionCrv })),
-    ),
-    RSA_ENCRYPTION,
-  ]
+describe('a fingerprint', () => {
+  test('stays while no key changes, whatever else is there', async () => {
+    expect(await fingerprint(join(path, 'missing'))).toBe(await fingerprint(path))
+    await generateKeys(folder)
+    const before = await fingerprint(path)
+    await fill(path, { 'notes.txt': 'x' })
+    await readFolder(folder)
+    expect(await fingerprint(path)).toBe(before)
+  })
 
-  test.each(CASES.map((algorithms) => [Object.values(algorithms).join(', '), algorithms] as const))(
-    '%s',
-    async (_name, algorithms) => {
-      const made = await generateKeys(folder({ algorithms, passphrase: PASSPHRASE }))
-      const loaded = await loadKeys(folder({ algorithms, passphrase: PASSPHRASE }))
-      for (const use of ['sig', 'enc'] as const) {
-        expect(loaded[use].pair.publicJwk).toEqual(made[use].pair.publicJwk)
-        expect(loaded[use].pair.privateKey.equals(made[use].pair.privateKey)).toBe(true)
-      }
-      expect(loaded.sig.pair.alg).toBe(algorithms.signingAlg)
-      expect(loaded.enc.pair.alg).toBe(algorithms.encryptionAlg)
-      expect(loaded.warnings).toEqual([])
-    },
-  )
+  test.each<[string, () => Promise<unknown>]>([
+    ['replaced', () => fill(path, { 'sig.key': pkcs8(ecKey('P-384')) })],
+    ['touched', () => utimes(join(path, 'sig.key'), 1, 1)],
+    ['removed', () => rm(join(path, 'enc.next.key'))],
+    ['added', () => fill(path, { [`sig.${'x'.repeat(43)}.key`]: '' })],
+    ['renamed', () => rename(join(path, 'sig.key'), join(path, `sig.${'x'.repeat(43)}.key`))],
+    ['rotated', () => rotateKeys(folder, Date.now(), 1000)],
+    ['said to be older', () => fill(path, { 'keys.json': '{}' })],
+    ['recorded no more', () => rm(join(path, 'keys.json'))],
+  ])('changes when a key is %s', async (_name, work) => {
+    await generateKeys(folder)
+    const before = await fingerprint(path)
+    await work()
+    expect(await fingerprint(path)).not.toBe(before)
+  })
+
+  test('of what is no folder is refused', async () => {
+    await writeFile(join(path, 'file'), '')
+    expect(await problemsOf(fingerprint(join(path, 'file')))).toEqual([
+      `The key folder ${join(path, 'file')} cannot be read (ENOTDIR). Check KEYS_DIR and the rights on the folder.`,
+    ])
+  })
 })
 
-test('a key that was moved away comes back as the same one', async () => {
-  const { sig } = await generateKeys(folder())
-  const pem = await readFile(sig.path, 'utf8')
-  await rm(sig.path)
-  expect(await problemsOf(loadKeys(folder()))).toHaveLength(1)
-  await fill(path, { 'sig.key': pem })
-  expect((await loadKeys(folder())).sig.pair.kid).toBe(sig.pair.kid)
+test('a key is current since it was made, or since it was promoted', async () => {
+  await generateKeys(folder)
+  const now = Date.now() + 5000
+  const made = (await readFolder(folder)).keys
+  for (const { createdAt, currentSince } of made) expect(currentSince).toBe(createdAt)
+  await rotateKeys(folder, now, 1000)
+  const { keys } = await readFolder(folder)
+  const current = keys.filter(({ state }) => state === 'current')
+  expect(current.map(({ currentSince }) => currentSince)).toEqual([now, now])
+  for (const { kid, createdAt } of current) {
+    expect(createdAt).toBe(made.find((key) => key.kid === kid)!.createdAt)
+  }
+})
+
+test('a folder has keys when there is one, or a change that was cut short may bring one', async () => {
+  expect(await hasKeys(join(path, 'missing'))).toBe(false)
+  await fill(path, { 'notes.txt': 'x', 'keys.json': '{}' })
+  expect(await hasKeys(path)).toBe(false)
+  await mkdir(join(path, '.commit'))
+  expect(await hasKeys(path)).toBe(true)
+  await rm(join(path, '.commit'), { recursive: true })
+  await fill(path, { 'enc.next.key': 'x' })
+  expect(await hasKeys(path)).toBe(true)
+})
+
+test('a folder is protected when any of its keys is', async () => {
+  expect(await isProtected(join(path, 'missing'))).toBe(false)
+  await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': 'x' })
+  await mkdir(join(path, 'enc.next.key'))
+  expect(await isProtected(path)).toBe(false)
+  await fill(path, { 'enc.key': pkcs8(ecKey(), 'x') })
+  expect(await isProtected(path)).toBe(true)
 })

@@ -1,28 +1,31 @@
 import { describe, expect, test } from '@jest/globals'
 import { readdir } from 'node:fs/promises'
-import { generateKeys } from '../../server/keystore/folder.ts'
+import { generateKeys } from '../../server/keystore/folder-changes.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
+import { loadKeys } from '../../server/keystore/key-set.ts'
 import {
   createEphemeralKeystore,
   createKeystore,
   openKeystore,
   recipient,
 } from '../../server/keystore/keystore.ts'
-import { DEFAULTS, emptyFolder, problemsOf } from './fixtures.ts'
+import { DEFAULTS, emptyFolder, keySet, problemsOf, ring } from './fixtures.ts'
+
+const ALL_FILES = ['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key']
 
 describe('a keystore', () => {
   const made = Promise.all([generateKeyPair('sig', DEFAULTS), generateKeyPair('enc', DEFAULTS)])
 
   test('signs and encrypts with the keys it was given', async () => {
     const [sig, enc] = await made
-    const keystore = createKeystore(sig, enc)
+    const keystore = createKeystore(keySet(sig, enc))
     expect(keystore.signingKey).toBe(sig)
     expect(keystore.encryptionKey).toBe(enc)
   })
 
   test('verifies by the signing key alone', async () => {
     const [sig, enc] = await made
-    const keystore = createKeystore(sig, enc)
+    const keystore = createKeystore(keySet(sig, enc))
     expect(keystore.verificationKey(sig.kid)).toBe(sig)
     for (const kid of [enc.kid, '', 'unknown', '__proto__', sig.kid.toLowerCase()]) {
       expect(keystore.verificationKey(kid)).toBeUndefined()
@@ -31,7 +34,7 @@ describe('a keystore', () => {
 
   test('decrypts by the encryption key alone, which is also the one to try without kid', async () => {
     const [sig, enc] = await made
-    const keystore = createKeystore(sig, enc)
+    const keystore = createKeystore(keySet(sig, enc))
     expect(keystore.decryptionKey(enc.kid)).toBe(enc)
     expect(keystore.decryptionKey(undefined)).toBe(enc)
     for (const kid of [sig.kid, '', 'unknown', '__proto__']) {
@@ -41,7 +44,7 @@ describe('a keystore', () => {
 
   test('is one to encrypt to: its public encryption key, for its own algorithm', async () => {
     const [sig, enc] = await made
-    expect(recipient(createKeystore(sig, enc))).toEqual({
+    expect(recipient(createKeystore(keySet(sig, enc)))).toEqual({
       kid: enc.kid,
       key: enc.publicKey,
       alg: 'ECDH-ES+A128KW',
@@ -50,13 +53,83 @@ describe('a keystore', () => {
 
   test('publishes the public halves', async () => {
     const [sig, enc] = await made
-    const { jwks } = createKeystore(sig, enc)
+    const { jwks } = createKeystore(keySet(sig, enc))
     expect(jwks).toEqual({ keys: [sig.publicJwk, enc.publicJwk] })
     expect(jwks.keys.map(({ use, alg }) => [use, alg])).toEqual([
       ['sig', 'ES256'],
       ['enc', 'ECDH-ES+A128KW'],
     ])
     expect(jwks.keys.some((jwk) => 'd' in jwk)).toBe(false)
+  })
+})
+
+describe('a keystore of keys of every state', () => {
+  const pairs = (use: 'sig' | 'enc') =>
+    Promise.all([1, 2, 3, 4].map(() => generateKeyPair(use, DEFAULTS)))
+  const made = Promise.all([pairs('sig'), pairs('enc')])
+  const rings = async () => {
+    const [sig, enc] = await made
+    const toRing = ([current, next, ...previous]: typeof sig, currentSince: number) =>
+      ring(current!, { next, previous, currentSince })
+    return keySet(toRing(sig, 2000), toRing(enc, 1000))
+  }
+
+  test('signs and encrypts with the current ones, and accepts all', async () => {
+    const [sig, enc] = await made
+    const keystore = createKeystore(await rings())
+    expect(keystore.signingKey).toBe(sig[0])
+    expect(keystore.encryptionKey).toBe(enc[0])
+    for (const key of sig) expect(keystore.verificationKey(key.kid)).toBe(key)
+    for (const key of enc) expect(keystore.decryptionKey(key.kid)).toBe(key)
+    expect(keystore.decryptionKey(undefined)).toBe(enc[0])
+    expect(enc.map(({ kid }) => keystore.verificationKey(kid))).toEqual(Array(4).fill(undefined))
+    expect(sig.map(({ kid }) => keystore.decryptionKey(kid))).toEqual(Array(4).fill(undefined))
+  })
+
+  test('publishes all, of each use the current one first', async () => {
+    const [sig, enc] = await made
+    const { keys } = createKeystore(await rings()).jwks
+    expect(keys).toEqual([...sig, ...enc].map(({ publicJwk }) => publicJwk))
+  })
+
+  test('is as old as the older of its current keys', async () => {
+    const set = await rings()
+    expect(createKeystore(set).currentSince).toBe(1000)
+    const sig = { ...set.sig, currentSince: 5 }
+    expect(createKeystore({ ...set, sig }).currentSince).toBe(5)
+  })
+
+  test('is replaced at once, and says what came and what went', async () => {
+    const [sig, enc] = await made
+    const keystore = createKeystore(keySet(sig[0]!, ring(enc[0]!, { previous: [enc[1]!] })))
+    const before = keystore.jwks
+    const kept = { recipient: recipient(keystore), jwks: structuredClone(before) }
+    const changes = keystore.replace(
+      keySet(
+        ring(sig[1]!, { previous: [sig[0]!], currentSince: 7 }),
+        ring(enc[2]!, { currentSince: 9 }),
+      ),
+    )
+    expect(changes).toEqual({
+      came: [sig[1]!.kid, enc[2]!.kid],
+      went: [enc[0]!.kid, enc[1]!.kid],
+    })
+    expect(keystore.signingKey).toBe(sig[1])
+    expect(keystore.encryptionKey).toBe(enc[2])
+    expect(keystore.verificationKey(sig[0]!.kid)).toBe(sig[0])
+    expect(keystore.decryptionKey(enc[0]!.kid)).toBeUndefined()
+    expect(keystore.currentSince).toBe(7)
+    expect(keystore.jwks.keys.map(({ kid }) => kid)).toEqual(
+      [sig[1], sig[0], enc[2]].map((key) => key!.kid),
+    )
+    // What a request took before is as it was.
+    expect(before).toEqual(kept.jwks)
+    expect(kept.recipient.kid).toBe(enc[0]!.kid)
+  })
+
+  test('replaced by the same keys, nothing came and nothing went', async () => {
+    const keystore = createKeystore(await rings())
+    expect(keystore.replace(await rings())).toEqual({ came: [], went: [] })
   })
 })
 
@@ -76,18 +149,23 @@ describe('opening', () => {
     privateKeyPassphrase: undefined,
     algorithms: DEFAULTS,
   })
-  const generate = ({ keysDir, algorithms }: { keysDir: string; algorithms: typeof DEFAULTS }) =>
-    generateKeys({ path: keysDir, passphrase: undefined, algorithms })
+  const generate = async (config: { keysDir: string; algorithms: typeof DEFAULTS }) => {
+    const folder = { path: config.keysDir, passphrase: undefined, algorithms: config.algorithms }
+    await generateKeys(folder)
+    return loadKeys(folder)
+  }
 
   test('with sessions preserved gives the same keys at every boot, and their warnings', async () => {
     const config = await settings(true)
-    const { sig, enc, warnings } = await generate(config)
+    const { sig, enc, warnings, fingerprint } = await generate(config)
     for (let boot = 0; boot < 2; boot++) {
       const opened = await openKeystore(config)
-      expect(opened.keystore.signingKey.kid).toBe(sig.pair.kid)
-      expect(opened.keystore.encryptionKey.kid).toBe(enc.pair.kid)
+      expect(opened.keystore.signingKey.kid).toBe(sig.current.kid)
+      expect(opened.keystore.encryptionKey.kid).toBe(enc.current.kid)
       expect(opened.warnings).toEqual(warnings)
-      expect(warnings).toHaveLength(2)
+      expect(opened.fingerprint).toBe(fingerprint)
+      expect(warnings).toHaveLength(4)
+      expect(fingerprint).toMatch(/^sig\.next\.key /m)
     }
   })
 
@@ -107,10 +185,11 @@ describe('opening', () => {
     const config = await settings(false)
     const { sig } = await generate(config)
     const boots = [await openKeystore(config), await openKeystore(config)]
-    const kids = [sig.pair.kid, ...boots.map(({ keystore }) => keystore.signingKey.kid)]
+    const kids = [sig.current.kid, ...boots.map(({ keystore }) => keystore.signingKey.kid)]
     expect(new Set(kids).size).toBe(3)
     expect(boots.map(({ warnings }) => warnings)).toEqual([[], []])
-    expect((await readdir(config.keysDir)).sort()).toEqual(['enc.key', 'sig.key'])
+    expect(boots.map(({ fingerprint }) => fingerprint)).toEqual([undefined, undefined])
+    expect((await readdir(config.keysDir)).sort()).toEqual(ALL_FILES)
   })
 
   test('without, asks for no folder', async () => {

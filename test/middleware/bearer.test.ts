@@ -268,8 +268,37 @@ describe('a token in more than one place', () => {
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
   })
 
+  test.each(['/account?access_token=x', 'http://elsewhere.test/account?access_token=x'])(
+    'in the header and in the query of %s is a bad request, whatever the Host',
+    async (path) => {
+      const authorization = `Bearer ${await client.seal(session.accessJws)}`
+      for (const host of ['test', 'test:1', 'a?access_token=x']) {
+        const answer = await rawRequest(server.url, path, {
+          headers: [
+            ['Host', host],
+            ['Authorization', authorization],
+          ],
+        })
+        expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
+      }
+    },
+  )
+
+  test.each(['?Access_Token=x', '?access_token[]=x', '?a=access_token', '?x=&=access_token'])(
+    'the query %s holds none',
+    async (query) => {
+      const answer = await rawRequest(server.url, `/account${query}`, {
+        headers: [['Authorization', `Bearer ${await client.seal(session.accessJws)}`]],
+      })
+      expect(answer.status).toBe(200)
+    },
+  )
+
   test.each([
     ['the query', '?access_token=x', undefined, ''],
+    ['the query, without a value', '?access_token', undefined, ''],
+    ['the query, twice', '?access_token=x&access_token=y', undefined, ''],
+    ['the query, beside what cannot be decoded', '?a=%E0%A4%A&access_token=x', undefined, ''],
     ['the query, escaped', '?a=1&access%5Ftoken=', undefined, ''],
     ['a JSON body', '', 'application/json', '{"access_token":"x"}'],
     ['a JSON body, as something else than text', '', 'application/json', '{"access_token":null}'],

@@ -17,6 +17,10 @@ async function ask(request: string): Promise<string> {
 test.each([
   ['without a Host', 'GET /healthz HTTP/1.1\r\nAccept: */*'],
   ['with a Host that is none', 'GET /healthz HTTP/1.1\r\nHost: ['],
+  ['with two Hosts', 'GET /healthz HTTP/1.1\r\nHost: test\r\nhost: other.test'],
+  ['with one Host twice', 'GET /healthz HTTP/1.1\r\nHost: test\r\nAccept: */*\r\nHOST: test'],
+  ['with a Host and an empty one', 'GET /healthz HTTP/1.1\r\nHost: test\r\nHost:'],
+  ['with two empty Hosts', 'GET /healthz HTTP/1.0\r\nHost:\r\nHost:'],
   ['to no URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
 ])('a request %s is refused', async (_, request) => {
   const answer = await ask(request)
@@ -27,6 +31,8 @@ test.each([
 
 test.each([
   ['HTTP/1.0 without a Host', 'GET /healthz HTTP/1.0\r\nAccept: */*'],
+  ['HTTP/1.0 with a Host', 'GET /healthz HTTP/1.0\r\nHost: test'],
+  ['a header that has Host for its value', 'GET /healthz HTTP/1.1\r\nHost: test\r\nX: Host'],
   ['a whole URL', 'GET http://elsewhere.test/healthz HTTP/1.1\r\nHost: elsewhere.test'],
 ])('%s is answered', async (_, request) => {
   expect(await ask(request)).toMatch(/^HTTP\/1.1 200 /)

@@ -178,6 +178,20 @@ describe('with the default configuration', () => {
     await expectRefused(server, { jwks: { keys: [key] } })
   })
 
+  test('the server’s own keys are refused, whatever they are called, and nothing is stored', async () => {
+    const published = await fetch(`${server.url}/.well-known/jwks.json`)
+    const { keys } = (await published.json()) as { keys: JWK[] }
+    expect(keys.map(({ use }) => use).sort()).toEqual(['enc', 'sig'])
+    for (const { kty, crv, x, y } of keys) {
+      const own = { kty, crv, x, y, use: 'enc' }
+      await expectRefused(server, { jwks: { keys: [own] } })
+      await expectRefused(server, { jwks: { keys: [{ ...own, kid: 'mine' }] } })
+      await expectRefused(server, { client_name: 'A phone', jwks: { keys: [own] } })
+      const { body } = await register(server, { jwks: { keys: [own] } })
+      expect(body.error_description).toMatch(/server's own/)
+    }
+  })
+
   test('a refusal quotes nothing of the key', async () => {
     const { text } = await register(server, { jwks: { keys: [jwkOf(privateKey)] } })
     for (const secret of [jwkOf(privateKey).d!, good.x!, good.y!]) {
@@ -207,6 +221,7 @@ describe('with the default configuration', () => {
         encryption_key_crv: 'P-256',
         access_token_ttl: 900,
         refresh_token_ttl: 30 * 86_400,
+        request_binding: 'optional',
       })
       const stranger = await TestClient.create(server.url)
       await expect(stranger.open(answer.text)).rejects.toThrow()

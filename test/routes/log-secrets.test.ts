@@ -39,6 +39,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
+/** What the readiness probe logs besides: for an alarm on keys that are overdue. */
+const KEY_AGE = { key_age_days: expect.any(Number), key_overdue: false }
+
 interface Sent {
   readonly token?: string
   readonly headers?: [string, string][]
@@ -75,6 +78,7 @@ async function expectLine(
       method,
       route,
       status,
+      ...(path === '/readyz' ? KEY_AGE : {}),
       ms: expect.any(Number),
       msg: 'request',
     },

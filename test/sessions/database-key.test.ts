@@ -1,4 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals'
+import { decodeProtectedHeader } from 'jose'
+import type { EncryptionAlg } from '../../server/keystore/algorithms.ts'
+import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createDatabaseKey, openDatabaseKey } from '../../server/sessions/database-key.ts'
 import type { TokenContext } from '../../server/token/context.ts'
@@ -33,6 +36,41 @@ test('it outlives a change of the content encryption', async () => {
   const { plain, sealed } = await createDatabaseKey(former)
   expect(await openDatabaseKey(context, sealed)).toBe(plain)
 })
+
+/** A keystore whose one key for encryption is used with `alg`. */
+const using = (alg: EncryptionAlg, key = keystore.encryptionKey): Keystore => {
+  const encryptionKey: KeyPair = { ...key, alg }
+  return {
+    ...keystore,
+    encryptionKey,
+    decryptionKey: (kid) => (kid === undefined || kid === key.kid ? encryptionKey : undefined),
+  }
+}
+
+const ECDH = ['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'] as const
+test.each(ECDH.flatMap((from) => ECDH.map((to) => [from, to] as const)))(
+  'sealed with %s it opens where the same key is used with %s',
+  async (from, to) => {
+    const former = {
+      ...{ ...context, keystore: using(from) },
+      algorithms: { ...algorithms, encryptionAlg: from },
+    }
+    const { plain, sealed } = await createDatabaseKey(former)
+    expect(decodeProtectedHeader(sealed).alg).toBe(from)
+    expect(await openDatabaseKey({ ...context, keystore: using(to) }, sealed)).toBe(plain)
+  },
+)
+
+test.each(['RSA-OAEP-256', 'RSA-OAEP', 'RSA1_5', 'dir', 'A128KW', 'PBES2-HS256+A128KW', 'none', 7])(
+  'one that says it was sealed with %s is not opened by another type of key',
+  async (alg) => {
+    const { sealed } = await createDatabaseKey(context)
+    const [header = '', ...rest] = sealed.split('.')
+    const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), alg } as object
+    const forged = Buffer.from(JSON.stringify(changed)).toString('base64url')
+    expect(await openDatabaseKey(context, [forged, ...rest].join('.'))).toBeUndefined()
+  },
+)
 
 test('it does not outlive the key that it was sealed to', async () => {
   const other = { ...context, keystore: await createEphemeralKeystore(algorithms) }

@@ -1,11 +1,19 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { decodeJwt } from 'jose'
-import { createAccounts, type Account } from '../../server/accounts/accounts.ts'
+import { Kysely, SqliteDialect, sql } from 'kysely'
+import Libsql from 'libsql'
+import { createAccounts } from '../../server/accounts/accounts.ts'
 import { createClients, type Client } from '../../server/clients/clients.ts'
+import type { Database } from '../../server/database/open.ts'
+import type { Account, Schema } from '../../server/database/schema.ts'
 import { createSessions, removeAllSessions, type Sessions } from '../../server/sessions/sessions.ts'
-import type { AccessTokenClaims } from '../../server/token/kinds.ts'
+import type { AccessTokenClaims, RefreshTokenClaims } from '../../server/token/kinds.ts'
 import { someEmail, TestClient } from '../support/client.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { openFilled, sessionIds } from './fixtures.ts'
 
 let server: TestServer
 let sessions: Sessions
@@ -13,44 +21,60 @@ let testClient: TestClient
 let client: Client
 let account: Account
 
-beforeAll(async () => {
-  server = await startTestServer()
-  const { database, config, keystore, clock } = server
-  const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
-  sessions = createSessions(database, context, { accessTokenTtl: 60, refreshTokenTtl: 3600 })
-  testClient = await TestClient.registered(server.url)
-  client = (await createClients(database, clock).find(testClient.id))!
-  account = (await createAccounts(database, clock).create({
+const makeAccount = async () =>
+  (await createAccounts(server.database, server.clock).create({
     email: someEmail(),
     name: undefined,
     passwordHash: 'none',
   }))!
+
+beforeAll(async () => {
+  server = await startTestServer()
+  const { database, config, keystore, clock } = server
+  const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
+  sessions = createSessions(database, context, {
+    accessTokenTtl: 60,
+    refreshTokenTtl: 3600,
+    refreshReuseInterval: 10,
+    sessionMaxAge: 5400,
+  })
+  testClient = await TestClient.registered(server.url)
+  client = (await createClients(database, clock).find(testClient.id))!
+  account = await makeAccount()
 })
 afterAll(() => server.stop())
 
+const claimsOf = async (pair: { access_token: string; refresh_token: string }) => ({
+  access: decodeJwt<AccessTokenClaims>(await testClient.open(pair.access_token)),
+  refresh: decodeJwt<RefreshTokenClaims>(await testClient.open(pair.refresh_token)),
+})
+
 const start = async () => {
-  const signedIn = await sessions.start(account, client)
-  const access = decodeJwt(await testClient.open(signedIn.access_token))
-  const refresh = decodeJwt(await testClient.open(signedIn.refresh_token))
-  return { signedIn, access: access as unknown as AccessTokenClaims, refresh }
+  const signedIn = (await sessions.start(account, client))!
+  return { signedIn, ...(await claimsOf(signedIn)) }
+}
+
+const rowOf = (id: string) =>
+  server.database.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst()
+
+/** How many rows this connection has written since it was opened. */
+const writes = async () => {
+  const { rows } = await sql<{ n: number }>`select total_changes() as n`.execute(server.database)
+  return rows[0]!.n
 }
 
 test('a session starts with tokens of the configured lifetimes', async () => {
   const { signedIn, access, refresh } = await start()
   const iat = Math.floor(server.clock() / 1000)
   expect(signedIn.expires_in).toBe(60)
-  expect(access).toMatchObject({ iat, exp: iat + 60, sid: signedIn.session_id })
+  expect(access).toMatchObject({ iat, exp: iat + 60, sid: signedIn.session_id, scope: 'user' })
   expect(refresh).toMatchObject({ iat, exp: iat + 3600, sid: signedIn.session_id })
   expect(access.jti).not.toBe(refresh.jti)
 })
 
 test('what is stored is neither a token nor a readable database key', async () => {
   const { signedIn } = await start()
-  const row = await server.database
-    .selectFrom('sessions')
-    .selectAll()
-    .where('id', '=', signedIn.session_id)
-    .executeTakeFirstOrThrow()
+  const row = await rowOf(signedIn.session_id)
   expect(row).toEqual({
     id: signedIn.session_id,
     account_id: account.id,
@@ -58,11 +82,26 @@ test('what is stored is neither a token nor a readable database key', async () =
     database_key: expect.stringMatching(/^eyJ(?:[\w-]+\.){4}[\w-]+$/),
     created_at: server.clock(),
     last_used_at: server.clock(),
+    expires_at: server.clock() + 3_600_000,
   })
   const stored = JSON.stringify(row)
   expect(stored).not.toContain(signedIn.database_key)
   expect(stored).not.toContain(signedIn.access_token)
   expect(stored).not.toContain(signedIn.refresh_token)
+})
+
+test('no session starts for an account that has changed since it was read, or is gone', async () => {
+  const changed = await makeAccount()
+  await server.database
+    .updateTable('accounts')
+    .set({ version: 1 })
+    .where('id', '=', changed.id)
+    .execute()
+  const before = await writes()
+  expect(await sessions.start(changed, client)).toBeUndefined()
+  expect(await sessions.start({ ...changed, id: 'nobody' }, client)).toBeUndefined()
+  expect(await writes()).toBe(before)
+  expect(await sessions.start({ ...changed, version: 1 }, client)).toBeDefined()
 })
 
 test('a session is alive for its own account and client only, until it ends', async () => {
@@ -71,14 +110,171 @@ test('a session is alive for its own account and client only, until it ends', as
     id: access.sid,
     clientId: client.id,
     account,
+    scope: 'user',
     sealedDatabaseKey: expect.any(String),
   })
   expect(await sessions.findAlive({ ...access, sub: 'another' })).toBeUndefined()
   expect(await sessions.findAlive({ ...access, client_id: 'another' })).toBeUndefined()
   expect(await sessions.findAlive({ ...access, sid: 'another' })).toBeUndefined()
-  await sessions.end(access.sid)
+  expect(await sessions.end(access.sid)).toBe(true)
   expect(await sessions.findAlive(access)).toBeUndefined()
-  await expect(sessions.end(access.sid)).resolves.toBeUndefined()
+  expect(await sessions.end(access.sid)).toBe(false)
+})
+
+test('the scope is the token’s own, which may be narrower than the account’s', async () => {
+  const { access } = await start()
+  expect(await sessions.findAlive({ ...access, scope: 'less' })).toMatchObject({ scope: 'less' })
+})
+
+test('when it was last used is written once a minute, and not more often', async () => {
+  const { access } = await start()
+  const started = server.clock()
+  const lastUsed = async () => ((await rowOf(access.sid))!.last_used_at - started) / 1000
+  for (const [advance, written, expected] of [
+    [0, 0, 0],
+    [59, 0, 0],
+    [1, 1, 60],
+    [0, 0, 60],
+    [59, 0, 60],
+    [100, 1, 219],
+  ] as const) {
+    server.clock.advance(advance)
+    const before = await writes()
+    expect(await sessions.findAlive(access)).toBeDefined()
+    expect([(await writes()) - before, await lastUsed()]).toEqual([written, expected])
+  }
+})
+
+test('a renewal counts as a use, and moves the end on', async () => {
+  const { access, refresh } = await start()
+  server.clock.advance(30)
+  const refreshed = await sessions.refresh(refresh, client, 'user')
+  expect(refreshed.outcome).toBe('refreshed')
+  expect(await rowOf(access.sid)).toMatchObject({
+    last_used_at: server.clock(),
+    expires_at: server.clock() + 3_600_000,
+  })
+})
+
+test('a session that nobody renews ends by itself', async () => {
+  const { access, refresh } = await start()
+  server.clock.advance(3599)
+  expect(await sessions.findAlive(access)).toBeDefined()
+  server.clock.advance(1)
+  expect(await sessions.findAlive(access)).toBeUndefined()
+  // Not reused: that would be somebody's alarm.
+  expect(await sessions.refresh(refresh, client, 'user')).toEqual({ outcome: 'unknown' })
+  expect(await sessions.refresh({ ...refresh, sid: 'x' }, client, '')).toEqual({
+    outcome: 'unknown',
+  })
+})
+
+test('however often it is renewed, it ends at its greatest age, and so do its tokens', async () => {
+  const first = await start()
+  const started = Math.floor(server.clock() / 1000)
+  let { refresh } = first
+  for (const [advance, expiresIn, refreshEnd] of [
+    [1800, 60, 5400],
+    [3500, 60, 5400],
+    [70, 30, 5400],
+    [29, 1, 5400],
+  ] as const) {
+    server.clock.advance(advance)
+    const refreshed = await sessions.refresh(refresh, client, 'user')
+    if (refreshed.outcome !== 'refreshed') throw new Error(refreshed.outcome)
+    const claims = await claimsOf(refreshed.tokens)
+    const now = Math.floor(server.clock() / 1000)
+    expect(refreshed.tokens.expires_in).toBe(expiresIn)
+    expect(claims.access.exp).toBe(now + expiresIn)
+    expect(claims.refresh.exp - started).toBe(refreshEnd)
+    refresh = claims.refresh
+  }
+  expect(await sessions.findAlive(first.access)).toBeDefined()
+  server.clock.advance(1)
+  expect(await sessions.findAlive(first.access)).toBeUndefined()
+  expect(await sessions.refresh(refresh, client, 'user')).toEqual({ outcome: 'unknown' })
+})
+
+test('a greatest age below every lifetime caps the first tokens too', async () => {
+  const { config, keystore, clock } = server
+  const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
+  const short = createSessions(server.database, context, {
+    ...{ accessTokenTtl: 900, refreshTokenTtl: 3600, refreshReuseInterval: 10, sessionMaxAge: 300 },
+  })
+  const signedIn = (await short.start(account, client))!
+  const { access, refresh } = await claimsOf(signedIn)
+  const now = Math.floor(clock() / 1000)
+  expect([signedIn.expires_in, access.exp - now, refresh.exp - now]).toEqual([300, 300, 300])
+})
+
+describe('while another process tries to write after every statement', () => {
+  let folder: string
+  let file: string
+  let db: Database
+  const tries: string[] = []
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sessions-'))
+    file = join(folder, 'auth.db')
+    const { publicJwk, id } = testClient
+    db = await openFilled(file)
+    await db
+      .insertInto('clients')
+      .values({ client_id: id, client_name: null, jwk: JSON.stringify(publicJwk), created_at: 0 })
+      .execute()
+    tries.length = 0
+  })
+  afterEach(async () => {
+    await db.destroy()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  /** Sessions in that database, and the statements of theirs that were interfered with. */
+  async function interfered<T>(work: (sessions: Sessions) => Promise<T>): Promise<T> {
+    const other = new Libsql(file)
+    const racing = new Kysely<Schema>({
+      dialect: new SqliteDialect({ database: new Libsql(file) }),
+      log({ query }) {
+        try {
+          other.exec(`update clients set client_name = 'x' where client_id = 'tab'`)
+          tries.push(`${query.sql.split(' ')[0]}: written`)
+        } catch (error) {
+          tries.push(`${query.sql.split(' ')[0]}: ${(error as Error).message}`)
+        }
+      },
+    })
+    const { config, keystore, clock } = server
+    const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
+    try {
+      return await work(createSessions(racing, context, config))
+    } finally {
+      other.close()
+      await racing.destroy()
+    }
+  }
+
+  const ada = () =>
+    db.selectFrom('accounts').selectAll().where('id', '=', 'ada').executeTakeFirstOrThrow()
+
+  test('a session starts', async () => {
+    const account = await ada()
+    const signedIn = await interfered((racing) => racing.start(account, client))
+    expect(signedIn).toBeDefined()
+    expect(await sessionIds(db)).toEqual([signedIn!.session_id])
+    expect(tries.slice(0, 2)).toEqual(['begin: written', 'update: database is locked'])
+    expect(tries.at(-1)).toBe('commit: written')
+  })
+
+  test('a session is renewed', async () => {
+    const account = await ada()
+    const refreshed = await interfered(async (racing) => {
+      const { refresh } = await claimsOf((await racing.start(account, client))!)
+      tries.length = 0
+      return racing.refresh(refresh, client, 'user')
+    })
+    expect(refreshed.outcome).toBe('refreshed')
+    expect(tries.slice(0, 2)).toEqual(['begin: written', 'update: database is locked'])
+    expect(tries.at(-1)).toBe('commit: written')
+  })
 })
 
 test('all sessions are removed, and counted', async () => {
@@ -88,4 +284,5 @@ test('all sessions are removed, and counted', async () => {
   expect(await removeAllSessions(server.database)).toBe(2)
   expect(await sessions.findAlive(access)).toBeUndefined()
   expect(await removeAllSessions(server.database)).toBe(0)
+  expect(await server.database.selectFrom('refresh_tokens').selectAll().execute()).toEqual([])
 })

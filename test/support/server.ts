@@ -1,11 +1,14 @@
 import { createApp } from '../../server/app.ts'
+import { createBackground, type Background } from '../../server/background.ts'
 import type { Config } from '../../server/config.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { createHttpServer } from '../../server/http-server.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/logger.ts'
+import type { ReplayCache } from '../../server/token/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
+import { createTestMailer } from './mailer.ts'
 
 export interface TestServer {
   readonly url: string
@@ -13,6 +16,8 @@ export interface TestServer {
   readonly keystore: Keystore
   readonly database: Database
   readonly clock: TestClock
+  readonly mailer: ReturnType<typeof createTestMailer>
+  readonly background: Background
   /** Every line that was logged, at level trace, as it was written. */
   readonly logs: string[]
   stop(): Promise<void>
@@ -25,6 +30,9 @@ interface TestServerOptions {
   readonly database?: Database
   readonly clock?: TestClock
   readonly isStopping?: () => boolean
+  readonly replayCache?: ReplayCache
+  /** Milliseconds since the epoch: see Dependencies. */
+  readonly bindingsNotBefore?: number
 }
 
 /** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
@@ -33,16 +41,22 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
   const database = options.database ?? (await openDatabase(config.databaseFile))
   const clock = options.clock ?? createClock()
+  const mailer = createTestMailer()
+  const background = createBackground()
   const logs: string[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
-  const { isStopping } = options
+  const { isStopping, replayCache, bindingsNotBefore } = options
   const app = createApp({
     config,
     keystore,
     database,
     logger,
+    mailer,
+    background,
     clock,
     ...(isStopping === undefined ? {} : { isStopping }),
+    ...(replayCache === undefined ? {} : { replayCache }),
+    ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
@@ -53,6 +67,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     keystore,
     database,
     clock,
+    mailer,
+    background,
     logs,
     async stop() {
       await server.stop(1000)

@@ -9,7 +9,8 @@ const POLICY = {
   algorithms: DEFAULTS,
   accessTokenTtl: 900,
   refreshTokenTtl: 2_592_000,
-}
+  requestBinding: 'optional',
+} as const
 
 test('a client learns the issuer, its audience, the algorithms and the lifetimes', () => {
   expect(tokenConfiguration(POLICY, 'client-1')).toEqual({
@@ -22,7 +23,13 @@ test('a client learns the issuer, its audience, the algorithms and the lifetimes
     encryption_key_crv: 'P-256',
     access_token_ttl: 900,
     refresh_token_ttl: 2_592_000,
+    request_binding: 'optional',
   })
+})
+
+test('a client learns that it has to bind its requests', () => {
+  const policy = { ...POLICY, requestBinding: 'required' } as const
+  expect(tokenConfiguration(policy, 'client-1').request_binding).toBe('required')
 })
 
 test('RSA has no curve to tell', () => {

@@ -15,6 +15,7 @@ import { accessToken } from '../../server/token/kinds.ts'
 import { importPublicKey } from '../../server/token/public-key.ts'
 import { validate } from '../../server/token/validate.ts'
 import { encrypt } from '../../server/token/encrypt.ts'
+import { keySet } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { ISSUER, LIFETIME, open, OWN_CLAIMS, recipientOf, refusal, setUp } from './fixtures.ts'
 
@@ -49,8 +50,10 @@ test.each(
   COMBINATIONS.map((algorithms) => [Object.values(algorithms).join(', '), algorithms] as const),
 )('server → client → server with %s', async (_name, algorithms) => {
   const keystore = createKeystore(
-    await keyFor('server sig', 'sig', algorithms),
-    await keyFor('server enc', 'enc', algorithms),
+    keySet(
+      await keyFor('server sig', 'sig', algorithms),
+      await keyFor('server enc', 'enc', algorithms),
+    ),
   )
   const client = await keyFor('client', 'enc', algorithms)
   const context = { issuer: ISSUER, algorithms, keystore, clock: createClock() }

@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  changePassphrase,
+  generateKeys,
+  pruneKeys,
+  rotateKeys,
+} from '../../server/keystore/folder-changes.ts'
+import type { KeyFolder } from '../../server/keystore/folder.ts'
+import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
+import { readRecords } from '../../server/keystore/key-records.ts'
+import { loadKeys } from '../../server/keystore/key-set.ts'
+import { createKeystore } from '../../server/keystore/keystore.ts'
+import { createLogger } from '../../server/logger.ts'
+import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
+
+/** Milliseconds after which a change must have been noticed. */
+const PATIENCE = 5000
+/** Milliseconds for which a previous key is kept. */
+const KEEP = 3_600_000
+/** Milliseconds: what has not been noticed by then is not noticed. */
+const A_WHILE = 1600
+
+let folder: KeyFolder
+const followers: FolderFollower[] = []
+beforeEach(async () => {
+  folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
+  await generateKeys(folder)
+})
+afterEach(() => {
+  for (const follower of followers.splice(0)) follower.stop()
+})
+
+async function follow(loaded = loadKeys(folder)) {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
+  const logs: any[] = []
+  const logger = createLogger('trace', { write: (line) => void logs.push(JSON.parse(line)) })
+  const keys = await loaded
+  const keystore = createKeystore(keys)
+  const follower = followFolder(keystore, folder, logger, keys.fingerprint)
+  followers.push(follower)
+  return { keystore, follower, logs }
+}
+
+/** Waits until it holds, as long as it may take. */
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + PATIENCE
+  while (!holds() && Date.now() < deadline) await delay(20)
+  expect(holds()).toBe(true)
+}
+
+const rotate = () => rotateKeys(folder, Date.now(), KEEP)
+const errors = (logs: { level: string }[]) => logs.filter(({ level }) => level === 'error')
+const settled = () => delay(1300)
+
+test('a change is noticed by itself, and the log names what came and went', async () => {
+  const before = await loadKeys(folder)
+  const { keystore, logs } = await follow()
+  await settled()
+  expect(logs).toEqual([])
+  await rotate()
+  const after = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === after.sig.current.kid)
+  expect(keystore.encryptionKey.kid).toBe(after.enc.current.kid)
+  expect(keystore.verificationKey(before.sig.current.kid)?.kid).toBe(before.sig.current.kid)
+  await until(() => logs.length > 0)
+  expect(logs).toEqual([
+    expect.objectContaining({
+      level: 'info',
+      msg: 'keys loaded',
+      came: [after.sig.next!.kid, after.enc.next!.kid],
+      went: [],
+    }),
+  ])
+
+  const gone = [before.sig.current.kid, before.enc.current.kid]
+  await pruneKeys(folder, Date.now() + 2 * KEEP)
+  await until(() => logs.length > 1)
+  expect(logs[1]).toMatchObject({ came: [], went: gone })
+  expect(keystore.verificationKey(gone[0]!)).toBeUndefined()
+})
+
+test('a change between the loading of the keys and the following is noticed', async () => {
+  const loaded = loadKeys(folder)
+  await loaded
+  await rotate()
+  const { keystore } = await follow(loaded)
+  const { sig } = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === sig.current.kid)
+})
+
+test('a folder that cannot be used is reported once, the keys stay, and repaired it is taken', async () => {
+  const before = await loadKeys(folder)
+  const { keystore, logs } = await follow()
+  await settled()
+  await rename(join(folder.path, 'sig.key'), join(folder.path, 'away'))
+  await until(() => errors(logs).length > 0)
+  await delay(A_WHILE)
+  expect(errors(logs)).toEqual([
+    expect.objectContaining({
+      msg: 'the key folder cannot be used: the keys from before stay in use',
+      problems: [expect.stringMatching(/sig\.key is missing/)],
+    }),
+  ])
+  expect(keystore.signingKey.kid).toBe(before.sig.current.kid)
+
+  await rename(join(folder.path, 'away'), join(folder.path, 'sig.key'))
+  await rotate()
+  const after = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === after.sig.current.kid)
+  expect(errors(logs)).toHaveLength(1)
+})
+
+test.each<[string, () => Promise<unknown>, RegExp]>([
+  [
+    'a damaged key',
+    () => fill(folder.path, { 'enc.next.key': 'x' }),
+    /enc\.next\.key holds no private key/,
+  ],
+  ['no folder', () => rm(folder.path, { recursive: true }), /^There are no keys in /],
+  [
+    'another passphrase',
+    () => changePassphrase(folder, 'new'),
+    /protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set/,
+  ],
+])('of %s the log says so once, and the keys stay', async (_name, damage, sentence) => {
+  const { keystore, logs } = await follow()
+  await settled()
+  const kept = keystore.jwks
+  await damage()
+  await until(() => errors(logs).length > 0)
+  await delay(A_WHILE)
+  expect(errors(logs)).toHaveLength(1)
+  expect(errors(logs)[0]).toMatchObject({
+    problems: expect.arrayContaining([expect.stringMatching(sentence)]),
+  })
+  expect(keystore.jwks).toBe(kept)
+})
+
+test('a file in place of the folder is reported once, and the folder is taken when it is back', async () => {
+  const { keystore, logs } = await follow()
+  await settled()
+  await rename(folder.path, `${folder.path}-away`)
+  await writeFile(folder.path, '')
+  await until(() => errors(logs).length > 0)
+  await delay(A_WHILE)
+  expect(errors(logs)).toHaveLength(1)
+  await rm(folder.path)
+  await rename(`${folder.path}-away`, folder.path)
+  await rotate()
+  const { sig } = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === sig.current.kid)
+})
+
+test('records that were damaged and are repaired are taken', async () => {
+  const { keystore, logs } = await follow()
+  await settled()
+  await rotate()
+  const { sig } = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === sig.current.kid)
+  await rename(join(folder.path, 'keys.json'), join(folder.path, 'away'))
+  await fill(folder.path, { 'keys.json': '{' })
+  await until(() => errors(logs).length > 0)
+  expect(errors(logs)[0]).toMatchObject({ problems: [expect.stringContaining('keys.json is')] })
+  // With a key that changes while they are damaged.
+  await rename(join(folder.path, 'enc.next.key'), join(folder.path, 'next-away'))
+  await rename(join(folder.path, 'away'), join(folder.path, 'keys.json'))
+  await until(() => keystore.jwks.keys.length === 5)
+})
+
+test('a fault that passes with the folder as before is tried again, and told again when it is back', async () => {
+  const { follower, logs } = await follow()
+  await settled()
+  const commit = join(folder.path, '.commit')
+  for (const times of [1, 2]) {
+    // No part of the fingerprint: nothing but trying shows that it is gone.
+    await mkdir(commit)
+    await fill(commit, { 'manifest.json': '{' })
+    await follower.reload()
+    expect(errors(logs)).toHaveLength(times)
+    await rm(commit, { recursive: true })
+    const taken = (): unknown[] => logs.filter(({ msg }) => msg === 'keys loaded')
+    await until(() => taken().length === times)
+    await delay(A_WHILE)
+    expect([errors(logs).length, taken().length]).toEqual([times, times])
+  }
+})
+
+test('another fault than the one that was told is told as well', async () => {
+  const { logs } = await follow()
+  await settled()
+  await fill(folder.path, { 'enc.next.key': 'x' })
+  await until(() => errors(logs).length === 1)
+  await fill(folder.path, { 'sig.next.key': 'x' })
+  await until(() => errors(logs).length === 2)
+  expect(errors(logs)[1]).toMatchObject({ problems: Array(2).fill(expect.any(String)) })
+})
+
+test('records that change alone are taken: a key that is said to have retired goes', async () => {
+  await rotate()
+  const { keystore, logs } = await follow()
+  await settled()
+  expect([keystore.jwks.keys.length, logs]).toEqual([6, []])
+  const records = Object.entries(await readRecords(folder.path))
+  const past = records.map(([kid, { retires, ...record }]) => [
+    kid,
+    { ...record, ...(retires === undefined ? {} : { retires: record.created }) },
+  ])
+  await fill(folder.path, { 'keys.json': JSON.stringify(Object.fromEntries(past)) })
+  await until(() => keystore.jwks.keys.length === 4)
+})
+
+test('two keystores on one folder both follow', async () => {
+  const [one, other] = [await follow(), await follow()]
+  for (let round = 0; round < 2; round++) {
+    await settled()
+    await rotate()
+    const { sig, enc } = await loadKeys(folder)
+    for (const { keystore } of [one, other]) {
+      await until(() => keystore.signingKey.kid === sig.current.kid)
+      expect(keystore.encryptionKey.kid).toBe(enc.current.kid)
+    }
+  }
+  expect([...errors(one.logs), ...errors(other.logs)]).toEqual([])
+})
+
+test('a change that was cut short once it was decided is finished and taken', async () => {
+  const { keystore, logs } = await follow()
+  await settled()
+  const other: KeyFolder = { ...folder, path: await emptyFolder() }
+  await generateKeys(other)
+  await rename(other.path, join(folder.path, '.staged'))
+  await writeFile(
+    join(folder.path, '.staged', 'manifest.json'),
+    JSON.stringify({
+      write: ['sig.key', 'sig.next.key', 'enc.key', 'enc.next.key', 'keys.json'],
+      remove: [],
+    }),
+  )
+  const { size } = new Set(keystore.jwks.keys)
+  await rename(join(folder.path, '.staged'), join(folder.path, '.commit'))
+  // Nothing of the keys themselves has changed yet: a reader finishes it.
+  await loadKeys(folder)
+  const { sig } = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === sig.current.kid)
+  expect([size, errors(logs)]).toEqual([4, []])
+})
+
+test('told to, it reads the folder at once, and reports each time, a fault once', async () => {
+  const { keystore, follower, logs } = await follow()
+  await rotate()
+  const { sig } = await loadKeys(folder)
+  await follower.reload()
+  expect(keystore.signingKey.kid).toBe(sig.current.kid)
+  await follower.reload()
+  expect(logs.at(-1)).toMatchObject({ msg: 'keys loaded', came: [], went: [] })
+  await rm(join(folder.path, 'enc.key'))
+  await follower.reload()
+  await follower.reload()
+  expect(errors(logs)).toHaveLength(1)
+  expect(keystore.signingKey.kid).toBe(sig.current.kid)
+})
+
+test('what nobody expected is logged, and the folder is still followed', async () => {
+  const { keystore, follower, logs } = await follow()
+  await mkdir(join(folder.path, '.commit'))
+  await fill(join(folder.path, '.commit'), { 'manifest.json': '{' })
+  await follower.reload()
+  expect(errors(logs)).toHaveLength(1)
+  await rm(join(folder.path, '.commit'), { recursive: true })
+  await rotate()
+  const { sig } = await loadKeys(folder)
+  await until(() => keystore.signingKey.kid === sig.current.kid)
+})
+
+test('stopped, it notices nothing more', async () => {
+  const { keystore, follower, logs } = await follow()
+  await settled()
+  follower.stop()
+  const { kid } = keystore.signingKey
+  await rotate()
+  await delay(A_WHILE)
+  expect([keystore.signingKey.kid, logs]).toEqual([kid, []])
+})

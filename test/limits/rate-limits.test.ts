@@ -1,0 +1,74 @@
+import { afterEach, expect, jest, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRateLimits, type LimitedAction } from '../../server/limits/rate-limits.ts'
+
+const ACTIONS: LimitedAction[] = ['login', 'signUp', 'clients', 'reset', 'refresh']
+const limitsOf = (limit: { count: number; duration: number } | 'off') =>
+  createRateLimits({ login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit })
+
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+test.each(ACTIONS)(
+  '%s: so many are let through, the next is told how long to wait',
+  async (action) => {
+    const limits = limitsOf({ count: 2, duration: 60 })
+    await limits.consume(action, 'address', 'a')
+    await limits.consume(action, 'address', 'a')
+    await expect(limits.consume(action, 'address', 'a')).rejects.toMatchObject({
+      code: 'rate_limited',
+      status: 429,
+      headers: { 'Retry-After': '60' },
+    })
+  },
+)
+
+test('actions, addresses and accounts are counted apart', async () => {
+  const limits = limitsOf({ count: 1, duration: 60 })
+  for (const action of ACTIONS) {
+    for (const by of ['address', 'account'] as const) {
+      for (const key of ['a', 'b']) {
+        await expect(limits.consume(action, by, key)).resolves.toBeUndefined()
+        await expect(limits.consume(action, by, key)).rejects.toMatchObject({
+          code: 'rate_limited',
+        })
+      }
+    }
+  }
+})
+
+test('two servers in one process count apart', async () => {
+  for (const limits of [
+    limitsOf({ count: 1, duration: 60 }),
+    limitsOf({ count: 1, duration: 60 }),
+  ]) {
+    await expect(limits.consume('login', 'address', 'a')).resolves.toBeUndefined()
+  }
+})
+
+test('"off" counts nothing', async () => {
+  const limits = limitsOf('off')
+  await Promise.all(Array.from({ length: 1000 }, () => limits.consume('login', 'address', 'a')))
+})
+
+test('the window ends when it is over, and the wait counts down to it', async () => {
+  jest.useFakeTimers({ now: 0 })
+  const limits = limitsOf({ count: 1, duration: 60 })
+  await limits.consume('login', 'address', 'a')
+  jest.advanceTimersByTime(59_500)
+  await expect(limits.consume('login', 'address', 'a')).rejects.toMatchObject({
+    headers: { 'Retry-After': '1' },
+  })
+  jest.advanceTimersByTime(500)
+  await expect(limits.consume('login', 'address', 'a')).resolves.toBeUndefined()
+})
+
+test('the longest limit outlasts a moment', async () => {
+  const limits = limitsOf({ count: 1, duration: 86_400 })
+  await limits.consume('login', 'address', 'a')
+  await sleep(20)
+  await expect(limits.consume('login', 'address', 'a')).rejects.toMatchObject({
+    code: 'rate_limited',
+  })
+})

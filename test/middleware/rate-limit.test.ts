@@ -1,0 +1,34 @@
+import { expect, jest, test } from '@jest/globals'
+import type { AppContext } from '../../server/context.ts'
+import { rateLimited } from '../../server/errors.ts'
+import type { RateLimits } from '../../server/limits/rate-limits.ts'
+import { rateLimit } from '../../server/middleware/rate-limit.ts'
+
+const contextOf = (ip: string) => ({ ip }) as AppContext
+
+test.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+])('%s is counted as %s, before what follows', async (ip, key) => {
+  const order: string[] = []
+  const consume = jest.fn<RateLimits['consume']>(() => {
+    order.push('consume')
+    return Promise.resolve()
+  })
+  await rateLimit({ consume }, 'reset')(contextOf(ip), () => {
+    order.push('next')
+    return Promise.resolve()
+  })
+  expect(consume.mock.calls).toEqual([['reset', 'address', key]])
+  expect(order).toEqual(['consume', 'next'])
+})
+
+test('what follows does not happen for one too many', async () => {
+  const next = jest.fn(() => Promise.resolve())
+  const consume = () => Promise.reject(rateLimited(7))
+  await expect(rateLimit({ consume }, 'login')(contextOf('192.0.2.1'), next)).rejects.toMatchObject(
+    { code: 'rate_limited', headers: { 'Retry-After': '7' } },
+  )
+  expect(next).not.toHaveBeenCalled()
+})

@@ -1,0 +1,480 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import type { Config } from '../../server/config.ts'
+import type { LimitedAction } from '../../server/limits/rate-limits.ts'
+import { GOOD_PASSWORD, someEmail, TestClient, type Answer } from '../support/client.ts'
+import { testConfig } from '../support/config.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+const WRONG = 'not the password'
+const OFF: Config['rateLimits'] = {
+  login: 'off',
+  signUp: 'off',
+  clients: 'off',
+  reset: 'off',
+  refresh: 'off',
+}
+/** What no test reaches: the lockout alone is left. */
+const WIDE = { ...OFF, login: { count: 1_000_000, duration: 60 } }
+
+/** Stops the clock that limits go by. Requests need none: Node's own timers are not faked. */
+function stopTime() {
+  jest.useFakeTimers({
+    doNotFake: [
+      ...(['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate'] as const),
+      ...(['clearImmediate', 'setInterval', 'clearInterval'] as const),
+    ],
+  })
+}
+function advance(seconds: number) {
+  jest.advanceTimersByTime(seconds * 1000)
+}
+
+const servers: TestServer[] = []
+afterEach(async () => {
+  jest.useRealTimers()
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+/** A server behind one proxy, which says what addresses requests come from. */
+async function setUp(rateLimits: Config['rateLimits'], trustedProxies = 1) {
+  const server = await startTestServer({ config: { rateLimits, trustedProxies } })
+  servers.push(server)
+  return { server, client: await TestClient.registered(server.url) }
+}
+
+const post = (client: TestClient, path: string, body: unknown, from?: string) =>
+  client.send('POST', path, body, from === undefined ? {} : { 'x-forwarded-for': from })
+const login = (client: TestClient, email: string, password = WRONG, from?: string) =>
+  post(client, '/account/login', { email, password, client_id: client.id }, from)
+
+function expectLimited(answer: Answer): number {
+  expect([answer.status, answer.body]).toEqual([
+    429,
+    { error: 'rate_limited', error_description: expect.any(String) },
+  ])
+  expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+  return Number(answer.headers.get('retry-after'))
+}
+
+type Send = (client: TestClient, from: string) => Promise<Answer>
+/** One request of each limited kind; none of them for the same account as another. */
+const REQUESTS: [LimitedAction, string, Send][] = [
+  ['login', '/account/login', (client, from) => login(client, someEmail(), WRONG, from)],
+  [
+    'signUp',
+    '/account',
+    (client, from) => {
+      const body = { email: someEmail(), password: 'short', client_id: client.id }
+      return post(client, '/account', body, from)
+    },
+  ],
+  ['clients', '/clients', (client, from) => post(client, '/clients', {}, from)],
+  [
+    'reset',
+    '/account/password-reset',
+    (client, from) => post(client, '/account/password-reset', { email: someEmail() }, from),
+  ],
+  ['refresh', '/token', (client, from) => post(client, '/token', {}, from)],
+  ['refresh', '/revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
+]
+
+describe('for one address', () => {
+  test.each(REQUESTS)('%s limits POST %s, and its limit nothing else', async (action, _, send) => {
+    const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
+    for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
+    const wait = expectLimited(await send(client, '192.0.2.1'))
+    expect(wait).toBeGreaterThan(3000)
+    expect(wait).toBeLessThanOrEqual(3600)
+    expect((await send(client, '192.0.2.2')).status).not.toBe(429)
+    for (const [other, , sendOther] of REQUESTS) {
+      if (other !== action) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
+    }
+  })
+
+  test.each(REQUESTS)('%s that is off limits POST %s not at all', async (action, _, send) => {
+    const all = { count: 1, duration: 3600 }
+    const limits = { login: all, signUp: all, clients: all, reset: all, refresh: all }
+    const { client } = await setUp({ ...limits, [action]: 'off' })
+    for (let i = 0; i < 10; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
+  })
+
+  test('the limit ends with its window', async () => {
+    stopTime()
+    const { client } = await setUp({ ...OFF, reset: { count: 1, duration: 60 } })
+    const ask = () => post(client, '/account/password-reset', { email: someEmail() }, '192.0.2.1')
+    expect((await ask()).status).toBe(202)
+    expectLimited(await ask())
+    advance(59)
+    expect(expectLimited(await ask())).toBe(1)
+    advance(1)
+    expect((await ask()).status).toBe(202)
+  })
+
+  test('a port behind the address is no other address', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('192.0.2.1:1')).status).toBe(400)
+    expectLimited(await ask('192.0.2.1:2'))
+    expectLimited(await ask('192.0.2.1'))
+    expectLimited(await ask('[::ffff:c000:201]:3'))
+    expect((await ask('[2001:db8::1]:1')).status).toBe(400)
+    expectLimited(await ask('[2001:db8::2]:2'))
+  })
+
+  test('what is no address is one address', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('unknown')).status).toBe(400)
+    expectLimited(await ask('_another'))
+  })
+
+  test('an IPv6 network is one address, and another is another', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('2001:db8:1:2::1')).status).toBe(400)
+    expectLimited(await ask('2001:db8:1:2:ffff:ffff:ffff:ffff'))
+    expect((await ask('2001:db8:1:3::1')).status).toBe(400)
+  })
+})
+
+describe('which address counts', () => {
+  const limits = { ...OFF, clients: { count: 2, duration: 60 } }
+  const ask = (client: TestClient, from: string) => post(client, '/clients', {}, from)
+
+  test('with no proxy trusted the header is ignored', async () => {
+    // Registering has used up the first.
+    const { client } = await setUp(limits, 0)
+    expect((await ask(client, '192.0.2.1')).status).toBe(400)
+    expectLimited(await ask(client, '192.0.2.2'))
+  })
+
+  test('with one trusted it is what that one has added: the last', async () => {
+    const { client } = await setUp(limits)
+    for (const spoofed of ['198.51.100.1', '198.51.100.2', '::1', 'x,y']) {
+      const answer = await ask(client, `${spoofed}, 192.0.2.1`)
+      if (spoofed === '198.51.100.1' || spoofed === '198.51.100.2') expect(answer.status).toBe(400)
+      else expectLimited(answer)
+    }
+    expect((await ask(client, '192.0.2.1, 192.0.2.9')).status).toBe(400)
+  })
+
+  test('with two trusted it is the last but one', async () => {
+    const { client } = await setUp(limits, 2)
+    expect((await ask(client, '1.1.1.1, 192.0.2.1, 10.0.0.1')).status).toBe(400)
+    expect((await ask(client, '2.2.2.2, 192.0.2.1, 10.0.0.2')).status).toBe(400)
+    expectLimited(await ask(client, '3.3.3.3, 192.0.2.1, 10.0.0.3'))
+    expect((await ask(client, '192.0.2.1, 192.0.2.2, 10.0.0.1')).status).toBe(400)
+  })
+})
+
+describe('for one account, from whatever address', () => {
+  const two = { count: 2, duration: 60 }
+  let count = 0
+  /** Another address every time. */
+  const anywhere = () => `192.0.2.${++count}`
+
+  test.each<[LimitedAction, (client: TestClient, email: string) => Promise<Answer>]>([
+    ['login', (client, email) => login(client, email, WRONG, anywhere())],
+    [
+      'signUp',
+      (client, email) => {
+        const body = { email, password: 'short', client_id: client.id }
+        return post(client, '/account', body, anywhere())
+      },
+    ],
+  ])('%s, known or not, in whatever case', async (action, send) => {
+    const { client } = await setUp({ ...OFF, [action]: two })
+    const email = someEmail()
+    if (action !== 'signUp') await client.signUp(email)
+    for (const address of [email, someEmail()]) {
+      const stranger = await TestClient.registered(client.url)
+      expect((await send(stranger, address)).status).not.toBe(429)
+      expect((await send(stranger, address.toUpperCase())).status).not.toBe(429)
+      expectLimited(await send(stranger, address))
+    }
+    expect((await send(client, someEmail())).status).not.toBe(429)
+  })
+
+  test('reset, known or not, in whatever case, for each address of its own', async () => {
+    stopTime()
+    const { client } = await setUp({ ...OFF, reset: two })
+    const known = someEmail()
+    await client.signUp(known)
+    const ask = (email: string, from: string) =>
+      post(client, '/account/password-reset', { email }, from)
+    for (const [i, email] of [known, someEmail()].entries()) {
+      const [from, elsewhere] = [`192.0.2.${100 + i}`, `192.0.2.${200 + i}`]
+      expect((await ask(someEmail(), from)).status).toBe(202)
+      advance(40)
+      expect((await ask(email, from)).status).toBe(202)
+      advance(20)
+      // The address may ask twice again, but for this account once in this minute.
+      expect((await ask(email.toUpperCase(), from)).status).toBe(202)
+      expectLimited(await ask(email, from))
+      // Nobody has used up what the owner may ask for from elsewhere.
+      for (let n = 0; n < 2; n++) expect((await ask(email, elsewhere)).status).toBe(202)
+      expectLimited(await ask(email, elsewhere))
+    }
+  })
+
+  test('refresh, by its session', async () => {
+    const { client } = await setUp({ ...OFF, refresh: two })
+    const session = await client.signUp()
+    const refresh = async (jws: string) =>
+      post(
+        client,
+        '/token',
+        { grant_type: 'refresh_token', refresh_token: await client.seal(jws) },
+        anywhere(),
+      )
+    for (let i = 0; i < 2; i++) expect((await refresh(session.refreshJws)).status).toBe(200)
+    expectLimited(await refresh(session.refreshJws))
+    const other = await client.login(session.answer.body.account.email)
+    expect((await refresh(other.refreshJws)).status).toBe(200)
+  })
+
+  test.each(['known', 'unknown'])(
+    'what the lockout refuses uses up nobody’s: an account that is %s',
+    async (which) => {
+      stopTime()
+      const { client } = await setUp({ ...OFF, login: { count: 10, duration: 60 } })
+      const email = someEmail()
+      if (which === 'known') await client.signUp(email)
+      const stranger = await TestClient.registered(client.url)
+      const statuses = []
+      for (let i = 0; i < 10; i++) {
+        statuses.push((await login(stranger, email, WRONG, '198.51.100.1')).status)
+      }
+      expect(statuses).toEqual([...Array<number>(6).fill(401), ...Array<number>(4).fill(429)])
+      const device = await TestClient.registered(client.url)
+      // The four that are left: a slip first, then the right password.
+      for (let i = 0; i < 3; i++) {
+        expect((await login(device, email, WRONG, '192.0.2.1')).status).toBe(401)
+      }
+      const answer = await login(device, email, GOOD_PASSWORD, '192.0.2.1')
+      expect(answer.status).toBe(which === 'known' ? 200 : 401)
+      const another = await TestClient.registered(client.url)
+      expectLimited(await login(another, email, GOOD_PASSWORD, '192.0.2.2'))
+    },
+  )
+
+  test('a stranger at another address does not hold up the owner’s new device', async () => {
+    const { client } = await setUp(testConfig().rateLimits)
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => login(stranger, email, WRONG, '198.51.100.1')),
+    )
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(90)
+    const device = await TestClient.registered(client.url)
+    expect((await login(device, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('a limit on one account holds nobody else up who is not limited', async () => {
+    const { client } = await setUp({ ...OFF, login: two })
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    for (let i = 0; i < 2; i++) await login(stranger, email, WRONG, anywhere())
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, anywhere()))
+    // The owner, where they are signed in.
+    expect((await login(client, email, GOOD_PASSWORD, anywhere())).status).toBe(200)
+  })
+
+  test('nobody can use up what others have by calling themselves like it', async () => {
+    const { client } = await setUp({ ...OFF, login: two })
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    for (const name of [`${email} ${client.id}`, `session:${session.sessionId}`]) {
+      for (let i = 0; i < 3; i++) await login(stranger, name, WRONG, anywhere())
+    }
+    expect((await login(client, email, GOOD_PASSWORD, anywhere())).status).toBe(200)
+    const confirmed = await client.sendAs(session, 'DELETE', '/account', { password: WRONG })
+    expect(confirmed.body.error).toBe('invalid_grant')
+  })
+})
+
+describe('after wrong passwords in a row', () => {
+  /** The owner, signed in on their client, and a stranger with another. */
+  async function scene() {
+    stopTime()
+    const { server, client } = await setUp(WIDE)
+    const email = someEmail()
+    const session = await client.signUp(email)
+    return { server, client, email, session, stranger: await TestClient.registered(server.url) }
+  }
+  async function lock(client: TestClient, email: string, from?: string) {
+    for (let i = 0; i < 6; i++) {
+      const answer = await login(client, email, WRONG, from)
+      expect([answer.status, answer.body.error]).toEqual([401, 'invalid_grant'])
+    }
+    expectLimited(await login(client, email, WRONG, from))
+  }
+
+  test('five are free, then the wait grows to 15 minutes', async () => {
+    const { stranger, email } = await scene()
+    for (let i = 0; i < 5; i++) expect((await login(stranger, email)).status).toBe(401)
+    const waits = []
+    for (let i = 0; i < 12; i++) {
+      expect((await login(stranger, email)).status).toBe(401)
+      const wait = expectLimited(await login(stranger, email))
+      waits.push(wait)
+      advance(wait)
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900])
+  })
+
+  test('the right password is refused while locked, and afterwards clears the count', async () => {
+    const { stranger, email } = await scene()
+    await lock(stranger, email)
+    expectLimited(await login(stranger, email, GOOD_PASSWORD))
+    advance(1)
+    expect((await login(stranger, email, GOOD_PASSWORD)).status).toBe(200)
+    await lock(stranger, email)
+  })
+
+  test('a right password in between begins the count anew', async () => {
+    const { stranger, email } = await scene()
+    for (let i = 0; i < 5; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+    for (let i = 0; i < 5; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+  })
+
+  test('an unknown address is locked like a known one, with the same answers', async () => {
+    const { stranger, email } = await scene()
+    const tryEight = async (address: string) => {
+      const answers: [number, unknown, string[]][] = []
+      for (let i = 0; i < 8; i++) {
+        const { status, body, headers } = await login(stranger, address)
+        answers.push([status, body, [...headers.keys()]])
+      }
+      return answers
+    }
+    const known = await tryEight(email)
+    expect(known.map(([status]) => status)).toEqual([401, 401, 401, 401, 401, 401, 429, 429])
+    expect(await tryEight(someEmail())).toEqual(known)
+  })
+
+  test('who is elsewhere is not locked, nor is another account here', async () => {
+    const { stranger, email, server } = await scene()
+    const other = someEmail()
+    await stranger.signUp(other)
+    await lock(stranger, email, '192.0.2.1')
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
+    const third = await TestClient.registered(server.url)
+    expect((await login(third, other, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+    // Another client at the same address is no way around.
+    expectLimited(await login(third, email, GOOD_PASSWORD, '192.0.2.1'))
+    expect((await login(third, email, GOOD_PASSWORD, '192.0.2.2')).status).toBe(200)
+  })
+
+  test('an IPv6 network is locked as a whole', async () => {
+    const { stranger, email } = await scene()
+    await lock(stranger, email, '2001:db8:1:2::1')
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:2::2'))
+    expect((await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:3::1')).status).toBe(200)
+  })
+
+  test('the spelling of the address is no way around', async () => {
+    const { stranger, email } = await scene()
+    for (let i = 0; i < 6; i++) {
+      const spelled = i % 2 === 0 ? email : email.toUpperCase()
+      expect((await login(stranger, spelled)).status).toBe(401)
+    }
+    expectLimited(await login(stranger, email))
+  })
+
+  test('strangers at the same address do not lock out the client on which the owner is signed in', async () => {
+    const { client, stranger, email } = await scene()
+    await lock(stranger, email, '192.0.2.1')
+    expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+    // Nor does that open the door to strangers.
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
+  })
+
+  test('that client has failures of its own, wherever it is', async () => {
+    const { client, stranger, email } = await scene()
+    for (let i = 0; i < 6; i++) {
+      expect((await login(client, email, WRONG, `192.0.2.${i}`)).status).toBe(401)
+    }
+    expectLimited(await login(client, email, GOOD_PASSWORD, '192.0.2.99'))
+    expect((await login(stranger, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('a client that has signed out is a stranger', async () => {
+    const { client, session, stranger, email } = await scene()
+    await client.sendAs(session, 'POST', '/account/logout')
+    await lock(stranger, email, '192.0.2.1')
+    expectLimited(await login(client, email, GOOD_PASSWORD, '192.0.2.1'))
+  })
+
+  test('fifty at once are no more than fifty one after the other', async () => {
+    const { stranger, email } = await scene()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => login(stranger, email)))
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(6)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(44)
+    expectLimited(await login(stranger, email, GOOD_PASSWORD))
+  })
+
+  test('where logins are not limited there is no lock', async () => {
+    const { client } = await setUp(OFF)
+    const stranger = await TestClient.registered(client.url)
+    const email = someEmail()
+    await client.signUp(email)
+    for (let i = 0; i < 10; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+  })
+
+  describe.each<[string, string, (password: string) => object]>([
+    ['DELETE', '/account', (password) => ({ password })],
+    [
+      'PUT',
+      '/account/password',
+      (current_password) => ({ current_password, new_password: 'another brick in the wall' }),
+    ],
+  ])('to confirm %s %s', (method, path, bodyOf) => {
+    test('the session has to wait, and no other, and signing in does not', async () => {
+      const { client, session, email } = await scene()
+      const other = await client.login(email)
+      const confirm = (who: typeof session, password: string) =>
+        client.sendAs(who, method, path, bodyOf(password))
+      for (let i = 0; i < 6; i++) {
+        expect((await confirm(session, WRONG)).body.error).toBe('invalid_grant')
+      }
+      expectLimited(await confirm(session, WRONG))
+      expectLimited(await confirm(session, GOOD_PASSWORD))
+      expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
+      await client.login(email)
+      expect((await confirm(other, GOOD_PASSWORD)).status).toBe(204)
+    })
+
+    test('RATE_LIMIT_LOGIN holds for it', async () => {
+      const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
+      const session = await client.signUp()
+      for (let i = 0; i < 2; i++) {
+        const answer = await client.sendAs(session, method, path, bodyOf(WRONG))
+        expect(answer.body.error).toBe('invalid_grant')
+      }
+      expectLimited(await client.sendAs(session, method, path, bodyOf(GOOD_PASSWORD)))
+    })
+  })
+
+  test('both confirmations share one count, which the right password clears', async () => {
+    const { client, session } = await scene()
+    const remove = (password: string) => client.sendAs(session, 'DELETE', '/account', { password })
+    const change = (current_password: string) =>
+      client.sendAs(session, 'PUT', '/account/password', {
+        current_password,
+        new_password: GOOD_PASSWORD,
+      })
+    for (let i = 0; i < 5; i++) expect((await remove(WRONG)).status).toBe(400)
+    expect((await change(GOOD_PASSWORD)).status).toBe(204)
+    for (let i = 0; i < 3; i++) expect((await remove(WRONG)).status).toBe(400)
+    for (let i = 0; i < 3; i++) expect((await change(WRONG)).status).toBe(400)
+    expectLimited(await remove(GOOD_PASSWORD))
+  })
+})

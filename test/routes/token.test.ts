@@ -1,0 +1,709 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createHash, randomUUID } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { sql } from 'kysely'
+import { sweepExpired } from '../../server/sessions/sweep.ts'
+import {
+  GOOD_PASSWORD,
+  someEmail,
+  TestClient,
+  type Answer,
+  type TestSession,
+} from '../support/client.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+const OFF = {
+  rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+} as const
+
+let server: TestServer
+let client: TestClient
+beforeAll(async () => {
+  server = await startTestServer({ config: OFF })
+  client = await TestClient.registered(server.url)
+})
+afterAll(() => server.stop())
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
+
+const refresh = async (jws: string, members: Record<string, unknown> = {}): Promise<Answer> =>
+  client.send('POST', '/token', {
+    grant_type: 'refresh_token',
+    refresh_token: await client.seal(jws),
+    ...members,
+  })
+const revoke = async (jws: string): Promise<Answer> =>
+  client.send('POST', '/revoke', { token: await client.seal(jws) })
+
+const outcome = ({ status, body }: Answer): unknown[] => [status, body?.error]
+const REFUSED = [400, 'invalid_grant']
+const OK = [200, undefined]
+
+/** The tokens of an answer, opened. */
+async function opened({ status, text, body }: Answer) {
+  if (status !== 200) throw new Error(`${status} ${text}`)
+  return {
+    accessJws: await client.open(body.access_token),
+    refreshJws: await client.open(body.refresh_token),
+  }
+}
+const statusOf = async (session: { accessJws: string }) =>
+  (await client.sendAs(session, 'GET', '/account')).status
+
+const events = (sessionId: string) =>
+  server.logs
+    .map((line) => JSON.parse(line) as { audit?: string; session_id?: string })
+    .filter(({ audit, session_id }) => audit !== undefined && session_id === sessionId)
+    .map(({ audit }) => audit)
+    .filter((audit) => audit !== 'account_created' && audit !== 'login')
+
+const tokenRows = async (sessionId: string) =>
+  (
+    await server.database
+      .selectFrom('refresh_tokens')
+      .select('jti_hash')
+      .where('session_id', '=', sessionId)
+      .execute()
+  ).length
+const sessionRows = async (sessionId: string) =>
+  (await server.database.selectFrom('sessions').select('id').where('id', '=', sessionId).execute())
+    .length
+
+describe('a fresh pair', () => {
+  test.each([
+    ['JSON', (token: string) => client.send('POST', '/token', { ...GRANT, refresh_token: token })],
+    [
+      'a form',
+      (token: string) =>
+        client.send(
+          'POST',
+          '/token',
+          new URLSearchParams({ ...GRANT, refresh_token: token, scope: '' }).toString(),
+          FORM,
+        ),
+    ],
+  ])('is given for %s', async (_, send) => {
+    const session = await client.signUp()
+    server.clock.advance(100)
+    const answer = await send(await client.seal(session.refreshJws))
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('pragma')).toBe('no-cache')
+    expect(answer.body).toEqual({
+      access_token: expect.any(String),
+      refresh_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: 900,
+    })
+    const tokens = await opened(answer)
+    const [access, renewal] = [decodeJwt(tokens.accessJws), decodeJwt(tokens.refreshJws)]
+    const before = decodeJwt(session.accessJws)
+    const now = Math.floor(server.clock() / 1000)
+    expect(access).toEqual({ ...before, iat: now, exp: now + 900, jti: access.jti })
+    expect(renewal).toMatchObject({ sid: session.sessionId, exp: now + 30 * 86_400 })
+    expect([access.jti, renewal.jti]).not.toContain(before.jti)
+    expect(renewal.jti).not.toBe(decodeJwt(session.refreshJws).jti)
+    expect(await statusOf(tokens)).toBe(200)
+    // What was issued before lives on: it is short, and the session is alive.
+    expect(await statusOf(session)).toBe(200)
+    expect(events(session.sessionId)).toEqual([])
+  })
+  const GRANT = { grant_type: 'refresh_token' }
+
+  test('is for its own client alone', async () => {
+    const session = await client.signUp()
+    const { body } = await refresh(session.refreshJws, { client_id: client.id })
+    const stranger = await TestClient.registered(server.url)
+    await expect(stranger.open(body.access_token)).rejects.toThrow()
+    await expect(stranger.open(body.refresh_token)).rejects.toThrow()
+  })
+
+  test('leaves the database key as it was', async () => {
+    const session = await client.signUp()
+    const tokens = await opened(await refresh(session.refreshJws))
+    const { body } = await client.sendAs(tokens, 'GET', '/account')
+    expect(body.database_key).toBe(session.databaseKey)
+  })
+})
+
+describe('what is no proper request is refused, and uses nothing up', () => {
+  let session: TestSession
+  let sealed: string
+  beforeAll(async () => {
+    session = await client.signUp()
+    sealed = await client.seal(session.refreshJws)
+  })
+  const json = (body: unknown) => client.send('POST', '/token', body)
+  const form = (body: string, headers = FORM) => client.send('POST', '/token', body, headers)
+
+  test.each<[string, number, string, () => Promise<Answer>]>([
+    ['no body', 400, 'invalid_request', () => json(undefined)],
+    ['no grant_type', 400, 'invalid_request', () => json({ refresh_token: sealed })],
+    [
+      'a grant_type that is no text',
+      400,
+      'invalid_request',
+      () => json({ grant_type: ['refresh_token'], refresh_token: sealed }),
+    ],
+    [
+      'an empty grant_type in a form',
+      400,
+      'invalid_request',
+      () => form(`grant_type=&refresh_token=${sealed}`),
+    ],
+    [
+      'another grant_type',
+      400,
+      'unsupported_grant_type',
+      () => json({ grant_type: 'password', refresh_token: sealed }),
+    ],
+    [
+      'a grant_type in capitals',
+      400,
+      'unsupported_grant_type',
+      () => form(`grant_type=REFRESH_TOKEN&refresh_token=${sealed}`),
+    ],
+    ['no refresh_token', 400, 'invalid_request', () => json({ grant_type: 'refresh_token' })],
+    [
+      'a refresh_token that is no text',
+      400,
+      'invalid_request',
+      () => json({ grant_type: 'refresh_token', refresh_token: { sealed } }),
+    ],
+    [
+      'a parameter twice',
+      400,
+      'invalid_request',
+      () => form(`grant_type=refresh_token&refresh_token=${sealed}&refresh_token=${sealed}`),
+    ],
+    [
+      'a form as text',
+      415,
+      'unsupported_media_type',
+      () => form(`grant_type=refresh_token`, { 'content-type': 'text/plain' }),
+    ],
+    ['a wider scope', 400, 'invalid_scope', () => refresh(session.refreshJws, { scope: 'admin' })],
+    [
+      'a scope that reaches beyond',
+      400,
+      'invalid_scope',
+      () => refresh(session.refreshJws, { scope: 'user admin' }),
+    ],
+    ['an empty scope', 400, 'invalid_scope', () => refresh(session.refreshJws, { scope: '' })],
+    [
+      'a scope that is no text',
+      400,
+      'invalid_request',
+      () => refresh(session.refreshJws, { scope: ['user'] }),
+    ],
+    [
+      'another client',
+      400,
+      'invalid_grant',
+      async () =>
+        refresh(session.refreshJws, { client_id: (await TestClient.registered(server.url)).id }),
+    ],
+    [
+      'an unknown client',
+      400,
+      'invalid_grant',
+      () => refresh(session.refreshJws, { client_id: 'nobody' }),
+    ],
+    [
+      'a client_id that is no text',
+      400,
+      'invalid_request',
+      () => refresh(session.refreshJws, { client_id: 1 }),
+    ],
+  ])('%s: %d %s', async (_, status, error, send) => {
+    const rows = await tokenRows(session.sessionId)
+    const answer = await send()
+    expect(outcome(answer)).toEqual([status, error])
+    expect(answer.body).toEqual({ error, error_description: expect.any(String) })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await tokenRows(session.sessionId)).toBe(rows)
+  })
+
+  test('and the token is good still', async () => {
+    server.clock.advance(60)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
+  })
+})
+
+describe('what is no refresh token of ours is an invalid grant, all in the same words', () => {
+  test.each<[string, (session: TestSession) => Promise<string>]>([
+    ['nothing', () => Promise.resolve('')],
+    ['garbage', () => Promise.resolve('a.b.c.d.e')],
+    ['over 8 KiB', () => Promise.resolve('a'.repeat(9000))],
+    ['a bare JWS', ({ refreshJws }) => Promise.resolve(refreshJws)],
+    ['an access token', ({ accessJws }) => client.seal(accessJws)],
+    [
+      'as it came, sealed to the client',
+      ({ answer }) => Promise.resolve<string>(answer.body.refresh_token),
+    ],
+    ['a changed signature', ({ refreshJws }) => client.seal(`${refreshJws.slice(0, -4)}AAAA`)],
+    ['no signature', ({ refreshJws }) => client.seal(refreshJws.replace(/[^.]*$/, ''))],
+  ])('%s', async (_, token) => {
+    const session = await client.signUp()
+    const refreshToken = await token(session)
+    const answer = await client.send('POST', '/token', {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+    })
+    expect(outcome(answer)).toEqual(REFUSED)
+    expect(answer.body.error_description).toBe(
+      'The refresh token is not valid, has expired or was used.',
+    )
+    expect(events(session.sessionId)).toEqual([])
+    expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
+  })
+
+  test('and a refresh token is no access token', async () => {
+    const session = await client.signUp()
+    expect(await statusOf({ accessJws: session.refreshJws })).toBe(401)
+  })
+})
+
+describe('scope', () => {
+  let session: TestSession
+  beforeAll(async () => {
+    const { answer } = await client.signUp()
+    const { id, email } = answer.body.account
+    await server.database
+      .updateTable('accounts')
+      .set({ scope: 'user admin' })
+      .where('id', '=', id)
+      .execute()
+    session = await client.login(email)
+  })
+
+  test('may be narrowed for one access token, and is whole again in the next', async () => {
+    const narrowed = await refresh(session.refreshJws, { scope: 'user' })
+    expect(narrowed.body.scope).toBe('user')
+    const tokens = await opened(narrowed)
+    expect(decodeJwt(tokens.accessJws)['scope']).toBe('user')
+    const refused = await client.sendAs(tokens, 'GET', '/admin/accounts')
+    expect(outcome(refused)).toEqual([403, 'insufficient_scope'])
+
+    const whole = await refresh(tokens.refreshJws)
+    expect(whole.body).not.toHaveProperty('scope')
+    session = { ...session, ...(await opened(whole)) }
+    expect(decodeJwt(session.accessJws)['scope']).toBe('user admin')
+    expect((await client.sendAs(session, 'GET', '/admin/accounts')).status).toBe(200)
+  })
+
+  test('asked for in full is what is given without asking', async () => {
+    const answer = await refresh(session.refreshJws, { scope: 'user admin' })
+    expect(outcome(answer)).toEqual(OK)
+    session = { ...session, ...(await opened(answer)) }
+    expect(decodeJwt(session.accessJws)['scope']).toBe('user admin')
+  })
+
+  test.each(['root', 'user root', 'user  admin', 'USER', ' user'])(
+    '%j reaches beyond',
+    async (scope) => {
+      expect(outcome(await refresh(session.refreshJws, { scope }))).toEqual([400, 'invalid_scope'])
+    },
+  )
+})
+
+describe('rotation', () => {
+  test('a lost answer: the same token within the interval gives another pair that works', async () => {
+    const session = await client.signUp()
+    const first = await opened(await refresh(session.refreshJws))
+    server.clock.advance(10)
+    const second = await opened(await refresh(session.refreshJws))
+    expect(decodeJwt(second.refreshJws).jti).not.toBe(decodeJwt(first.refreshJws).jti)
+    expect([await statusOf(first), await statusOf(second)]).toEqual([200, 200])
+    expect(outcome(await refresh(second.refreshJws))).toEqual(OK)
+    expect(outcome(await refresh(first.refreshJws))).toEqual(OK)
+    expect(events(session.sessionId)).toEqual([])
+  })
+
+  test('a copy: later, it ends the session for everybody, and says so once', async () => {
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const bystander = await client.login(email)
+    const next = await opened(await refresh(session.refreshJws))
+    server.clock.advance(11)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(REFUSED)
+    expect([await statusOf(session), await statusOf(next)]).toEqual([401, 401])
+    for (const jws of [session.refreshJws, next.refreshJws]) {
+      expect(outcome(await refresh(jws))).toEqual(REFUSED)
+    }
+    expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
+    expect([await sessionRows(session.sessionId), await tokenRows(session.sessionId)]).toEqual([
+      0, 0,
+    ])
+    const line = server.logs.find((line) => line.includes('refresh_reused'))!
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'warn',
+      account_id: session.answer.body.account.id,
+      client_id: client.id,
+      request_id: expect.any(String),
+    })
+    expect(await statusOf(bystander)).toBe(200)
+    expect(outcome(await refresh(bystander.refreshJws))).toEqual(OK)
+  })
+
+  test('a copy of the last but one: within the interval another pair, later the end', async () => {
+    const session = await client.signUp()
+    const next = await opened(await refresh(session.refreshJws))
+    await refresh(next.refreshJws)
+    server.clock.advance(10)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
+    expect(events(session.sessionId)).toEqual([])
+    server.clock.advance(1)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(REFUSED)
+    expect(await statusOf(next)).toBe(401)
+    expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
+  })
+
+  test('two tabs: each goes on with what it was given, whenever the other does', async () => {
+    const session = await client.signUp()
+    let tabs = await Promise.all([
+      refresh(session.refreshJws).then(opened),
+      refresh(session.refreshJws).then(opened),
+    ])
+    for (let round = 0; round < 4; round++) {
+      server.clock.advance(800)
+      tabs = await Promise.all([
+        refresh(tabs[0].refreshJws).then(opened),
+        refresh(tabs[1].refreshJws).then(opened),
+      ])
+      for (const tab of tabs) expect(await statusOf(tab)).toBe(200)
+    }
+    expect(await tokenRows(session.sessionId)).toBe(4)
+    // One sleeps for a day. Its token was never used: it is no copy.
+    for (const seconds of [11, 800, 86_400]) {
+      server.clock.advance(seconds)
+      tabs[0] = await opened(await refresh(tabs[0].refreshJws))
+    }
+    server.clock.advance(11)
+    const woken = await opened(await refresh(tabs[1].refreshJws))
+    expect([await statusOf(tabs[0]), await statusOf(woken)]).toEqual([200, 200])
+    expect(events(session.sessionId)).toEqual([])
+    // From then on it is used, and a copy of it ends the session for both.
+    server.clock.advance(11)
+    expect(outcome(await refresh(tabs[1].refreshJws))).toEqual(REFUSED)
+    for (const tab of [tabs[0], woken]) {
+      expect(await statusOf(tab)).toBe(401)
+      expect(outcome(await refresh(tab.refreshJws))).toEqual(REFUSED)
+    }
+    expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
+  })
+
+  test('the interval is the configured one', async () => {
+    const own = await startTestServer({ config: { ...OFF, refreshReuseInterval: 2 } })
+    try {
+      const phone = await TestClient.registered(own.url)
+      const { refreshJws } = await phone.signUp()
+      const results = []
+      for (const seconds of [0, 2, 1]) {
+        own.clock.advance(seconds)
+        const refresh_token = await phone.seal(refreshJws)
+        const body = { grant_type: 'refresh_token', refresh_token }
+        results.push((await phone.send('POST', '/token', body)).status)
+      }
+      expect(results).toEqual([200, 200, 400])
+    } finally {
+      await own.stop()
+    }
+  })
+
+  test('a hundred at once: every one is answered, one session is left, and it goes on', async () => {
+    const session = await client.signUp()
+    const sealed = await Promise.all(
+      Array.from({ length: 100 }, () => client.seal(session.refreshJws)),
+    )
+    const answers = await Promise.all(
+      sealed.map((refresh_token) =>
+        client.send('POST', '/token', { grant_type: 'refresh_token', refresh_token }),
+      ),
+    )
+    const good = answers.filter(({ status }) => status === 200)
+    for (const answer of answers) expect([OK, REFUSED]).toContainEqual(outcome(answer))
+    expect(good.length).toBeGreaterThan(0)
+    expect(await sessionRows(session.sessionId)).toBe(1)
+    expect(await tokenRows(session.sessionId)).toBeLessThanOrEqual(101)
+
+    const pairs = await Promise.all(good.map(opened))
+    expect(new Set(pairs.map(({ refreshJws }) => decodeJwt(refreshJws).jti)).size).toBe(good.length)
+    for (const pair of pairs) expect(await statusOf(pair)).toBe(200)
+    for (const { refreshJws } of [pairs[0]!, pairs.at(-1)!]) {
+      expect(outcome(await refresh(refreshJws))).toEqual(OK)
+    }
+    // And the storm leaves nothing behind, once what nobody used has expired.
+    let { refreshJws } = await opened(await refresh(pairs[0]!.refreshJws))
+    for (const seconds of [60, server.config.refreshTokenTtl - 60, 60]) {
+      server.clock.advance(seconds)
+      ;({ refreshJws } = await opened(await refresh(refreshJws)))
+    }
+    expect(await tokenRows(session.sessionId)).toBeLessThanOrEqual(good.length + 4)
+    await sweepExpired(server.database, server.clock())
+    expect(await tokenRows(session.sessionId)).toBe(2)
+    expect(events(session.sessionId)).toEqual([])
+  })
+})
+
+describe('renewals while the session is being ended', () => {
+  type Way = (session: TestSession, other: TestSession) => Promise<Answer>
+  const change = { current_password: GOOD_PASSWORD, new_password: 'another brick in the wall' }
+
+  test.each<[string, Way]>([
+    ['by logout', (session) => client.sendAs(session, 'POST', '/account/logout')],
+    ['by revocation', (session) => revoke(session.accessJws)],
+    [
+      'from elsewhere',
+      ({ sessionId }, other) => client.sendAs(other, 'DELETE', `/account/sessions/${sessionId}`),
+    ],
+    ['with all others', (_, other) => client.sendAs(other, 'DELETE', '/account/sessions')],
+    [
+      'by a change of password',
+      (_, other) => client.sendAs(other, 'PUT', '/account/password', change),
+    ],
+    [
+      'by the removal of the account',
+      (_, other) => client.sendAs(other, 'DELETE', '/account', { password: GOOD_PASSWORD }),
+    ],
+  ])('%s fail with nothing worse than a refusal, and leave no token alive', async (_, end) => {
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const other = await client.login(email)
+    const pairs = [{ accessJws: session.accessJws, refreshJws: session.refreshJws }]
+    const answers: Answer[] = []
+    const state = { isEnded: false }
+    const ending = end(session, other).finally(() => (state.isEnded = true))
+    // Bursts, each with what the one before gave, until the session is no more.
+    let good: Answer[]
+    do {
+      const isTooLate = state.isEnded
+      const { refreshJws } = pairs.at(-1)!
+      const burst = await Promise.all([1, 2, 3].map(() => refresh(refreshJws)))
+      answers.push(...burst)
+      good = burst.filter(({ status }) => status === 200)
+      pairs.push(...(await Promise.all(good.map(opened))))
+      if (isTooLate) expect(good).toEqual([])
+    } while (good.length > 0)
+    expect([200, 204]).toContain((await ending).status)
+    for (const answer of answers) expect([OK, REFUSED]).toContainEqual(outcome(answer))
+    for (const pair of pairs.slice(-6)) {
+      expect(await statusOf(pair)).toBe(401)
+      expect(outcome(await refresh(pair.refreshJws))).toEqual(REFUSED)
+    }
+    expect(await sessionRows(session.sessionId)).toBe(0)
+    expect(await tokenRows(session.sessionId)).toBe(0)
+    expect(events(session.sessionId)).not.toContain('refresh_reused')
+  })
+})
+
+test('the database holds hashes of identifiers of refresh tokens, and of tokens nothing else', async () => {
+  const session = await client.signUp()
+  const next = await opened(await refresh(session.refreshJws))
+  const tables = await sql<{ name: string }>`
+    select name from sqlite_master where type = 'table'`.execute(server.database)
+  const values: unknown[] = []
+  for (const { name } of tables.rows) {
+    const { rows } = await sql<object>`select * from ${sql.table(name)}`.execute(server.database)
+    values.push(...rows.flatMap((row) => Object.values(row) as unknown[]))
+  }
+  const stored = values.join('\n')
+  expect(stored).toContain(session.sessionId)
+  const hash = (jti: string) => createHash('sha256').update(jti).digest('base64url')
+  const jtiOf = (jws: string) => decodeJwt(jws).jti!
+  for (const jws of [session.refreshJws, next.refreshJws])
+    expect(values).toContain(hash(jtiOf(jws)))
+  for (const jws of [session, next].flatMap((pair) => [pair.accessJws, pair.refreshJws])) {
+    expect(stored).not.toContain(jtiOf(jws))
+    for (const part of jws.split('.').slice(1)) expect(stored).not.toContain(part)
+  }
+  expect(stored).not.toContain(hash(jtiOf(session.accessJws)))
+  expect(stored).not.toContain(session.databaseKey)
+})
+
+describe('over time', () => {
+  let own: TestServer
+  let phone: TestClient
+  beforeAll(async () => {
+    const lifetimes = { accessTokenTtl: 900, refreshTokenTtl: 3600, sessionMaxAge: 5400 }
+    own = await startTestServer({ config: { ...OFF, ...lifetimes } })
+    phone = await TestClient.registered(own.url)
+  })
+  afterAll(() => own.stop())
+
+  const renew = async (jws: string) =>
+    phone.send('POST', '/token', {
+      grant_type: 'refresh_token',
+      refresh_token: await phone.seal(jws),
+    })
+  const lives = async (accessJws: string) =>
+    (await phone.sendAs({ accessJws }, 'GET', '/account')).status
+
+  test('a refresh token that has expired is an invalid grant, and no alarm', async () => {
+    const session = await phone.signUp()
+    own.clock.advance(3599)
+    const { body } = await renew(session.refreshJws)
+    expect(body.expires_in).toBe(900)
+    own.clock.advance(1)
+    expect(outcome(await renew(session.refreshJws))).toEqual(REFUSED)
+    expect(own.logs.filter((line) => line.includes('refresh_reused'))).toEqual([])
+  })
+
+  test('who stays away for the lifetime of a refresh token is signed out', async () => {
+    const session = await phone.signUp()
+    own.clock.advance(3000)
+    const { body } = await renew(session.refreshJws)
+    const again = { access: await phone.open(body.access_token), iat: own.clock() }
+    own.clock.advance(899)
+    expect(await lives(again.access)).toBe(200)
+    own.clock.advance(1)
+    expect(await lives(again.access)).toBe(401)
+    own.clock.advance(3600 - 900)
+    expect(outcome(await renew(await phone.open(body.refresh_token)))).toEqual(REFUSED)
+  })
+
+  test('nobody stays longer than the greatest age, and no token says otherwise', async () => {
+    const session = await phone.signUp()
+    const started = Math.floor(own.clock() / 1000)
+    const end = started + 5400
+    let jws = session.refreshJws
+    let accessJws = session.accessJws
+    for (const [at, expiresIn, refreshEnd] of [
+      [1000, 900, 4600],
+      [3000, 900, 5400],
+      [5000, 400, 5400],
+      [5399, 1, 5400],
+    ] as const) {
+      own.clock.advance(started + at - Math.floor(own.clock() / 1000))
+      const { status, body } = await renew(jws)
+      expect([status, body.expires_in]).toEqual([200, expiresIn])
+      jws = await phone.open(body.refresh_token)
+      accessJws = await phone.open(body.access_token)
+      expect(decodeJwt(accessJws).exp).toBe(started + at + expiresIn)
+      expect(decodeJwt(jws).exp).toBe(started + refreshEnd)
+      expect(decodeJwt(jws).exp).toBeLessThanOrEqual(end)
+    }
+    expect(await lives(accessJws)).toBe(200)
+    own.clock.advance(1)
+    expect(await lives(accessJws)).toBe(401)
+    expect(outcome(await renew(jws))).toEqual(REFUSED)
+  })
+})
+
+describe('revocation', () => {
+  test.each<[string, (session: TestSession) => string]>([
+    ['an access token', ({ accessJws }) => accessJws],
+    ['a refresh token', ({ refreshJws }) => refreshJws],
+  ])('of %s ends its session at once, and no other', async (_, tokenOf) => {
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const other = await client.login(email)
+    for (const expected of [['session_ended'], ['session_ended']]) {
+      const answer = await revoke(tokenOf(session))
+      expect([answer.status, answer.body]).toEqual([200, {}])
+      expect(answer.headers.get('cache-control')).toBe('no-store')
+      expect(events(session.sessionId)).toEqual(expected)
+    }
+    expect(await statusOf(session)).toBe(401)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(REFUSED)
+    expect(await statusOf(other)).toBe(200)
+    expect(await sessionRows(other.sessionId)).toBe(1)
+  })
+
+  test('takes a form, and a hint that is wrong', async () => {
+    const session = await client.signUp()
+    const token = await client.seal(session.refreshJws)
+    const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
+    const answer = await client.send('POST', '/revoke', form.toString(), FORM)
+    expect(answer.status).toBe(200)
+    expect(await statusOf(session)).toBe(401)
+  })
+
+  test.each<[string, (session: TestSession) => Promise<string>]>([
+    ['nothing', () => Promise.resolve('')],
+    ['garbage', () => Promise.resolve('a.b.c.d.e')],
+    ['a bare access token', ({ accessJws }) => Promise.resolve(accessJws)],
+    ['a bare refresh token', ({ refreshJws }) => Promise.resolve(refreshJws)],
+    [
+      'what was sealed to the client',
+      ({ answer }) => Promise.resolve<string>(answer.body.access_token),
+    ],
+    ['a forged access token', ({ accessJws }) => client.seal(`${accessJws.slice(0, -4)}AAAA`)],
+  ])('of %s is answered alike, and ends nothing', async (_, tokenOf) => {
+    const session = await client.signUp()
+    const answer = await client.send('POST', '/revoke', { token: await tokenOf(session) })
+    expect([answer.status, answer.body]).toEqual([200, {}])
+    expect(await statusOf(session)).toBe(200)
+    expect(events(session.sessionId)).toEqual([])
+  })
+
+  test('of an expired access token ends nothing', async () => {
+    const session = await client.signUp()
+    server.clock.advance(900)
+    expect((await revoke(session.accessJws)).status).toBe(200)
+    expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
+  })
+
+  test('of a refresh token that was used ends the session all the same', async () => {
+    const session = await client.signUp()
+    const next = await opened(await refresh(session.refreshJws))
+    expect((await revoke(session.refreshJws)).status).toBe(200)
+    expect(await statusOf(next)).toBe(401)
+  })
+
+  test.each<[string, unknown]>([
+    ['no body', undefined],
+    ['no token', {}],
+    ['a token that is no text', { token: 1 }],
+  ])('of %s is a bad request', async (_, body) => {
+    const answer = await client.send('POST', '/revoke', body)
+    expect(outcome(answer)).toEqual([400, 'invalid_request'])
+  })
+
+  describe('by a bound token', () => {
+    const TOKENS = ['accessJws', 'refreshJws'] as const
+    const bound = (jws: string, members: Record<string, unknown>) =>
+      client.seal(jws, {
+        req: {
+          ...{ jti: randomUUID(), iat: Math.floor(server.clock() / 1000) },
+          ...{ htm: 'POST', htu: `${server.config.issuer}/revoke` },
+          ...members,
+        },
+      })
+
+    test.each(
+      TOKENS.flatMap((name) => [
+        [name, 'another path', { htu: 'http://localhost:3000/token' }] as const,
+        [name, 'another server', { htu: 'https://evil.test/revoke' }] as const,
+        [name, 'another method', { htm: 'GET' }] as const,
+        [name, 'another time', { iat: 1 }] as const,
+        [name, 'a body', { dig: 'x' }] as const,
+        [name, 'no identifier', { jti: undefined }] as const,
+      ]),
+    )('%s, to %s, ends nothing: it was captured there', async (name, _, members) => {
+      const session = await client.signUp()
+      const answer = await client.send('POST', '/revoke', {
+        token: await bound(session[name], members),
+      })
+      expect([answer.status, answer.body]).toEqual([200, {}])
+      expect(await statusOf(session)).toBe(200)
+      expect(await sessionRows(session.sessionId)).toBe(1)
+      expect(events(session.sessionId)).toEqual([])
+    })
+
+    test.each(TOKENS)('%s, to this request, ends its session', async (name) => {
+      const session = await client.signUp()
+      const token = await bound(session[name], {})
+      const answer = await client.send('POST', '/revoke', { token })
+      expect([answer.status, answer.body]).toEqual([200, {}])
+      expect(await statusOf(session)).toBe(401)
+      expect(events(session.sessionId)).toEqual(['session_ended'])
+    })
+  })
+})
+
+test.each(['/token', '/revoke'])('%s takes POST alone', async (path) => {
+  const answer = await client.send('GET', path)
+  expect(outcome(answer)).toEqual([405, 'method_not_allowed'])
+  expect(answer.headers.get('allow')).toBe('POST')
+})

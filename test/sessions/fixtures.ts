@@ -1,0 +1,51 @@
+/** Rows to work on, without the server around them. */
+import { openDatabase, type Database } from '../../server/database/open.ts'
+
+export const NOW = Date.parse('2026-01-01T00:00:00Z')
+
+interface SessionFields {
+  readonly accountId?: string
+  readonly clientId?: string
+  readonly createdAt?: number
+  readonly lastUsedAt?: number
+  readonly expiresAt?: number
+}
+
+/** A database with the accounts `ada` and `bob` and the clients `phone`, of that name, and `tab`. */
+export async function openFilled(file = ':memory:'): Promise<Database> {
+  const db = await openDatabase(file)
+  await db
+    .insertInto('clients')
+    .values([
+      { client_id: 'phone', client_name: 'A phone', jwk: '{}', created_at: NOW },
+      { client_id: 'tab', client_name: null, jwk: '{}', created_at: NOW },
+    ])
+    .execute()
+  await db
+    .insertInto('accounts')
+    .values(
+      ['ada', 'bob'].map((id) => ({
+        ...{ id, email: `${id}@mail.test`, email_key: `${id}@mail.test`, name: null },
+        ...{ password_hash: 'none', scope: 'user', created_at: NOW },
+      })),
+    )
+    .execute()
+  return db
+}
+
+export const sessionRow = (id: string, fields: SessionFields = {}) => ({
+  id,
+  account_id: fields.accountId ?? 'ada',
+  client_id: fields.clientId ?? 'phone',
+  database_key: 'sealed',
+  created_at: fields.createdAt ?? NOW,
+  last_used_at: fields.lastUsedAt ?? fields.createdAt ?? NOW,
+  expires_at: fields.expiresAt ?? NOW + 3_600_000,
+})
+
+export async function addSession(db: Database, id: string, fields?: SessionFields): Promise<void> {
+  await db.insertInto('sessions').values(sessionRow(id, fields)).execute()
+}
+
+export const sessionIds = async (db: Database) =>
+  (await db.selectFrom('sessions').select('id').orderBy('id').execute()).map(({ id }) => id)

@@ -1,0 +1,452 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { TestClient, someEmail, type Answer } from '../support/client.ts'
+import { isAccepted, violations, type Kind, type Operation } from '../support/history.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+const ACCOUNTS = 2
+const WORKERS = 8
+const OPERATIONS = 300
+
+/** Mulberry32: a seed gives the same numbers everywhere. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+interface Live {
+  readonly id: string
+  accessJws: string
+  refreshJws: string
+  /** One renewal at a time, as a client with one store does it. */
+  isRenewing: boolean
+}
+
+interface Person {
+  readonly email: string
+  password: string
+  readonly sessions: Live[]
+}
+
+/** How often each is chosen, out of a hundred. Few sign-ins end, so that much is at stake. */
+const WEIGHTS: readonly (readonly [Kind, number])[] = [
+  ['use', 36],
+  ['refresh', 18],
+  ['login', 22],
+  ['logout', 7],
+  ['endOne', 5],
+  ['revoke', 5],
+  ['endOthers', 2],
+  ['password', 5],
+]
+
+/** Lets workers do as the seed says, over HTTP, and gives what they saw. */
+async function record(client: TestClient, seed: number): Promise<Operation[]> {
+  const next = random(seed)
+  const below = (count: number) => Math.floor(next() * count)
+  const history: Operation[] = []
+  const everySession: [Person, Live][] = []
+  let passwords = 0
+  const people: Person[] = Array.from({ length: ACCOUNTS }, () => ({
+    email: someEmail(),
+    password: `password number ${passwords++}`,
+    sessions: [],
+  }))
+
+  /** Sends with everything made before, so that the times are those of the request alone. */
+  async function timed(
+    operation: Pick<Operation, 'kind' | 'account' | 'session' | 'target' | 'password'>,
+    send: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const start = performance.now()
+    const answer = await send()
+    const end = performance.now()
+    const { status, body } = answer
+    // What a sign-in gave is known only now.
+    const session = operation.session ?? (body?.session_id as string | undefined)
+    history.push({ ...operation, session, start, end, status, error: body?.error })
+    return answer
+  }
+
+  async function signIn(person: Person, path: string): Promise<void> {
+    const { email, password } = person
+    const body = { email, password, client_id: client.id }
+    const answer = await timed(
+      { kind: 'login', account: email, session: undefined, password },
+      () => client.send('POST', path, body),
+    )
+    if (answer.status >= 300) return
+    const [accessJws, refreshJws] = await Promise.all([
+      client.open(answer.body.access_token),
+      client.open(answer.body.refresh_token),
+    ])
+    const id = answer.body.session_id as string
+    const session = { id, accessJws, refreshJws, isRenewing: false }
+    everySession.push([person, session])
+    person.sessions.push(session)
+    // Forget the oldest now and then, or nearly everybody is signed out for good.
+    if (person.sessions.length > 6) person.sessions.shift()
+  }
+
+  async function renew(person: Person, session: Live): Promise<void> {
+    if (session.isRenewing) return
+    session.isRenewing = true
+    const body = {
+      grant_type: 'refresh_token',
+      refresh_token: await client.seal(session.refreshJws),
+    }
+    const operation = { kind: 'refresh', account: person.email, session: session.id } as const
+    const answer = await timed(operation, () => client.send('POST', '/token', body))
+    if (answer.status === 200) {
+      session.accessJws = await client.open(answer.body.access_token)
+      session.refreshJws = await client.open(answer.body.refresh_token)
+    }
+    session.isRenewing = false
+  }
+
+  async function act(kind: Kind): Promise<void> {
+    const person = people[below(ACCOUNTS)]!
+    const session = person.sessions[below(person.sessions.length)]
+    const target = person.sessions[below(person.sessions.length)]
+    if (kind === 'login' || session === undefined || target === undefined) {
+      await signIn(person, '/account/login')
+      return
+    }
+    if (kind === 'refresh') {
+      await renew(person, session)
+      return
+    }
+    const isOfOthers = kind === 'endOthers' || kind === 'password'
+    const others = person.sessions.filter((other) => other !== session)
+    const ended = isOfOthers ? others[below(others.length)] : kind === 'logout' ? session : target
+    // Ready to be sent the moment that the ending is acknowledged.
+    const probe =
+      kind !== 'use' && ended !== undefined ? await preparedUse(person, ended) : undefined
+    await send(kind, person, session, target)
+    await probe?.()
+  }
+
+  /** A use of a session with its token sealed already. */
+  async function preparedUse(
+    person: Person,
+    { id, accessJws }: Live,
+  ): Promise<() => Promise<Answer>> {
+    const authorization = `Bearer ${await client.seal(accessJws)}`
+    return () =>
+      timed({ kind: 'use', account: person.email, session: id }, () =>
+        client.send('GET', '/account', undefined, { authorization }),
+      )
+  }
+
+  async function send(
+    kind: Exclude<Kind, 'login' | 'refresh'>,
+    person: Person,
+    session: Live,
+    target: Live,
+  ): Promise<void> {
+    const account = person.email
+    if (kind === 'revoke') {
+      const token = await client.seal(below(2) === 0 ? target.accessJws : target.refreshJws)
+      const operation = { kind, account, session: undefined, target: target.id }
+      await timed(operation, () => client.send('POST', '/revoke', { token }))
+      return
+    }
+    const authorization = `Bearer ${await client.seal(session.accessJws)}`
+    const to = (method: string, path: string, body?: unknown) => () =>
+      client.send(method, path, body, { authorization })
+    const operation = { kind, account, session: session.id }
+    switch (kind) {
+      case 'use':
+        await timed(operation, to('GET', '/account'))
+        break
+      case 'logout':
+        await timed(operation, to('POST', '/account/logout'))
+        break
+      case 'endOne':
+        await timed(
+          { ...operation, target: target.id },
+          to('DELETE', `/account/sessions/${target.id}`),
+        )
+        break
+      case 'endOthers':
+        await timed(operation, to('DELETE', '/account/sessions'))
+        break
+      case 'password': {
+        const { password } = person
+        const changed = `password number ${passwords++}`
+        const answer = await timed(
+          { ...operation, password },
+          to('PUT', '/account/password', { current_password: password, new_password: changed }),
+        )
+        if (answer.status === 204) person.password = changed
+      }
+    }
+  }
+
+  const choose = (): Kind => {
+    let left = next() * 100
+    return WEIGHTS.find(([, weight]) => (left -= weight) < 0)?.[0] ?? 'use'
+  }
+  for (const person of people) await signIn(person, '/account')
+  let begun = 0
+  const worker = async () => {
+    while (begun++ < OPERATIONS) await act(choose())
+  }
+  await Promise.all(Array.from({ length: WORKERS }, worker))
+  // Who has been signed out is so for good.
+  for (const [person, session] of everySession) await (await preparedUse(person, session))()
+  return history
+}
+
+describe('what many do at once', () => {
+  let server: TestServer
+  let client: TestClient
+  beforeAll(async () => {
+    server = await startTestServer({
+      config: {
+        rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+      },
+    })
+    client = await TestClient.registered(server.url)
+  })
+  afterAll(() => server.stop())
+
+  test.each([1, 20260101])(
+    'with the seed %d, is told consistently',
+    async (seed) => {
+      const history = await record(client, seed)
+      expect(violations(history)).toEqual([])
+      expect(server.logs.filter((line) => line.includes('"audit":"refresh_reused"'))).toEqual([])
+
+      // And it was worth checking: much of everything, at once, and some of it too late.
+      const accepted = history.filter(isAccepted)
+      for (const kind of ['use', 'refresh', 'login', 'logout', 'endOne', 'revoke', 'password']) {
+        const count = accepted.filter((operation) => operation.kind === kind).length
+        expect({ kind, isThere: count > 0 }).toEqual({ kind, isThere: true })
+      }
+      expect(history.length).toBeGreaterThan(OPERATIONS / 2)
+      expect(history.filter(({ status }) => status === 401).length).toBeGreaterThan(10)
+      const overlapping = history.filter(({ start }, index) =>
+        history.some((other, at) => at !== index && other.start < start && start < other.end),
+      )
+      expect(overlapping.length).toBeGreaterThan(OPERATIONS / 4)
+    },
+    120_000,
+  )
+})
+
+describe('the checker', () => {
+  const GOOD: readonly Operation[] = [
+    {
+      kind: 'login',
+      account: 'ada',
+      session: 'a1',
+      password: 'p1',
+      start: 0,
+      end: 10,
+      status: 201,
+    },
+    {
+      kind: 'login',
+      account: 'ada',
+      session: 'a2',
+      password: 'p1',
+      start: 0,
+      end: 20,
+      status: 200,
+    },
+    {
+      kind: 'login',
+      account: 'bob',
+      session: 'b1',
+      password: 'q1',
+      start: 5,
+      end: 15,
+      status: 200,
+    },
+    { kind: 'use', account: 'ada', session: 'a1', start: 30, end: 31, status: 200 },
+    { kind: 'refresh', account: 'ada', session: 'a2', start: 30, end: 33, status: 200 },
+    // Under way while the session ends: either is right.
+    { kind: 'use', account: 'ada', session: 'a1', start: 40, end: 46, status: 200 },
+    { kind: 'logout', account: 'ada', session: 'a1', start: 41, end: 45, status: 204 },
+    { kind: 'use', account: 'ada', session: 'a1', start: 44, end: 47, status: 401 },
+    { kind: 'use', account: 'ada', session: 'a1', start: 50, end: 51, status: 401 },
+    // A sign-in under way while the password changes may come before or after.
+    {
+      kind: 'login',
+      account: 'ada',
+      session: 'a3',
+      password: 'p1',
+      start: 60,
+      end: 66,
+      status: 200,
+    },
+    {
+      kind: 'login',
+      account: 'ada',
+      session: 'a4',
+      password: 'p1',
+      start: 60,
+      end: 70,
+      status: 200,
+    },
+    {
+      kind: 'password',
+      account: 'ada',
+      session: 'a2',
+      password: 'p1',
+      start: 65,
+      end: 75,
+      status: 204,
+    },
+    { kind: 'use', account: 'ada', session: 'a2', start: 80, end: 81, status: 200 },
+    { kind: 'use', account: 'ada', session: 'a3', start: 80, end: 81, status: 401 },
+    { kind: 'use', account: 'bob', session: 'b1', start: 80, end: 81, status: 200 },
+    {
+      kind: 'login',
+      account: 'ada',
+      session: undefined,
+      password: 'p1',
+      start: 80,
+      end: 90,
+      status: 401,
+    },
+    {
+      kind: 'login',
+      account: 'ada',
+      session: 'a5',
+      password: 'p2',
+      start: 80,
+      end: 90,
+      status: 200,
+    },
+    {
+      kind: 'revoke',
+      account: 'ada',
+      session: undefined,
+      target: 'a5',
+      start: 91,
+      end: 92,
+      status: 200,
+    },
+    {
+      kind: 'refresh',
+      account: 'ada',
+      session: 'a5',
+      start: 93,
+      end: 94,
+      status: 400,
+      error: 'invalid_grant',
+    },
+  ]
+
+  test('finds nothing in a good history', () => {
+    expect(violations(GOOD)).toEqual([])
+  })
+
+  const use = { kind: 'use', account: 'ada', start: 200, end: 201, status: 200 } as const
+  test.each<[string, Operation[], RegExp]>([
+    [
+      'a use after a logout',
+      [
+        {
+          ...use,
+          account: 'bob',
+          kind: 'logout',
+          session: 'b1',
+          start: 100,
+          end: 110,
+          status: 204,
+        },
+        { ...use, account: 'bob', session: 'b1' },
+      ],
+      /^use by b1 .* after logout by b1/,
+    ],
+    [
+      'a renewal after a revocation',
+      [{ ...use, kind: 'refresh', session: 'a5' }],
+      /^refresh by a5 .* after revoke by nobody of a5/,
+    ],
+    [
+      'a logout after a logout',
+      [
+        {
+          ...use,
+          account: 'bob',
+          kind: 'logout',
+          session: 'b1',
+          start: 100,
+          end: 110,
+          status: 204,
+        },
+        { ...use, account: 'bob', kind: 'logout', session: 'b1', status: 204 },
+      ],
+      /^logout by b1 .* after logout by b1/,
+    ],
+    [
+      'a use that began just after a session was ended from elsewhere',
+      [
+        { ...use, kind: 'endOne', session: 'a2', target: 'a2', start: 100, end: 110, status: 204 },
+        { ...use, session: 'a2', start: 110.001 },
+      ],
+      /^use by a2 .* after endOne by a2 of a2/,
+    ],
+    [
+      'a use after all others were ended',
+      [
+        { ...use, kind: 'login', session: 'a6', password: 'p2', start: 100, end: 110 },
+        { ...use, kind: 'endOthers', session: 'a2', start: 120, end: 130, status: 204 },
+        { ...use, session: 'a6' },
+      ],
+      /^use by a6 .* after endOthers by a2/,
+    ],
+    [
+      'another session after a change of password',
+      [
+        { ...use, kind: 'login', session: 'a6', password: 'p2', start: 100, end: 110 },
+        {
+          ...use,
+          kind: 'password',
+          session: 'a2',
+          password: 'p2',
+          start: 120,
+          end: 130,
+          status: 204,
+        },
+        { ...use, session: 'a6' },
+      ],
+      /^use by a6 .* after password by a2/,
+    ],
+    [
+      'a session of a sign-in by the old password that the change overtook',
+      [{ ...use, session: 'a4' }],
+      /^use by a4 .* after password by a2/,
+    ],
+    [
+      'a sign-in with a password that was changed',
+      [{ ...use, kind: 'login', session: 'a6', password: 'p1' }],
+      /^login by a6 .* after password by a2/,
+    ],
+    [
+      'a fault of the server',
+      [{ ...use, session: 'a2', status: 503, error: 'temporarily_unavailable' }],
+      /^use by a2 .*: a fault of the server/,
+    ],
+    [
+      'a refusal that nothing explains',
+      [{ ...use, account: 'bob', session: 'b1', status: 401 }],
+      /^use by b1 .* was refused without a cause/,
+    ],
+    [
+      'a refused renewal that nothing explains',
+      [{ ...use, kind: 'refresh', session: 'a2', status: 400, error: 'invalid_grant' }],
+      /^refresh by a2 .* was refused without a cause/,
+    ],
+  ])('finds %s', (_, bad, expected) => {
+    expect(violations([...GOOD, ...bad])).toEqual([expect.stringMatching(expected)])
+  })
+})

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { Database } from '../../server/database/open.ts'
+import { endOwnSession, endSessionsOf, listSessions } from '../../server/sessions/own-sessions.ts'
+import { addSession, NOW, openFilled, sessionIds } from './fixtures.ts'
+
+let db: Database
+beforeEach(async () => {
+  db = await openFilled()
+})
+afterEach(() => db.destroy())
+
+const listed = async (accountId: string, now = NOW) =>
+  (await listSessions(db, accountId, now)).map(({ id }) => id)
+
+test('a session is listed with its client and its times', async () => {
+  await addSession(db, 's', { createdAt: NOW - 500, lastUsedAt: NOW - 100 })
+  expect(await listSessions(db, 'ada', NOW)).toEqual([
+    {
+      id: 's',
+      clientId: 'phone',
+      clientName: 'A phone',
+      createdAt: NOW - 500,
+      lastUsedAt: NOW - 100,
+    },
+  ])
+})
+
+test('the newest comes first; the same instant is no tie', async () => {
+  await addSession(db, 'old', { createdAt: NOW - 2, lastUsedAt: NOW })
+  await addSession(db, 'new-b', { createdAt: NOW })
+  await addSession(db, 'new-a', { createdAt: NOW, clientId: 'tab' })
+  await addSession(db, 'middle', { createdAt: NOW - 1 })
+  expect(await listed('ada')).toEqual(['new-a', 'new-b', 'middle', 'old'])
+  expect((await listSessions(db, 'ada', NOW))[0]!.clientName).toBeNull()
+})
+
+test('what is another account’s, or has expired, is not', async () => {
+  await addSession(db, 'bobs', { accountId: 'bob' })
+  await addSession(db, 'over', { expiresAt: NOW })
+  await addSession(db, 'almost', { expiresAt: NOW + 1 })
+  expect(await listed('ada')).toEqual(['almost'])
+  expect(await listed('ada', NOW + 1)).toEqual([])
+  expect(await listed('nobody')).toEqual([])
+})
+
+test('one is ended by its owner, once, and by nobody else', async () => {
+  await addSession(db, 's')
+  await addSession(db, 'other')
+  expect(await endOwnSession(db, 'bob', 's')).toBe(false)
+  expect(await endOwnSession(db, 'ada', 'nothing')).toBe(false)
+  expect(await sessionIds(db)).toEqual(['other', 's'])
+  expect(await endOwnSession(db, 'ada', 's')).toBe(true)
+  expect(await endOwnSession(db, 'ada', 's')).toBe(false)
+  expect(await sessionIds(db)).toEqual(['other'])
+})
+
+test.each([
+  [undefined, ['a1', 'a2', 'a3'], ['b1']],
+  ['a2', ['a1', 'a3'], ['a2', 'b1']],
+  ['', ['a1', 'a2', 'a3'], ['b1']],
+  ['b1', ['a1', 'a2', 'a3'], ['b1']],
+])('all but %j', async (except, ended, left) => {
+  for (const id of ['a1', 'a2', 'a3']) await addSession(db, id)
+  await addSession(db, 'b1', { accountId: 'bob' })
+  expect((await endSessionsOf(db, 'ada', except)).sort()).toEqual(ended)
+  expect(await sessionIds(db)).toEqual(left)
+})
+
+test('within a transaction that fails, none is ended', async () => {
+  await addSession(db, 's')
+  const work = db.transaction().execute(async (trx) => {
+    expect(await endSessionsOf(trx, 'ada')).toEqual(['s'])
+    throw new Error('undone')
+  })
+  await expect(work).rejects.toThrow('undone')
+  expect(await sessionIds(db)).toEqual(['s'])
+})

@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { Kysely, SqliteDialect } from 'kysely'
+import Libsql from 'libsql'
+import type { Database } from '../../server/database/open.ts'
+import { migrate } from '../../server/database/migrations.ts'
+import type { Schema } from '../../server/database/schema.ts'
+import { createLogger } from '../../server/logger.ts'
+import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
+import { addSession, NOW, openFilled, sessionIds, sessionRow } from './fixtures.ts'
+
+let db: Database
+beforeEach(async () => {
+  db = await openFilled()
+})
+afterEach(() => db.destroy())
+
+const addReset = (jti_hash: string, expires_at: number) =>
+  db
+    .insertInto('password_resets')
+    .values({ jti_hash, account_id: 'ada', version: 0, expires_at })
+    .execute()
+const resets = async () =>
+  (await db.selectFrom('password_resets').select('jti_hash').execute()).map((row) => row.jti_hash)
+
+test('what has expired goes, and what is alive stays', async () => {
+  await addSession(db, 'over', { expiresAt: NOW - 1 })
+  await addSession(db, 'just-over', { expiresAt: NOW })
+  await addSession(db, 'alive', { expiresAt: NOW + 1 })
+  await db
+    .insertInto('refresh_tokens')
+    .values([
+      { jti_hash: 'of-none', session_id: 'over', expires_at: NOW + 1 },
+      { jti_hash: 'over', session_id: 'alive', expires_at: NOW - 1 },
+      { jti_hash: 'just-over', session_id: 'alive', expires_at: NOW },
+      { jti_hash: 'used', session_id: 'alive', used_at: NOW - 1, expires_at: NOW },
+      { jti_hash: 'alive', session_id: 'alive', expires_at: NOW + 1 },
+      { jti_hash: 'alive-used', session_id: 'alive', used_at: NOW - 1, expires_at: NOW + 1 },
+    ])
+    .execute()
+  await addReset('over', NOW)
+  await addReset('alive', NOW + 1)
+
+  // Two sessions, three tokens beside those that went with them, a reset.
+  expect(await sweepExpired(db, NOW)).toBe(6)
+  expect(await sessionIds(db)).toEqual(['alive'])
+  expect(await resets()).toEqual(['alive'])
+  const tokens = await db
+    .selectFrom('refresh_tokens')
+    .select('jti_hash')
+    .orderBy('jti_hash')
+    .execute()
+  expect(tokens).toEqual([{ jti_hash: 'alive' }, { jti_hash: 'alive-used' }])
+  expect(await db.selectFrom('accounts').select('id').execute()).toHaveLength(2)
+  expect(await sweepExpired(db, NOW)).toBe(0)
+})
+
+test.each([499, 500, 501, 1000, 1203])('%d go in batches of at most 500', async (count) => {
+  const sizes: number[] = []
+  const sqlite = new Libsql(':memory:')
+  // Every statement that removes sessions, by the rows it removed.
+  const logged = new Kysely<Schema>({
+    dialect: new SqliteDialect({ database: sqlite }),
+    log({ query }) {
+      if (!query.sql.startsWith('delete from "sessions"')) return
+      sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)
+    },
+  })
+  await migrate(logged)
+  sqlite.exec(`insert into clients values ('phone', null, '{}', 1);
+    insert into accounts values ('ada', 'a', 'a', null, 'h', 'user', 1, 0);`)
+  const rows = Array.from({ length: count }, (_, i) => sessionRow(`over-${i}`, { expiresAt: NOW }))
+  for (let i = 0; i < count; i += 500) {
+    await logged
+      .insertInto('sessions')
+      .values(rows.slice(i, i + 500))
+      .execute()
+  }
+  await logged.insertInto('sessions').values(sessionRow('alive')).execute()
+
+  expect(await sweepExpired(logged, NOW)).toBe(count)
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(count)
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(500)
+  expect(await sessionIds(logged)).toEqual(['alive'])
+  await logged.destroy()
+})
+
+describe('now and again', () => {
+  const lines: string[] = []
+  const logger = createLogger('trace', { write: (line) => void lines.push(line) })
+  let stop: (() => Promise<void>) | undefined
+
+  beforeEach(() => {
+    lines.length = 0
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] })
+  })
+  afterEach(async () => {
+    await stop?.()
+    stop = undefined
+    jest.useRealTimers()
+  })
+
+  /** Resolves when a sweep that has begun has said what it did. */
+  async function logged(pattern: RegExp, count = 1) {
+    for (let i = 0; i < 1000; i++) {
+      if (lines.filter((line) => pattern.test(line)).length >= count) return
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    throw new Error(`never logged ${pattern}: ${lines.join('')}`)
+  }
+
+  test('it begins at once, goes on, and stops when it is told to', async () => {
+    let now = NOW
+    await addSession(db, 'one', { expiresAt: NOW })
+    await addSession(db, 'two', { expiresAt: NOW + 1 })
+    await addSession(db, 'three', { expiresAt: NOW + 2 })
+    stop = startSweeping(db, logger, () => now)
+    await logged(/"removed":1/)
+    expect(await sessionIds(db)).toEqual(['three', 'two'])
+
+    now++
+    jest.advanceTimersByTime(5 * 60_000)
+    await logged(/"removed":1/, 2)
+    expect(await sessionIds(db)).toEqual(['three'])
+
+    now++
+    await stop()
+    expect(jest.getTimerCount()).toBe(0)
+    jest.advanceTimersByTime(60 * 60_000)
+    expect(await sessionIds(db)).toEqual(['three'])
+  })
+
+  test.each(['first', 'second'])('stopping waits for the %s sweep', async (which) => {
+    await addSession(db, 'one', { expiresAt: NOW })
+    let now = which === 'first' ? NOW : NOW - 1
+    stop = startSweeping(db, logger, () => now)
+    if (which === 'second') {
+      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+      expect(await sessionIds(db)).toEqual(['one'])
+      now++
+      jest.advanceTimersByTime(5 * 60_000)
+    }
+    await stop()
+    // Nothing is left that could ask the database.
+    await db.destroy()
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { level: expect.not.stringMatching('error'), removed: 1 },
+    ])
+    db = await openFilled()
+  })
+
+  test('a database that fails is logged, and tried again', async () => {
+    const broken = await openFilled()
+    await broken.destroy()
+    stop = startSweeping(broken, logger, () => NOW)
+    await logged(/"level":"error".*could not remove what has expired/)
+    jest.advanceTimersByTime(5 * 60_000)
+    await logged(/"level":"error"/, 2)
+  })
+})

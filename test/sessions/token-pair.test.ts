@@ -1,0 +1,67 @@
+import { beforeAll, expect, test } from '@jest/globals'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import type { Client } from '../../server/clients/clients.ts'
+import { issuePair } from '../../server/sessions/token-pair.ts'
+import { open, setUp, type Fixture } from '../token/fixtures.ts'
+
+let fixture: Fixture
+let client: Client
+beforeAll(async () => {
+  fixture = await setUp()
+  client = {
+    id: fixture.client.kid,
+    name: null,
+    jwk: fixture.client.publicKey.export({ format: 'jwk' }),
+    alg: 'ECDH-ES+A128KW',
+    createdAt: 1,
+  }
+})
+
+/** A pair of a session that has so many milliseconds left. */
+async function pairOf(left: number, accessTokenTtl = 900) {
+  const { context, clock } = fixture
+  const expiresAt = clock() + left
+  const session = { id: 'session-1', accountId: 'account-1', expiresAt, jti: 'recorded' }
+  const pair = await issuePair(context, session, client, 'user admin', accessTokenTtl)
+  const [access, refresh] = await Promise.all([
+    open(pair.access_token, fixture.client),
+    open(pair.refresh_token, fixture.client),
+  ])
+  return { pair, access, refresh }
+}
+
+test('both tokens are for the client, and each is of its own kind', async () => {
+  const { pair, access, refresh } = await pairOf(3_600_000)
+  expect(Object.keys(pair)).toEqual(['access_token', 'refresh_token', 'token_type', 'expires_in'])
+  expect(pair).toMatchObject({ token_type: 'Bearer', expires_in: 900 })
+  for (const token of [pair.access_token, pair.refresh_token]) {
+    expect(decodeProtectedHeader(token)).toMatchObject({ kid: client.id, cty: 'JWT' })
+  }
+  const iat = fixture.now
+  const shared = {
+    ...{ iss: fixture.context.issuer, sub: 'account-1', aud: client.id, client_id: client.id },
+    ...{ sid: 'session-1', iat },
+  }
+  const { jti, ...claims } = decodeJwt(access)
+  expect(claims).toEqual({ ...shared, exp: iat + 900, scope: 'user admin' })
+  expect(jti).not.toBe('recorded')
+  expect(decodeJwt(refresh)).toEqual({ ...shared, exp: iat + 3600, jti: 'recorded' })
+  expect([access, refresh].map((jws) => decodeProtectedHeader(jws).typ)).toEqual([
+    'at+jwt',
+    'rt+jwt',
+  ])
+})
+
+test.each([
+  [901_000, 900, 901],
+  [900_000, 900, 900],
+  [899_999, 899, 899],
+  [1000, 1, 1],
+  // The last moment of a session: tokens that have already expired, and no failure.
+  [999, 0, 0],
+])('with %d ms left they live %d and %d seconds', async (left, accessLife, refreshLife) => {
+  const { pair, access, refresh } = await pairOf(left)
+  expect(pair.expires_in).toBe(accessLife)
+  expect(decodeJwt(access).exp! - fixture.now).toBe(accessLife)
+  expect(decodeJwt(refresh).exp! - fixture.now).toBe(refreshLife)
+})

@@ -1,0 +1,16 @@
+import type { Mailer, Message } from '../../server/mailer/mailer.ts'
+
+/** A mailer that keeps what it was given. */
+export function createTestMailer(): Mailer & { readonly sent: Message[] } {
+  const sent: Message[] = []
+  return {
+    sent,
+    send(message) {
+      sent.push(message)
+      return Promise.resolve()
+    },
+    close() {
+      // Nothing is held open.
+    },
+  }
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { checkBinding, type BoundRequest } from '../../server/token/binding.ts'
+
+const BODY = Buffer.from('{"name":"Zoë"}')
+const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url')
+const NOW = 1_767_225_600
+
+const REQUEST: BoundRequest = {
+  method: 'PATCH',
+  url: 'https://auth.test/account',
+  body: BODY,
+  now: NOW * 1000,
+  notBefore: 0,
+}
+const REQ = {
+  jti: 'once',
+  iat: NOW,
+  htm: 'PATCH',
+  htu: 'https://auth.test/account',
+  dig: digest(BODY),
+}
+
+const check = (changes: Record<string, unknown> = {}, request: Partial<BoundRequest> = {}) =>
+  checkBinding({ ...REQ, ...changes }, { ...REQUEST, ...request })
+const reasonOf = (work: () => unknown): string | undefined => {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'TokenError', code: 'token_invalid' })
+    return (error as { reason: string }).reason
+  }
+}
+
+test('a binding that fits is given back without what else it holds', () => {
+  expect(check({ extra: 1 })).toEqual(REQ)
+})
+
+test.each<[string, Record<string, unknown>]>([
+  ['60 s ago', { iat: NOW - 60 }],
+  ['60 s ahead', { iat: NOW + 60 }],
+  ['with a query', { htu: 'https://auth.test/account?a=1' }],
+  ['with a fragment', { htu: 'https://auth.test/account#top' }],
+  ['in capitals where they mean nothing', { htu: 'HTTPS://AUTH.test/account' }],
+  ['with the port that goes without saying', { htu: 'https://auth.test:443/account' }],
+  ['with dots in its path', { htu: 'https://auth.test/x/../account' }],
+  ['with the longest jti', { jti: 'x'.repeat(128) }],
+])('a binding %s fits', (_, changes) => {
+  expect(() => check(changes)).not.toThrow()
+})
+
+test('the query of the request is ignored too', () => {
+  expect(() => check({}, { url: 'https://auth.test/account?a=1' })).not.toThrow()
+})
+
+test.each<[string, string, Record<string, unknown>]>([
+  ['req_iat', 'made 61 s ago', { iat: NOW - 61 }],
+  ['req_iat', 'made 61 s ahead', { iat: NOW + 61 }],
+  ['req_htm', 'for another method', { htm: 'GET' }],
+  ['req_htm', 'for the method in lower case', { htm: 'patch' }],
+  ['req_htu', 'for another path', { htu: 'https://auth.test/account/' }],
+  ['req_htu', 'for a path in other case', { htu: 'https://auth.test/Account' }],
+  ['req_htu', 'for another host', { htu: 'https://evil.test/account' }],
+  ['req_htu', 'for another scheme', { htu: 'http://auth.test/account' }],
+  ['req_htu', 'for another port', { htu: 'https://auth.test:8443/account' }],
+  ['req_htu', 'for a path alone', { htu: '/account' }],
+  ['req_htu', 'for nothing', { htu: '' }],
+  ['req_htu', 'for no URL', { htu: 'https://[' }],
+  ['req_htu', 'with a name', { htu: 'https://me@auth.test/account' }],
+  ['req_htu', 'with a password', { htu: 'https://:pw@auth.test/account' }],
+  ['req_dig', 'for another body', { dig: digest(Buffer.from('{}')) }],
+  ['req_dig', 'for no body', { dig: undefined }],
+  ['req_dig', 'with a padded digest', { dig: `${digest(BODY)}=` }],
+  ['req_dig', 'with an empty digest', { dig: '' }],
+])('is refused with %s: %s', (reason, _, changes) => {
+  expect(reasonOf(() => check(changes))).toBe(reason)
+})
+
+describe('a request without a body', () => {
+  test.each<[string, Uint8Array | undefined]>([
+    ['none', undefined],
+    ['an empty one', Buffer.alloc(0)],
+  ])('fits no digest alone: %s', (_, body) => {
+    expect(() => check({ dig: undefined }, { body })).not.toThrow()
+    for (const dig of ['', digest(Buffer.alloc(0)), REQ.dig]) {
+      expect(reasonOf(() => check({ dig }, { body }))).toBe('req_dig')
+    }
+  })
+})
+
+test.each([
+  ['of the second before', NOW - 1, 'req_before_start'],
+  ['of that second', NOW, undefined],
+])('what was made before the memory begins is refused: %s', (_, iat, reason) => {
+  expect(reasonOf(() => check({ iat }, { notBefore: NOW * 1000 }))).toBe(reason)
+})
+
+test.each<[string, unknown]>([
+  ['undefined', undefined],
+  ['null', null],
+  ['true', true],
+  ['a number', 7],
+  ['a string', JSON.stringify(REQ)],
+  ['an array', [REQ]],
+  ['an empty object', {}],
+  ...['jti', 'iat', 'htm', 'htu'].map((name): [string, unknown] => [
+    `without ${name}`,
+    { ...REQ, [name]: undefined },
+  ]),
+  ...[
+    { jti: '' },
+    { jti: 'x'.repeat(129) },
+    { jti: 1 },
+    { iat: String(NOW) },
+    { iat: NOW + 0.5 },
+    { iat: -1 },
+    { iat: 1e300 },
+    { iat: null },
+    { htm: ['PATCH'] },
+    { htu: { href: REQ.htu } },
+    { dig: null },
+    { dig: 1 },
+  ].map((member): [string, unknown] => [JSON.stringify(member), { ...REQ, ...member }]),
+])('what is no binding is refused: %s', (_, req) => {
+  expect(reasonOf(() => checkBinding(req, REQUEST))).toBe('req')
+})
