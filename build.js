@@ -27,6 +27,7 @@ if (!existsSync(COMPILER)) {
   console.error('The TypeScript compiler is not installed. Run `npm ci`, then `npm run build`.')
   process.exit(1)
 }
+console.error('Compiling server/ into dist/ …')
 rmSync('dist', { recursive: true, force: true })
 const { status } = spawnSync(process.execPath, [COMPILER, '-p', 'tsconfig.build.json'], {
   stdio: 'inherit',
