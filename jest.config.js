@@ -14,5 +14,7 @@ export default {
   coverageProvider: 'v8',
   coverageReporters: ['text', 'json-summary', 'html'],
   coverageThreshold: { global: { lines: 95, branches: 95 } },
+  // Both of two cores: much of a test is waiting.
+  maxWorkers: '100%',
   testTimeout: 30_000,
 }
