@@ -1,0 +1,101 @@
+import type { AuthServer } from './discovery/server.ts'
+import { json, readAnswer, send, type Fetch } from './http.ts'
+import type { Json } from './json.ts'
+import type { DerivePassword } from './passwords.ts'
+import {
+  readAccount,
+  readAccountAnswer,
+  readSessions,
+  type Account,
+  type AccountAnswer,
+  type SessionEntry,
+} from './session/answers.ts'
+
+interface RequestOptions {
+  readonly server: AuthServer
+  readonly fetch: Fetch
+  /** Sends to a path of the server, as the one who is signed in. */
+  sendSignedIn(path: string, init?: RequestInit): Promise<Response>
+  readonly derive: DerivePassword
+  /** The address of whoever is signed in. */
+  address(): Promise<string>
+  onChange(account: Account): void
+  onRemoved(): Promise<void>
+}
+
+/** What a person can do to their account. Each throws AuthError with the server's code. */
+export class AccountRequests {
+  readonly #options: RequestOptions
+
+  constructor(options: RequestOptions) {
+    this.#options = options
+  }
+
+  /** Who is signed in, and the key to their local data, as the server says it now. */
+  async read(): Promise<AccountAnswer> {
+    return readAccountAnswer(await this.#request('/account'), '/account')
+  }
+
+  async rename(name: string): Promise<Account> {
+    const { account } = await this.#request('/account', json({ name }, 'PATCH'))
+    const renamed = readAccount(account, '/account')
+    this.#options.onChange(renamed)
+    return renamed
+  }
+
+  /** Every other session ends. */
+  async changePassword(current: string, fresh: string): Promise<void> {
+    const { derive } = this.#options
+    const address = await this.#options.address()
+    const body = {
+      current_password: await derive(current, address),
+      new_password: await derive(fresh, address),
+    }
+    await this.#request('/account/password', json(body, 'PUT'))
+  }
+
+  /** The account and everything of it is gone, on the server and here. */
+  async remove(password: string): Promise<void> {
+    const derived = await this.#options.derive(password, await this.#options.address())
+    await this.#request('/account', json({ password: derived }, 'DELETE'))
+    await this.#options.onRemoved()
+  }
+
+  /** Where the account is signed in. */
+  async sessions(): Promise<SessionEntry[]> {
+    return readSessions(await this.#request('/account/sessions'), '/account/sessions')
+  }
+
+  async endSession(sessionId: string): Promise<void> {
+    const path = `/account/sessions/${encodeURIComponent(sessionId)}`
+    await this.#request(path, { method: 'DELETE' })
+  }
+
+  async endOtherSessions(): Promise<void> {
+    await this.#request('/account/sessions', { method: 'DELETE' })
+  }
+
+  /** Has a reset token sent to an address. Nobody learns here whether there is an account. */
+  async requestPasswordReset(email: string): Promise<void> {
+    await this.#post('/account/password-reset', json({ email }))
+  }
+
+  /** Sets a new password with the token from the message. Every session of the account ends. */
+  async resetPassword(reset: { email: string; token: string; password: string }): Promise<void> {
+    const password = await this.#options.derive(reset.password, reset.email)
+    await this.#post(
+      '/account/password',
+      json({ token: reset.token, new_password: password }, 'PUT'),
+    )
+  }
+
+  /** Without a session. */
+  async #post(path: string, init: RequestInit): Promise<void> {
+    const { server, fetch } = this.#options
+    await readAnswer(await send(fetch, server.baseUrl + path, init))
+  }
+
+  async #request(path: string, init?: RequestInit): Promise<Json> {
+    return readAnswer(await this.#options.sendSignedIn(path, init))
+  }
+}

@@ -1,0 +1,237 @@
+import { AccountRequests } from './account-requests.ts'
+import { baseUrlOf, isBelow } from './discovery/base-url.ts'
+import type { Reader } from './discovery/reader.ts'
+import { createServer, type AuthServer } from './discovery/server.ts'
+import { createService } from './discovery/service.ts'
+import { AuthError, hasCode } from './errors.ts'
+import { badAnswer, json, readAnswer, send, type Fetch } from './http.ts'
+import type { Json } from './json.ts'
+import type { AuthClientOptions } from './options.ts'
+import { asTyped, type DerivePassword } from './passwords.ts'
+import { readConfiguration, register } from './registration.ts'
+import { sealedFetch } from './sealed-fetch.ts'
+import type { LiveSession } from './session/live-session.ts'
+import { SessionHolder } from './session/session-holder.ts'
+import { present, type Session } from './session/session.ts'
+import type { OpenedToken } from './session/tokens.ts'
+import type { ClientStore } from './stores/client-store.ts'
+import { checkAccessClaims, checkTimes, type AccessTokenClaims } from './token/claims.ts'
+import type { ClientKey } from './token/client-key.ts'
+import { verify } from './token/verify.ts'
+import { openVault, type Vault } from './vault/vault.ts'
+
+/**
+ * The client's half of the protocol, for one server. Nothing that the server sends is believed
+ * before it has been opened with this client's key and verified with the server's.
+ */
+export class AuthClient {
+  /** What a signed-in person can do to their account. */
+  readonly account: AccountRequests
+  readonly #options: AuthClientOptions
+  readonly #context: { server: AuthServer; store: ClientStore; fetch: Fetch; clock: () => number }
+  readonly #readers: readonly Reader[]
+  readonly #holder: SessionHolder
+  readonly #derive: DerivePassword
+  readonly #listeners = new Set<() => void>()
+
+  /** @throws AuthError `insecure_server` */
+  constructor(options: AuthClientOptions) {
+    const { store, services = [], clock = Date.now, maxKeyAge = 86_400 } = options
+    const { fetch = (request: Request) => globalThis.fetch(request), derivePassword = asTyped } =
+      options
+    const baseUrl = baseUrlOf(options.server)
+    const { issuer = baseUrl } = options
+    const common = { store, fetch, clock }
+    const server = createServer({ ...common, baseUrl, issuer, maxKeyAge: maxKeyAge * 1000 })
+    const others = services.map((service) =>
+      createService({ ...common, server, baseUrl: baseUrlOf(service) }),
+    )
+    this.#options = options
+    this.#context = { ...common, server }
+    this.#readers = [server, ...others]
+    this.#derive = derivePassword
+    this.#holder = new SessionHolder({
+      ...this.#context,
+      onChange: () => {
+        for (const listener of this.#listeners) listener()
+      },
+    })
+    this.account = new AccountRequests({
+      server,
+      fetch,
+      derive: derivePassword,
+      sendSignedIn: (path, init) => this.fetch(path, init),
+      address: async () => (await this.#known()).account.email,
+      onChange: (account) => {
+        this.#holder.rename(account)
+      },
+      onRemoved: () => this.#holder.end(),
+    })
+  }
+
+  /** Who is signed in, as far as this page knows: call `resume` once at the start. */
+  get session(): Session | undefined {
+    return present(this.#holder.session)
+  }
+
+  /** Calls back when the session has begun, been renewed or ended, here or in another tab. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Registers this installation's public key, making the key if there is none that fits. Signing up
+   * and in do it by themselves; the same key again is the same client.
+   */
+  async register(): Promise<ClientKey> {
+    return register(this.#context, this.#options.clientName)
+  }
+
+  /** Makes an account and signs it in. @throws AuthError, `account_exists` for one. */
+  async signUp(person: { email: string; password: string; name?: string }): Promise<Session> {
+    return this.#begin('/account', person)
+  }
+
+  /** @throws AuthError, `invalid_grant` for an address and a password that do not belong together. */
+  async signIn(person: { email: string; password: string }): Promise<Session> {
+    return this.#begin('/account/login', person)
+  }
+
+  /**
+   * Finds out at the start whether somebody is still signed in: what is kept here must be whole, and
+   * the server must agree. If anything is missing, what is left is removed, without a word.
+   *
+   * @throws AuthError `network`, `keys_too_old` when the server cannot be asked. Nothing is removed then.
+   */
+  async resume(): Promise<Session | undefined> {
+    const session = await this.#holder.restore()
+    if (session === undefined) {
+      await this.#options.store.removeVaults()
+      return undefined
+    }
+    try {
+      return present(await this.#ask(session))
+    } catch (error) {
+      if (hasCode(error, 'bad_answer')) await this.#holder.end()
+      else if (!hasCode(error, 'session_ended')) throw error
+      return undefined
+    }
+  }
+
+  /**
+   * Ends the session. Here it is over in any case; `false` when the server could not be told, and
+   * keeps it until it expires.
+   */
+  async signOut(): Promise<boolean> {
+    try {
+      const response = await this.fetch('/account/logout', { method: 'POST' })
+      return response.ok
+    } catch (error) {
+      return hasCode(error, 'session_ended')
+    } finally {
+      await this.#holder.end()
+    }
+  }
+
+  /** Renews the tokens now. `fetch` does it by itself when it has to. */
+  async refresh(): Promise<Session> {
+    return present(await this.#holder.renew(await this.#holder.present()))
+  }
+
+  /**
+   * The access token, opened and verified anew, layer by layer. Also while the server is away, as
+   * long as its cached keys are not older than `maxKeyAge`.
+   *
+   * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
+   */
+  async accessToken(): Promise<OpenedToken<AccessTokenClaims>> {
+    const token = await this.#holder.reopen(await this.#holder.present())
+    checkTimes(token.claims, this.#holder.now)
+    return token
+  }
+
+  /**
+   * Whether a JWS is an access token that the server has signed for this client: its claims, if so.
+   * As `accessToken`, it works while the server is away.
+   *
+   * @throws AuthError `token_invalid`, `token_expired`, `keys_too_old`
+   */
+  async verify(jws: string): Promise<AccessTokenClaims> {
+    const key = await this.#options.store.loadKey()
+    const { issuer } = await this.#context.server.info()
+    const { payload } = await verify(jws, 'at+jwt', this.#context.server.verificationKeys)
+    const claims = checkAccessClaims(payload, { issuer, clientId: key?.id ?? '' })
+    checkTimes(claims, this.#holder.now)
+    return claims
+  }
+
+  /**
+   * `fetch`, as the one who is signed in: with the access token, sealed for the one who reads it and
+   * bound to this one request. Renews an expired token once, and seals again once when the keys have
+   * rotated.
+   *
+   * @param input A path of the server, or a URL of the server or of one of `services`.
+   * @throws AuthError `not_signed_in`, `session_ended`, `network`, `origin_not_allowed`
+   */
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const path = typeof input === 'string' && input.startsWith('/') ? input : undefined
+    const request = new Request(path === undefined ? input : this.#context.server.baseUrl + path, {
+      credentials: 'omit',
+      redirect: 'error',
+      ...init,
+    })
+    const reader = this.#readers.find(({ baseUrl }) => isBelow(request.url, baseUrl))
+    if (reader === undefined) {
+      throw new AuthError(
+        'origin_not_allowed',
+        `${new URL(request.url).origin} is neither the server nor one of "services": it gets no token.`,
+      )
+    }
+    return sealedFetch(this.#context.fetch, this.#holder, reader, request)
+  }
+
+  /**
+   * Local data of this session, encrypted: see vault/vault.ts.
+   *
+   * @throws AuthError `not_signed_in`; `network` as long as the server has not been reached since the
+   *   start: it alone has the key.
+   */
+  async vault(): Promise<Vault> {
+    const { store } = this.#context
+    const { databaseKey } = await this.#known()
+    const { session_id } = (await this.#holder.present()).stored
+    return openVault(store.vault(session_id), databaseKey, session_id)
+  }
+
+  /** What the server says to this client alone about its tokens. */
+  async configuration(): Promise<Json> {
+    const key = (await this.#options.store.loadKey()) ?? (await this.register())
+    return readConfiguration(this.#context, key)
+  }
+
+  async #begin(path: string, person: { email: string; password: string }): Promise<Session> {
+    const key = await this.register()
+    const password = await this.#derive(person.password, person.email)
+    const url = this.#context.server.baseUrl + path
+    const body = json({ ...person, password, client_id: key.id })
+    const answer = await readAnswer(await send(this.#context.fetch, url, body))
+    return present(await this.#holder.begin(key, answer, url))
+  }
+
+  /** Asks the server who is signed in, which tells whether the session is alive. */
+  async #ask(session: LiveSession): Promise<LiveSession> {
+    const { account, session_id, database_key } = await this.account.read()
+    if (session_id !== session.stored.session_id || account.id !== session.access.claims.sub) {
+      throw badAnswer('/account')
+    }
+    return this.#holder.know(session, { account, databaseKey: database_key })
+  }
+
+  async #known(): Promise<NonNullable<LiveSession['known']>> {
+    const session = await this.#holder.present()
+    const { known } = session.known === undefined ? await this.#ask(session) : session
+    if (known === undefined) throw badAnswer('/account')
+    return known
+  }
+}

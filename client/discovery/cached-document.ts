@@ -1,0 +1,88 @@
+import { AuthError, hasCode } from '../errors.ts'
+import { isObject } from '../json.ts'
+import type { ClientStore } from '../stores/client-store.ts'
+
+/** Milliseconds for which a copy is used without asking: what the server's Cache-Control says. */
+const FRESH = 300_000
+
+interface DocumentOptions<T> {
+  /** What it is kept as. */
+  readonly name: string
+  readonly store: ClientStore
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  /** Milliseconds for which a copy is believed while the server is away. */
+  readonly maxAge: number
+  /** Fetches a fresh one. */
+  readonly load: () => Promise<T>
+  /** Checks a copy from the store, where anything may stand by now. */
+  readonly parse: (value: unknown) => Promise<T | undefined>
+}
+
+/** Something that the server publishes, with a copy in the store for when it is away. */
+export class CachedDocument<T> {
+  readonly #options: DocumentOptions<T>
+  #copy: { readonly value: T; readonly fetchedAt: number } | undefined
+  #loading: Promise<T> | undefined
+
+  constructor(options: DocumentOptions<T>) {
+    this.#options = options
+  }
+
+  /**
+   * The document, from the server if the copy is older than five minutes.
+   *
+   * @throws AuthError `keys_too_old` while the server is away and the copy too old to believe;
+   *   `network` where there is no copy.
+   */
+  async get(): Promise<T> {
+    this.#copy ??= await this.#stored()
+    const { clock, maxAge } = this.#options
+    if (this.#copy !== undefined && isWithin(this.#copy.fetchedAt, FRESH, clock())) {
+      return this.#copy.value
+    }
+    try {
+      return await this.reload()
+    } catch (error) {
+      const copy = this.#copy
+      if (copy === undefined || !hasCode(error, 'network')) throw error
+      if (isWithin(copy.fetchedAt, maxAge, clock())) return copy.value
+      throw new AuthError(
+        'keys_too_old',
+        'The server cannot be reached, and its keys were last seen too long ago.',
+        { cause: error },
+      )
+    }
+  }
+
+  /**
+   * Asks the server now. Several at once are one request.
+   *
+   * @throws AuthError `network`, `bad_answer`
+   */
+  reload(): Promise<T> {
+    this.#loading ??= this.#load().finally(() => (this.#loading = undefined))
+    return this.#loading
+  }
+
+  async #load(): Promise<T> {
+    const { name, store, clock, load } = this.#options
+    const value = await load()
+    const fetchedAt = clock()
+    this.#copy = { value, fetchedAt }
+    await store.write(name, { value, fetchedAt })
+    return value
+  }
+
+  async #stored(): Promise<{ value: T; fetchedAt: number } | undefined> {
+    const { name, store, parse } = this.#options
+    const stored = await store.read(name)
+    if (!isObject(stored) || typeof stored['fetchedAt'] !== 'number') return undefined
+    const value = await parse(stored['value'])
+    return value === undefined ? undefined : { value, fetchedAt: stored['fetchedAt'] }
+  }
+}
+
+/** A copy from the future is from a clock that was wrong: nobody knows how old it is. */
+const isWithin = (since: number, span: number, now: number): boolean =>
+  since <= now && now - since < span

@@ -1,0 +1,63 @@
+import { AuthError } from '../errors.ts'
+import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
+import { isObject, type Json } from '../json.ts'
+import { CONTENT_ENCRYPTIONS, keyTypeOf, type KeyType } from '../token/algorithms.ts'
+import { readKeySet, type ServerKey } from './server-keys.ts'
+
+/** What a client has to know about the server, from its metadata (RFC 8414) and its JWK Set. */
+export interface ServerInfo {
+  readonly issuer: string
+  /** JWE `enc` for what is sealed to the server. */
+  readonly enc: string
+  /** The type of key that a client registers. */
+  readonly keyType: KeyType
+  readonly keys: readonly ServerKey[]
+}
+
+/** Fetches both documents of the server at `baseUrl`. */
+export async function fetchServerInfo(
+  fetch: Fetch,
+  baseUrl: string,
+  issuer: string,
+): Promise<ServerInfo> {
+  const [metadata, keys] = await Promise.all([
+    getJson(fetch, `${baseUrl}/.well-known/oauth-authorization-server`),
+    fetchKeys(fetch, baseUrl),
+  ])
+  // RFC 8414 §3.3: the one who answers must be the one who was asked for.
+  if (metadata['issuer'] !== issuer) {
+    throw new AuthError(
+      'issuer_mismatch',
+      `The server at ${baseUrl} does not call itself ${issuer}. If it is the right one, pass its ISSUER as the option "issuer".`,
+    )
+  }
+  const info = await parseServerInfo({
+    issuer,
+    enc: first(metadata['access_token_encryption_enc_values_supported']),
+    keyType: { kty: metadata['encryption_key_kty'], crv: metadata['encryption_key_crv'] },
+    keys,
+  })
+  if (info === undefined) throw badAnswer(baseUrl)
+  return info
+}
+
+/** Checks what the store has kept; `undefined` for anything that is not whole. */
+export async function parseServerInfo(value: unknown): Promise<ServerInfo | undefined> {
+  if (!isObject(value) || !isObject(value['keyType'])) return undefined
+  const { issuer, enc } = value
+  const keyType = keyTypeOf(value['keyType']['kty'], value['keyType']['crv'])
+  const keys = await readKeySet(value)
+  if (typeof issuer !== 'string' || keyType === undefined) return undefined
+  if (typeof enc !== 'string' || !CONTENT_ENCRYPTIONS.includes(enc)) return undefined
+  return { issuer, enc, keyType, keys }
+}
+
+/** The JWK Set of a server, or of another service. */
+export async function fetchKeys(fetch: Fetch, baseUrl: string): Promise<ServerKey[]> {
+  return readKeySet(await getJson(fetch, `${baseUrl}/.well-known/jwks.json`))
+}
+
+const getJson = async (fetch: Fetch, url: string): Promise<Json> =>
+  readAnswer(await send(fetch, url))
+
+const first = (list: unknown): unknown => (Array.isArray(list) ? (list as unknown[])[0] : undefined)

@@ -1,0 +1,51 @@
+import type { Fetch } from '../http.ts'
+import type { ClientStore } from '../stores/client-store.ts'
+import type { VerificationKeys } from '../token/verify.ts'
+import { CachedDocument } from './cached-document.ts'
+import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
+import { fetchServerInfo, parseServerInfo, type ServerInfo } from './server-info.ts'
+
+interface ServerOptions {
+  readonly baseUrl: string
+  readonly issuer: string
+  readonly store: ClientStore
+  readonly fetch: Fetch
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  /** Milliseconds for which cached keys are believed while the server is away. */
+  readonly maxKeyAge: number
+}
+
+/** The auth server, as far as it publishes itself. */
+export interface AuthServer extends Reader {
+  info(): Promise<ServerInfo>
+  /** Finds a signing key; asks the server again for one that the copy does not have. */
+  readonly verificationKeys: VerificationKeys
+}
+
+export function createServer(options: ServerOptions): AuthServer {
+  const { baseUrl, issuer, fetch } = options
+  const document = new CachedDocument<ServerInfo>({
+    ...options,
+    name: 'server',
+    maxAge: options.maxKeyAge,
+    load: () => fetchServerInfo(fetch, baseUrl, issuer),
+    async parse(value) {
+      const info = await parseServerInfo(value)
+      return info?.issuer === issuer ? info : undefined
+    },
+  })
+  const readingKey = ({ keys, enc }: ServerInfo) => ({ key: encryptionKeyOf(keys, baseUrl), enc })
+  return {
+    baseUrl,
+    name: issuer,
+    info: () => document.get(),
+    key: async () => readingKey(await document.get()),
+    hasRotated: async (used) => !isSame(readingKey(await document.reload()), used),
+    async verificationKeys(kid) {
+      const find = ({ keys }: ServerInfo) =>
+        keys.find((key) => key.use === 'sig' && key.kid === kid)
+      return find(await document.get()) ?? find(await document.reload())
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { base64url } from 'jose'
+import { CachedDocument } from './cached-document.ts'
+import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
+import type { AuthServer } from './server.ts'
+import { fetchKeys } from './server-info.ts'
+import { readKeySet, type ServerKey } from './server-keys.ts'
+import type { Fetch } from '../http.ts'
+import type { ClientStore } from '../stores/client-store.ts'
+
+interface ServiceOptions {
+  readonly baseUrl: string
+  readonly server: AuthServer
+  readonly store: ClientStore
+  readonly fetch: Fetch
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+}
+
+/**
+ * Another service that takes the server's tokens, with an encryption key of its own, published as
+ * the server publishes its own.
+ */
+export function createService({ baseUrl, server, store, fetch, clock }: ServiceOptions): Reader {
+  const document = new CachedDocument<readonly ServerKey[]>({
+    name: `service-${base64url.encode(baseUrl)}`,
+    store,
+    clock,
+    // Only for sending to it: with the service away, there is nothing to send to.
+    maxAge: 0,
+    load: () => fetchKeys(fetch, baseUrl),
+    parse: async (value) => readKeySet({ keys: value }),
+  })
+  const readingKey = async (keys: readonly ServerKey[]) => ({
+    key: encryptionKeyOf(keys, baseUrl),
+    enc: (await server.info()).enc,
+  })
+  return {
+    baseUrl,
+    name: baseUrl,
+    key: async () => readingKey(await document.get()),
+    hasRotated: async (used) => !isSame(await readingKey(await document.reload()), used),
+  }
+}

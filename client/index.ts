@@ -1,0 +1,22 @@
+/**
+ * The client's half of jwe-auth-server, for browsers and, with `./node.ts`, for Node: on jose and Web
+ * Crypto alone.
+ *
+ * @module
+ */
+export { AuthClient } from './auth-client.ts'
+export type { AuthClientOptions } from './options.ts'
+export type { Session } from './session/session.ts'
+export { AccountRequests } from './account-requests.ts'
+export { AuthError, hasCode, type ClientErrorCode } from './errors.ts'
+export type { Fetch } from './http.ts'
+export type { DerivePassword } from './passwords.ts'
+export type { Account, AccountAnswer, SessionEntry } from './session/answers.ts'
+export type { OpenedToken } from './session/tokens.ts'
+export type { ClientStore, VaultStorage } from './stores/client-store.ts'
+export { browserStore } from './stores/indexeddb-store.ts'
+export { memoryStore } from './stores/memory-store.ts'
+export type { KeyType } from './token/algorithms.ts'
+export type { AccessTokenClaims, RefreshTokenClaims } from './token/claims.ts'
+export type { ClientKey } from './token/client-key.ts'
+export type { Vault } from './vault/vault.ts'

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AuthError } from '../errors.ts'
+import { parseObject } from '../json.ts'
+import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
+import type { ClientStore, VaultStorage } from './client-store.ts'
+import { openKeyFile, sealKeyFile } from './key-file.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+
+const VAULT = 'vault-'
+/** Names come from this library and from the server; of neither is a path made unseen. */
+const SAFE = /^[A-Za-z0-9_-]+$/
+
+interface FileStoreOptions {
+  /** For this one client of one server; made if it is missing. One process at a time. */
+  readonly folder: string
+  /** Encrypts the private key. There is no way to leave it out. */
+  readonly passphrase: string
+}
+
+/**
+ * The store of a program on Node: a folder with the private key as an encrypted PKCS #8 PEM,
+ * `client.key`, and the session's tokens as they arrived, encrypted to that key. All files are 0600.
+ *
+ * @throws AuthError `store_failed` for a wrong passphrase, a damaged key, or a key that others may read.
+ */
+export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore {
+  if (passphrase === '') throw failed('The passphrase of the client key is empty.')
+  const keyFile = join(folder, 'client.key')
+  const making = oneAtATime()
+  let key: ClientKey | undefined
+
+  async function loadKey(): Promise<ClientKey | undefined> {
+    if (key !== undefined) return key
+    const pem = await readIfThere(keyFile)
+    if (pem === undefined) return undefined
+    // POSIX only: Windows has no such bits.
+    const { mode } = await stat(keyFile)
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      throw failed(`${keyFile} can be read by others: chmod 600 it.`)
+    }
+    key = await openKeyFile(new TextDecoder().decode(pem), passphrase, keyFile)
+    return key
+  }
+
+  const fileOf = (name: string) => join(folder, `${safe(name)}.json`)
+
+  return {
+    kind: 'file',
+    loadKey,
+    makeKey: (type) =>
+      making(async () => {
+        const kept = await loadKey()
+        if (kept !== undefined && fits(kept, type)) return kept
+        const fresh = await generateClientKey(type, true)
+        const pem = sealKeyFile(fresh, passphrase)
+        await writeWhole(folder, keyFile, pem)
+        // Read back: what is in use is what is in the file, and no longer extractable.
+        key = await openKeyFile(pem, passphrase, keyFile)
+        return key
+      }),
+    async read(name) {
+      const bytes = await readIfThere(fileOf(name))
+      return bytes === undefined ? undefined : parseObject(bytes)
+    },
+    async write(name, value) {
+      if (value === undefined) await rm(fileOf(name), { force: true })
+      else await writeWhole(folder, fileOf(name), JSON.stringify(value))
+    },
+    vault: (sessionId) => folderVault(join(folder, VAULT + safe(sessionId))),
+    async removeVaults(except) {
+      const names = await readdir(folder).catch(() => [])
+      for (const name of names) {
+        if (!name.startsWith(VAULT) || name === `${VAULT}${except ?? ''}`) continue
+        await rm(join(folder, name), { recursive: true, force: true })
+      }
+    },
+    exclusively: oneAtATime(),
+    subscribe: () => () => undefined,
+  }
+}
+
+function folderVault(folder: string): VaultStorage {
+  const fileOf = (id: string) => join(folder, safe(id))
+  let isDestroyed = false
+  return {
+    get: (id) => readIfThere(fileOf(id)),
+    async put(id, bytes) {
+      if (!isDestroyed) await writeWhole(folder, fileOf(id), bytes)
+    },
+    delete: (id) => rm(fileOf(id), { force: true }),
+    ids: async () => (await readdir(folder).catch(() => [])).filter((name) => SAFE.test(name)),
+    async destroy() {
+      isDestroyed = true
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return new Uint8Array(await readFile(path))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw failed(`${path} cannot be read.`, error)
+  }
+}
+
+/** Whole or not at all: a program that is killed leaves what was there before. */
+async function writeWhole(folder: string, path: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await writeFile(temporary, data, { mode: 0o600, flush: true })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw failed(`${path} cannot be written.`, error)
+  }
+}
+
+function safe(name: string): string {
+  if (SAFE.test(name)) return name
+  throw failed('A name is not fit for a file.')
+}
+
+const failed = (message: string, cause?: unknown) =>
+  new AuthError('store_failed', message, { cause })

@@ -1,0 +1,111 @@
+/** IndexedDB in promises: databases with one object store each, whose keys are strings. */
+
+const STORE = 'records'
+
+/** One connection, opened when it is first needed. */
+export class Records {
+  readonly #name: string
+  #connection: Promise<IDBDatabase> | undefined
+  #isDestroyed = false
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  async get(id: string): Promise<unknown> {
+    return this.#do('readonly', (store) => store.get(id) as IDBRequest<unknown>)
+  }
+
+  async put(id: string, value: unknown): Promise<void> {
+    await this.#do('readwrite', (store) => store.put(value, id))
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#do('readwrite', (store) => store.delete(id))
+  }
+
+  async ids(): Promise<string[]> {
+    return this.#do('readonly', (store) => store.getAllKeys() as IDBRequest<string[]>)
+  }
+
+  /**
+   * Keeps a value unless one is there that will do, and gives back the one that is kept: of two
+   * pages that come at once, the second finds what the first has kept.
+   */
+  async keep<T>(id: string, value: T, willDo: (existing: unknown) => existing is T): Promise<T> {
+    const store = (await this.#open()).transaction(STORE, 'readwrite').objectStore(STORE)
+    const existing = await done(store.get(id) as IDBRequest<unknown>)
+    if (willDo(existing)) return existing
+    await done(store.put(value, id))
+    return value
+  }
+
+  /** Removes the database. Connections of other pages give way, or, in a page that sleeps, will. */
+  async destroy(): Promise<void> {
+    this.#isDestroyed = true
+    const connection = await this.#connection?.catch(() => undefined)
+    connection?.close()
+    const removing = indexedDB.deleteDatabase(this.#name)
+    const isBlocked = new Promise<void>((resolve) => {
+      removing.onblocked = () => {
+        resolve()
+      }
+    })
+    await Promise.race([done(removing), isBlocked])
+  }
+
+  async #do<T>(
+    mode: IDBTransactionMode,
+    work: (store: IDBObjectStore) => IDBRequest<T>,
+  ): Promise<T> {
+    const transaction = (await this.#open()).transaction(STORE, mode)
+    const result = await done(work(transaction.objectStore(STORE)))
+    if (mode === 'readwrite') await committed(transaction)
+    return result
+  }
+
+  #open(): Promise<IDBDatabase> {
+    if (this.#isDestroyed) return Promise.reject(new DOMException('Removed', 'InvalidStateError'))
+    this.#connection ??= this.#connect().catch((error: unknown) => {
+      this.#connection = undefined
+      throw error
+    })
+    return this.#connection
+  }
+
+  async #connect(): Promise<IDBDatabase> {
+    const opening = indexedDB.open(this.#name)
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
+    const connection = await done(opening)
+    // Another page removes the database: it is not to come back by an open connection.
+    connection.onversionchange = () => {
+      this.#isDestroyed = true
+      connection.close()
+    }
+    // The browser closed it: cleared by the user, say.
+    connection.onclose = () => (this.#connection = undefined)
+    return connection
+  }
+}
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => {
+      resolve(request.result)
+    }
+    request.onerror = () => {
+      reject(request.error ?? new DOMException('Unknown', 'UnknownError'))
+    }
+  })
+}
+
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => {
+      resolve()
+    }
+    transaction.onabort = () => {
+      reject(transaction.error ?? new DOMException('Aborted', 'AbortError'))
+    }
+  })
+}

@@ -1,0 +1,101 @@
+import { isObject } from '../json.ts'
+import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
+import type { ClientStore, VaultStorage } from './client-store.ts'
+import { Records } from './indexed-db.ts'
+import { memoryStore } from './memory-store.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+
+const KEY = 'key'
+const SESSION = 'session'
+
+/**
+ * The store of a browser: IndexedDB, with a private key that the browser uses and never shows.
+ * Where a browser refuses that (some private windows), a store in memory whose `warning` says so.
+ *
+ * @param name Of the databases; one for each server that the page talks to.
+ */
+export async function browserStore(name = 'jwe-auth-server'): Promise<ClientStore> {
+  try {
+    const records = new Records(name)
+    await keepsKeys(records)
+    return indexedDbStore(name, records)
+  } catch (error) {
+    const reason = error instanceof Error ? error.name : 'unknown'
+    return memoryStore(
+      `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`,
+    )
+  }
+}
+
+/** Not every browser that has IndexedDB takes a CryptoKey, and takes it everywhere. */
+async function keepsKeys(records: Records): Promise<void> {
+  const id = `probe ${crypto.randomUUID()}`
+  const algorithm = { name: 'AES-GCM', length: 128 }
+  const key = await crypto.subtle.generateKey(algorithm, false, ['encrypt'])
+  await records.put(id, key)
+  const kept = await records.get(id)
+  await records.delete(id)
+  if (!(kept instanceof CryptoKey)) throw new DOMException('Not kept', 'DataCloneError')
+}
+
+function indexedDbStore(name: string, records: Records): ClientStore {
+  const vaultPrefix = `${name} vault `
+  const openVaults = new Map<string, VaultStorage>()
+  const local = oneAtATime()
+  // Both are in every browser of today; where one is missing, each page is on its own.
+  const locks = 'locks' in navigator ? navigator.locks : undefined
+  const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel(name) : undefined
+
+  function vault(sessionId: string): VaultStorage {
+    const storage =
+      openVaults.get(sessionId) ?? (new Records(vaultPrefix + sessionId) as VaultStorage)
+    openVaults.set(sessionId, storage)
+    return storage
+  }
+
+  return {
+    kind: 'indexeddb',
+    async loadKey() {
+      const kept = await records.get(KEY)
+      return isClientKey(kept) ? kept : undefined
+    },
+    async makeKey(type) {
+      const willDo = (kept: unknown): kept is ClientKey => isClientKey(kept) && fits(kept, type)
+      const kept = await records.get(KEY)
+      return willDo(kept) ? kept : records.keep(KEY, await generateClientKey(type), willDo)
+    },
+    read: (id) => records.get(id),
+    async write(id, value) {
+      await (value === undefined ? records.delete(id) : records.put(id, value))
+      if (id === SESSION) channel?.postMessage(SESSION)
+    },
+    vault,
+    async removeVaults(except) {
+      const found = await indexedDB.databases()
+      const left = found
+        .map((database) => database.name ?? '')
+        .filter((found) => found.startsWith(vaultPrefix))
+        .map((found) => found.slice(vaultPrefix.length))
+        .filter((sessionId) => sessionId !== except)
+      for (const sessionId of left) {
+        await vault(sessionId).destroy()
+        openVaults.delete(sessionId)
+      }
+    },
+    exclusively: (work) =>
+      locks === undefined ? local(work) : locks.request(`${name} session`, work),
+    subscribe(listener) {
+      const onMessage = () => {
+        listener()
+      }
+      channel?.addEventListener('message', onMessage)
+      return () => channel?.removeEventListener('message', onMessage)
+    },
+  }
+}
+
+const isClientKey = (value: unknown): value is ClientKey =>
+  isObject(value) &&
+  typeof value['id'] === 'string' &&
+  isObject(value['publicJwk']) &&
+  value['privateKey'] instanceof CryptoKey

@@ -1,0 +1,22 @@
+import { CompactEncrypt } from 'jose'
+import type { ServerKey } from '../discovery/server-keys.ts'
+import type { Binding } from './binding.ts'
+
+/**
+ * JWS → JWE, for one reader: client to server, steps 2 and 3 of the README's second list.
+ *
+ * @param enc The `enc` that the server's metadata names.
+ * @param req The one request that it is for. The header is authenticated by the encryption
+ *   (RFC 7516 §5.1 step 14), and only who holds the JWS can make another.
+ */
+export async function seal(
+  jws: string,
+  reader: ServerKey,
+  enc: string,
+  req?: Binding,
+): Promise<string> {
+  const header = { alg: reader.alg, enc, kid: reader.kid, cty: 'JWT' }
+  return new CompactEncrypt(new TextEncoder().encode(jws))
+    .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
+    .encrypt(reader)
+}

@@ -1,0 +1,39 @@
+import { compactVerify } from 'jose'
+import { parseObject, type Json } from '../json.ts'
+import { SIGNING_ALGS } from './algorithms.ts'
+import { invalid, parseHeader } from './compact.ts'
+import type { ServerKey } from '../discovery/server-keys.ts'
+
+/** Finds the server's signing key that a header's `kid` names. */
+export type VerificationKeys = (kid: string) => Promise<ServerKey | undefined>
+
+export interface Verified {
+  readonly header: Json
+  readonly payload: Json
+}
+
+/**
+ * Verifies a JWS against the server's published keys. Of the payload, nothing but the signature has
+ * been checked.
+ *
+ * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
+ * @throws AuthError `token_invalid`; `network` or `keys_too_old` when the keys cannot be had.
+ */
+export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {
+  const header = parseHeader(jws, 3)
+  const { alg, kid, ...others } = header
+  if (typeof kid !== 'string' || others['typ'] !== typ) throw invalid()
+  // Exactly what our server writes: alg, kid, typ.
+  if (Object.keys(others).length > 1) throw invalid()
+  const key = await keys(kid)
+  // One key, one algorithm (RFC 8725 §3.1).
+  if (key?.use !== 'sig' || key.alg !== alg || !SIGNING_ALGS.includes(key.alg)) throw invalid()
+  try {
+    const verified = await compactVerify(jws, key, { algorithms: [key.alg] })
+    const payload = parseObject(verified.payload)
+    if (payload !== undefined) return { header, payload }
+  } catch (cause) {
+    throw invalid(cause)
+  }
+  throw invalid()
+}

@@ -1,0 +1,121 @@
+import { base64url } from 'jose'
+import { AuthError } from '../errors.ts'
+import { isObject } from '../json.ts'
+import type { VaultStorage } from '../stores/client-store.ts'
+
+/** Local data, encrypted at rest. Names are as secret as values. */
+export interface Vault {
+  /** What was kept under a name; `undefined` for nothing. */
+  get(name: string): Promise<unknown>
+  /** Keeps anything that JSON can hold. */
+  set(name: string, value: unknown): Promise<void>
+  delete(name: string): Promise<void>
+  names(): Promise<string[]>
+}
+
+/** Bytes of AES-GCM's initialization vector (NIST SP 800-38D §8.2.2: random, 96 bits). */
+const IV_LENGTH = 12
+
+/**
+ * The vault of one session, under keys derived (HKDF, RFC 5869) from its `database_key`. A record is
+ * the vector and AES-256-GCM of its name and value; its id, an HMAC of its name, is authenticated
+ * with it, so that one cannot be put in another's place.
+ *
+ * What it does not hide: how many records there are, and how long. What it cannot prevent: that
+ * somebody with the disk puts back an older state of it.
+ *
+ * @param databaseKey 32 bytes, base64url.
+ */
+export async function openVault(
+  storage: VaultStorage,
+  databaseKey: string,
+  sessionId: string,
+): Promise<Vault> {
+  const { content, names } = await deriveKeys(databaseKey, sessionId)
+
+  async function idOf(name: string): Promise<string> {
+    return base64url.encode(new Uint8Array(await crypto.subtle.sign('HMAC', names, utf8(name))))
+  }
+
+  async function encrypt(id: string, record: VaultRecord): Promise<Uint8Array<ArrayBuffer>> {
+    const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH))
+    const plaintext = utf8(JSON.stringify(record))
+    const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
+    const ciphertext = await crypto.subtle.encrypt(algorithm, content, plaintext)
+    const bytes = new Uint8Array(IV_LENGTH + ciphertext.byteLength)
+    bytes.set(iv)
+    bytes.set(new Uint8Array(ciphertext), IV_LENGTH)
+    return bytes
+  }
+
+  async function decrypt(bytes: Uint8Array<ArrayBuffer>, id: string): Promise<VaultRecord> {
+    try {
+      const iv = bytes.subarray(0, IV_LENGTH)
+      const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
+      const plaintext = await crypto.subtle.decrypt(algorithm, content, bytes.subarray(IV_LENGTH))
+      const record: unknown = JSON.parse(new TextDecoder().decode(plaintext))
+      if (isRecord(record)) return record
+    } catch {
+      // Said below.
+    }
+    throw new AuthError('vault_damaged', 'A record of the vault cannot be opened with its key.')
+  }
+
+  return {
+    async get(name) {
+      const id = await idOf(name)
+      const bytes = await storage.get(id)
+      return bytes === undefined ? undefined : (await decrypt(bytes, id)).value
+    },
+    async set(name, value) {
+      const id = await idOf(name)
+      await storage.put(id, await encrypt(id, { name, value }))
+    },
+    async delete(name) {
+      await storage.delete(await idOf(name))
+    },
+    async names() {
+      const ids = await storage.ids()
+      const records = await Promise.all(
+        ids.map(async (id) => {
+          const bytes = await storage.get(id)
+          return bytes === undefined ? undefined : decrypt(bytes, id)
+        }),
+      )
+      return records.flatMap((record) => record?.name ?? [])
+    },
+  }
+}
+
+interface VaultRecord {
+  readonly name: string
+  readonly value: unknown
+}
+
+const isRecord = (value: unknown): value is VaultRecord =>
+  isObject(value) && typeof value['name'] === 'string'
+
+async function deriveKeys(databaseKey: string, sessionId: string) {
+  const secret = await crypto.subtle.importKey(
+    'raw',
+    new Uint8Array(base64url.decode(databaseKey)),
+    'HKDF',
+    false,
+    ['deriveKey'],
+  )
+  const hkdf = (info: string) => ({
+    name: 'HKDF',
+    hash: 'SHA-256',
+    salt: utf8(sessionId),
+    info: utf8(info),
+  })
+  const aes = { name: 'AES-GCM', length: 256 }
+  const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 }
+  const [content, names] = await Promise.all([
+    crypto.subtle.deriveKey(hkdf('vault content'), secret, aes, false, ['encrypt', 'decrypt']),
+    crypto.subtle.deriveKey(hkdf('vault names'), secret, hmac, false, ['sign']),
+  ])
+  return { content, names }
+}
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
