@@ -1,27 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { Config } from '../config.ts'
 import type { Handler } from '../context.ts'
 import { requiredKeyType, type KeyUse } from '../keystore/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
+import { answerKeys, KEYS_MAX_AGE } from '../middleware/key-set.ts'
 
 interface DiscoveryDependencies {
   readonly config: Config
   readonly keystore: Keystore
 }
 
-/** How long a client may go without asking again, seconds. */
-const MAX_AGE = 300
-
 export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
-  /** The server's public keys (RFC 7517 §5), with an ETag so that asking again is cheap. */
   const jwks: Handler = (ctx) => {
-    const body = JSON.stringify(keystore.jwks)
-    ctx.status = 200
-    ctx.set('Cache-Control', `public, max-age=${MAX_AGE}`)
-    ctx.etag = createHash('sha256').update(body).digest('base64url')
-    ctx.type = 'application/json'
-    if (ctx.fresh) ctx.status = 304
-    else ctx.body = body
+    answerKeys(ctx, keystore.jwks)
   }
 
   /** A current public key, as SPKI PEM. */
@@ -37,7 +27,7 @@ export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
   const metadata: Handler = (ctx) => {
     const { issuer, algorithms } = config
     const { kty, crv } = requiredKeyType('enc', algorithms)
-    ctx.set('Cache-Control', `public, max-age=${MAX_AGE}`)
+    ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`)
     ctx.body = {
       issuer,
       jwks_uri: `${issuer}/.well-known/jwks.json`,

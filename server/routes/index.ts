@@ -14,6 +14,7 @@ import { discoveryRoutes } from './discovery.ts'
 import { healthRoutes } from './health.ts'
 import { loginRoutes } from './login.ts'
 import { passwordRoutes } from './password.ts'
+import { playgroundRoutes } from './playground.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './token.ts'
 
@@ -61,6 +62,15 @@ export function createRouter(services: Services) {
 
   open('POST', '/token', limit('refresh'), token.refresh)
   open('POST', '/revoke', limit('refresh'), token.revoke)
+
+  if (!services.config.production) {
+    const playground = playgroundRoutes()
+    open('GET', '/', playground.file('index.html'))
+    open('GET', '/playground/playground.css', playground.file('playground.css'))
+    open('GET', '/playground/playground.js', playground.file('playground.js'))
+    open('GET', '/playground/client.js', playground.file('client.js'))
+    open('GET', '/playground/icon.svg', playground.file('icon.svg'))
+  }
 
   signedIn('GET', '/admin/accounts', isAdmin, admin.list)
   signedIn('DELETE', '/admin/accounts/:id/sessions', isAdmin, admin.endSessions)

@@ -1,0 +1,61 @@
+/** The few things that the page does with its document. Text is set as text: nothing becomes markup. */
+
+export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
+  const found = document.getElementById(id)
+  if (found instanceof type) return found
+  throw new Error(`The page has no #${id}.`)
+}
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string>> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  made.append(...children)
+  return made
+}
+
+/** Shows how something went, in its colour. */
+export function say(target: HTMLElement, kind: 'good' | 'bad' | '', text: string): void {
+  target.className = `result ${kind}`
+  target.textContent = text
+}
+
+/** A compact token with each of its parts in a colour of its own. */
+export function showParts(
+  target: HTMLElement,
+  parts: readonly string[],
+  colours: readonly number[],
+) {
+  target.replaceChildren(
+    ...parts.flatMap((part, index) => {
+      const coloured = element('span', { class: `part-${colours[index] ?? 1}` }, part)
+      return index === 0 ? [coloured] : ['.', coloured]
+    }),
+  )
+}
+
+/** Runs on a click, one click at a time, and says what went wrong. */
+export function onClick(
+  button: HTMLButtonElement,
+  result: HTMLElement,
+  work: () => Promise<void>,
+): void {
+  button.addEventListener('click', () => {
+    button.disabled = true
+    work()
+      .catch((error: unknown) => {
+        say(result, 'bad', describe(error))
+      })
+      .finally(() => (button.disabled = false))
+  })
+}
+
+/** What went wrong, for a person, with the code for whoever looks it up. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'Something went wrong.'
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
+  return error.message + code
+}

@@ -1,0 +1,68 @@
+import type { AccessTokenClaims } from '../../index.ts'
+import { byId, element, showParts } from '../dom.ts'
+import type { Page, Step } from '../page.ts'
+
+const MEANING: Readonly<Record<string, string>> = {
+  alg: 'How it was signed.',
+  kid: 'Which of the server’s keys signed it, by its thumbprint.',
+  typ: 'What kind of token this is: an access token. No other kind passes for it.',
+  iss: 'Who wrote it: this server.',
+  sub: 'Who it is about: your account.',
+  aud: 'Whom it is for: this browser, by the thumbprint of step 1.',
+  client_id: 'Who asked for it: the same browser.',
+  iat: 'When it was written.',
+  exp: 'When it stops being good. Then a second token fetches the next one.',
+  jti: 'A name for this one token.',
+  sid: 'The session. End it, and the token is dead at once.',
+  scope: 'What it lets you do.',
+}
+
+/** Step 4: the JWS, header and claims explained, and how long it still lives. */
+export function jwsStep({ auth }: Page): Step {
+  const text = byId('jws-text', HTMLElement)
+  const rows = byId('claims', HTMLElement)
+  const countdown = byId('countdown', HTMLElement)
+  let claims: AccessTokenClaims | undefined
+
+  setInterval(tick, 1000)
+  function tick() {
+    if (claims === undefined) return
+    const left = claims.exp - Math.floor(Date.now() / 1000)
+    countdown.textContent =
+      left > 0
+        ? `Expires in ${Math.floor(left / 60)} min ${String(left % 60).padStart(2, '0')} s`
+        : 'Expired. The next request fetches a new one.'
+    // Somebody is looking: show them what happens.
+    if (left === 0 && document.visibilityState === 'visible') auth.refresh().catch(() => undefined)
+  }
+
+  return {
+    show(token) {
+      claims = token.claims
+      showParts(text, token.jws.split('.'), [1, 4, 5])
+      rows.replaceChildren(
+        ...Object.entries({ ...token.header, ...token.claims }).map(([name, value]) =>
+          element(
+            'tr',
+            {},
+            element('th', { scope: 'row' }, element('code', {}, name)),
+            element('td', { class: 'value' }, inWords(name, value)),
+            element('td', {}, MEANING[name] ?? ''),
+          ),
+        ),
+      )
+      tick()
+    },
+    clear() {
+      claims = undefined
+      countdown.textContent = ''
+      text.replaceChildren()
+      rows.replaceChildren()
+    },
+  }
+}
+
+const inWords = (name: string, value: unknown): string =>
+  (name === 'iat' || name === 'exp') && typeof value === 'number'
+    ? `${value} (${new Date(value * 1000).toLocaleTimeString()})`
+    : String(value)

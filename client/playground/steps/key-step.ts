@@ -1,0 +1,38 @@
+import type { AuthClient, ClientKey } from '../../index.ts'
+import { byId, element, onClick, say } from '../dom.ts'
+
+/** Step 1: the key that never leaves. */
+export async function keyStep(auth: AuthClient, storeWarning: string | undefined): Promise<void> {
+  const key = await auth.register()
+  const kept =
+    storeWarning ?? 'in this browser’s IndexedDB, marked as not extractable: it outlives a reload'
+  byId('key-facts', HTMLElement).replaceChildren(
+    ...fact('Its name, the thumbprint of the public half (RFC 7638)', element('code', {}, key.id)),
+    ...fact('Its type', [key.publicJwk.kty, key.publicJwk.crv].filter(Boolean).join(', ')),
+    ...fact('The private half is kept', kept),
+    ...fact('The server knows this browser as', 'client_id, the same thumbprint'),
+  )
+  const result = byId('export-result', HTMLElement)
+  onClick(byId('export', HTMLButtonElement), result, async () => {
+    say(result, 'good', await tryToExport(key))
+  })
+}
+
+const fact = (name: string, value: Node | string) => [
+  element('dt', {}, name),
+  element('dd', {}, value),
+]
+
+/** Asks the browser for the private key, in every form that it knows. */
+async function tryToExport({ privateKey }: ClientKey): Promise<string> {
+  for (const format of ['jwk', 'pkcs8'] as const) {
+    try {
+      await crypto.subtle.exportKey(format, privateKey)
+      throw new Error('The browser has handed out the private key.')
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+      if (format === 'pkcs8') return `Refused by the browser, as it should be: ${error.message}.`
+    }
+  }
+  throw new Error('unreachable')
+}

@@ -1,0 +1,69 @@
+import { byId, describe, onClick, say } from '../dom.ts'
+import type { Page, Step } from '../page.ts'
+
+/** Step 2: sign up, in and out. */
+export function signInStep({ auth }: Page): Step {
+  const form = byId('form', HTMLFormElement)
+  const email = byId('email', HTMLInputElement)
+  const password = byId('password', HTMLInputElement)
+  const show = byId('show', HTMLInputElement)
+  const result = byId('sign-in-result', HTMLElement)
+  const buttons = [...form.querySelectorAll('button')]
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const isSignUp = (event.submitter as HTMLButtonElement | null)?.value !== 'sign-in'
+    const person = { email: email.value, password: password.value }
+    for (const button of buttons) button.disabled = true
+    say(result, '', isSignUp ? 'Signing up …' : 'Signing in …')
+    const work = isSignUp ? auth.signUp(person) : auth.signIn(person)
+    work
+      .then(() => {
+        say(result, '', '')
+        hidePassword()
+        byId('sign-out', HTMLButtonElement).focus()
+      })
+      .catch((error: unknown) => {
+        say(result, 'bad', describe(error))
+      })
+      .finally(() => {
+        for (const button of buttons) button.disabled = false
+      })
+  })
+
+  show.addEventListener('change', () => (password.type = show.checked ? 'text' : 'password'))
+  function hidePassword() {
+    password.value = ''
+    password.type = 'password'
+    show.checked = false
+  }
+
+  byId('make-up', HTMLButtonElement).addEventListener('click', () => {
+    email.value = `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`
+    password.value = `${pick(FIRST)} ${pick(LAST)} ${pick(FIRST)} ${randomDigits()}`
+    show.checked = true
+    password.type = 'text'
+    say(result, '', 'Nobody has this address. Note the password if you want to come back.')
+  })
+
+  onClick(byId('sign-out', HTMLButtonElement), result, async () => {
+    await auth.signOut()
+  })
+
+  return {
+    show({ claims }) {
+      const account = auth.session?.account
+      byId('who', HTMLElement).textContent =
+        `Signed in as ${account?.email ?? claims.sub}. The server knows this session as ${claims.sid}.`
+    },
+    clear() {
+      byId('who', HTMLElement).textContent = ''
+    },
+  }
+}
+
+const FIRST = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'donald', 'radia', 'whitfield']
+const LAST = ['lovelace', 'hopper', 'turing', 'dijkstra', 'liskov', 'knuth', 'perlman', 'diffie']
+const random = () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
+const pick = (words: readonly string[]): string => words[random() % words.length] ?? ''
+const randomDigits = () => String(random() % 10_000).padStart(4, '0')

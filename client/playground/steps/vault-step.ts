@@ -1,0 +1,78 @@
+import { shorten, toText } from '../compact.ts'
+import { byId, element, onClick, say } from '../dom.ts'
+import type { Page, Step } from '../page.ts'
+
+const NOTE = 'note'
+
+/** Step 8: a note that lies encrypted on this device, and comes back without a password. */
+export function vaultStep({ auth }: Page): Step {
+  const note = byId('note', HTMLTextAreaElement)
+  const result = byId('vault-result', HTMLElement)
+  const disk = byId('disk', HTMLElement)
+  let shownFor: string | undefined
+
+  onClick(byId('save', HTMLButtonElement), result, async () => {
+    await (await auth.vault()).set(NOTE, note.value)
+    say(
+      result,
+      'good',
+      'Kept. Reload this page: the note will be here, and nobody asks for a password.',
+    )
+    await showDisk()
+  })
+  byId('reload', HTMLButtonElement).addEventListener('click', () => {
+    location.reload()
+  })
+
+  /** Reads the database behind the vault's back: what anybody with this disk would see. */
+  async function showDisk() {
+    const sessionId = auth.session?.sessionId ?? ''
+    const records = await readRecords(`jwe-auth-server vault ${sessionId}`)
+    disk.replaceChildren(
+      element('h3', {}, 'The same note, as it lies on the disk'),
+      element('pre', {}, records.map((bytes) => shorten(toText(bytes), 240)).join('\n')),
+    )
+  }
+
+  return {
+    async show({ claims }) {
+      if (shownFor === claims.sid) return
+      shownFor = claims.sid
+      const kept = await (await auth.vault()).get(NOTE)
+      if (typeof kept !== 'string') return
+      note.value = kept
+      say(result, 'good', 'Read back from this device, with the key that the server has just sent.')
+      await showDisk()
+    },
+    clear() {
+      shownFor = undefined
+      note.value = ''
+      disk.replaceChildren()
+      say(result, '', '')
+    },
+  }
+}
+
+function readRecords(name: string): Promise<Uint8Array[]> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open(name)
+    opening.onerror = () => {
+      reject(opening.error ?? new Error('The database cannot be opened.'))
+    }
+    opening.onsuccess = () => {
+      const database = opening.result
+      const [store] = database.objectStoreNames
+      // A browser that keeps nothing has made an empty one just now.
+      if (store === undefined) {
+        database.close()
+        resolve([])
+        return
+      }
+      const reading = database.transaction(store).objectStore(store).getAll()
+      reading.onsuccess = () => {
+        database.close()
+        resolve(reading.result as Uint8Array[])
+      }
+    }
+  })
+}

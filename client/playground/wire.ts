@@ -1,0 +1,40 @@
+/** What went over the wire, byte for byte: one request with its answer. */
+export interface Exchange {
+  readonly method: string
+  readonly url: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: ArrayBuffer
+  readonly status: number
+  readonly answerHeaders: Headers
+  readonly answer: string
+}
+
+/** Fetches, and keeps a record of it. */
+export async function record(request: Request): Promise<[Response, Exchange]> {
+  const { method, url } = request
+  const headers = [...request.headers]
+  const body = await request.clone().arrayBuffer()
+  const response = await fetch(request)
+  const answer = await response.clone().text()
+  const { status, headers: answerHeaders } = response
+  return [response, { method, url, headers, body, status, answerHeaders, answer }]
+}
+
+/** Sends the bytes of a recorded request again, to the same address or another: all that a thief could do. */
+export async function sendAgain(exchange: Exchange, url = exchange.url): Promise<Exchange> {
+  const { method, body } = exchange
+  const headers = exchange.headers.map(([name, value]): [string, string] => [name, value])
+  const [, again] = await record(
+    new Request(url, {
+      method,
+      headers,
+      credentials: 'omit',
+      ...(body.byteLength === 0 ? {} : { body }),
+    }),
+  )
+  return again
+}
+
+/** The sealed token of a request. */
+export const tokenOf = ({ headers }: Exchange): string =>
+  headers.find(([name]) => name === 'authorization')?.[1].replace(/^Bearer /, '') ?? ''
