@@ -1,11 +1,7 @@
 // The client as one file for browsers, and the playground page that uses it.
-import { cpSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
-
-/** What browsers must know: those of the last three years do. */
-const TARGET = 'es2022'
-const PAGE = ['index.html', 'playground.css', 'icon.svg']
+import { build, context } from 'esbuild'
 
 /** The page takes the library from the very file that everybody else takes it from. */
 const clientIsExternal = {
@@ -15,27 +11,45 @@ const clientIsExternal = {
   },
 }
 
+/** The library is minified; the page stays readable, for whoever looks into its source. */
+function builds(folder, minify) {
+  const common = {
+    bundle: true,
+    format: 'esm',
+    // What browsers of the last three years know.
+    target: 'es2022',
+    outdir: folder,
+    entryNames: '[name]',
+    sourcemap: 'external',
+    logLevel: 'warning',
+  }
+  const page = ['playground.ts', 'index.html', 'playground.css', 'icon.svg']
+  return [
+    { ...common, entryPoints: [{ in: 'client/index.ts', out: 'client' }], minify },
+    {
+      ...common,
+      entryPoints: page.map((name) => `client/playground/${name}`),
+      loader: { '.html': 'copy', '.css': 'copy', '.svg': 'copy' },
+      plugins: [clientIsExternal],
+    },
+  ]
+}
+
 /**
- * Writes client.js (minified) and the playground (readable) into a folder.
+ * Writes client.js and the playground into a folder.
  *
  * @returns the size of client.js, gzipped, in bytes.
  */
-export async function bundle(folder) {
-  const common = { bundle: true, format: 'esm', target: TARGET, sourcemap: 'external' }
-  await Promise.all([
-    build({
-      ...common,
-      entryPoints: ['client/index.ts'],
-      outfile: `${folder}/client.js`,
-      minify: true,
-    }),
-    build({
-      ...common,
-      entryPoints: ['client/playground/playground.ts'],
-      outfile: `${folder}/playground.js`,
-      plugins: [clientIsExternal],
-    }),
-  ])
-  for (const file of PAGE) cpSync(`client/playground/${file}`, `${folder}/${file}`)
+export async function bundle(folder, { minify = true } = {}) {
+  await Promise.all(builds(folder, minify).map((options) => build(options)))
   return { gzipped: gzipSync(readFileSync(`${folder}/client.js`), { level: 9 }).length }
+}
+
+/** Writes them, and again whenever a source changes, until the process ends. */
+export async function watch(folder) {
+  for (const options of builds(folder, true)) {
+    const watched = await context(options)
+    await watched.rebuild()
+    await watched.watch()
+  }
 }
