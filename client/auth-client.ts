@@ -106,10 +106,7 @@ export class AuthClient {
    */
   async resume(): Promise<Session | undefined> {
     const session = await this.#holder.restore()
-    if (session === undefined) {
-      await this.#options.store.removeVaults()
-      return undefined
-    }
+    if (session === undefined) return undefined
     try {
       return present(await this.#ask(session))
     } catch (error) {

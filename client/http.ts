@@ -15,15 +15,17 @@ export async function send(fetch: Fetch, url: string, init: RequestInit = {}): P
     signal: AbortSignal.timeout(TIMEOUT),
     ...init,
   })
-  return reach(fetch, request)
+  return fetch(request).catch((cause: unknown) => {
+    throw unreachable(request.url, cause)
+  })
 }
 
-/** Fetches, and says `network` when no answer came. An abort by the caller stays what it is. */
+/** Fetches for a caller, and says `network` when no answer came. An abort of theirs stays what it is. */
 export async function reach(fetch: Fetch, request: Request): Promise<Response> {
   try {
     return await fetch(request)
   } catch (cause) {
-    if ((cause as Error).name === 'AbortError') throw cause
+    if (request.signal.aborted) throw cause
     throw unreachable(request.url, cause)
   }
 }

@@ -28,7 +28,9 @@ interface HolderOptions extends SessionContext {
 export class SessionHolder {
   readonly #options: HolderOptions
   #session: LiveSession | undefined
-  #renewing: Promise<LiveSession> | undefined
+  #renewing: { readonly of: string; readonly result: Promise<LiveSession> } | undefined
+  /** Somebody was signed in here and is no more: who signs in elsewhere is not taken for them. */
+  #isOver = false
 
   constructor(options: HolderOptions) {
     this.#options = options
@@ -71,19 +73,29 @@ export class SessionHolder {
   async restore(): Promise<LiveSession | undefined> {
     try {
       const session = await openStored(this.#options)
-      this.#session = session && this.#withKnown(session)
+      if (session === undefined) {
+        await this.#sweep()
+        if (this.#session !== undefined) this.#lose()
+        return undefined
+      }
+      this.#session = this.#withKnown(session)
+      this.#isOver = false
       return this.#session
     } catch (error) {
       // The server has other keys, or this client has.
       if (!hasCode(error, 'token_invalid')) throw error
-      await this.end()
+      await this.#options.store.exclusively(() => this.#forget())
       return undefined
     }
   }
 
-  /** The session in memory, or the one in the store. @throws AuthError `not_signed_in` */
+  /**
+   * The session in memory, or, in a page that has had none yet, the one in the store.
+   *
+   * @throws AuthError `not_signed_in`
+   */
   async present(): Promise<LiveSession> {
-    const session = this.#session ?? (await this.restore())
+    const session = this.#session ?? (this.#isOver ? undefined : await this.restore())
     if (session === undefined) throw new AuthError('not_signed_in', 'Nobody is signed in.')
     return session
   }
@@ -101,16 +113,32 @@ export class SessionHolder {
    * @throws AuthError `session_ended`, after which nothing of it is left here; `network`.
    */
   renew(used: LiveSession): Promise<LiveSession> {
-    const work = () => this.#renew(used)
-    this.#renewing ??= this.#options.store.exclusively(work).finally(() => {
-      this.#renewing = undefined
-    })
-    return this.#renewing
+    const of = used.stored.session_id
+    if (this.#renewing?.of === of) return this.#renewing.result
+    const renewing = {
+      of,
+      result: this.#options.store
+        .exclusively(() => this.#renew(used))
+        .finally(() => {
+          if (this.#renewing === renewing) this.#renewing = undefined
+        }),
+    }
+    this.#renewing = renewing
+    return renewing.result
   }
 
-  /** Forgets the session, here and in the store. */
+  /** Forgets the session, here and in the store, unless another page has put another one there. */
   async end(): Promise<void> {
-    await this.#options.store.exclusively(() => this.#forget())
+    const { store } = this.#options
+    await store.exclusively(async () => {
+      const kept = await readSession(store)
+      const isOwn =
+        this.#session === undefined
+          ? !this.#isOver
+          : this.#session.stored.session_id === kept?.session_id
+      if (kept === undefined || isOwn) await this.#forget()
+      else this.#lose()
+    })
   }
 
   /** Adds what the server has said of a session, which may have been renewed meanwhile. */
@@ -136,9 +164,10 @@ export class SessionHolder {
 
   async #renew(used: LiveSession): Promise<LiveSession> {
     const { fetch, server } = this.#options
-    const kept = await openStored(this.#options)
+    const kept = await this.#orEnd(() => openStored(this.#options))
     if (kept?.stored.session_id !== used.stored.session_id) {
-      this.#lose()
+      // Somebody else may have signed in, in this very page.
+      if (this.#session?.stored.session_id === used.stored.session_id) this.#lose()
       throw new AuthError('session_ended', 'The session was ended in another page.')
     }
     if (kept.access.jwe !== used.access.jwe && isGood(this.#options, kept)) {
@@ -147,13 +176,24 @@ export class SessionHolder {
     const { stored, access } = kept
     const opener = await openerOf(this.#options, stored)
     const expected = { sessionId: stored.session_id, subject: access.claims.sub }
+    const { jws } = await this.#orEnd(() => openRefreshToken(stored.refresh_token, opener))
     try {
-      const { jws } = await openRefreshToken(stored.refresh_token, opener)
       const pair = await renew(fetch, server, jws)
       return await this.#keep(await openPair(this.#options, opener.key, expected, pair))
     } catch (error) {
       if (hasCode(error, 'session_ended')) await this.#forget()
       throw error
+    }
+  }
+
+  /** What is kept and cannot be proved any more, by keys that are gone, ends the session. */
+  async #orEnd<T>(open: () => Promise<T>): Promise<T> {
+    try {
+      return await open()
+    } catch (cause) {
+      if (!hasCode(cause, 'token_invalid')) throw cause
+      await this.#forget()
+      throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
     }
   }
 
@@ -164,6 +204,7 @@ export class SessionHolder {
 
   #replace(session: LiveSession): LiveSession {
     this.#session = this.#withKnown(session)
+    this.#isOver = false
     this.#options.onChange()
     return this.#session
   }
@@ -177,17 +218,31 @@ export class SessionHolder {
 
   async #forget(): Promise<void> {
     this.#session = undefined
-    await forgetSession(this.#options.store)
-    this.#options.onChange()
+    try {
+      await forgetSession(this.#options.store)
+    } finally {
+      this.#lose()
+    }
   }
 
   #lose(): void {
     this.#session = undefined
+    this.#isOver = true
     this.#options.onChange()
+  }
+
+  /** Removes what is left where there is no session. */
+  async #sweep(): Promise<void> {
+    const { store } = this.#options
+    await store.exclusively(async () => {
+      if ((await readSession(store)) === undefined) await forgetSession(store)
+    })
   }
 
   async #onOtherPage(): Promise<void> {
     const stored = await readSession(this.#options.store)
-    if (stored?.session_id !== this.#session?.stored.session_id) this.#lose()
+    if (stored?.session_id === this.#session?.stored.session_id) return
+    if (this.#session === undefined) this.#options.onChange()
+    else this.#lose()
   }
 }

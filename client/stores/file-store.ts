@@ -29,6 +29,7 @@ export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore
   if (passphrase === '') throw failed('The passphrase of the client key is empty.')
   const keyFile = join(folder, 'client.key')
   const making = oneAtATime()
+  const openVaults = new Map<string, VaultStorage>()
   let key: ClientKey | undefined
 
   async function loadKey(): Promise<ClientKey | undefined> {
@@ -45,6 +46,12 @@ export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore
   }
 
   const fileOf = (name: string) => join(folder, `${safe(name)}.json`)
+
+  function vault(sessionId: string): VaultStorage {
+    const storage = openVaults.get(sessionId) ?? folderVault(join(folder, VAULT + safe(sessionId)))
+    openVaults.set(sessionId, storage)
+    return storage
+  }
 
   return {
     kind: 'file',
@@ -65,15 +72,19 @@ export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore
       return bytes === undefined ? undefined : parseObject(bytes)
     },
     async write(name, value) {
-      if (value === undefined) await rm(fileOf(name), { force: true })
+      if (value === undefined) await remove(fileOf(name))
       else await writeWhole(folder, fileOf(name), JSON.stringify(value))
     },
-    vault: (sessionId) => folderVault(join(folder, VAULT + safe(sessionId))),
+    vault,
     async removeVaults(except) {
       const names = await readdir(folder).catch(() => [])
-      for (const name of names) {
-        if (!name.startsWith(VAULT) || name === `${VAULT}${except ?? ''}`) continue
-        await rm(join(folder, name), { recursive: true, force: true })
+      const found = names.filter((name) => name.startsWith(VAULT))
+      const left = new Set([...found.map((name) => name.slice(VAULT.length)), ...openVaults.keys()])
+      for (const sessionId of left) {
+        if (sessionId === except || !SAFE.test(sessionId)) continue
+        // By way of whoever has it open: it is not to come back by a late write.
+        await vault(sessionId).destroy()
+        openVaults.delete(sessionId)
       }
     },
     exclusively: oneAtATime(),
@@ -89,11 +100,11 @@ function folderVault(folder: string): VaultStorage {
     async put(id, bytes) {
       if (!isDestroyed) await writeWhole(folder, fileOf(id), bytes)
     },
-    delete: (id) => rm(fileOf(id), { force: true }),
+    delete: (id) => remove(fileOf(id)),
     ids: async () => (await readdir(folder).catch(() => [])).filter((name) => SAFE.test(name)),
     async destroy() {
       isDestroyed = true
-      await rm(folder, { recursive: true, force: true })
+      await remove(folder)
     },
   }
 }
@@ -115,8 +126,16 @@ async function writeWhole(folder: string, path: string, data: string | Uint8Arra
     await writeFile(temporary, data, { mode: 0o600, flush: true })
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw failed(`${path} cannot be written.`, error)
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch (error) {
+    throw failed(`${path} cannot be removed.`, error)
   }
 }
 
