@@ -1,15 +1,24 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // server/ too, or the coverage leaves out what no test imports.
-  roots: ['<rootDir>/server', '<rootDir>/test'],
+  // server/ and client/ too, or the coverage leaves out what no test imports.
+  roots: ['<rootDir>/server', '<rootDir>/client', '<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // `npm run test:browser`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }],
   },
-  // Types alone are nothing to run.
-  collectCoverageFrom: ['server/**/*.ts', '!server/context.ts', '!server/database/schema.ts'],
+  collectCoverageFrom: [
+    ...['server/**/*.ts', 'client/**/*.ts'],
+    // Types alone are nothing to run.
+    ...['!server/context.ts', '!server/database/schema.ts'],
+    ...['!client/options.ts', '!client/stores/client-store.ts'],
+    // These run in a browser, where the browser tests measure them.
+    '!client/playground/**',
+    ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
+  ],
   coverageDirectory: 'coverage',
   coverageProvider: 'v8',
   coverageReporters: ['text', 'json-summary', 'html'],

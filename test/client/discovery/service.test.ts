@@ -1,0 +1,120 @@
+/** Another service that is sent tokens, sealed to a key of its own. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { compactDecrypt, decodeJwt } from 'jose'
+import { generateKeyPair, type KeyPair } from '../../../server/keystore/key-pair.ts'
+import { codeOf, signedUp, startServer } from '../../support/auth-client.ts'
+import { DEFAULTS } from '../../keystore/fixtures.ts'
+import type { TestServer } from '../../support/server.ts'
+
+let auth: TestServer
+beforeAll(async () => {
+  auth = await startServer()
+})
+afterAll(() => auth.stop())
+
+let listening: Server | undefined
+afterEach(async () => {
+  if (listening === undefined) return
+  listening.closeAllConnections()
+  listening.close()
+  await once(listening, 'close')
+  listening = undefined
+})
+
+/** A service that publishes a key, opens the token of each request with it, and refuses what it cannot open. */
+async function startService() {
+  const state = {
+    key: await generateKeyPair('enc', DEFAULTS),
+    /** What was in each token that it could open. */
+    opened: [] as { req: { htu: string }; claims: Record<string, unknown>; path: string }[],
+    keys: (key: KeyPair): unknown[] => [key.publicJwk],
+    url: '',
+  }
+  listening = createServer((request, response) => {
+    void (async () => {
+      response.setHeader('content-type', 'application/json')
+      if (request.url === '/api/.well-known/jwks.json') {
+        return response.end(JSON.stringify({ keys: state.keys(state.key) }))
+      }
+      try {
+        const token = (request.headers.authorization ?? '').replace('Bearer ', '')
+        const { plaintext, protectedHeader } = await compactDecrypt(token, state.key.privateKey)
+        const claims = decodeJwt(new TextDecoder().decode(plaintext))
+        const req = protectedHeader['req'] as { htu: string }
+        state.opened.push({ req, claims, path: request.url ?? '' })
+        return response.end('{}')
+      } catch {
+        response.setHeader('www-authenticate', 'Bearer realm="s", error="invalid_token"')
+        response.statusCode = 401
+        return response.end('{}')
+      }
+    })()
+  })
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  state.url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}/api`
+  return state
+}
+
+test('is sent the token, sealed for it alone and bound to its address', async () => {
+  const service = await startService()
+  const { client, wire } = await signedUp(auth, { services: [`${service.url}/`] })
+  expect((await client.fetch(`${service.url}/notes?page=2`)).status).toBe(200)
+  expect((await client.fetch(`${service.url}/notes`, { method: 'POST', body: 'x' })).status).toBe(
+    200,
+  )
+  expect(service.opened).toMatchObject([
+    { req: { htm: 'GET', htu: `${service.url}/notes` }, path: '/api/notes?page=2' },
+    { req: { htm: 'POST', htu: `${service.url}/notes`, dig: expect.any(String) } },
+  ])
+  expect(service.opened[0]?.claims['sid']).toBe(client.session?.sessionId)
+  expect(wire.count('GET /api/.well-known/jwks.json')).toBe(1)
+  // The auth server has not become less for it; beside the service there is nothing.
+  expect((await client.fetch('/account')).status).toBe(200)
+  const beside = service.url.replace('/api', '/other')
+  expect(await codeOf(client.fetch(beside))).toBe('origin_not_allowed')
+})
+
+test('that has another key now is asked for it, and sealed to once more', async () => {
+  const service = await startService()
+  const { client, wire } = await signedUp(auth, { services: [service.url] })
+  await client.fetch(`${service.url}/notes`)
+  service.key = await generateKeyPair('enc', DEFAULTS)
+  expect((await client.fetch(`${service.url}/notes`)).status).toBe(200)
+  expect(wire.count('GET /api/notes')).toBe(3)
+  expect(wire.count('POST /token')).toBe(0)
+})
+
+test('keeps its keys in the store, to be asked for once in five minutes', async () => {
+  const service = await startService()
+  const { client, store } = await signedUp(auth, { services: [service.url] })
+  await client.fetch(`${service.url}/notes`)
+  const restarted = await signedUp(auth, { store, services: [service.url] })
+  expect((await restarted.client.fetch(`${service.url}/notes`)).status).toBe(200)
+  expect(restarted.wire.count('GET /api/.well-known/jwks.json')).toBe(0)
+  auth.clock.advance(300)
+  await restarted.client.fetch(`${service.url}/notes`)
+  expect(restarted.wire.count('GET /api/.well-known/jwks.json')).toBe(1)
+})
+
+test('that publishes no encryption key is sent nothing', async () => {
+  const service = await startService()
+  service.keys = () => [auth.keystore.signingKey.publicJwk]
+  const { client, wire } = await signedUp(auth, { services: [service.url] })
+  expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('bad_answer')
+  expect(wire.count('GET /api/notes')).toBe(0)
+})
+
+test('that is away has no keys to seal to, however fresh they were', async () => {
+  const service = await startService()
+  const { client, wire } = await signedUp(auth, { services: [service.url] })
+  await client.fetch(`${service.url}/notes`)
+  wire.isDown = true
+  expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('network')
+  auth.clock.advance(300)
+  expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('keys_too_old')
+  expect(client.session).toBeDefined()
+})

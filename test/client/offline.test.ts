@@ -1,0 +1,139 @@
+/** What works while the server is away, and for how long. */
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { clientOf, codeOf, signedUp, startServer, storedSession } from '../support/auth-client.ts'
+import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import type { TestServer } from '../support/server.ts'
+
+const running: TestServer[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop()))
+})
+/** A server that can be stopped early. */
+async function start(changes: Parameters<typeof startServer>[0] = {}) {
+  const server = await startServer({ accessTokenTtl: 7 * 86_400, ...changes })
+  running.push(server)
+  const stop = async () => {
+    running.splice(running.indexOf(server), 1)
+    await server.stop()
+  }
+  return { server, stop }
+}
+
+const DAY = 86_400
+
+describe('while the server is away', () => {
+  test('the token is opened and verified with cached keys, for a day', async () => {
+    const { server, stop } = await start()
+    const { client, store } = await signedUp(server)
+    const { jws, claims } = await client.accessToken()
+    await stop()
+    // A page that was open all the time, and one that is opened now.
+    for (const page of [client, clientOf(server, { store }).client]) {
+      expect((await page.accessToken()).claims).toEqual(claims)
+      expect(await page.verify(jws)).toEqual(claims)
+    }
+    server.clock.advance(DAY - 1)
+    const late = clientOf(server, { store }).client
+    for (const page of [client, late]) {
+      expect((await page.accessToken()).jws).toBe(jws)
+      expect(await page.verify(jws)).toEqual(claims)
+    }
+    server.clock.advance(1)
+    for (const page of [client, late]) {
+      expect(await codeOf(page.accessToken())).toBe('keys_too_old')
+      expect(await codeOf(page.verify(jws))).toBe('keys_too_old')
+    }
+    expect(await codeOf(clientOf(server, { store }).client.resume())).toBe('keys_too_old')
+    expect(await storedSession(store)).toBeDefined()
+  })
+
+  test('`maxKeyAge` says for how long', async () => {
+    const { server, stop } = await start()
+    const { client, store } = await signedUp(server)
+    const { jws } = await client.accessToken()
+    await stop()
+    server.clock.advance(599)
+    expect(await clientOf(server, { store, maxKeyAge: 600 }).client.verify(jws)).toBeDefined()
+    server.clock.advance(1)
+    const strict = clientOf(server, { store, maxKeyAge: 600 }).client
+    expect(await codeOf(strict.verify(jws))).toBe('keys_too_old')
+  })
+
+  test('a copy that says it is from the future is not believed', async () => {
+    const { server, stop } = await start()
+    const { client, store } = await signedUp(server)
+    const { jws } = await client.accessToken()
+    await stop()
+    const past = () => server.clock() - 60_000
+    expect(await codeOf(clientOf(server, { store, clock: past }).client.verify(jws))).toBe(
+      'keys_too_old',
+    )
+  })
+
+  test.each<[string, (copy: { value: Record<string, unknown> }) => unknown]>([
+    ['none', () => undefined],
+    ['text', () => 'server'],
+    ['without a date', ({ value }) => ({ value })],
+    ['without keys', ({ value, ...copy }) => ({ ...copy, value: { ...value, keys: undefined } })],
+    ['without a value', (copy) => ({ ...copy, value: undefined })],
+    ['of another issuer', ({ value, ...copy }) => ({ ...copy, value: { ...value, issuer: 'x' } })],
+    ['of an unknown enc', ({ value, ...copy }) => ({ ...copy, value: { ...value, enc: 'none' } })],
+    [
+      'of an enc that is a list',
+      ({ value, ...copy }) => ({ ...copy, value: { ...value, enc: [] } }),
+    ],
+    ['of an unknown type', ({ value, ...copy }) => ({ ...copy, value: { ...value, keyType: {} } })],
+    ['of no type', ({ value, ...copy }) => ({ ...copy, value: { ...value, keyType: 'EC' } })],
+  ])('a copy in the store that is damaged (%s) is none', async (name, change) => {
+    const { server, stop } = await start()
+    const { store } = await signedUp(server)
+    await store.write('server', change((await store.read('server')) as never))
+    await stop()
+    const code = await codeOf(clientOf(server, { store }).client.accessToken())
+    // Without keys it is a whole copy, of a server that has none: asked again, it is away.
+    expect(code).toBe('network')
+    expect(name).toBeTruthy()
+  })
+
+  test('a token that has expired is expired', async () => {
+    const { server, stop } = await start({ accessTokenTtl: 60 })
+    const { client } = await signedUp(server)
+    const { jws } = await client.accessToken()
+    await stop()
+    server.clock.advance(60)
+    expect(await codeOf(client.accessToken())).toBe('token_expired')
+    expect(await codeOf(client.verify(jws))).toBe('token_expired')
+  })
+
+  test('nothing can be begun', async () => {
+    const { server, stop } = await start()
+    const { client, store } = await signedUp(server)
+    await stop()
+    const first = clientOf(server).client
+    const person = { email: someEmail(), password: GOOD_PASSWORD }
+    expect(await codeOf(first.register())).toBe('network')
+    expect(await codeOf(first.signUp(person))).toBe('network')
+    expect(await codeOf(first.signIn(person))).toBe('network')
+    expect(await codeOf(first.configuration())).toBe('network')
+    expect(await codeOf(first.verify('a.b.c'))).toBe('network')
+    expect(await first.resume()).toBeUndefined()
+    expect(await codeOf(client.fetch('/account'))).toBe('network')
+    expect(await codeOf(client.account.requestPasswordReset(person.email))).toBe('network')
+    expect(await codeOf(clientOf(server, { store }).client.resume())).toBe('network')
+    expect(await codeOf(clientOf(server, { store }).client.vault())).toBe('network')
+    expect(await storedSession(store)).toBeDefined()
+    // The vault's key is in the memory of the page that has been open.
+    expect(await (await client.vault()).names()).toEqual([])
+  })
+
+  test('who comes back when the server does is still signed in', async () => {
+    const { server } = await start()
+    const { store, email, wire } = await signedUp(server)
+    wire.isDown = true
+    const page = clientOf(server, { store, fetch: wire.fetch }).client
+    expect(await codeOf(page.resume())).toBe('network')
+    expect(page.session?.account).toBeUndefined()
+    wire.isDown = false
+    expect((await page.resume())?.account?.email).toBe(email)
+  })
+})

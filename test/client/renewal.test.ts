@@ -1,0 +1,524 @@
+/** Tokens over time: when they are renewed, how often, and what happens when they cannot be. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { memoryStore, type AuthClient, type ClientStore } from '../../client/index.ts'
+import {
+  clientOf,
+  codeOf,
+  errorOf,
+  jsonResponse,
+  refusedToken,
+  signedUp,
+  startServer,
+  storedSession,
+  type Party,
+} from '../support/auth-client.ts'
+import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import type { TestServer } from '../support/server.ts'
+
+const TOKEN = 'POST /token'
+const lost = () => Promise.reject(new TypeError('fetch failed'))
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(() => server.stop())
+
+const expire = () => {
+  server.clock.advance(server.config.accessTokenTtl)
+}
+const status = async ({ client }: Pick<Party, 'client'>, path = '/account') =>
+  (await client.fetch(path)).status
+
+/** Two clients that share what is kept, as two tabs of a browser do. */
+async function twoTabs() {
+  const first = await signedUp(server)
+  const second = clientOf(server, { store: first.store })
+  await second.client.resume()
+  return { first, second, store: first.store, email: first.email }
+}
+
+describe('an access token', () => {
+  test('that has expired is renewed once, before it is sent', async () => {
+    const party = await signedUp(server)
+    const { client, wire, store } = party
+    const before = await storedSession(store)
+    expire()
+    expect(await codeOf(client.accessToken())).toBe('token_expired')
+    expect(await status(party)).toBe(200)
+    expect(await status(party)).toBe(200)
+    expect([wire.count(TOKEN), wire.count('GET /account')]).toEqual([1, 2])
+    const after = await storedSession(store)
+    expect(after?.['session_id']).toBe(before?.['session_id'])
+    expect(after?.['refresh_token']).not.toBe(before?.['refresh_token'])
+    expect(client.session?.account?.email).toBe(party.email)
+  })
+
+  test('is renewed when it would expire on its way, and not sooner', async () => {
+    const party = await signedUp(server)
+    server.clock.advance(server.config.accessTokenTtl - 11)
+    await status(party)
+    expect(party.wire.count(TOKEN)).toBe(0)
+    server.clock.advance(2)
+    await status(party)
+    expect(party.wire.count(TOKEN)).toBe(1)
+  })
+
+  test('that lives for seconds is used for most of them', async () => {
+    const brief = await startServer({ accessTokenTtl: 5 })
+    try {
+      const party = await signedUp(brief)
+      brief.clock.advance(4)
+      expect(await status(party)).toBe(200)
+      expect(party.wire.count(TOKEN)).toBe(0)
+      brief.clock.advance(1)
+      expect(await status(party)).toBe(200)
+      expect(party.wire.count(TOKEN)).toBe(1)
+    } finally {
+      await brief.stop()
+    }
+  })
+
+  test('that expires on its way is renewed, and the request sent again with its body', async () => {
+    const brief = await startServer({ accessTokenTtl: 60 })
+    try {
+      const { client, wire } = await signedUp(brief)
+      wire.on('PATCH /account', (request, send) => {
+        wire.on('PATCH /account', undefined)
+        brief.clock.advance(60)
+        return send(request)
+      })
+      expect((await client.account.rename('Late')).name).toBe('Late')
+      expect([wire.count(TOKEN), wire.count('PATCH /account')]).toEqual([1, 2])
+      // An expired token is no sign that the server has other keys.
+      expect(wire.count('GET /.well-known/jwks.json')).toBe(1)
+    } finally {
+      await brief.stop()
+    }
+  })
+
+  test('that is refused though it was renewed comes back as it is: no endless loop', async () => {
+    const party = await signedUp(server)
+    party.wire.on('GET /account', () => Promise.resolve(refusedToken()))
+    expect(await status(party)).toBe(401)
+    expect([party.wire.count(TOKEN), party.wire.count('GET /account')]).toEqual([1, 2])
+    expect(party.client.session).toBeDefined()
+  })
+
+  test('is renewed once for twenty requests at a time', async () => {
+    const party = await signedUp(server)
+    expire()
+    const all = Array.from({ length: 20 }, () => status(party))
+    expect(new Set(await Promise.all(all))).toEqual(new Set([200]))
+    expect(party.wire.count(TOKEN)).toBe(1)
+  })
+
+  test('is renewed once when twenty requests are refused at a time', async () => {
+    const party = await signedUp(server)
+    let arrived = 0
+    let release: () => void = () => undefined
+    const together = new Promise<void>((resolve) => (release = resolve))
+    party.wire.on('GET /account', async (request, send) => {
+      if (++arrived > 20) return send(request)
+      if (arrived === 20) {
+        expire()
+        release()
+      }
+      await together
+      return send(request)
+    })
+    const all = Array.from({ length: 20 }, () => status(party))
+    expect(new Set(await Promise.all(all))).toEqual(new Set([200]))
+    expect(party.wire.count(TOKEN)).toBe(1)
+  })
+})
+
+test.each<[string, Record<string, string>]>([
+  ['no challenge', {}],
+  ['another challenge', { 'www-authenticate': 'Bearer realm="x"' }],
+  ['a challenge of another error', { 'www-authenticate': 'Bearer error="insufficient_scope"' }],
+])('an answer of 401 with %s is no refused token', async (_name, headers) => {
+  const party = await signedUp(server)
+  party.wire.on('GET /account', () => Promise.resolve(jsonResponse({}, 401, headers)))
+  expect(await status(party)).toBe(401)
+  expect([party.wire.count('GET /account'), party.wire.count(TOKEN)]).toEqual([1, 0])
+})
+
+describe('the answer of a renewal', () => {
+  test('that is lost is asked for again at once', async () => {
+    const party = await signedUp(server)
+    party.wire.on(TOKEN, async (request, send) => {
+      party.wire.on(TOKEN, undefined)
+      expect((await send(request)).status).toBe(200)
+      return lost()
+    })
+    expire()
+    expect(await status(party)).toBe(200)
+    expect(party.wire.count(TOKEN)).toBe(2)
+    expect(await status(party)).toBe(200)
+  })
+
+  test('that breaks off, or comes from a proxy, is asked for again at once', async () => {
+    const party = await signedUp(server)
+    const answers = [
+      () =>
+        new Response(
+          new ReadableStream({
+            start: (body) => {
+              body.error(new Error('broken'))
+            },
+          }),
+        ),
+      () => new Response('<h1>Bad Gateway</h1>', { status: 502 }),
+    ]
+    party.wire.on(TOKEN, async (request, send) => {
+      const response = await send(request)
+      return answers.pop()?.() ?? response
+    })
+    expire()
+    expect(await status(party)).toBe(200)
+    expect(party.wire.count(TOKEN)).toBe(3)
+  })
+
+  test('that says 400 ends the session here, and nothing of it stays', async () => {
+    const { client, wire, store } = await signedUp(server)
+    await (await client.vault()).set('secret', 1)
+    const sessionId = client.session!.sessionId
+    let changes = 0
+    client.onChange(() => changes++)
+    const refusal = { error: 'invalid_grant', error_description: 'No.' }
+    wire.on(TOKEN, () => Promise.resolve(jsonResponse(refusal, 400)))
+    expire()
+    const error = await errorOf(client.fetch('/account'))
+    expect(error.code).toBe('session_ended')
+    expect(error.cause).toMatchObject({ code: 'invalid_grant', status: 400 })
+    expect(client.session).toBeUndefined()
+    expect(changes).toBe(1)
+    expect(await storedSession(store)).toBeUndefined()
+    expect(await store.vault(sessionId).ids()).toEqual([])
+    expect(wire.count('GET /account')).toBe(0)
+  })
+
+  test.each([
+    ['429', 429, 'rate_limited', { 'retry-after': '7', 'x-request-id': 'r-1' }],
+    ['503', 503, 'temporarily_unavailable', { 'retry-after': 'later' }],
+  ] as const)('that says %s keeps the session', async (_name, code, error, headers) => {
+    const party = await signedUp(server)
+    party.wire.on(TOKEN, () =>
+      Promise.resolve(jsonResponse({ error, error_description: 'Later.' }, code, headers)),
+    )
+    expire()
+    expect(await errorOf(party.client.fetch('/account'))).toMatchObject({
+      ...{ code: error, status: code, message: 'Later.' },
+      retryAfter: code === 429 ? 7 : undefined,
+      requestId: code === 429 ? 'r-1' : undefined,
+    })
+    expect(await storedSession(party.store)).toBeDefined()
+    party.wire.on(TOKEN, undefined)
+    expect(await status(party)).toBe(200)
+  })
+
+  test('that never comes keeps the session', async () => {
+    const party = await signedUp(server)
+    expire()
+    party.wire.isDown = true
+    expect(await codeOf(party.client.fetch('/account'))).toBe('network')
+    expect(party.client.session).toBeDefined()
+    expect(await storedSession(party.store)).toBeDefined()
+    expect(
+      await codeOf(clientOf(server, { ...party, fetch: party.wire.fetch }).client.resume()),
+    ).toBe('network')
+    party.wire.isDown = false
+    expect(await status(party)).toBe(200)
+  })
+})
+
+describe('a session that was ended elsewhere', () => {
+  test('is over here with the next request', async () => {
+    const party = await signedUp(server)
+    const { client, store, email } = party
+    const elsewhere = clientOf(server).client
+    await elsewhere.signIn({ email, password: GOOD_PASSWORD })
+    await elsewhere.account.endOtherSessions()
+    expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
+    expect(client.session).toBeUndefined()
+    expect(await storedSession(store)).toBeUndefined()
+    expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
+  })
+
+  test.each(['signOut', 'resume'] as const)('is no error to %s', async (what) => {
+    const { client, store, email } = await signedUp(server)
+    const elsewhere = clientOf(server).client
+    await elsewhere.signIn({ email, password: GOOD_PASSWORD })
+    await elsewhere.account.endOtherSessions()
+    expect(await client[what]()).toBe(what === 'signOut' ? true : undefined)
+    expect(client.session).toBeUndefined()
+    expect(await storedSession(store)).toBeUndefined()
+  })
+
+  test('cannot be told to a server that is away; here it is over all the same', async () => {
+    const { client, wire, store } = await signedUp(server)
+    wire.isDown = true
+    expect(await client.signOut()).toBe(false)
+    expect(client.session).toBeUndefined()
+    expect(await storedSession(store)).toBeUndefined()
+  })
+})
+
+describe('two tabs', () => {
+  test('renew once: the other takes over what the first has got', async () => {
+    const { first, second } = await twoTabs()
+    expire()
+    const both = await Promise.all([status(first), status(second)])
+    expect(both).toEqual([200, 200])
+    expect(first.wire.count(TOKEN) + second.wire.count(TOKEN)).toBe(1)
+    const [one, other] = [await first.client.accessToken(), await second.client.accessToken()]
+    expect(other.jwe).toBe(one.jwe)
+    expect(second.client.session?.account?.email).toBe(first.email)
+  })
+
+  test('renew once when one comes long after the other', async () => {
+    const { first, second } = await twoTabs()
+    expire()
+    expect(await status(first)).toBe(200)
+    server.clock.advance(60)
+    expect(await status(second)).toBe(200)
+    expect(second.wire.count(TOKEN)).toBe(0)
+    expect(second.wire.count('GET /account')).toBe(2)
+  })
+
+  test('renew again when what the other has got has expired too', async () => {
+    const { first, second } = await twoTabs()
+    expire()
+    expect(await status(first)).toBe(200)
+    expire()
+    expect(await status(second)).toBe(200)
+    expect(second.wire.count(TOKEN)).toBe(1)
+    expect(await status(first)).toBe(200)
+    expect(first.wire.count(TOKEN)).toBe(1)
+  })
+
+  test('signed out in one, the other finds out', async () => {
+    const { first, second, store } = await twoTabs()
+    await first.client.signOut()
+    let changes = 0
+    second.client.onChange(() => changes++)
+    expect(await codeOf(second.client.fetch('/account'))).toBe('session_ended')
+    expect(second.wire.count(TOKEN)).toBe(0)
+    expect(second.client.session).toBeUndefined()
+    expect(changes).toBe(1)
+    expect(await storedSession(store)).toBeUndefined()
+  })
+
+  test('with another person in one, the other does not become that person unasked', async () => {
+    const { first, second, store } = await twoTabs()
+    const bob = someEmail()
+    await first.client.signUp({ email: bob, password: GOOD_PASSWORD })
+    expect(await codeOf(second.client.fetch('/account'))).toBe('session_ended')
+    expect(second.client.session).toBeUndefined()
+    // Nor with the request after that, nor while signing out somebody who is signed out already.
+    expect(await codeOf(second.client.account.rename('Alice'))).toBe('not_signed_in')
+    expect(await codeOf(second.client.accessToken())).toBe('not_signed_in')
+    expect(await second.client.signOut()).toBe(false)
+    expect((await storedSession(store))?.['session_id']).toBe(first.client.session?.sessionId)
+    expect((await first.client.account.read()).account).toMatchObject({ email: bob, name: null })
+    expect((await second.client.resume())?.account?.email).toBe(bob)
+    expect(await status(second)).toBe(200)
+  })
+
+  test('signing out in one that has not noticed leaves the other person signed in', async () => {
+    const { first, second, store } = await twoTabs()
+    await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+    expect(await second.client.signOut()).toBe(true)
+    expect(second.client.session).toBeUndefined()
+    expect((await storedSession(store))?.['session_id']).toBe(first.client.session?.sessionId)
+    expect(await status(first)).toBe(200)
+  })
+
+  test('signed out in one and another person in the other: the first stays signed out', async () => {
+    const { first, second } = await twoTabs()
+    await second.client.signOut()
+    await first.client.signIn({ email: first.email, password: GOOD_PASSWORD })
+    expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
+    expect(second.client.session).toBeUndefined()
+  })
+
+  test('signed out in one: the other finds out by resuming, and stays signed out', async () => {
+    const { first, second } = await twoTabs()
+    await first.client.signOut()
+    let changes = 0
+    second.client.onChange(() => changes++)
+    expect(await second.client.resume()).toBeUndefined()
+    expect(changes).toBe(1)
+    await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+    expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
+  })
+
+  test('the session replaced in one while a request of the other is on its way', async () => {
+    const { first, second } = await twoTabs()
+    second.wire.on('GET /account', async (request, send) => {
+      await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+      return send(request)
+    })
+    expect(await codeOf(second.client.account.read())).toBe('session_ended')
+    expect(second.client.session).toBeUndefined()
+    expect(await status(first)).toBe(200)
+  })
+})
+
+test('a late answer to the person before does not sign out the person after', async () => {
+  const party = await signedUp(server)
+  const { client, wire, store } = party
+  const bob = someEmail()
+  wire.on('GET /account', async (request, send) => {
+    wire.on('GET /account', undefined)
+    await client.signUp({ email: bob, password: GOOD_PASSWORD })
+    return send(request)
+  })
+  expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
+  expect(client.session?.account?.email).toBe(bob)
+  expect(await storedSession(store)).toBeDefined()
+  expect(await status(party)).toBe(200)
+})
+
+test('a session that vanishes from the store is over', async () => {
+  const party = await signedUp(server)
+  await party.store.write('session', undefined)
+  expect(await status(party)).toBe(200)
+  expire()
+  expect(await codeOf(party.client.fetch('/account'))).toBe('session_ended')
+})
+
+describe('what another tab does, told by the store', () => {
+  /** Two clients of a store that tells each of what the other has written. */
+  async function toldTabs() {
+    const memory = memoryStore()
+    const listeners = new Set<() => void>()
+    const store: ClientStore = {
+      ...memory,
+      async write(name, value) {
+        await memory.write(name, value)
+        if (name === 'session') for (const listener of listeners) listener()
+      },
+      subscribe(listener) {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+    }
+    const first = await signedUp(server, { store })
+    const second = clientOf(server, { store })
+    await second.client.resume()
+    return { first, second }
+  }
+  const told = (client: AuthClient) =>
+    new Promise<unknown>((resolve) =>
+      client.onChange(() => {
+        resolve(client.session?.account?.email)
+      }),
+    )
+
+  test('signed out in one, the other is at once', async () => {
+    const { first, second } = await toldTabs()
+    const change = told(second.client)
+    await first.client.signOut()
+    expect(await change).toBeUndefined()
+    expect(second.client.session).toBeUndefined()
+    expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
+  })
+
+  test('renewed in one, nothing is over in the other', async () => {
+    const { first, second } = await toldTabs()
+    await first.client.refresh()
+    expect(second.client.session).toBeDefined()
+    expect(await status(second)).toBe(200)
+  })
+
+  test('another person in one: the other is told, and is nobody until it asks', async () => {
+    const { first, second } = await toldTabs()
+    const change = told(second.client)
+    const bob = someEmail()
+    await first.client.signUp({ email: bob, password: GOOD_PASSWORD })
+    expect(await change).toBeUndefined()
+    expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
+    expect((await second.client.resume())?.account?.email).toBe(bob)
+  })
+
+  test('somebody signs in where nobody was: the other is told, and can take it over', async () => {
+    const { first, second } = await toldTabs()
+    await first.client.signOut()
+    const page = clientOf(server, { store: second.store })
+    expect(await page.client.resume()).toBeUndefined()
+    const change = told(page.client)
+    await first.client.signIn({ email: first.email, password: GOOD_PASSWORD })
+    await change
+    expect(page.client.session).toBeUndefined()
+    expect((await page.client.resume())?.account?.email).toBe(first.email)
+  })
+})
+
+describe('signing in again', () => {
+  test('ends the session that there was; should that fail, it is replaced all the same', async () => {
+    const { client, wire, email, store } = await signedUp(server)
+    const first = client.session!.sessionId
+    wire.on('POST /revoke', lost)
+    const second = await client.signIn({ email, password: GOOD_PASSWORD })
+    expect(wire.count('POST /revoke')).toBe(1)
+    expect((await storedSession(store))?.['session_id']).toBe(second.sessionId)
+    wire.on('POST /revoke', undefined)
+    const third = await client.signIn({ email, password: GOOD_PASSWORD })
+    const alive = (await client.account.sessions()).map(({ session_id }) => session_id)
+    expect(alive.sort()).toEqual([first, third.sessionId].sort())
+  })
+
+  test('in place of what is damaged sends nothing of it', async () => {
+    const { client, wire, email, store } = await signedUp(server)
+    await store.write('session', { ...(await storedSession(store)), refresh_token: 'damaged' })
+    await client.signIn({ email, password: GOOD_PASSWORD })
+    expect(wire.count('POST /revoke')).toBe(0)
+    expect((await client.fetch('/account')).status).toBe(200)
+  })
+})
+
+describe('what the store has is checked', () => {
+  test.each<[string, (kept: Record<string, unknown>) => unknown]>([
+    ['nothing', () => undefined],
+    ['text', () => 'session'],
+    ['a list', (kept) => [kept]],
+    ['no client', (kept) => ({ ...kept, client_id: undefined })],
+    ['no session', (kept) => ({ ...kept, session_id: undefined })],
+    ['no access token', (kept) => ({ ...kept, access_token: '' })],
+    ['no refresh token', (kept) => ({ ...kept, refresh_token: 1 })],
+    ['no clock', (kept) => ({ ...kept, clock_offset: 'now' })],
+    ['another client', (kept) => ({ ...kept, client_id: 'another' })],
+    ['another session', (kept) => ({ ...kept, session_id: 'another' })],
+    ['a damaged token', (kept) => ({ ...kept, access_token: `${String(kept['access_token'])}A` })],
+    ['a refresh token in its place', (kept) => ({ ...kept, access_token: kept['refresh_token'] })],
+  ])('%s is no session', async (_name, change) => {
+    const { store, wire } = await signedUp(server)
+    await store.write('session', change((await storedSession(store))!))
+    await store.vault('left-over').put('a', new Uint8Array(1))
+    const before = wire.sent.length
+    const { client } = clientOf(server, { store, fetch: wire.fetch })
+    expect(await client.resume()).toBeUndefined()
+    expect(await storedSession(store)).toBeUndefined()
+    expect(await store.vault('left-over').ids()).toEqual([])
+    expect(wire.sent.length).toBe(before)
+  })
+
+  test('a session without its key is no session', async () => {
+    const { store } = await signedUp(server)
+    const other = memoryStore()
+    for (const name of ['session', 'server']) await other.write(name, await store.read(name))
+    expect(await clientOf(server, { store: other }).client.resume()).toBeUndefined()
+    expect(await storedSession(other)).toBeUndefined()
+  })
+
+  test('what is damaged while a page is open ends the session there too', async () => {
+    const party = await signedUp(server)
+    const kept = await storedSession(party.store)
+    await party.store.write('session', { ...kept, access_token: 'damaged' })
+    expire()
+    expect(await codeOf(party.client.fetch('/account'))).toBe('session_ended')
+    expect(await storedSession(party.store)).toBeUndefined()
+  })
+})

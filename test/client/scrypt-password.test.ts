@@ -1,0 +1,109 @@
+import { createHash, scryptSync } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { scryptPassword } from '../../client/scrypt-password.ts'
+import { clientOf, codeOf, startServer } from '../support/auth-client.ts'
+import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import type { TestServer } from '../support/server.ts'
+
+// Each derivation takes a second, with the coverage several: there are few of them here.
+const PATIENCE = 120_000
+const issuer = 'https://auth.test'
+/** Eight characters, and fewer than that without the accent. */
+const password = 'caf\u00e9 \u{1f511}ab'
+const address = 'zo\u00eb@mail.test'
+
+/** Another implementation. */
+const reference = (password: string, address: string, issuer: string) =>
+  scryptSync(password, `jwe-auth-server password 1\n${issuer}\n${address}`, 32, {
+    ...{ N: 32_768, r: 8, p: 3, maxmem: 64 * 1024 * 1024 },
+  }).toString('base64url')
+
+test.each([
+  ['as they are', password, address, issuer],
+  [
+    'decomposed, in capitals',
+    password.normalize('NFD'),
+    'ZO\u00cb@Mail.test'.normalize('NFD'),
+    issuer,
+  ],
+  ['of another server', password, address, 'https://other.test'],
+])(
+  'is scrypt over password and address, in one spelling each: %s',
+  async (_name, typed, where, issuer) => {
+    expect(await scryptPassword({ issuer })(typed, where)).toBe(
+      reference(password, address, issuer),
+    )
+  },
+  PATIENCE,
+)
+
+test('has a reference that tells everything apart', () => {
+  const all = [
+    reference(password, address, issuer),
+    reference(password.toUpperCase(), address, issuer),
+    reference(`${password} `, address, issuer),
+    reference(password, 'another@mail.test', issuer),
+    reference(password, address, 'https://other.test'),
+  ]
+  expect(new Set(all).size).toBe(all.length)
+})
+
+describe('a short password is refused', () => {
+  test.each([
+    ['', 8],
+    ['1234567', 8],
+    // Characters are counted, as the server counts them, and not their parts.
+    ['\u{1f511}'.repeat(7), 8],
+    ['e\u0301'.repeat(7), 8],
+    ['12345678901234', 15],
+  ])('%j of at least %i', async (short, minLength) => {
+    const derive = scryptPassword({ issuer, minLength })
+    expect(await codeOf(derive(short, address))).toBe('weak_password')
+  })
+})
+
+describe('with a server', () => {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.stop())
+
+  test(
+    'signs up and in, however the address is written',
+    async () => {
+      const derivePassword = scryptPassword({ issuer: server.config.issuer })
+      const { client, wire } = clientOf(server, { derivePassword })
+      const email = someEmail()
+      await client.signUp({ email, password: GOOD_PASSWORD })
+      await client.signIn({ email: email.toUpperCase(), password: GOOD_PASSWORD })
+      const bodies = await Promise.all(wire.sent.map(({ request }) => request.text()))
+      expect(bodies.join('\n')).not.toContain(GOOD_PASSWORD)
+      expect(await codeOf(client.signUp({ email: someEmail(), password: 'short' }))).toBe(
+        'weak_password',
+      )
+    },
+    PATIENCE,
+  )
+
+  test('no password goes over the wire as it was typed, in any request', async () => {
+    const derivePassword = (password: string, address: string) =>
+      Promise.resolve(createHash('sha256').update(`${password} ${address}`).digest('base64url'))
+    const { client, wire } = clientOf(server, { derivePassword })
+    const email = someEmail()
+    const [first, second, third] = [GOOD_PASSWORD, 'another brick in the wall', 'and a third one']
+    await client.signUp({ email, password: first })
+    await client.account.changePassword(first, second)
+    await client.account.requestPasswordReset(email)
+    await server.background.idle()
+    const message = server.mailer.sent.at(-1)!
+    const token = message.text.split('\n').find((line) => line.startsWith('eyJ'))!
+    await client.account.resetPassword({ email, token, password: third })
+    await client.signIn({ email, password: third })
+    const plain = clientOf(server).client
+    expect(await codeOf(plain.signIn({ email, password: third }))).toBe('invalid_grant')
+    await client.account.remove(third)
+    const bodies = await Promise.all(wire.sent.map(({ request }) => request.text()))
+    expect(bodies.join('\n')).not.toMatch(/winding|brick|a third/)
+  })
+})

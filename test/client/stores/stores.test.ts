@@ -1,0 +1,145 @@
+/** What every store does that runs on Node. */
+import { describe, expect, test } from '@jest/globals'
+import { decrypt } from '../../../client/token/decrypt.ts'
+import { fileStore } from '../../../client/stores/file-store.ts'
+import { memoryStore } from '../../../client/stores/memory-store.ts'
+import { oneAtATime } from '../../../client/stores/one-at-a-time.ts'
+import type { KeyType } from '../../../client/token/algorithms.ts'
+import { scratchFolder } from '../../support/auth-client.ts'
+import { encryptJwe } from '../../support/foreign-jose.ts'
+import { publicKeyOf } from '../token/fixtures.ts'
+
+const P256: KeyType = { kty: 'EC', crv: 'P-256' }
+
+describe.each([
+  ['memory', () => Promise.resolve(memoryStore())],
+  ['file', async () => fileStore({ folder: await scratchFolder(), passphrase: 'p' })],
+] as const)('a store in %s', (kind, make) => {
+  test('says what it is', async () => {
+    const store = await make()
+    expect(store.kind).toBe(kind)
+    expect(store.warning).toBeUndefined()
+    const stop = store.subscribe(() => undefined)
+    stop()
+  })
+
+  test('has no key until one is made, and then that one', async () => {
+    const store = await make()
+    expect(await store.loadKey()).toBeUndefined()
+    const key = await store.makeKey(P256)
+    expect(Object.keys(key.publicJwk).sort()).toEqual(['crv', 'kty', 'x', 'y'])
+    expect(key.privateKey.extractable).toBe(false)
+    expect(await store.loadKey()).toBe(key)
+    expect(await store.makeKey(P256)).toBe(key)
+    const jwe = encryptJwe('text', publicKeyOf(key), { kid: key.id, cty: 'JWT' })
+    expect(await decrypt(jwe, key, 'JWT')).toBe('text')
+  })
+
+  test('makes one key for all who ask at once', async () => {
+    const store = await make()
+    const keys = await Promise.all([1, 2, 3, 4].map(() => store.makeKey(P256)))
+    expect(new Set(keys.map(({ id }) => id)).size).toBe(1)
+  })
+
+  test.each<KeyType>([{ kty: 'EC', crv: 'P-384' }, { kty: 'OKP', crv: 'X25519' }, { kty: 'RSA' }])(
+    'replaces a key by one of the type %j',
+    async (type) => {
+      const store = await make()
+      const before = await store.makeKey(P256)
+      const after = await store.makeKey(type)
+      expect(after.id).not.toBe(before.id)
+      expect(after.publicJwk).toMatchObject(type)
+      expect(after.privateKey.extractable).toBe(false)
+      expect(await store.loadKey()).toBe(after)
+    },
+  )
+
+  test('gives back what was written: a copy', async () => {
+    const store = await make()
+    expect(await store.read('a')).toBeUndefined()
+    const value = { list: [1, 'Zoë', null] }
+    await store.write('a', value)
+    await store.write('b_-9', {})
+    value.list.push(2)
+    expect(await store.read('a')).toEqual({ list: [1, 'Zoë', null] })
+    expect(await store.read('b_-9')).toEqual({})
+    await store.write('a', undefined)
+    await store.write('never-there', undefined)
+    expect(await store.read('a')).toBeUndefined()
+  })
+
+  test('keeps vaults apart', async () => {
+    const store = await make()
+    const [one, other] = [store.vault('one'), store.vault('other')]
+    await one.put('id', new Uint8Array([1, 2]))
+    await other.put('id', new Uint8Array([3]))
+    expect(await store.vault('one').get('id')).toEqual(new Uint8Array([1, 2]))
+    expect(await other.get('id')).toEqual(new Uint8Array([3]))
+    expect(await one.get('another')).toBeUndefined()
+    expect(await one.ids()).toEqual(['id'])
+    await one.delete('id')
+    await one.delete('id')
+    expect(await one.ids()).toEqual([])
+    expect(await other.ids()).toEqual(['id'])
+  })
+
+  test('removes every vault but one, for good', async () => {
+    const store = await make()
+    await store.removeVaults()
+    const vaults = ['a', 'b', 'c'].map((name) => store.vault(name))
+    for (const vault of vaults) await vault.put('id', new Uint8Array(1))
+    await store.removeVaults('b')
+    // Whoever still has it open cannot bring it back.
+    for (const vault of vaults) await vault.put('late', new Uint8Array(1))
+    expect(await Promise.all(vaults.map((vault) => vault.ids()))).toEqual([[], ['id', 'late'], []])
+    expect(await store.vault('a').ids()).toEqual([])
+    await store.removeVaults()
+    expect(await store.vault('b').ids()).toEqual([])
+  })
+
+  test('a vault that is destroyed takes nothing any more', async () => {
+    const store = await make()
+    const vault = store.vault('a')
+    await vault.put('id', new Uint8Array(1))
+    await vault.destroy()
+    await vault.put('id', new Uint8Array(1))
+    expect(await vault.ids()).toEqual([])
+    expect(await vault.get('id')).toBeUndefined()
+  })
+
+  test('lets one after the other do its work', async () => {
+    const store = await make()
+    await expectOneAtATime((work) => store.exclusively(work))
+  })
+})
+
+/** Each piece of work begins when the one before it has ended, in the order of asking. */
+async function expectOneAtATime(exclusively: <T>(work: () => Promise<T>) => Promise<T>) {
+  const events: string[] = []
+  const work = (name: string, fails = false) =>
+    exclusively(async () => {
+      events.push(`${name} begins`)
+      await new Promise((resolve) => setImmediate(resolve))
+      events.push(`${name} ends`)
+      if (fails) throw new Error(name)
+      return name
+    })
+  const all = await Promise.allSettled([work('a'), work('b', true), work('c')])
+  expect(all).toEqual([
+    { status: 'fulfilled', value: 'a' },
+    { status: 'rejected', reason: new Error('b') },
+    { status: 'fulfilled', value: 'c' },
+  ])
+  expect(events).toEqual(['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]))
+}
+
+test('two queues do not wait for each other', async () => {
+  const [one, other] = [oneAtATime(), oneAtATime()]
+  await expectOneAtATime(one)
+  void one(() => new Promise(() => undefined))
+  expect(await other(() => Promise.resolve('done'))).toBe('done')
+})
+
+test('a store in memory can carry a warning', () => {
+  expect(memoryStore('Not kept.').warning).toBe('Not kept.')
+})

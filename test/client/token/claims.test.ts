@@ -1,0 +1,80 @@
+import { describe, expect, test } from '@jest/globals'
+import { checkAccessClaims, checkClaims, checkTimes } from '../../../client/token/claims.ts'
+import { codeOf } from '../../support/auth-client.ts'
+
+const expected = { issuer: 'https://auth.test', clientId: 'client-1' }
+const registered = {
+  ...{ iss: 'https://auth.test', sub: 'account-1', aud: 'client-1', client_id: 'client-1' },
+  ...{ iat: 1000, exp: 1900, jti: 'token-1', sid: 'session-1' },
+}
+const claims = { ...registered, scope: 'user' }
+/** As a promise, for `codeOf`. */
+const attempt = (work: () => unknown) => Promise.resolve().then(work)
+
+describe('claims', () => {
+  test('of a token for this client are given back, and nothing else', () => {
+    expect(checkAccessClaims({ ...claims, extra: 1 }, expected)).toEqual(claims)
+    expect(checkClaims({ ...claims, extra: 1 }, expected)).toEqual(registered)
+    expect(checkAccessClaims({ ...claims, scope: '' }, expected).scope).toBe('')
+  })
+
+  test.each<[string, unknown]>([
+    ['iss', 'https://evil.test'],
+    ['iss', 'https://auth.test/'],
+    ['iss', undefined],
+    ['aud', 'client-2'],
+    ['aud', ['client-1']],
+    ['aud', undefined],
+    ['client_id', 'client-2'],
+    ['client_id', undefined],
+    ['sub', ''],
+    ['sub', 1],
+    ['sub', undefined],
+    ['jti', ''],
+    ['jti', undefined],
+    ['sid', ''],
+    ['sid', null],
+    ['sid', undefined],
+    ['iat', undefined],
+    ['iat', '1000'],
+    ['iat', 1000.5],
+    ['iat', -1],
+    ['exp', undefined],
+    ['exp', '1900'],
+    ['exp', null],
+    ['exp', 1900.5],
+    ['exp', 1e300],
+    ['exp', 1000],
+    ['exp', 999],
+    ['scope', undefined],
+    ['scope', ['user']],
+  ])('%s: %j is refused', async (name, value) => {
+    const changed = { ...claims, [name]: value }
+    expect(await codeOf(attempt(() => checkAccessClaims(changed, expected)))).toBe('token_invalid')
+    if (name === 'scope') return
+    expect(await codeOf(attempt(() => checkClaims(changed, expected)))).toBe('token_invalid')
+  })
+})
+
+describe('times', () => {
+  test.each([995, 1000, 1899, 1899.9])('at %d it is good', (now) => {
+    expect(() => {
+      checkTimes(claims, now)
+    }).not.toThrow()
+  })
+
+  test.each([
+    [994, 'token_invalid'],
+    [994.9, 'token_invalid'],
+    [1900, 'token_expired'],
+    [5000, 'token_expired'],
+  ])('at %d it is %s', async (now, code) => {
+    expect(
+      await codeOf(
+        attempt(() => {
+          checkTimes(claims, now)
+        }),
+      ),
+    ).toBe(code)
+  })
+})

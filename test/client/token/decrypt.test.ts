@@ -1,0 +1,121 @@
+import { deflateRawSync } from 'node:zlib'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { CompactEncrypt } from 'jose'
+import { decrypt } from '../../../client/token/decrypt.ts'
+import { generateClientKey } from '../../../client/token/client-key.ts'
+import { codeOf } from '../../support/auth-client.ts'
+import { encryptJwe } from '../../support/foreign-jose.ts'
+import {
+  edit,
+  MANGLINGS,
+  REFUSED_PARAMETERS,
+  SPELLINGS,
+  withPart,
+  withStrayBit,
+} from '../../token/fixtures.ts'
+import { publicKeyOf, setUpClient, type ClientFixture } from './fixtures.ts'
+
+let fixture: ClientFixture
+beforeAll(async () => {
+  fixture = await setUpClient()
+})
+
+const refused = (jwe: string) => codeOf(decrypt(jwe, fixture.key, 'JWT'))
+
+test('opens what is for this client, as the server and as anybody else makes it', async () => {
+  const jwe = await fixture.access()
+  expect((await decrypt(jwe, fixture.key, 'JWT')).split('.')).toHaveLength(3)
+  expect(await decrypt(fixture.sealFor('\ufeffZoë'), fixture.key, 'JWT')).toBe('\ufeffZoë')
+  const json = fixture.sealFor('{}', { cty: 'json' })
+  expect(await decrypt(json, fixture.key, 'json')).toBe('{}')
+})
+
+describe('header', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['no alg', { alg: undefined }],
+    ['no enc', { enc: undefined }],
+    ['alg dir', { alg: 'dir' }],
+    ['alg A128KW', { alg: 'A128KW' }],
+    ['alg of another kind of key', { alg: 'RSA-OAEP-256' }],
+    ['alg RSA1_5', { alg: 'RSA1_5' }],
+    ['alg by passphrase', { alg: 'PBES2-HS256+A128KW' }],
+    ['another alg of ours', { alg: 'ECDH-ES+A256KW' }],
+    ['alg none', { alg: 'none' }],
+    ['another enc of ours', { enc: 'A256GCM' }],
+    ['enc A192GCM', { enc: 'A192GCM' }],
+    ['no kid', { kid: undefined }],
+    ['the kid of another', { kid: 'x' }],
+    ['a kid that is a list', { kid: [] }],
+    ['no cty', { cty: undefined }],
+    ['cty json', { cty: 'json' }],
+    ['cty in small letters', { cty: 'jwt' }],
+    ['no epk', { epk: undefined }],
+    ['epk of another curve', { epk: { kty: 'EC', crv: 'P-384', x: 'AA', y: 'AA' } }],
+    ['epk off the curve', { epk: { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' } }],
+    ['epk text', { epk: 'epk' }],
+  ])('%s is refused', async (_name, changes) => {
+    expect(await refused(fixture.sealFor('text', changes))).toBe('token_invalid')
+    // Nor when it was changed on its way, where it is the tag that tells.
+    expect(await refused(edit(fixture.sealFor('text'), 0, changes))).toBe('token_invalid')
+  })
+
+  test.each(REFUSED_PARAMETERS)('%s %j is refused', async (name, value) => {
+    expect(await refused(fixture.sealFor('text', { [name]: value }))).toBe('token_invalid')
+  })
+
+  test('an enc that is not one of ours is refused, however good', async () => {
+    const { key } = fixture
+    const jwe = await new CompactEncrypt(new TextEncoder().encode('text'))
+      .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A192GCM', kid: key.id, cty: 'JWT' })
+      .encrypt(publicKeyOf(key))
+    expect(await refused(jwe)).toBe('token_invalid')
+  })
+
+  test('an alg that is not one of ours is refused, however good', async () => {
+    const { key } = fixture
+    const jwe = await new CompactEncrypt(new TextEncoder().encode('text'))
+      .setProtectedHeader({ alg: 'ECDH-ES+A192KW', enc: 'A128GCM', kid: key.id, cty: 'JWT' })
+      .encrypt(publicKeyOf(key))
+    expect(await refused(jwe)).toBe('token_invalid')
+  })
+
+  test('what is truly compressed is not inflated', async () => {
+    const jwe = fixture.sealFor(deflateRawSync('text'), { zip: 'DEF' })
+    expect(await refused(jwe)).toBe('token_invalid')
+  })
+})
+
+test('what is for another client does not open, under its kid or ours', async () => {
+  const other = await generateClientKey({ kty: 'EC', crv: 'P-256' })
+  for (const { id } of [other, fixture.key]) {
+    const jwe = encryptJwe('text', publicKeyOf(other), { kid: id, cty: 'JWT' })
+    expect(await refused(jwe)).toBe('token_invalid')
+  }
+})
+
+test('a plaintext that is no UTF-8 is refused', async () => {
+  expect(await refused(fixture.sealFor(Buffer.from([0xff, 0xfe])))).toBe('token_invalid')
+})
+
+describe.each([
+  ['header', 0],
+  ['encrypted key', 1],
+  ['initialization vector', 2],
+  ['ciphertext', 3],
+  ['authentication tag', 4],
+])('%s', (_name, index) => {
+  test('of any other bytes, fewer, more or none is refused', async () => {
+    const jwe = await fixture.access()
+    for (const mangle of MANGLINGS) {
+      expect(await refused(withPart(jwe, index, mangle))).toBe('token_invalid')
+    }
+  })
+
+  test.each(SPELLINGS)('with %s is refused', async (_spelling, respell) => {
+    expect(await refused(withPart(await fixture.access(), index, respell))).toBe('token_invalid')
+  })
+})
+
+test('with a stray bit in the authentication tag it is refused', async () => {
+  expect(await refused(withPart(await fixture.access(), 4, withStrayBit))).toBe('token_invalid')
+})

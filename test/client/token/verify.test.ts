@@ -1,0 +1,169 @@
+import { sign } from 'node:crypto'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { CompactSign } from 'jose'
+import { verify } from '../../../client/token/verify.ts'
+import { generateKeyPair } from '../../../server/keystore/key-pair.ts'
+import { codeOf } from '../../support/auth-client.ts'
+import {
+  base64url,
+  DEFAULTS,
+  forge,
+  forgeMac,
+  MANGLINGS,
+  open,
+  REFUSED_PARAMETERS,
+  SPELLINGS,
+  withPart,
+} from '../../token/fixtures.ts'
+import { setUpClient, type ClientFixture } from './fixtures.ts'
+
+let fixture: ClientFixture
+beforeAll(async () => {
+  fixture = await setUpClient()
+})
+
+const refused = (jws: string) => codeOf(verify(jws, 'at+jwt', fixture.keys))
+
+test('gives header and payload of what the server has signed', async () => {
+  const { signed, header, claims, keys } = fixture
+  expect(await verify(signed({}), 'at+jwt', keys)).toEqual({ header, payload: claims })
+})
+
+test('an access token and a refresh token are not each other', async () => {
+  const jws = fixture.signed({ typ: 'rt+jwt' })
+  expect(await refused(jws)).toBe('token_invalid')
+  expect(await verify(jws, 'rt+jwt', fixture.keys)).toBeDefined()
+  expect(await codeOf(verify(fixture.signed({}), 'rt+jwt', fixture.keys))).toBe('token_invalid')
+})
+
+describe('header', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['no alg', { alg: undefined }],
+    ['alg none', { alg: 'none' }],
+    ['alg None', { alg: 'None' }],
+    ['another alg of ours', { alg: 'ES384' }],
+    ['alg of another kind of key', { alg: 'EdDSA' }],
+    ['alg a list', { alg: ['ES256'] }],
+    ['no kid', { kid: undefined }],
+    ['an unknown kid', { kid: 'unknown' }],
+    ['a kid that is a number', { kid: 1 }],
+    ['no typ', { typ: undefined }],
+    ['typ JWT', { typ: 'JWT' }],
+    ['typ in capitals', { typ: 'AT+JWT' }],
+    ['the full media type', { typ: 'application/at+jwt' }],
+    ['cty', { cty: 'JWT' }],
+    ['a parameter that nobody knows', { x: 1 }],
+  ])('%s is refused', async (_name, changes) => {
+    expect(await refused(fixture.signed(changes))).toBe('token_invalid')
+  })
+
+  test.each(REFUSED_PARAMETERS)('%s %j is refused', async (name, value) => {
+    expect(await refused(fixture.signed({ [name]: value }))).toBe('token_invalid')
+  })
+
+  test('the kid of the encryption key signs nothing', async () => {
+    const { kid, privateKey } = fixture.server.keystore.encryptionKey
+    const jws = forge({ ...fixture.header, kid }, fixture.claims, privateKey)
+    expect(await refused(jws)).toBe('token_invalid')
+  })
+})
+
+describe('signature', () => {
+  test('of another key under the kid of ours is refused', async () => {
+    const { privateKey } = await generateKeyPair('sig', DEFAULTS)
+    expect(await refused(forge(fixture.header, fixture.claims, privateKey))).toBe('token_invalid')
+  })
+
+  test('by a MAC with the public key, in any form, is refused', async () => {
+    const { header, claims, server } = fixture
+    const { publicKey, publicJwk } = server.keystore.signingKey
+    const pem = publicKey.export({ type: 'spki', format: 'pem' })
+    const der = publicKey.export({ type: 'spki', format: 'der' })
+    for (const key of [
+      pem,
+      der,
+      JSON.stringify(publicJwk),
+      Buffer.from(publicJwk.x!, 'base64url'),
+    ]) {
+      expect(await refused(forgeMac({ ...header, alg: 'HS256' }, claims, key))).toBe(
+        'token_invalid',
+      )
+    }
+  })
+
+  test('that is missing is refused, whatever alg says', async () => {
+    for (const alg of ['none', 'ES256']) {
+      const jws = fixture.signed({ alg }).split('.').slice(0, 2)
+      expect(await refused([...jws, ''].join('.'))).toBe('token_invalid')
+      expect(await refused(jws.join('.'))).toBe('token_invalid')
+    }
+  })
+
+  test('in DER is refused', async () => {
+    const { privateKey } = fixture.server.keystore.signingKey
+    const [header, payload] = fixture.signed({}).split('.')
+    const der = sign('sha256', Buffer.from(`${header}.${payload}`), privateKey)
+    expect(await refused(`${header}.${payload}.${base64url(der)}`)).toBe('token_invalid')
+  })
+
+  test('of zeros is refused', async () => {
+    const zeros = withPart(fixture.signed({}), 2, () => base64url(Buffer.alloc(64)))
+    expect(await refused(zeros)).toBe('token_invalid')
+  })
+})
+
+describe.each([0, 1, 2])('part %i', (index) => {
+  test('of any other bytes, fewer, more or none is refused', async () => {
+    const jws = fixture.signed({})
+    for (const mangle of MANGLINGS) {
+      expect(await refused(withPart(jws, index, mangle))).toBe('token_invalid')
+    }
+  })
+
+  test.each(SPELLINGS)('with %s is refused', async (_name, respell) => {
+    expect(await refused(withPart(fixture.signed({}), index, respell))).toBe('token_invalid')
+  })
+})
+
+test.each(['', '.', '..', 'a.b.c', '....', 'null', '{}', ' '])('%j is no JWS', async (text) => {
+  expect(await refused(text)).toBe('token_invalid')
+})
+
+test.each(['[]', '"text"', 'null', '1', '{', Buffer.from([0xff])])(
+  'a payload that is no JSON object (%s) is refused, however well signed',
+  async (payload) => {
+    const { privateKey } = fixture.server.keystore.signingKey
+    expect(await refused(forge(fixture.header, payload, privateKey))).toBe('token_invalid')
+  },
+)
+
+test('a JWE is no JWS', async () => {
+  expect(await refused(await fixture.access())).toBe('token_invalid')
+})
+
+test('a key is used with its own algorithm alone', async () => {
+  const rsa = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: 'RS256' })
+  const keys = () => Promise.resolve(rsa.publicJwk as never)
+  const signed = (alg: string) =>
+    new CompactSign(new TextEncoder().encode('{}'))
+      .setProtectedHeader({ alg, kid: rsa.kid, typ: 'at+jwt' })
+      .sign(rsa.privateKey)
+  expect(await verify(await signed('RS256'), 'at+jwt', keys)).toBeDefined()
+  expect(await codeOf(verify(await signed('PS256'), 'at+jwt', keys))).toBe('token_invalid')
+  // However the key is published: what is not in the table is not accepted.
+  const odd = () => Promise.resolve({ ...rsa.publicJwk, alg: 'RS512' } as never)
+  expect(await codeOf(verify(await signed('RS512'), 'at+jwt', odd))).toBe('token_invalid')
+})
+
+test('that the keys cannot be had is said as it is', async () => {
+  const keys = () => Promise.reject(new Error('no keys'))
+  await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toThrow('no keys')
+})
+
+test('what the server itself issues is verified', async () => {
+  const { server } = fixture
+  expect(await refused(await open(await server.seal('x'), server.keystore.encryptionKey))).toBe(
+    'token_invalid',
+  )
+  expect(await verify(await server.accessJws(), 'at+jwt', fixture.keys)).toBeDefined()
+})

@@ -1,0 +1,184 @@
+/** The client library and a real server, with a wire between them that a test can tap. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from '@jest/globals'
+import { AuthClient } from '../../client/auth-client.ts'
+import { AuthError } from '../../client/errors.ts'
+import type { Fetch } from '../../client/http.ts'
+import type { AuthClientOptions } from '../../client/options.ts'
+import { memoryStore } from '../../client/stores/memory-store.ts'
+import type { ClientStore } from '../../client/stores/client-store.ts'
+import type { Config } from '../../server/config.ts'
+import { createKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
+import type { Algorithms } from '../../server/keystore/algorithms.ts'
+import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
+import { GOOD_PASSWORD, someEmail } from './client.ts'
+import { startTestServer, type TestServer } from './server.ts'
+
+type Handler = (request: Request, send: Fetch) => Promise<Response>
+
+/** `fetch`, recorded, in which a test can put itself between the client and the server. */
+export class Wire {
+  /** Everything that went out: what was sent as it was, method and path. */
+  readonly sent: { readonly request: Request; readonly line: string }[] = []
+  /** Everything is lost before it reaches anybody. */
+  isDown = false
+  readonly #handlers = new Map<string, Handler>()
+
+  readonly fetch: Fetch = (request) => {
+    const line = `${request.method} ${new URL(request.url).pathname}`
+    this.sent.push({ request: request.clone(), line })
+    if (this.isDown) return Promise.reject(new TypeError('fetch failed'))
+    const handler = this.#handlers.get(line)
+    return handler === undefined ? fetch(request) : handler(request, (passed) => fetch(passed))
+  }
+
+  /** How often a method and path, such as `POST /token`, went out. */
+  count(line: string): number {
+    return this.sent.filter((sent) => sent.line === line).length
+  }
+
+  /** Requests of this method and path go to a test; `undefined` gives them back to the server. */
+  on(line: string, handler: Handler | undefined): void {
+    if (handler === undefined) this.#handlers.delete(line)
+    else this.#handlers.set(line, handler)
+  }
+
+  /** Lays members over the good answers of a method and path; `undefined` takes one away. */
+  change(line: string, changes: Record<string, unknown> | undefined): void {
+    this.on(line, changes && (async (request, send) => withMembers(await send(request), changes)))
+  }
+}
+
+async function withMembers(response: Response, changes: Record<string, unknown>) {
+  const { status, headers } = response
+  const body = { ...((await response.json()) as object), ...changes }
+  return new Response(JSON.stringify(body), { status, headers })
+}
+
+export const jsonResponse = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(typeof body === 'string' ? body : JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+  })
+
+/** An access or refresh token is dead: what the server says of every one that it does not take. */
+export const refusedToken = () =>
+  jsonResponse(
+    { error: 'invalid_token', error_description: 'The access token is not valid.' },
+    401,
+    {
+      'www-authenticate': 'Bearer realm="x", error="invalid_token", error_description="Not valid."',
+    },
+  )
+
+const off = 'off' as const
+/** Nobody counts what a test does. */
+const UNLIMITED = { login: off, signUp: off, clients: off, reset: off, refresh: off }
+
+export const startServer = (
+  config: Partial<Config> = {},
+  options: Parameters<typeof startTestServer>[0] = {},
+): Promise<TestServer> =>
+  startTestServer({ ...options, config: { rateLimits: UNLIMITED, ...config } })
+
+/** A client of a server, on the server's clock; options such as `store` and `clock` can be others. */
+export function clientOf(server: TestServer, options: Partial<AuthClientOptions> = {}) {
+  const wire = new Wire()
+  const store = options.store ?? memoryStore()
+  const client = new AuthClient({
+    ...{ server: server.url, issuer: server.config.issuer, clock: server.clock },
+    ...{ fetch: wire.fetch, ...options, store },
+  })
+  return { client, wire, store }
+}
+
+export type Party = ReturnType<typeof clientOf> & { readonly email: string }
+
+/** A client with somebody new signed in. */
+export async function signedUp(
+  server: TestServer,
+  options: Partial<AuthClientOptions> = {},
+): Promise<Party> {
+  const party = clientOf(server, options)
+  const email = someEmail()
+  await party.client.signUp({ email, password: GOOD_PASSWORD })
+  return { ...party, email }
+}
+
+/** What is kept of a session. */
+export const storedSession = (store: ClientStore) =>
+  store.read('session') as Promise<Record<string, unknown> | undefined>
+
+/** The code of the AuthError that `work` ends with. Anything else fails the test, as does success. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  return (await errorOf(work)).code
+}
+
+export async function errorOf(work: Promise<unknown>): Promise<AuthError> {
+  const error = await work.then(
+    () => new Error('It did not fail.'),
+    (error: unknown) => error,
+  )
+  if (error instanceof AuthError) return error
+  throw error as Error
+}
+
+/** A key of the server with the one that follows it and those that came before. */
+interface Generation {
+  readonly sig: KeyPair
+  readonly enc: KeyPair
+}
+
+/** A keystore whose keys a test rotates as an operator does, without a folder. */
+export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
+  const generate = async (): Promise<Generation> => ({
+    sig: await generateKeyPair('sig', algorithms),
+    enc: await generateKeyPair('enc', algorithms),
+  })
+  let [current, next] = [await generate(), await generate()]
+  let previous: Generation[] = []
+  const all = () => {
+    const rings = (['sig', 'enc'] as const).map((use) =>
+      ring(current[use], { next: next[use], previous: previous.map((keys) => keys[use]) }),
+    )
+    return keySet(rings[0]!, rings[1]!)
+  }
+  const keystore: ReloadableKeystore = createKeystore(all())
+  return {
+    keystore,
+    /** Current to previous, next to current, a fresh next. */
+    async rotate() {
+      previous = [current, ...previous]
+      current = next
+      next = await generate()
+      keystore.replace(all())
+    },
+    /** The previous keys are gone. */
+    prune() {
+      previous = []
+      keystore.replace(all())
+    },
+    /** Every key is gone, and others are there. */
+    async regenerate() {
+      previous = []
+      current = await generate()
+      next = await generate()
+      keystore.replace(all())
+    },
+  }
+}
+
+const folders: string[] = []
+afterAll(async () => {
+  await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true })))
+})
+
+/** A folder that is gone when the test file is done. */
+export async function scratchFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'jwe-auth-client-'))
+  folders.push(path)
+  return path
+}
