@@ -6,6 +6,7 @@ import type { ReplayCache } from '../token/replay-cache.ts'
 import { invalid } from '../token/token-error.ts'
 
 interface BindingPolicy {
+  /** The public URL of whoever takes the requests, as clients see it: the issuer's, or a service's own. */
   readonly issuer: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number

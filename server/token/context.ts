@@ -1,15 +1,27 @@
-import type { Algorithms } from '../keystore/algorithms.ts'
+import type { Algorithms, EncryptionEnc } from '../keystore/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
+import type { DecryptionKeys } from './decrypt.ts'
+import type { VerificationKeys } from './verify.ts'
 
-/** What the server needs to make and to read tokens. */
-export interface TokenContext {
+/** What it takes to read tokens: the server does, and other services that are sent its tokens. */
+export interface ReadingContext {
   /** Every token's `iss` (RFC 8414 §2). */
   readonly issuer: string
-  readonly algorithms: Algorithms
-  readonly keystore: Keystore
+  /** The `enc` that is accepted, or each of them. */
+  readonly algorithms: { readonly encryptionEnc: EncryptionEnc | readonly EncryptionEnc[] }
+  readonly keystore: {
+    readonly decryptionKey: DecryptionKeys
+    readonly verificationKey: VerificationKeys
+  }
   /** Milliseconds since the epoch. */
   readonly clock: () => number
 }
 
+/** What the server needs to make and to read tokens. */
+export interface TokenContext extends ReadingContext {
+  readonly algorithms: Algorithms
+  readonly keystore: Keystore
+}
+
 /** Whole seconds since the epoch: the NumericDate of RFC 7519 §2. */
-export const nowInSeconds = ({ clock }: TokenContext): number => Math.floor(clock() / 1000)
+export const nowInSeconds = ({ clock }: ReadingContext): number => Math.floor(clock() / 1000)

@@ -13,7 +13,9 @@ export interface DecryptionKey {
 }
 
 /** Finds the key that a header's `kid` names, or the one to try where it names none. */
-export type DecryptionKeys = (kid: string | undefined) => DecryptionKey | undefined
+export type DecryptionKeys = (
+  kid: string | undefined,
+) => DecryptionKey | undefined | Promise<DecryptionKey | undefined>
 
 export interface Decrypted {
   readonly plaintext: string
@@ -45,7 +47,7 @@ export async function decrypt(
   const known = headerSchema.safeParse(header).data
   if (known === undefined) throw invalid('jwe_header')
   if (known.cty !== cty) throw invalid('cty')
-  const key = keys(known.kid)
+  const key = await keys(known.kid)
   if (key === undefined) throw invalid('jwe_kid')
   if (known.alg !== key.alg) throw invalid('jwe_alg')
   if (!encs.some((enc) => enc === known.enc)) throw invalid('jwe_enc')

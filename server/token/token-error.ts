@@ -15,3 +15,18 @@ export class TokenError extends Error {
 }
 
 export const invalid = (reason: string): TokenError => new TokenError('token_invalid', reason)
+
+/**
+ * The keys to check a token with cannot be had just now: nothing is known of the token. `message`
+ * says why, for the log.
+ */
+export class KeysUnavailableError extends Error {
+  override readonly name = 'KeysUnavailableError'
+  /** Seconds after which it is worth trying again. */
+  readonly retryAfter: number
+
+  constructor(message: string, retryAfter: number) {
+    super(message)
+    this.retryAfter = retryAfter
+  }
+}

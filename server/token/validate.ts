@@ -1,7 +1,7 @@
-import { nowInSeconds, type TokenContext } from './context.ts'
+import { nowInSeconds, type ReadingContext } from './context.ts'
 import { decrypt } from './decrypt.ts'
 import type { RegisteredClaims, TokenKind } from './kinds.ts'
-import { invalid, TokenError } from './token-error.ts'
+import { invalid, KeysUnavailableError, TokenError } from './token-error.ts'
 import { verify } from './verify.ts'
 
 /** Seconds that another server's clock may be ahead when it signs. Nothing is added to `exp`. */
@@ -15,14 +15,14 @@ export interface ValidToken<C extends RegisteredClaims> {
 
 /**
  * Client to server: decrypt → verify → claims. Whatever is wrong, and whatever a library throws for
- * it, is one TokenError.
+ * it, is one TokenError; but where the keys cannot be had, there is no verdict.
  *
  * @param audience The `aud` to insist on; by default the kind's own, if it has one.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
- *   other fault.
+ *   other fault. KeysUnavailableError.
  */
 export async function validate<C extends RegisteredClaims>(
-  context: TokenContext,
+  context: ReadingContext,
   kind: TokenKind<C>,
   token: string,
   audience = kind.audience,
@@ -30,14 +30,14 @@ export async function validate<C extends RegisteredClaims>(
   try {
     return await open(context, kind, token, audience)
   } catch (error) {
-    if (error instanceof TokenError) throw error
+    if (error instanceof TokenError || error instanceof KeysUnavailableError) throw error
     const { code } = error as { code?: unknown }
     throw invalid(typeof code === 'string' ? code : 'malformed')
   }
 }
 
 async function open<C extends RegisteredClaims>(
-  context: TokenContext,
+  context: ReadingContext,
   kind: TokenKind<C>,
   token: string,
   audience: string | undefined,
@@ -46,7 +46,7 @@ async function open<C extends RegisteredClaims>(
   const { plaintext, header } = await decrypt(
     token,
     (kid) => keystore.decryptionKey(kid),
-    [algorithms.encryptionEnc],
+    [algorithms.encryptionEnc].flat(),
     'JWT',
   )
   const payload = await verify(plaintext, kind.typ, (kid) => keystore.verificationKey(kid))

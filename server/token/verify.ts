@@ -12,8 +12,10 @@ export interface VerificationKey {
   readonly publicKey: KeyObject
 }
 
-/** Finds the key that a header's `kid` names. */
-export type VerificationKeys = (kid: string) => VerificationKey | undefined
+/** Finds the key that a header's `kid` names, if need be by asking whoever publishes it. */
+export type VerificationKeys = (
+  kid: string,
+) => VerificationKey | undefined | Promise<VerificationKey | undefined>
 
 /** Exactly what sign.ts writes: more is not ours. */
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
@@ -22,7 +24,7 @@ const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.s
  * Verifies a JWS and gives back its payload, of which nothing but the signature has been checked.
  *
  * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
- * @throws TokenError, and for some malformed input whatever jose throws: see validate.ts.
+ * @throws TokenError; KeysUnavailableError; and for some malformed input whatever jose throws: see validate.ts.
  */
 export async function verify(
   jws: string,
@@ -32,7 +34,7 @@ export async function verify(
   const header = headerSchema.safeParse(parseHeader(jws, 3)).data
   if (header === undefined) throw invalid('jws_header')
   if (header.typ !== typ) throw invalid('typ')
-  const key = keys(header.kid)
+  const key = await keys(header.kid)
   if (key === undefined) throw invalid('jws_kid')
   if (header.alg !== key.alg) throw invalid('jws_alg')
   const { payload } = await compactVerify(jws, key.publicKey, {
