@@ -1,0 +1,59 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { devNull } from 'node:os'
+import { loadConfig } from '../server/config.ts'
+import { createLogger } from '../server/logger.ts'
+import { startServer } from '../server/start.ts'
+
+/** A server to talk to. */
+export interface DemoServer {
+  readonly url: string
+  /** The name under which it knows itself. */
+  readonly issuer: string
+  stop(): Promise<void>
+}
+
+/** Something to tell the user in one sentence. */
+export class DemoError extends Error {}
+
+/** A server of the demo's own: on a free port, with fresh keys, and nothing of it on disk. */
+export async function startOwnServer(): Promise<DemoServer> {
+  const port = await freePort()
+  const issuer = `http://127.0.0.1:${port}`
+  const variables = { PORT: String(port), ISSUER: issuer, DATABASE_URL: 'file::memory:' }
+  // Neither the environment nor .env: it is the same for everybody.
+  const config = loadConfig(variables, devNull)
+  const server = await startServer(config, createLogger('silent'))
+  return { url: server.url, issuer, stop: () => server.stop() }
+}
+
+/**
+ * The server at a URL.
+ *
+ * @throws DemoError for one that does not answer, or is no such server.
+ */
+export async function findServer(url: string): Promise<DemoServer> {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    throw new DemoError(`"${url}" is no URL. Give one such as http://localhost:3000.`)
+  }
+  const base = url.replace(/\/+$/, '')
+  const response = await fetch(`${base}/.well-known/oauth-authorization-server`).catch(() => {
+    throw new DemoError(`No server answers at ${base}. Start one with: npm start`)
+  })
+  const metadata = (await response.json().catch(() => undefined)) as
+    Record<string, unknown> | null | undefined
+  const { issuer, access_token_encryption_alg_values_supported: algs } = metadata ?? {}
+  if (!response.ok || typeof issuer !== 'string' || !Array.isArray(algs)) {
+    throw new DemoError(`The server at ${base} is not a jwe-auth-server.`)
+  }
+  return { url: base, issuer, stop: () => Promise.resolve() }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

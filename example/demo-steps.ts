@@ -1,0 +1,110 @@
+import { decodeProtectedHeader } from 'jose'
+import type { AuthClient, ClientStore, OpenedToken, AccessTokenClaims } from '../client/index.ts'
+import { MEANINGS, PARTS } from './meanings.ts'
+import { shorten, type Terminal } from './terminal.ts'
+import { resend, type Answer, type Wire } from './wire.ts'
+
+/** What the steps share. */
+export interface Scene {
+  readonly terminal: Terminal
+  readonly client: AuthClient
+  readonly store: ClientStore
+  readonly wire: Wire
+}
+
+export function showJwe({ terminal }: Scene, jwe: string): void {
+  const parts = jwe.split('.')
+  terminal.block(
+    PARTS.flatMap(([style], i) => [
+      ...(i === 0 ? [] : [['reset', '.'] as const]),
+      [style, shorten(parts[i] ?? '', 150)] as const,
+    ]),
+  )
+  terminal.line()
+  PARTS.forEach(([style, name, meaning], i) => {
+    const length = parts[i]?.length ?? 0
+    terminal.legend(style, `${i + 1}`, `${name}, ${length} characters: ${meaning}`)
+  })
+}
+
+export function showOpened({ terminal }: Scene, token: OpenedToken<AccessTokenClaims>): void {
+  const { header, claims } = token
+  const left = claims.exp - Date.now() / 1000
+  const time = `expires, in ${Math.floor(left / 60)} min ${Math.floor(left % 60)} s`
+  const show = (part: object) => {
+    terminal.table(
+      Object.entries(part).map(([name, value]) => {
+        const meaning = name === 'exp' ? time : (MEANINGS[name] ?? "a claim of this server's own")
+        return [name, String(value), meaning]
+      }),
+    )
+  }
+  show(header)
+  terminal.line()
+  show(claims)
+}
+
+/** Holds the signature against the server's published key: as it is, and with one character changed. */
+export async function verifyTwice({ terminal, client }: Scene, jws: string): Promise<void> {
+  const { sub } = await client.verify(jws)
+  terminal.outcome(true, `The signature holds: the server has said this about ${sub}.`)
+  const [header = '', payload = '', signature = ''] = jws.split('.')
+  const middle = payload.length >> 1
+  const [before, after] = [payload[middle] ?? '', payload[middle] === 'A' ? 'B' : 'A']
+  const forged = `${payload.slice(0, middle)}${after}${payload.slice(middle + 1)}`
+  const refusal = await client.verify([header, forged, signature].join('.')).then(
+    () => undefined,
+    (error: unknown) => (error as Error).message,
+  )
+  terminal.outcome(
+    refusal === undefined,
+    `Refused, with character ${middle} of the claims changed from ${before} to ${after}: ${refusal ?? 'it was not?!'}`,
+  )
+}
+
+/** Renames the account, and shows what was sealed for that. */
+export async function sealAndReplay(scene: Scene): Promise<void> {
+  const { terminal, client, wire } = scene
+  let answer = new Response()
+  const captured = await wire.overhear(async () => {
+    answer = await client.fetch('/account', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'Ada Lovelace' }),
+    })
+  })
+  const { alg, enc, kid, req } = decodeProtectedHeader(captured.token)
+  terminal.block([['reset', `${captured.method} ${captured.url}`]])
+  terminal.block([['reset', `Authorization: Bearer ${shorten(captured.token, 40)}`]])
+  terminal.line(captured.body)
+  terminal.line()
+  const binding = req as Record<string, unknown>
+  terminal.table([
+    ['alg, enc', `${String(alg)}, ${String(enc)}`, 'how it is encrypted'],
+    ['kid', String(kid), "to the server's key"],
+    ['req.htm', String(binding['htm']), 'for this method'],
+    ['req.htu', String(binding['htu']), 'and this address alone'],
+    ['req.dig', String(binding['dig']), 'and this body: its SHA-256'],
+    ['req.iat', String(binding['iat']), 'now, give or take a minute'],
+    ['req.jti', String(binding['jti']), 'once: the server remembers it'],
+  ])
+  terminal.line()
+  terminal.outcome(answer.ok, `Accepted with ${answer.status}:`)
+  terminal.block([['reset', await answer.text()]])
+
+  terminal.step(
+    'Somebody sends the same bytes again',
+    'Whoever has listened on the way has everything that the server got.',
+  )
+  showAnswer(scene, 'The same again', await resend(captured))
+}
+
+/** What the server said to `what`. */
+export function showAnswer({ terminal }: Scene, what: string, answer: Answer): void {
+  const { status, description } = answer
+  const isGood = status < 400
+  terminal.outcome(
+    isGood,
+    isGood ? `${what}: accepted, ${status}.` : `${what}: refused, ${status}: ${description}`,
+  )
+}

@@ -1,0 +1,103 @@
+/**
+ * Another service: notes, for whoever is signed in at the auth server. `npm run example`, with the auth
+ * server running (`npm start`). A client that lists it as one of its `services` uses it by
+ * `client.fetch('http://localhost:4000/notes')`.
+ */
+import { realpathSync } from 'node:fs'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { z } from 'zod'
+// In a project of your own: from 'jwe-auth-server/service'.
+import {
+  createHttpServer,
+  createLogger,
+  createServiceAuth,
+  errors,
+  noRoute,
+  parseBody,
+  readBody,
+  requestId,
+  requestTarget,
+  StartupError,
+  type ClaimsState,
+  type RequestState,
+  type ServiceAuthOptions,
+} from '../server/service.ts'
+
+/** At most 10 000 characters. */
+const noteSchema = z.object({ text: z.string().min(1).max(10_000) })
+
+/** Builds the app; it never listens and never reads the environment. */
+export async function createNotesService(options: ServiceAuthOptions): Promise<Koa<RequestState>> {
+  const auth = await createServiceAuth(options)
+  // Says in the log, at once, if the auth server is not there. Then answers are 503 until it is.
+  await auth.ready()
+  // By person. Yours to replace: a database.
+  const notes = new Map<string, string[]>()
+
+  const router = new Router<ClaimsState>({ sensitive: true, strict: true })
+  router.get('/notes', (ctx) => {
+    // `claims` are the auth server's words: verified, not expired, and meant for this one request.
+    ctx.body = { notes: notes.get(ctx.state.claims.sub) ?? [] }
+  })
+  router.post('/notes', (ctx) => {
+    const { text } = parseBody(ctx, noteSchema)
+    const { sub } = ctx.state.claims
+    notes.set(sub, [...(notes.get(sub) ?? []), text])
+    ctx.status = 201
+    ctx.body = { text }
+  })
+
+  const app = new Koa<RequestState>()
+  app.use(requestId(options.logger))
+  app.use(errors())
+  app.use(requestTarget())
+  // The key that clients seal tokens to: the one thing here that needs no token.
+  app.use(auth.jwks())
+  // Before bearer(): the token may be bound to just these bytes.
+  app.use(readBody())
+  app.use(auth.bearer())
+  app.use(async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store')
+    await next()
+  })
+  // For pages of another origin: app.use(crossOrigin(['https://app.example.com'])), before errors().
+  app.use(router.routes())
+  app.use(noRoute())
+  return app
+}
+
+async function main(): Promise<void> {
+  const { PORT = '4000', ISSUER = 'http://localhost:3000' } = process.env
+  // The name in every bound request: behind a proxy, the public one.
+  const { SERVICE_URL: url = `http://localhost:${PORT}` } = process.env
+  const logger = createLogger('info')
+  const app = await createNotesService({ issuer: ISSUER, url, logger })
+  const callback = app.callback()
+  const server = createHttpServer((request, response) => void callback(request, response))
+  await server.listen(Number(PORT), '127.0.0.1').catch((error: unknown) => {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    throw new StartupError([`PORT ${PORT} cannot be listened on (${code}). Choose another.`])
+  })
+  logger.info(`Ready at ${url}, for the tokens of ${ISSUER}.`)
+  let stopping: Promise<void> | undefined
+  // npm passes Ctrl-C on to a program that the terminal has told already: once is enough.
+  const stop = () => {
+    logger.info('stopping: requests in flight may finish')
+    stopping ??= server.stop(10_000).then(() => process.exit(0))
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+// When it is the program, and not imported by one.
+const [, program] = process.argv
+if (program !== undefined && realpathSync(program) === import.meta.filename) {
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error
+    process.stderr.write(`The service cannot start: ${error.problems.join(' ')}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createTerminal, shorten } from '../../example/terminal.ts'
+import { createClock } from '../support/clock.ts'
+import { freePort, killAll, run } from '../support/process.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+const ESCAPE = '\u001b'
+
+let server: TestServer
+beforeAll(async () => {
+  const clock = createClock(Math.floor(Date.now() / 1000) * 1000)
+  server = await startTestServer({ clock, config: { issuer: 'https://auth.test' } })
+})
+afterAll(() => server.stop())
+afterEach(killAll)
+
+async function demo(...args: string[]) {
+  const program = run('example/demo.ts', {}, args)
+  const code = await program.exit
+  return { code, stdout: await program.stdout.ended, stderr: await program.stderr.ended }
+}
+
+/** What every run must have shown, all of it by real answers. */
+function expectWholeRoundTrip(stdout: string) {
+  const titles = stdout.split('\n').filter((line) => /^\d+\. /.test(line))
+  expect(titles.map((line) => Number.parseInt(line))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  expect(stdout).toMatch(/eyJ[\w-]+\n? *[\w-]+…/)
+  expect(stdout).toMatch(/exp +\d{10} +expires, in 1[45] min \d+ s/)
+  expect(stdout).toContain('✓ The signature holds')
+  expect(stdout).toMatch(/✗ Refused, with character \d+ of the claims changed/)
+  expect(stdout).toMatch(/req\.htm +PATCH/)
+  expect(stdout).toContain('✓ Accepted with 200')
+  expect(stdout).toContain('✗ The same again: refused, 401: The access token is not valid.')
+  expect(stdout).toContain('✗ As GET /account: refused, 401: The access token is not valid.')
+  expect(stdout).toContain('✓ As what it was sealed for: accepted, 200.')
+  expect(stdout).toContain('✗ GET /account: refused, 401: The access token is not valid.')
+  expect(stdout).not.toContain(ESCAPE)
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+}
+
+test('without an argument: a server of its own, and nothing is left on disk', async () => {
+  const disk = () => [existsSync('data'), readdirSync('keys')]
+  const before = disk()
+  const { code, stdout, stderr } = await demo()
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/A server of this demo's own listens at http:\/\/127\.0\.0\.1:\d+/)
+  expectWholeRoundTrip(stdout)
+  expect(disk()).toEqual(before)
+})
+
+test('with the URL of a server: that one, whatever it calls itself; nobody is left there', async () => {
+  const { code, stdout, stderr } = await demo(`${server.url}/`)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toContain(`The server at ${server.url} answers`)
+  expect(stdout).toMatch(/iss +https:\/\/auth\.test/)
+  expectWholeRoundTrip(stdout)
+  const accounts = await server.database.selectFrom('accounts').selectAll().execute()
+  expect(accounts).toEqual([])
+  expect(server.logs.join('')).toContain('request_replayed')
+})
+
+describe('a server that is none', () => {
+  test.each([
+    ['nonsense', '"nonsense" is no URL. Give one such as http://localhost:3000.'],
+    ['http://', '"http://" is no URL. Give one such as http://localhost:3000.'],
+  ])('%s', async (url, sentence) => {
+    const { code, stdout, stderr } = await demo(url)
+    expect([code, stdout, stderr]).toEqual([1, '', `${sentence}\n`])
+  })
+
+  test('nobody answers', async () => {
+    const url = `http://localhost:${await freePort()}`
+    const { code, stdout, stderr } = await demo(url)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toBe(`No server answers at ${url}. Start one with: npm start\n`)
+  })
+
+  test.each(['<p>', '{}', 'null', '{"issuer":"https://x.test"}'])('answers %s', async (text) => {
+    const other = createServer((_, response) => response.end(text)).listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    try {
+      const url = `http://127.0.0.1:${(other.address() as { port: number }).port}`
+      const { code, stdout, stderr } = await demo(url)
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toBe(`The server at ${url} is not a jwe-auth-server.\n`)
+    } finally {
+      other.close()
+    }
+  })
+})
+
+describe('the terminal', () => {
+  const written = (output: object, long = 'x'.repeat(500)) => {
+    let text = ''
+    const terminal = createTerminal({ write: (piece: string) => (text += piece), ...output })
+    terminal.step('Title', 'word '.repeat(100).trim())
+    terminal.block([
+      ['cyan', long],
+      ['green', long],
+    ])
+    terminal.table([
+      ['name', long, 'short'],
+      ['name', 'value', 'word '.repeat(40).trim()],
+      ['name', 'value', ''],
+    ])
+    terminal.legend('red', '1', 'word '.repeat(40).trim())
+    terminal.outcome(true, 'good')
+    terminal.outcome(false, 'word '.repeat(40).trim())
+    return text
+  }
+  // eslint-disable-next-line no-control-regex -- that is what a style is
+  const plain = (text: string) => text.replace(/\u001b\[\d+m/g, '')
+  const widest = (text: string) => Math.max(...text.split('\n').map((line) => line.length))
+
+  test('has colour where it is seen, and the same text without', () => {
+    const coloured = written({ isTTY: true, columns: 80, hasColors: () => true })
+    const piped = written({})
+    expect(coloured).toContain(`${ESCAPE}[36m`)
+    expect(piped).not.toContain(ESCAPE)
+    expect(written({ isTTY: true, columns: 80, hasColors: () => false })).toBe(piped)
+    expect(plain(coloured)).toBe(piped)
+  })
+
+  test.each([
+    [undefined, 80],
+    [40, 40],
+    [60, 60],
+    [300, 100],
+  ])('of %s columns gets lines of %d', (columns, width) => {
+    const text = written(columns === undefined ? {} : { columns })
+    expect(widest(text)).toBe(width)
+    expect(text).not.toMatch(/ \n/)
+  })
+
+  test('what is long is shortened in the middle', () => {
+    expect(shorten('short', 5)).toBe('short')
+    expect(shorten('0123456789', 7)).toBe('0123…89')
+  })
+})
