@@ -6,6 +6,8 @@ export interface Page {
   readonly auth: AuthClient
   /** Where the server is, as this page reaches it. */
   readonly server: string
+  /** Where the browser keeps nothing: what to say of that. */
+  readonly storeWarning: string | undefined
   /** The last request with a token that went out, as it went. */
   captured: Exchange | undefined
 }

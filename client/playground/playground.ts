@@ -26,6 +26,7 @@ async function start(): Promise<void> {
   const store = await browserStore()
   const page: Page = {
     server,
+    storeWarning: store.warning,
     captured: undefined,
     auth: new AuthClient({
       server,
@@ -46,12 +47,14 @@ async function start(): Promise<void> {
   ]
   const render = renderer(page, steps)
   auth.onChange(() => void render())
-  await keyStep(auth, store.warning)
+  await keyStep(page)
   await auth.resume()
   await render()
-  // Back in this tab: the session may have been ended elsewhere.
+  // Back in this tab: the session may have been ended elsewhere. Asked as the one whom the page shows:
+  // it never turns into another person by itself.
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') auth.resume().catch(report)
+    if (document.visibilityState === 'hidden' || auth.session === undefined) return
+    auth.account.read().catch(reportUnlessEnded)
   })
 }
 
@@ -72,10 +75,16 @@ function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
         return
       }
       const token = await auth.accessToken()
-      for (const step of steps) await step.show(token)
+      for (const step of steps) {
+        await step.show(token)
+        // It took a moment, in which they may have gone.
+        if (auth.session?.sessionId === token.claims.sid) continue
+        step.clear()
+        await render()
+        return
+      }
     } catch (error) {
-      // It has ended meanwhile, and the page shows that already.
-      if (!hasCode(error, 'session_ended') && !hasCode(error, 'not_signed_in')) report(error)
+      reportUnlessEnded(error)
     }
   }
 }
@@ -96,6 +105,11 @@ async function issuerOf(server: string): Promise<string> {
   return issuer
 }
 
+/** A session that has ended is no problem: the page shows that already. */
+function reportUnlessEnded(error: unknown): void {
+  if (!hasCode(error, 'session_ended') && !hasCode(error, 'not_signed_in')) report(error)
+}
+
 function report(error: unknown): void {
   const again = element('button', { type: 'button' }, 'Try again')
   again.addEventListener('click', () => {
@@ -108,6 +122,8 @@ function report(error: unknown): void {
 }
 
 function browserName(): string {
-  const [name = 'a browser'] = /Edg|Firefox|Chrome|Safari/.exec(navigator.userAgent) ?? []
-  return name.replace('Edg', 'Edge')
+  const { userAgent } = navigator
+  // In this order: each also says the names of those that follow.
+  const name = ['Edg', 'Firefox', 'Chrome', 'Safari'].find((name) => userAgent.includes(name))
+  return name?.replace('Edg', 'Edge') ?? 'a browser'
 }

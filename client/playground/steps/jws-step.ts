@@ -23,6 +23,7 @@ export function jwsStep({ auth }: Page): Step {
   const rows = byId('claims', HTMLElement)
   const countdown = byId('countdown', HTMLElement)
   let claims: AccessTokenClaims | undefined
+  let wasAlive = false
 
   setInterval(tick, 1000)
   function tick() {
@@ -32,13 +33,16 @@ export function jwsStep({ auth }: Page): Step {
       left > 0
         ? `Expires in ${Math.floor(left / 60)} min ${String(left % 60).padStart(2, '0')} s`
         : 'Expired. The next request fetches a new one.'
-    // Somebody is looking: show them what happens.
-    if (left === 0 && document.visibilityState === 'visible') auth.refresh().catch(() => undefined)
+    // It has just expired, and somebody is looking: show them what happens.
+    const hasExpired = wasAlive && left <= 0
+    wasAlive = left > 0
+    if (hasExpired && document.visibilityState === 'visible') auth.refresh().catch(() => undefined)
   }
 
   return {
     show(token) {
       claims = token.claims
+      wasAlive = false
       showParts(text, token.jws.split('.'), [1, 4, 5])
       rows.replaceChildren(
         ...Object.entries({ ...token.header, ...token.claims }).map(([name, value]) =>

@@ -1,8 +1,9 @@
-import type { AuthClient, ClientKey } from '../../index.ts'
+import type { ClientKey } from '../../index.ts'
 import { byId, element, onClick, say } from '../dom.ts'
+import type { Page } from '../page.ts'
 
 /** Step 1: the key that never leaves. */
-export async function keyStep(auth: AuthClient, storeWarning: string | undefined): Promise<void> {
+export async function keyStep({ auth, storeWarning }: Page): Promise<void> {
   const key = await auth.register()
   const kept =
     storeWarning ?? 'in this browser’s IndexedDB, marked as not extractable: it outlives a reload'
@@ -25,14 +26,15 @@ const fact = (name: string, value: Node | string) => [
 
 /** Asks the browser for the private key, in every form that it knows. */
 async function tryToExport({ privateKey }: ClientKey): Promise<string> {
-  for (const format of ['jwk', 'pkcs8'] as const) {
-    try {
-      await crypto.subtle.exportKey(format, privateKey)
-      throw new Error('The browser has handed out the private key.')
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error
-      if (format === 'pkcs8') return `Refused by the browser, as it should be: ${error.message}.`
-    }
+  const tries = await Promise.allSettled<unknown>([
+    crypto.subtle.exportKey('jwk', privateKey),
+    crypto.subtle.exportKey('pkcs8', privateKey),
+  ])
+  const refusals = tries.flatMap((each) =>
+    each.status === 'rejected' ? [String(each.reason)] : [],
+  )
+  if (refusals.length < tries.length) {
+    throw new Error('The browser has handed out the private key.')
   }
-  throw new Error('unreachable')
+  return `Refused by the browser, as it should be. ${refusals.at(-1)}`
 }

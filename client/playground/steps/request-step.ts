@@ -7,7 +7,9 @@ import { sendAgain, tokenOf, type Exchange } from '../wire.ts'
 export function requestStep(page: Page): Step {
   const exchange = byId('exchange', HTMLElement)
   const theft = byId('theft', HTMLElement)
-  const thieves = [byId('replay', HTMLButtonElement), byId('move', HTMLButtonElement)]
+  const replay = byId('replay', HTMLButtonElement)
+  const move = byId('move', HTMLButtonElement)
+  const thieves = [replay, move]
 
   onClick(byId('ask', HTMLButtonElement), exchange, async () => {
     exchange.className = ''
@@ -39,23 +41,18 @@ export function requestStep(page: Page): Step {
     )
   }
 
-  const [replay, move] = thieves
-  if (replay !== undefined) {
-    onClick(replay, theft, () =>
-      steal(
-        undefined,
-        'The envelope names itself (jti), and the server has seen that name. A copy is worth nothing.',
-      ),
-    )
-  }
-  if (move !== undefined) {
-    onClick(move, theft, () =>
-      steal(
-        `${page.server}/account/sessions`,
-        'The envelope says what it is for (htm, htu), and this is something else.',
-      ),
-    )
-  }
+  onClick(replay, theft, () =>
+    steal(
+      undefined,
+      'The envelope names itself (jti), and the server has seen that name. A copy is worth nothing.',
+    ),
+  )
+  onClick(move, theft, () =>
+    steal(
+      `${page.server}/account/sessions`,
+      'The envelope says what it is for (htm, htu), and this is something else.',
+    ),
+  )
 
   return {
     show: () => undefined,

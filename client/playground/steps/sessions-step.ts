@@ -9,13 +9,15 @@ export function sessionsStep({ auth }: Page): Step {
 
   async function refresh() {
     const sessions = await auth.account.sessions()
+    // They may have gone meanwhile.
+    if (auth.session === undefined) return
     list.replaceChildren(...sessions.map(present))
   }
 
   function present(session: SessionEntry): HTMLElement {
     const end = element('button', { type: 'button' }, 'End it')
     const name = session.client_name ?? 'A browser without a name'
-    end.setAttribute('aria-label', `End the session of ${name}, ${session.session_id}`)
+    end.setAttribute('aria-label', `End it: the session of ${name}, ${session.session_id}`)
     onClick(end, result, async () => {
       await auth.account.endSession(session.session_id)
       say(result, 'good', 'Ended. Its tokens are refused from now on, and its vault has no key.')

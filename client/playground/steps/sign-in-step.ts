@@ -20,7 +20,9 @@ export function signInStep({ auth }: Page): Step {
     work
       .then(() => {
         say(result, '', '')
-        hidePassword()
+        // Nothing of it stays in the form, to be found when they have signed out.
+        form.reset()
+        password.type = 'password'
         byId('sign-out', HTMLButtonElement).focus()
       })
       .catch((error: unknown) => {
@@ -32,11 +34,6 @@ export function signInStep({ auth }: Page): Step {
   })
 
   show.addEventListener('change', () => (password.type = show.checked ? 'text' : 'password'))
-  function hidePassword() {
-    password.value = ''
-    password.type = 'password'
-    show.checked = false
-  }
 
   byId('make-up', HTMLButtonElement).addEventListener('click', () => {
     email.value = `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`

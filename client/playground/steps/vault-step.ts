@@ -5,7 +5,7 @@ import type { Page, Step } from '../page.ts'
 const NOTE = 'note'
 
 /** Step 8: a note that lies encrypted on this device, and comes back without a password. */
-export function vaultStep({ auth }: Page): Step {
+export function vaultStep({ auth, storeWarning }: Page): Step {
   const note = byId('note', HTMLTextAreaElement)
   const result = byId('vault-result', HTMLElement)
   const disk = byId('disk', HTMLElement)
@@ -13,6 +13,10 @@ export function vaultStep({ auth }: Page): Step {
 
   onClick(byId('save', HTMLButtonElement), result, async () => {
     await (await auth.vault()).set(NOTE, note.value)
+    if (storeWarning !== undefined) {
+      say(result, 'good', `Kept, encrypted, in memory. ${storeWarning}`)
+      return
+    }
     say(
       result,
       'good',
@@ -56,19 +60,14 @@ export function vaultStep({ auth }: Page): Step {
 function readRecords(name: string): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name)
+    // The session has just ended, and its database is gone: it is not to come back.
+    opening.onupgradeneeded = () => opening.transaction?.abort()
     opening.onerror = () => {
       reject(opening.error ?? new Error('The database cannot be opened.'))
     }
     opening.onsuccess = () => {
       const database = opening.result
-      const [store] = database.objectStoreNames
-      // A browser that keeps nothing has made an empty one just now.
-      if (store === undefined) {
-        database.close()
-        resolve([])
-        return
-      }
-      const reading = database.transaction(store).objectStore(store).getAll()
+      const reading = database.transaction('records').objectStore('records').getAll()
       reading.onsuccess = () => {
         database.close()
         resolve(reading.result as Uint8Array[])
