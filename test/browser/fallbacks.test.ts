@@ -1,0 +1,301 @@
+/** Browsers that refuse something, and stores that are disturbed. */
+/* eslint-disable @typescript-eslint/unbound-method -- methods of the browser are taken to be replaced */
+import { expect, test } from '@jest/globals'
+import type { ClientStore } from '../../client/stores/client-store.ts'
+import type { KeyType } from '../../client/token/algorithms.ts'
+import {
+  ask,
+  button,
+  databases,
+  isSignedOut,
+  keepNote,
+  newProfile,
+  nothingIsLeft,
+  open,
+  openWithLibrary,
+  serve,
+  signUp,
+  step,
+  until,
+  reload,
+} from './support.ts'
+
+declare global {
+  // What one `page.evaluate` leaves for the next.
+  var store: ClientStore
+  var held: IDBDatabase
+  var heard: number[]
+}
+
+function refuseIndexedDb() {
+  IDBFactory.prototype.open = () => {
+    throw new DOMException('Not in this window.', 'SecurityError')
+  }
+}
+
+function failToOpenIndexedDb() {
+  IDBFactory.prototype.open = new Proxy(IDBFactory.prototype.open, {
+    // A version that no database has.
+    apply: (open, factory: IDBFactory, [name]: [string]) => open.call(factory, name, -1),
+  })
+}
+
+function refuseToStoreKeys() {
+  IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
+    apply(put, store: IDBObjectStore, [value, key]: [unknown, string]) {
+      if (value instanceof CryptoKey) throw new DOMException('No keys.', 'DataCloneError')
+      return put.call(store, value, key)
+    },
+  })
+}
+
+function loseKeys() {
+  IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
+    apply: (put, store: IDBObjectStore, [value, key]: [unknown, string]) =>
+      put.call(store, value instanceof CryptoKey ? {} : value, key),
+  })
+}
+
+test.each([
+  ['refuses IndexedDB', refuseIndexedDb, 'SecurityError'],
+  ['cannot open IndexedDB', failToOpenIndexedDb, 'TypeError'],
+  ['refuses to store a key', refuseToStoreKeys, 'DataCloneError'],
+  ['stores a key as something else', loseKeys, 'DataCloneError'],
+])('a browser that %s is signed in until the page is reloaded', async (_, init, reason) => {
+  const { url } = await serve()
+  const page = await open(url, await newProfile({}, init))
+  const warning = `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`
+  await step(page, 'This browser’s key').getByText(warning).waitFor()
+  await signUp(page)
+  expect(await ask(page)).toContain('200 OK')
+  await keepNote(page, 'for now')
+  await step(page, 'A note in the vault').getByText(warning).waitFor()
+  expect(await page.locator('#disk').textContent()).toBe('')
+  await reload(page)
+  await page.getByText(warning).waitFor()
+  await isSignedOut(page)
+})
+
+test('without a secure context, the page says what it needs', async () => {
+  const { url } = await serve()
+  const profile = await newProfile({}, () => {
+    Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
+  })
+  const page = await open(url, profile, 'Open this one over https')
+  expect(await page.getByRole('alert').textContent()).toContain('lends its cryptography')
+})
+
+test('without WebCrypto of the right kind the page says so, and not nothing', async () => {
+  const { url } = await serve()
+  const profile = await newProfile({}, () => {
+    // Not in the empty page that comes first.
+    if (!isSecureContext) return
+    SubtleCrypto.prototype.generateKey = (): Promise<never> =>
+      Promise.reject(new Error('Out of entropy.'))
+  })
+  const page = await open(url, profile, 'Out of entropy.')
+  await button(page, 'Try again').waitFor()
+})
+
+test('a page that lacks something says what', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  await profile.route(url + '/', async (route) => {
+    const response = await route.fetch()
+    const body = (await response.text()).replace('id="letter"', 'id="literal"')
+    await route.fulfill({ response, body })
+  })
+  await open(url, profile, 'The page has no #letter.')
+})
+
+test('a browser that hands out the private key is found out', async () => {
+  const { url } = await serve()
+  const profile = await newProfile({}, () => {
+    if (!isSecureContext) return
+    const hole = { kty: 'EC', d: 'AAAA' }
+    SubtleCrypto.prototype.exportKey = new Proxy(SubtleCrypto.prototype.exportKey, {
+      apply: (exportKey, subtle: SubtleCrypto, [format, key]: ['jwk', CryptoKey]) =>
+        key.type === 'private' ? Promise.resolve(hole) : exportKey.call(subtle, format, key),
+    })
+  })
+  const page = await open(url, profile)
+  await button(page, 'Try to read the private key').click()
+  await page.getByText('The browser has handed out the private key.').waitFor()
+})
+
+test('something thrown that is no error is said, too', async () => {
+  const { url } = await serve()
+  const profile = await newProfile({}, () => {
+    if (!isSecureContext) return
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what is tested
+    SubtleCrypto.prototype.generateKey = (): Promise<never> => Promise.reject('no')
+  })
+  await open(url, profile, 'Something went wrong.')
+})
+
+test.each([
+  ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox'],
+  ['Mozilla/5.0 AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0', 'Edge'],
+  ['Something else', 'a browser'],
+])('the browser gives itself a name: %s', async (userAgent, name) => {
+  const { url } = await serve()
+  const page = await open(url, await newProfile({ userAgent }))
+  await signUp(page)
+  await page.getByText(`Playground in ${name} (this one)`).waitFor()
+})
+
+test('who clears the data of the site is signed out by it', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const email = await signUp(page)
+  await keepNote(page, 'cleared')
+  const browser = await page.context().newCDPSession(page)
+  await browser.send('Storage.clearDataForOrigin', { origin: url, storageTypes: 'indexeddb' })
+  await reload(page)
+  await page.getByText('Its name, the thumbprint').waitFor()
+  await isSignedOut(page)
+  await nothingIsLeft(page, email, 'cleared')
+})
+
+test('a store whose database was cleared under it opens it again', async () => {
+  const { url } = await serve()
+  const page = await openWithLibrary(url)
+  await page.evaluate(async () => {
+    const store = await library.browserStore('cleared')
+    await store.write('something', { here: true })
+    globalThis.store = store
+  })
+  const browser = await page.context().newCDPSession(page)
+  await browser.send('Storage.clearDataForOrigin', { origin: url, storageTypes: 'indexeddb' })
+  await until(() =>
+    page.evaluate(async () => {
+      // Until the browser has told the page that the connection is closed, it may fail.
+      const outcome = await store.read('something').then(
+        (value) => (value === undefined ? 'empty' : 'full'),
+        () => 'failed',
+      )
+      return outcome === 'empty'
+    }),
+  )
+  expect(
+    await page.evaluate(async () => {
+      await store.write('something', { here: 'again' })
+      return store.read('something')
+    }),
+  ).toEqual({ here: 'again' })
+})
+
+test('a vault that another tab has removed does not come back', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  await page.evaluate(async () => {
+    globalThis.store = await library.browserStore('shared')
+    await store.vault('one').put('id', new Uint8Array([1, 2, 3]))
+    await store.vault('two').put('id', new Uint8Array([4]))
+  })
+  await other.evaluate(async () => {
+    await (await library.browserStore('shared')).removeVaults('two')
+  })
+  const { outcomes, ids } = await page.evaluate(async () => {
+    const vault = store.vault('one')
+    const tries = [vault.get('id'), vault.put('id', new Uint8Array(1)), vault.delete('id')]
+    const outcomes = (await Promise.allSettled<unknown>(tries)).map(({ status }) => status)
+    return { outcomes, ids: await store.vault('two').ids() }
+  })
+  expect(outcomes).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(ids).toEqual(['id'])
+  const names = (await databases(page)).map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(['shared', 'shared vault two']))
+  expect(names).not.toContain('shared vault one')
+})
+
+test('a vault is removed though a page that sleeps still holds it', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  await page.evaluate(async () => {
+    const store = await library.browserStore('sleepy')
+    await store.vault('one').put('id', new Uint8Array([1]))
+    await store.vault('one').delete('id')
+    globalThis.store = store
+  })
+  // One that never gives way, as a frozen page does not.
+  await other.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const opening = indexedDB.open('sleepy vault one')
+        opening.onsuccess = () => {
+          globalThis.held = opening.result
+          resolve()
+        }
+      }),
+  )
+  await page.evaluate(() => store.removeVaults())
+  await other.evaluate(() => {
+    held.close()
+  })
+  await until(async () => !(await databases(page)).some(({ name }) => name.includes('one')))
+})
+
+test('a key is made once, however many pages ask at once, and made anew for another type', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const pages = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const make = () =>
+    Promise.all(
+      pages.map((page) =>
+        page.evaluate(async () => {
+          const store = await library.browserStore('keys')
+          const type = { kty: 'EC', crv: 'P-256' } as KeyType
+          const keys = await Promise.all([store.makeKey(type), store.makeKey(type)])
+          return keys.map(({ id }) => id)
+        }),
+      ),
+    )
+  const ids = new Set((await make()).flat())
+  expect(ids.size).toBe(1)
+  const other = await pages[0]!.evaluate(async () => {
+    const store = await library.browserStore('keys')
+    const { id } = await store.makeKey({ kty: 'OKP', crv: 'X25519' })
+    const kept = await store.loadKey()
+    await store.write('key', 'no key at all')
+    return { isOther: kept?.id === id, type: kept?.publicJwk.crv, broken: await store.loadKey() }
+  })
+  expect(other).toEqual({ isOther: true, type: 'X25519', broken: undefined })
+})
+
+test('a write that fails is said, and a listener that is taken off hears nothing', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const outcome = await page.evaluate(async () => {
+    globalThis.store = await library.browserStore('listening')
+    globalThis.heard = [0, 0]
+    store.subscribe(() => heard[0]!++)
+    const off = store.subscribe(() => heard[1]!++)
+    off()
+    const put = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, 'put')!
+    IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
+      apply(put, store: IDBObjectStore, args: [unknown, string]) {
+        const request = put.apply(store, args)
+        request.addEventListener('success', () => {
+          store.transaction.abort()
+        })
+        return request
+      },
+    })
+    const failed = await store.write('session', {}).then(
+      () => 'kept',
+      (error: unknown) => (error as Error).name,
+    )
+    Object.defineProperty(IDBObjectStore.prototype, 'put', put)
+    return failed
+  })
+  expect(outcome).toBe('AbortError')
+  await other.evaluate(async () => {
+    await (await library.browserStore('listening')).write('session', { here: true })
+  })
+  await until(() => page.evaluate(() => heard[0] === 1))
+  expect(await page.evaluate(() => heard)).toEqual([1, 0])
+})

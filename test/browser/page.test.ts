@@ -1,0 +1,113 @@
+/** The page as a page: what its policy allows, whom it shuts out, and on which screens it fits. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { expect, test } from '@jest/globals'
+import type { Page } from 'playwright-core'
+import { TestClient } from '../support/client.ts'
+import {
+  ask,
+  button,
+  expectRefusals,
+  keepNote,
+  newProfile,
+  open,
+  serve,
+  signUp,
+} from './support.ts'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+interface AxeResults {
+  readonly passes: unknown[]
+  readonly violations: {
+    readonly id: string
+    readonly impact: string
+    readonly nodes: { readonly html: string; readonly failureSummary: string }[]
+  }[]
+}
+
+/** What axe-core finds wrong, seriously or critically. */
+async function flaws(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const { passes, violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+  )
+  expect(passes.length).toBeGreaterThan(10)
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`),
+    )
+}
+
+/** Signed in, with everything on the page that can be there. */
+async function fillPage(page: Page): Promise<void> {
+  await signUp(page)
+  await ask(page)
+  expectRefusals('401 /account')
+  await button(page, 'Send the same request again').click()
+  await page.getByText('Refused. The envelope').waitFor()
+  await button(page, 'Change one character').click()
+  await page.getByText('Refused: one character').waitFor()
+  await keepNote(page, 'A note')
+  await button(page, 'Try to read the private key').click()
+  await page.getByText('Refused by the browser').waitFor()
+}
+
+test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorScheme) => {
+  const { url } = await serve()
+  const page = await open(url, await newProfile({ colorScheme, reducedMotion: 'reduce' }))
+  expect(await flaws(page)).toEqual([])
+  await button(page, 'Make somebody up').click()
+  expect(await flaws(page)).toEqual([])
+  await fillPage(page)
+  expect(await flaws(page)).toEqual([])
+})
+
+test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', async (width) => {
+  const { url } = await serve()
+  const viewport = { width, height: 700 }
+  const page = await open(url, await newProfile({ viewport, hasTouch: true, isMobile: true }))
+  const overflow = () =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  expect(await page.evaluate(() => innerWidth)).toBe(width)
+  expect(await overflow()).toBe(0)
+  await fillPage(page)
+  expect(await page.evaluate(() => innerWidth)).toBe(width)
+  expect(await overflow()).toBe(0)
+})
+
+test('nothing inline runs, nothing is evaluated, and nothing is loaded from elsewhere', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const hosts = new Set<string>()
+  profile.on('request', (request) => hosts.add(new URL(request.url()).origin))
+  const page = await open(url, profile)
+  await fillPage(page)
+  expect([...hosts]).toEqual([url])
+
+  const policy = (await fetch(url)).headers.get('content-security-policy')!
+  expect(policy).not.toMatch(/unsafe|\*|https?:/)
+  expect(await page.locator('[style], style, script:not([src])').count()).toBe(0)
+  const handlers = await page.evaluate(
+    () =>
+      [...document.querySelectorAll('*')].filter((node) =>
+        [...node.attributes].some(({ name }) => name.startsWith('on')),
+      ).length,
+  )
+  expect(handlers).toBe(0)
+})
+
+test('a name that looks like markup stays text', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const email = await signUp(page)
+  const name = '<img src="x" onerror="alert(1)">'
+  const other = await TestClient.create(url)
+  const registration = { client_name: name, jwks: { keys: [other.publicJwk] } }
+  other.id = (await other.send('POST', '/clients', registration)).body.client_id
+  await other.login(email)
+  await button(page, 'Look again').click()
+  await page.getByText(name).waitFor()
+  expect(await page.locator('#session-list img').count()).toBe(0)
+})

@@ -1,0 +1,184 @@
+/** Coming in, staying, and what is left on the disk meanwhile. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import {
+  ask,
+  button,
+  databases,
+  expectRefusals,
+  isSignedIn,
+  isSignedOut,
+  keepNote,
+  newProfile,
+  nothingIsLeft,
+  open,
+  openWithLibrary,
+  PASSWORD,
+  readNote,
+  serve,
+  signIn,
+  signUp,
+  until,
+  reload,
+} from './support.ts'
+
+test('somebody signs up, signs out, and signs in', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  await isSignedOut(page)
+  const email = await signUp(page)
+  await until(() => button(page, 'Sign out').evaluate((node) => node === document.activeElement))
+  await button(page, 'Sign out').click()
+  await isSignedOut(page)
+  await nothingIsLeft(page, email, PASSWORD)
+  await signIn(page, email)
+  await isSignedIn(page, email)
+  await button(page, 'Sign out here').click()
+  await isSignedOut(page)
+})
+
+test('a wrong password and a taken address are said, and what was typed stays', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const email = await signUp(page)
+  await button(page, 'Sign out').click()
+  await isSignedOut(page)
+
+  expectRefusals('401 /account/login', '409 /account')
+  await signIn(page, email, 'not the password')
+  await page.getByText('(invalid_grant)').waitFor()
+  expect(await page.getByLabel('E-mail address').inputValue()).toBe(email)
+  await button(page, 'Sign up').click()
+  await page.getByText('(account_exists)').waitFor()
+  await signIn(page, email)
+  await isSignedIn(page, email)
+})
+
+test('a made-up person signs up, and the password can be seen until then', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  await button(page, 'Make somebody up').click()
+  const password = page.getByLabel('Password', { exact: true })
+  const show = page.getByLabel('Show the password')
+  expect(await password.getAttribute('type')).toBe('text')
+  await show.uncheck()
+  expect(await password.getAttribute('type')).toBe('password')
+  await show.check()
+  expect(await password.getAttribute('type')).toBe('text')
+  const email = await page.getByLabel('E-mail address').inputValue()
+  const secret = await password.inputValue()
+  await button(page, 'Sign up').click()
+  await isSignedIn(page, email)
+  expect(await page.content()).not.toContain(secret)
+  await button(page, 'Sign out').click()
+  await isSignedOut(page)
+  expect(await password.getAttribute('type')).toBe('password')
+  await nothingIsLeft(page, email, secret)
+})
+
+test('a reload needs no password, brings back the note, and the disk holds nothing readable', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const email = await signUp(page)
+  const note = 'Tea at four, under the clock'
+  await keepNote(page, note)
+  const jws = (await page.getByRole('region', { name: 'The JWS' }).textContent())!
+  const jwe = (await page.getByRole('region', { name: 'The JWE' }).textContent())!
+
+  const kept = await databases(page)
+  expect(kept.map(({ name }) => name.split(' ')[1])).toEqual([undefined, 'vault'])
+  const text = kept.map((database) => database.text).join('\n')
+  expect(text).toContain(jwe)
+  for (const secret of [note, 'Tea', '"note"', email, PASSWORD, jws, jws.split('.')[1]!]) {
+    expect(text).not.toContain(secret)
+  }
+  // Every token has the five parts of a JWE: none is a letter without its envelope.
+  const tokens = text.match(/eyJ[\w-]*(\.[\w-]*)+/g)!
+  expect(tokens.map((token) => token.split('.').length)).toEqual([5, 5])
+
+  await reload(page, button(page, 'Reload this page'))
+  await page.getByText('Read back from this device').waitFor()
+  await isSignedIn(page, email)
+  expect(await readNote(page)).toBe(note)
+  // What lies on the disk is shown, and is not the note.
+  const disk = (await page.locator('#disk').textContent())!
+  expect(disk).toMatch(/The same note, as it lies on the disk[\w-]{40}/)
+  expect(await ask(page)).toContain(email)
+})
+
+test('the private key cannot be exported in any way, nor its copy in IndexedDB', async () => {
+  const { url } = await serve()
+  const page = await openWithLibrary(url)
+  await button(page, 'Try to read the private key').click()
+  await page.getByText('Refused by the browser').waitFor()
+
+  const outcomes = await page.evaluate(async () => {
+    const { privateKey } = (await (await library.browserStore()).loadKey())!
+    const algorithm = { name: 'AES-GCM', length: 256 }
+    const wrapping = await crypto.subtle.generateKey(algorithm, true, ['wrapKey'])
+    const iv = new Uint8Array(12)
+    const formats = ['jwk', 'pkcs8', 'raw'] as const
+    const tries = [
+      ...formats.map((format) => crypto.subtle.exportKey(format, privateKey)),
+      ...formats.map((format) =>
+        crypto.subtle.wrapKey(format, privateKey, wrapping, { name: 'AES-GCM', iv }),
+      ),
+    ]
+    return (await Promise.allSettled<unknown>(tries)).map(({ status }) => status)
+  })
+  expect(outcomes).toEqual(Array(6).fill('rejected'))
+  const text = (await databases(page))[0]!.text
+  expect(text).toContain('"privateKey":{"type":"private","extractable":false')
+  expect(text).not.toContain('"d":')
+})
+
+test('a keyboard is enough', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const focused = () =>
+    page.evaluate(() => {
+      const { activeElement: node } = document
+      return `${node?.id === '' ? node.textContent : node?.id}`
+    })
+  const tabTo = async (id: string) => {
+    for (let presses = 0; (await focused()) !== id; presses++) {
+      expect(presses).toBeLessThan(30)
+      await page.keyboard.press('Tab')
+    }
+  }
+  await page.keyboard.press('Tab')
+  expect(await focused()).toBe('To the first step')
+  await page.keyboard.press('Enter')
+  await tabTo('export')
+  await page.keyboard.press('Enter')
+  await page.getByText('Refused by the browser').waitFor()
+  await tabTo('email')
+  await page.keyboard.type('keys@mail.test')
+  await page.keyboard.press('Tab')
+  await page.keyboard.type(PASSWORD)
+  await page.keyboard.press('Enter')
+  await isSignedIn(page, 'keys@mail.test')
+  await until(async () => (await focused()) === 'sign-out')
+  await page.keyboard.press('Enter')
+  await isSignedOut(page)
+})
+
+test('the minified file, as it is served, does the same', async () => {
+  const folder = process.env['MINIFIED_BUNDLE'] ?? 'dist/browser'
+  const body = readFileSync(join(folder, 'client.js'), 'utf8')
+  const { url } = await serve()
+  const profile = await newProfile()
+  await profile.route('**/playground/client.js', async (route) => {
+    await route.fulfill({ response: await route.fetch(), body })
+  })
+  const page = await open(url, profile)
+  const email = await signUp(page)
+  await keepNote(page, 'small')
+  await reload(page)
+  await isSignedIn(page, email)
+  expect(await readNote(page)).toBe('small')
+  await button(page, 'Sign out').click()
+  await isSignedOut(page)
+  await nothingIsLeft(page, email, 'small')
+})

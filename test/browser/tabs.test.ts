@@ -1,0 +1,308 @@
+/** Several tabs, several browsers, and sessions that end somewhere else. */
+import { EventEmitter, once } from 'node:events'
+import { expect, test } from '@jest/globals'
+import type { BrowserContext, Page } from 'playwright-core'
+import { someEmail } from '../support/client.ts'
+import {
+  ask,
+  button,
+  databases,
+  expectRefusals,
+  isSignedIn,
+  isSignedOut,
+  keepNote,
+  newProfile,
+  nothingIsLeft,
+  open,
+  openWithLibrary,
+  PASSWORD,
+  readNote,
+  serve,
+  signIn,
+  signUp,
+  step,
+  until,
+  reload,
+} from './support.ts'
+
+/** Seconds; long enough for a slow machine to use a token that it has just got. */
+const SHORT = 6
+/** What the server says to a session that has ended: to its access token, then to its refresh token. */
+const OF_ENDED_SESSION = ['401 /account', '401 /account/sessions', '400 /token'] as const
+
+/** Counts the requests of a profile, such as `POST /token`. */
+function watch(profile: BrowserContext): (line: string) => number {
+  const lines: string[] = []
+  profile.on('request', (request) => {
+    lines.push(`${request.method()} ${new URL(request.url()).pathname}`)
+  })
+  return (line) => lines.filter((other) => other === line).length
+}
+
+/** Tells the page that somebody has come back to its tab. */
+const comeBack = (page: Page) =>
+  page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+
+const hasExpired = (page: Page) => page.getByText('Expired. The next request').waitFor()
+
+/** Pages that do nothing by themselves when a token expires. */
+function inTheBackground() {
+  Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })
+}
+
+test('two tabs with an expired token renew it once, and both get their answer', async () => {
+  const { url } = await serve({ accessTokenTtl: SHORT })
+  const profile = await newProfile({}, inTheBackground)
+  const count = watch(profile)
+  const first = await open(url, profile)
+  const email = await signUp(first)
+  const second = await open(url, profile)
+  await isSignedIn(second, email)
+  await Promise.all([hasExpired(first), hasExpired(second)])
+  const before = count('POST /token')
+
+  const answers = await Promise.all([ask(first), ask(second)])
+  for (const answer of answers) {
+    expect(answer).toContain('200 OK')
+    expect(answer).toContain(email)
+  }
+  expect(count('POST /token')).toBe(before + 1)
+})
+
+test('two tabs that are looked at renew an expiring token by themselves, once', async () => {
+  const { url } = await serve({ accessTokenTtl: SHORT })
+  const profile = await newProfile()
+  const count = watch(profile)
+  const first = await open(url, profile)
+  const start = Date.now()
+  const email = await signUp(first)
+  const second = await open(url, profile)
+  await isSignedIn(second, email)
+  const shown = (page: Page) => page.getByRole('region', { name: 'The JWE' }).textContent()
+  const old = await shown(first)
+  await until(async () => (await shown(first)) !== old && (await shown(second)) !== old)
+  await until(async () => (await shown(first)) === (await shown(second)))
+  // One, or on a slow machine one for each token that has meanwhile expired. Times are in whole seconds.
+  const lifetimes = Math.floor((Date.now() - start) / 1000 / (SHORT - 1))
+  expect(count('POST /token')).toBeGreaterThan(0)
+  expect(count('POST /token')).toBeLessThanOrEqual(lifetimes)
+})
+
+test('twenty requests at once renew an expired token once', async () => {
+  const { url } = await serve({ accessTokenTtl: SHORT })
+  const profile = await newProfile()
+  const page = await openWithLibrary(url, profile)
+  const count = watch(profile)
+  const statuses = await page.evaluate(
+    async ([issuer, email, password]) => {
+      const store = await library.browserStore('twenty')
+      const auth = new library.AuthClient({ server: location.origin, issuer: issuer!, store })
+      const { claims } = await auth.signUp({ email: email!, password: password! })
+      const left = claims.exp * 1000 - Date.now()
+      await new Promise((resolve) => setTimeout(resolve, left + 100))
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, async () => auth.fetch('/account')),
+      )
+      return answers.map(({ status }) => status)
+    },
+    ['http://localhost:3000', someEmail(), PASSWORD],
+  )
+  expect(statuses).toEqual(Array(20).fill(200))
+  expect(count('POST /token')).toBe(1)
+})
+
+test('without locks and channels, each tab works on its own', async () => {
+  const { url } = await serve()
+  const profile = await newProfile({}, () => {
+    delete (Navigator.prototype as { locks?: unknown }).locks
+    delete (globalThis as { BroadcastChannel?: unknown }).BroadcastChannel
+  })
+  const first = await open(url, profile)
+  const email = await signUp(first)
+  await keepNote(first, 'alone')
+  const second = await open(url, profile)
+  await isSignedIn(second, email)
+  expect(await readNote(second)).toBe('alone')
+
+  // Nobody tells the other tab that the person has gone and another one has come …
+  await button(second, 'Sign out').click()
+  await isSignedOut(second)
+  const other = await signUp(second)
+  expect(await first.getByText(`Signed in as ${email}.`).count()).toBe(1)
+  // … but back in it, it finds out.
+  expectRefusals(...OF_ENDED_SESSION)
+  await comeBack(first)
+  await isSignedOut(first)
+  expect(await first.content()).not.toContain(other)
+  await reload(first)
+  await isSignedIn(first, other)
+})
+
+test('who signs out in one tab is signed out in the other', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const first = await open(url, profile)
+  const email = await signUp(first)
+  await keepNote(first, 'for nobody else')
+  const second = await open(url, profile)
+  await isSignedIn(second, email)
+  expect(await readNote(second)).toBe('for nobody else')
+  await button(first, 'Sign out').click()
+  for (const page of [first, second]) {
+    await isSignedOut(page)
+    await nothingIsLeft(page, email, 'for nobody else')
+  }
+})
+
+test('a tab never turns into another person by itself', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const first = await open(url, profile)
+  const email = await signUp(first)
+  const second = await open(url, profile)
+  await isSignedIn(second, email)
+  await button(second, 'Sign out').click()
+  await isSignedOut(first)
+  const other = await signUp(second)
+  await keepNote(second, 'of the other one')
+
+  await comeBack(first)
+  await isSignedOut(first)
+  expect(await first.content()).not.toContain(other)
+  // Nor when it is asked to do something.
+  const answer = await first.evaluate(() => {
+    document.querySelector<HTMLButtonElement>('#ask')!.click()
+    return new Promise<string>((resolve) => {
+      const exchange = document.querySelector('#exchange')!
+      new MutationObserver(() => {
+        resolve(exchange.textContent)
+      }).observe(exchange, { childList: true, characterData: true, subtree: true })
+    })
+  })
+  expect(answer).toContain('(not_signed_in)')
+  // A reload is somebody's own doing.
+  await reload(first)
+  await isSignedIn(first, other)
+  expect(await readNote(first)).toBe('of the other one')
+})
+
+test('signing in over somebody else in another tab ends their session here', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  // Both were opened before anybody signed in.
+  const [first, second] = [await open(url, profile), await open(url, profile)]
+  const email = await signUp(first)
+  await keepNote(first, 'mine')
+  await isSignedOut(second)
+  const other = await signUp(second)
+  await isSignedOut(first)
+  expect(await first.content()).not.toContain(other)
+  // The vault of the first one is gone; that of the other is empty.
+  const [, ...vaults] = await databases(first)
+  expect(vaults.map(({ text }) => text)).toEqual(['[]'])
+  await button(second, 'Sign out').click()
+  await isSignedOut(second)
+  await nothingIsLeft(first, email, other, 'mine')
+})
+
+test('a session that was ended in another browser leaves nothing, quietly', async () => {
+  const { url } = await serve()
+  const here = await open(url)
+  const email = await signUp(here)
+  await keepNote(here, 'soon to be gone')
+  await ask(here)
+  const there = await open(url)
+  await signIn(there, email)
+  await isSignedIn(there, email)
+  await button(there, 'End all others').click()
+  await there.getByText('This is the only session now.').waitFor()
+  expect(await there.getByRole('button', { name: 'End it: the session of' }).count()).toBe(1)
+
+  expectRefusals(...OF_ENDED_SESSION)
+  await ask(here)
+  await isSignedOut(here)
+  await nothingIsLeft(here, email, 'soon to be gone')
+  await signIn(here, email)
+  await isSignedIn(here, email)
+  expect(await readNote(here)).toBe('')
+})
+
+test('… also when the page only comes back into view, or is reloaded', async () => {
+  const { url } = await serve()
+  const there = await open(url)
+  const email = await signUp(there)
+  const others = [await open(url), await open(url)] as const
+  for (const page of others) {
+    await signIn(page, email)
+    await isSignedIn(page, email)
+    await keepNote(page, 'gone too')
+  }
+  // Nothing has happened yet: it stays.
+  await comeBack(others[0])
+  await isSignedIn(others[0], email)
+
+  await button(there, 'Look again').click()
+  const ends = there.getByRole('button', { name: 'End it: the session of Playground in Chrome' })
+  await until(async () => (await ends.count()) === 3)
+  const items = step(there, 'Where you are signed in').getByRole('listitem')
+  for (const left of [2, 1]) {
+    const notThisOne = items.filter({ hasNotText: '(this one)' }).first()
+    await notThisOne.getByRole('button').click()
+    await there.getByText('Ended. Its tokens are refused').waitFor()
+    await until(async () => (await ends.count()) === left)
+  }
+  expectRefusals(...OF_ENDED_SESSION)
+  await comeBack(others[0])
+  await reload(others[1])
+  for (const page of others) {
+    await isSignedOut(page)
+    await nothingIsLeft(page, email, 'gone too')
+  }
+})
+
+test('a session that one ends oneself from the list, too', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  const email = await signUp(page)
+  await keepNote(page, 'last words')
+  expectRefusals(...OF_ENDED_SESSION)
+  await page.getByRole('button', { name: 'End it: the session of' }).click()
+  await isSignedOut(page)
+  await nothingIsLeft(page, email, 'last words')
+})
+
+test('an answer that comes after the session has ended is not shown', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await open(url, profile), await open(url, profile)]
+  const email = await signUp(page)
+  await reload(other)
+  await isSignedIn(other, email)
+  // Both ways to the list: the page's own, when it starts, and the button's.
+  for (const way of ['start', 'button']) {
+    const release = new EventEmitter()
+    let isHeld = false
+    await page.route('**/account/sessions', async (route) => {
+      const response = await route.fetch()
+      const released = once(release, 'now')
+      isHeld = true
+      await released
+      await route.fulfill({ response })
+    })
+    if (way === 'button') await button(page, 'Look again').click()
+    else await reload(page, button(page, 'Reload this page'))
+    await until(() => isHeld)
+    await button(other, 'Sign out').click()
+    await isSignedOut(page)
+    const shown = page.waitForResponse('**/account/sessions')
+    release.emit('now')
+    await (await shown).finished()
+    await page.unroute('**/account/sessions')
+    await comeBack(page)
+    await nothingIsLeft(page, email)
+    await signIn(other, email)
+    await isSignedIn(other, email)
+    await reload(page)
+    await isSignedIn(page, email)
+  }
+})
