@@ -100,12 +100,13 @@ export class AuthClient {
 
   /**
    * Finds out at the start whether somebody is still signed in: what is kept here must be whole, and
-   * the server must agree. If anything is missing, what is left is removed, without a word.
+   * the server must agree. If anything is missing, what is left is removed, without a word. Later, it
+   * finds out whether they still are; nobody else takes their place.
    *
    * @throws AuthError `network`, `keys_too_old` when the server cannot be asked. Nothing is removed then.
    */
   async resume(): Promise<Session | undefined> {
-    const session = await this.#holder.restore()
+    const session = this.#holder.session ?? (await this.#holder.restore())
     if (session === undefined) return undefined
     try {
       return present(await this.#ask(session))

@@ -48,8 +48,8 @@ async function start(): Promise<void> {
   const render = renderer(page, steps)
   auth.onChange(() => void render())
   await keyStep(page)
-  await auth.resume()
-  await render()
+  // Somebody who is still signed in is shown by onChange.
+  if ((await auth.resume()) === undefined) await render()
   // Back in this tab: the session may have been ended elsewhere. Asked as the one whom the page shows:
   // it never turns into another person by itself.
   document.addEventListener('visibilitychange', () => {
@@ -100,7 +100,10 @@ function linkSteps(areShown: boolean): void {
 
 /** The name that the server has for itself; the page came from the same place, so it is to be believed. */
 async function issuerOf(server: string): Promise<string> {
-  const response = await fetch(`${server}/.well-known/oauth-authorization-server`)
+  const url = `${server}/.well-known/oauth-authorization-server`
+  const response = await fetch(url).catch(() => {
+    throw new Error('The server cannot be reached.')
+  })
   const { issuer } = (await response.json()) as { issuer: string }
   return issuer
 }

@@ -7,6 +7,8 @@ export interface Session {
   readonly sessionId: string
   readonly clientId: string
   readonly claims: AccessTokenClaims
+  /** When the access token expires: milliseconds since the epoch, by this machine's clock. */
+  readonly expiresAt: number
   /** `undefined` while the server has not been reached since the start. */
   readonly account: Account | undefined
 }
@@ -20,6 +22,7 @@ export function present(session: LiveSession | undefined): Session | undefined {
     sessionId: stored.session_id,
     clientId: stored.client_id,
     claims: access.claims,
+    expiresAt: (access.claims.exp - stored.clock_offset) * 1000,
     account: known?.account,
   }
 }

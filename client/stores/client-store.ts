@@ -17,7 +17,7 @@ export interface ClientStore {
   /** Keeps JSON under a name; `undefined` removes it. */
   write(name: string, value: unknown): Promise<void>
 
-  /** Where a session's vault lies. Nothing is made before the first write. */
+  /** Where a session's vault lies. Nothing is made before its first use. */
   vault(sessionId: string): VaultStorage
   /** Removes every vault but that of one session, as far as they can be found. */
   removeVaults(except?: string): Promise<void>

@@ -275,6 +275,12 @@ describe('requests', () => {
     expect(await response.json()).toMatchObject({ accounts: [{}] })
   })
 
+  test('know when the token expires by the clock of this machine', async () => {
+    const clock = () => server.clock() + 600_000
+    const { client } = await signedUp(server, { clock })
+    expect(client.session?.expiresAt).toBe(clock() + server.config.accessTokenTtl * 1000)
+  })
+
   test('that their caller breaks off end as a fetch does', async () => {
     const { client } = await signedUp(server)
     const aborted = client.fetch('/account', { signal: AbortSignal.abort() })

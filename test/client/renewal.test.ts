@@ -326,6 +326,13 @@ describe('two tabs', () => {
     expect(await status(second)).toBe(200)
   })
 
+  test('with another person in one, the other asks first whether its own session is alive', async () => {
+    const { first, second } = await twoTabs()
+    await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+    expect(await second.client.resume()).toBeUndefined()
+    expect(second.client.session).toBeUndefined()
+  })
+
   test('signing out in one that has not noticed leaves the other person signed in', async () => {
     const { first, second, store } = await twoTabs()
     await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })

@@ -1,4 +1,3 @@
-import type { AccessTokenClaims } from '../../index.ts'
 import { byId, element, showParts } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 
@@ -22,13 +21,13 @@ export function jwsStep({ auth }: Page): Step {
   const text = byId('jws-text', HTMLElement)
   const rows = byId('claims', HTMLElement)
   const countdown = byId('countdown', HTMLElement)
-  let claims: AccessTokenClaims | undefined
   let wasAlive = false
 
   setInterval(tick, 1000)
   function tick() {
-    if (claims === undefined) return
-    const left = claims.exp - Math.floor(Date.now() / 1000)
+    const { session } = auth
+    if (session === undefined) return
+    const left = Math.ceil((session.expiresAt - Date.now()) / 1000)
     countdown.textContent =
       left > 0
         ? `Expires in ${Math.floor(left / 60)} min ${String(left % 60).padStart(2, '0')} s`
@@ -41,7 +40,6 @@ export function jwsStep({ auth }: Page): Step {
 
   return {
     show(token) {
-      claims = token.claims
       wasAlive = false
       showParts(text, token.jws.split('.'), [1, 4, 5])
       rows.replaceChildren(
@@ -58,7 +56,6 @@ export function jwsStep({ auth }: Page): Step {
       tick()
     },
     clear() {
-      claims = undefined
       countdown.textContent = ''
       text.replaceChildren()
       rows.replaceChildren()
