@@ -20,7 +20,8 @@ interface RequestOptions {
   /** The address of whoever is signed in. */
   address(): Promise<string>
   onChange(account: Account): void
-  onRemoved(): Promise<void>
+  /** Does what ends the session on the server, and then forgets that session here. */
+  endWith(work: () => Promise<unknown>): Promise<void>
 }
 
 /** What a person can do to their account. Each throws AuthError with the server's code. */
@@ -48,17 +49,18 @@ export class AccountRequests {
     const { derive } = this.#options
     const address = await this.#options.address()
     const body = {
-      current_password: await derive(current, address),
-      new_password: await derive(fresh, address),
+      current_password: await derive(current, address, false),
+      new_password: await derive(fresh, address, true),
     }
     await this.#request('/account/password', json(body, 'PUT'))
   }
 
   /** The account and everything of it is gone, on the server and here. */
   async remove(password: string): Promise<void> {
-    const derived = await this.#options.derive(password, await this.#options.address())
-    await this.#request('/account', json({ password: derived }, 'DELETE'))
-    await this.#options.onRemoved()
+    const derived = await this.#options.derive(password, await this.#options.address(), false)
+    await this.#options.endWith(() =>
+      this.#request('/account', json({ password: derived }, 'DELETE')),
+    )
   }
 
   /** Where the account is signed in. */
@@ -82,7 +84,7 @@ export class AccountRequests {
 
   /** Sets a new password with the token from the message. Every session of the account ends. */
   async resetPassword(reset: { email: string; token: string; password: string }): Promise<void> {
-    const password = await this.#options.derive(reset.password, reset.email)
+    const password = await this.#options.derive(reset.password, reset.email, true)
     await this.#post(
       '/account/password',
       json({ token: reset.token, new_password: password }, 'PUT'),

@@ -4,17 +4,20 @@ import type { Reader } from './discovery/reader.ts'
 import { createServer, type AuthServer } from './discovery/server.ts'
 import { createService } from './discovery/service.ts'
 import { AuthError, hasCode } from './errors.ts'
-import { badAnswer, json, readAnswer, send, type Fetch } from './http.ts'
+import { badAnswer, json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from './http.ts'
 import type { Json } from './json.ts'
 import type { AuthClientOptions } from './options.ts'
 import { asTyped, type DerivePassword } from './passwords.ts'
 import { readConfiguration, register } from './registration.ts'
 import { sealedFetch } from './sealed-fetch.ts'
-import type { LiveSession } from './session/live-session.ts'
+import { readAccountAnswer } from './session/answers.ts'
+import { isKnown, type KnownSession, type LiveSession } from './session/live-session.ts'
+import { Listeners } from './session/listeners.ts'
 import { SessionHolder } from './session/session-holder.ts'
 import { present, type Session } from './session/session.ts'
 import type { OpenedToken } from './session/tokens.ts'
 import type { ClientStore } from './stores/client-store.ts'
+import { within } from './timers.ts'
 import { checkAccessClaims, checkTimes, type AccessTokenClaims } from './token/claims.ts'
 import type { ClientKey } from './token/client-key.ts'
 import { verify } from './token/verify.ts'
@@ -32,7 +35,7 @@ export class AuthClient {
   readonly #readers: readonly Reader[]
   readonly #holder: SessionHolder
   readonly #derive: DerivePassword
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Listeners()
 
   /** @throws AuthError `insecure_server` */
   constructor(options: AuthClientOptions) {
@@ -48,24 +51,29 @@ export class AuthClient {
     )
     this.#options = options
     this.#context = { ...common, server }
-    this.#readers = [server, ...others]
+    // Of two that begin alike, the longer one is meant.
+    this.#readers = [server, ...others].sort((a, b) => b.baseUrl.length - a.baseUrl.length)
     this.#derive = derivePassword
     this.#holder = new SessionHolder({
       ...this.#context,
       onChange: () => {
-        for (const listener of this.#listeners) listener()
+        this.#listeners.call()
       },
     })
     this.account = new AccountRequests({
       server,
       fetch,
       derive: derivePassword,
-      sendSignedIn: (path, init) => this.fetch(path, init),
-      address: async () => (await this.#known()).account.email,
+      sendSignedIn: (path, init) => this.#send(path, init),
+      address: async () => (await this.#known()).known.account.email,
       onChange: (account) => {
         this.#holder.rename(account)
       },
-      onRemoved: () => this.#holder.end(),
+      endWith: async (work) => {
+        const { stored } = await this.#holder.present()
+        await work()
+        await this.#holder.end(stored.session_id)
+      },
     })
   }
 
@@ -74,10 +82,9 @@ export class AuthClient {
     return present(this.#holder.session)
   }
 
-  /** Calls back when the session has begun, been renewed or ended, here or in another tab. */
+  /** Calls back when the session has begun, been renewed or ended here, or begun or ended in another tab. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#listeners.add(listener)
   }
 
   /**
@@ -90,7 +97,7 @@ export class AuthClient {
 
   /** Makes an account and signs it in. @throws AuthError, `account_exists` for one. */
   async signUp(person: { email: string; password: string; name?: string }): Promise<Session> {
-    return this.#begin('/account', person)
+    return this.#begin(SIGN_UP, person)
   }
 
   /** @throws AuthError, `invalid_grant` for an address and a password that do not belong together. */
@@ -111,25 +118,24 @@ export class AuthClient {
     try {
       return present(await this.#ask(session))
     } catch (error) {
-      if (hasCode(error, 'bad_answer')) await this.#holder.end()
-      else if (!hasCode(error, 'session_ended')) throw error
+      if (!hasCode(error, 'session_ended')) throw error
       return undefined
     }
   }
 
   /**
-   * Ends the session. Here it is over in any case; `false` when the server could not be told, and
-   * keeps it until it expires.
+   * Ends the session. Here it is over within seconds in any case; `false` when the server could not be
+   * told so soon. Then it may keep the session until it expires.
    */
   async signOut(): Promise<boolean> {
-    try {
-      const response = await this.fetch('/account/logout', { method: 'POST' })
-      return response.ok
-    } catch (error) {
-      return hasCode(error, 'session_ended')
-    } finally {
-      await this.#holder.end()
-    }
+    const sessionId = this.#holder.session?.stored.session_id
+    const told = this.#send('/account/logout', { method: 'POST' }).then(
+      (response) => response.ok,
+      (error: unknown) => hasCode(error, 'session_ended'),
+    )
+    const isTold = await within(PATIENCE, told, () => false)
+    await this.#holder.end(sessionId)
+    return isTold
   }
 
   /** Renews the tokens now. `fetch` does it by itself when it has to. */
@@ -196,10 +202,9 @@ export class AuthClient {
    *   start: it alone has the key.
    */
   async vault(): Promise<Vault> {
-    const { store } = this.#context
-    const { databaseKey } = await this.#known()
-    const { session_id } = (await this.#holder.present()).stored
-    return openVault(store.vault(session_id), databaseKey, session_id)
+    const { known, stored } = await this.#known()
+    const storage = this.#context.store.vault(stored.session_id)
+    return openVault(storage, known.databaseKey, stored.session_id)
   }
 
   /** What the server says to this client alone about its tokens. */
@@ -210,26 +215,49 @@ export class AuthClient {
 
   async #begin(path: string, person: { email: string; password: string }): Promise<Session> {
     const key = await this.register()
-    const password = await this.#derive(person.password, person.email)
+    const password = await this.#derive(person.password, person.email, path === SIGN_UP)
     const url = this.#context.server.baseUrl + path
     const body = json({ ...person, password, client_id: key.id })
     const answer = await readAnswer(await send(this.#context.fetch, url, body))
     return present(await this.#holder.begin(key, answer, url))
   }
 
-  /** Asks the server who is signed in, which tells whether the session is alive. */
-  async #ask(session: LiveSession): Promise<LiveSession> {
-    const { account, session_id, database_key } = await this.account.read()
-    if (session_id !== session.stored.session_id || account.id !== session.access.claims.sub) {
-      throw badAnswer('/account')
+  /** As the one who is signed in, within the library's own time limit. */
+  async #send(path: string, init?: RequestInit): Promise<Response> {
+    const signal = AbortSignal.timeout(TIMEOUT)
+    try {
+      return await this.fetch(path, { ...init, signal })
+    } catch (error) {
+      throw signal.aborted ? unreachable(path, error) : error
     }
-    return this.#holder.know(session, { account, databaseKey: database_key })
   }
 
-  async #known(): Promise<NonNullable<LiveSession['known']>> {
+  /**
+   * Asks the server who is signed in, which tells whether the session is alive. An answer that is not
+   * whole, or speaks of another session, ends it.
+   */
+  async #ask(session: LiveSession): Promise<KnownSession> {
+    const { session_id } = session.stored
+    const body = await readAnswer(await this.#send('/account'))
+    try {
+      const answer = readAccountAnswer(body, '/account')
+      if (answer.session_id !== session_id) throw badAnswer('/account')
+      if (answer.account.id !== session.access.claims.sub) throw badAnswer('/account')
+      const known = { account: answer.account, databaseKey: answer.database_key }
+      return this.#holder.know(session, known)
+    } catch (cause) {
+      if (!hasCode(cause, 'bad_answer')) throw cause
+      await this.#holder.end(session_id)
+      throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
+    }
+  }
+
+  async #known(): Promise<KnownSession> {
     const session = await this.#holder.present()
-    const { known } = session.known === undefined ? await this.#ask(session) : session
-    if (known === undefined) throw badAnswer('/account')
-    return known
+    return isKnown(session) ? session : this.#ask(session)
   }
 }
+
+const SIGN_UP = '/account'
+/** Milliseconds that the server has to hear of a sign-out. */
+const PATIENCE = 5000

@@ -4,17 +4,22 @@ import { isText, parseObject, type Json } from './json.ts'
 export type Fetch = (request: Request) => Promise<Response>
 
 /** Milliseconds that a request of the library's own may take. */
-const TIMEOUT = 30_000
+export const TIMEOUT = 30_000
 
-/** Sends a request of the library's own. No cookies, no redirects, nothing from a cache unasked. */
-export async function send(fetch: Fetch, url: string, init: RequestInit = {}): Promise<Response> {
-  const request = new Request(url, {
-    credentials: 'omit',
-    redirect: 'error',
-    cache: 'no-cache',
-    signal: AbortSignal.timeout(TIMEOUT),
-    ...init,
-  })
+/**
+ * Sends a request of the library's own. No cookies, no redirects, nothing from a cache unasked.
+ *
+ * @param timeout Milliseconds.
+ */
+export async function send(
+  fetch: Fetch,
+  url: string,
+  init: RequestInit = {},
+  timeout = TIMEOUT,
+): Promise<Response> {
+  const signal = AbortSignal.timeout(timeout)
+  const common: RequestInit = { credentials: 'omit', redirect: 'error', cache: 'no-cache', signal }
+  const request = new Request(url, { ...common, ...init })
   return fetch(request).catch((cause: unknown) => {
     throw unreachable(request.url, cause)
   })
@@ -84,7 +89,7 @@ function errorOf(response: Response, body: Json | undefined): AuthError {
   )
 }
 
-const unreachable = (url: string, cause: unknown): AuthError =>
+export const unreachable = (url: string, cause: unknown): AuthError =>
   new AuthError('network', `${withoutQuery(url)} cannot be reached.`, { cause })
 
 /** A query may hold what an error must not. */

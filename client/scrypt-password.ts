@@ -6,7 +6,7 @@ import type { DerivePassword } from './passwords.ts'
 interface ScryptOptions {
   /** The server's ISSUER: the same password on another server gives something else. */
   readonly issuer: string
-  /** Characters that a password must have. The server cannot check what it does not see. */
+  /** Characters that a new password must have. The server cannot check what it does not see. */
   readonly minLength?: number
 }
 
@@ -25,9 +25,9 @@ const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
  * clients or none: one that sends the password as typed cannot sign in to the same account.
  */
 export function scryptPassword({ issuer, minLength = 8 }: ScryptOptions): DerivePassword {
-  return async function derivePassword(password, address) {
+  return async function derivePassword(password, address, isNew) {
     const normalised = password.normalize('NFC')
-    if (Array.from(normalised).length < minLength) {
+    if (isNew && Array.from(normalised).length < minLength) {
       throw new AuthError(
         'weak_password',
         `The password must have at least ${minLength} characters.`,

@@ -2,6 +2,7 @@ import type { Reader } from './discovery/reader.ts'
 import { reach, type Fetch } from './http.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 import { bind } from './token/binding.ts'
+import { unlessAborted } from './timers.ts'
 import { seal } from './token/seal.ts'
 
 /**
@@ -16,8 +17,9 @@ export async function sealedFetch(
 ): Promise<Response> {
   // Read once: the digest is over just these bytes, and every try sends them.
   const body = new Uint8Array(await request.arrayBuffer())
-  let session = await holder.fresh()
-  let key = await reader.key()
+  const { signal } = request
+  let session = await unlessAborted(signal, () => holder.fresh())
+  let key = await unlessAborted(signal, () => reader.key())
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
@@ -25,21 +27,28 @@ export async function sealedFetch(
     const token = await seal(session.access.jws, key.key, key.enc, req)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
-    const { method, signal, redirect, credentials, cache, keepalive } = request
-    const init = { method, headers, signal, redirect, credentials, cache, keepalive }
+    const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request
+    const same = { redirect, credentials, cache, keepalive, mode, referrerPolicy }
+    const init = { ...same, method, headers, signal }
     return reach(fetch, new Request(request.url, body.length === 0 ? init : { ...init, body }))
   }
 
-  const first = await attempt()
-  if (!isRefused(first)) return first
-  if (!isExpired(first) && (await reader.hasRotated(key))) {
+  let response = await attempt()
+  if (isRefused(response) && !isExpired(response) && (await reader.hasRotated(key))) {
     key = await reader.key()
-    const second = await attempt()
-    if (!isRefused(second)) return second
+    response = await attempt()
   }
-  session = await holder.renew(session)
+  if (!isRefused(response)) return response
+  // Another service may refuse for reasons of its own, and always: not every time for a fresh token.
+  const isFresh = holder.now - session.access.claims.iat < RENEWED
+  if (isFresh && !reader.issuesTokens) return response
+  const refused = session
+  session = await unlessAborted(signal, () => holder.renew(refused))
   return attempt()
 }
+
+/** Seconds for which a token that a service refuses is not renewed for its sake. */
+const RENEWED = 60
 
 /** RFC 6750 §3.1: the token is refused, and not, say, a password. */
 const isRefused = (response: Response): boolean =>

@@ -1,9 +1,11 @@
-import { AuthError, hasCode } from '../errors.ts'
+import { AuthError } from '../errors.ts'
 import { isObject } from '../json.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 
 /** Milliseconds for which a copy is used without asking: what the server's Cache-Control says. */
 const FRESH = 300_000
+/** Milliseconds after a failure for which a copy is used without asking again. */
+const COOL_DOWN = 10_000
 
 interface DocumentOptions<T> {
   /** What it is kept as. */
@@ -11,7 +13,7 @@ interface DocumentOptions<T> {
   readonly store: ClientStore
   /** Milliseconds since the epoch. */
   readonly clock: () => number
-  /** Milliseconds for which a copy is believed while the server is away. */
+  /** Milliseconds for which a copy is believed while the server is away; 0 for never. */
   readonly maxAge: number
   /** Fetches a fresh one. */
   readonly load: () => Promise<T>
@@ -24,6 +26,7 @@ export class CachedDocument<T> {
   readonly #options: DocumentOptions<T>
   #copy: { readonly value: T; readonly fetchedAt: number } | undefined
   #loading: Promise<T> | undefined
+  #failedAt = -Infinity
 
   constructor(options: DocumentOptions<T>) {
     this.#options = options
@@ -32,21 +35,24 @@ export class CachedDocument<T> {
   /**
    * The document, from the server if the copy is older than five minutes.
    *
-   * @throws AuthError `keys_too_old` while the server is away and the copy too old to believe;
-   *   `network` where there is no copy.
+   * @throws AuthError `keys_too_old` while the server is away, or answers nonsense, and the copy is
+   *   too old to believe; what went wrong, where there is no copy.
    */
   async get(): Promise<T> {
     this.#copy ??= await this.#stored()
     const { clock, maxAge } = this.#options
-    if (this.#copy !== undefined && isWithin(this.#copy.fetchedAt, FRESH, clock())) {
+    const isBelieved = (age: number) =>
+      this.#copy !== undefined && isWithin(this.#copy.fetchedAt, age, clock())
+    const hasJustFailed = isWithin(this.#failedAt, COOL_DOWN, clock())
+    if (this.#copy !== undefined && isBelieved(hasJustFailed ? maxAge : FRESH)) {
       return this.#copy.value
     }
     try {
       return await this.reload()
     } catch (error) {
-      const copy = this.#copy
-      if (copy === undefined || !hasCode(error, 'network')) throw error
-      if (isWithin(copy.fetchedAt, maxAge, clock())) return copy.value
+      this.#failedAt = clock()
+      if (this.#copy === undefined || maxAge === 0) throw error
+      if (isBelieved(maxAge)) return this.#copy.value
       throw new AuthError(
         'keys_too_old',
         'The server cannot be reached, and its keys were last seen too long ago.',

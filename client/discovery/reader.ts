@@ -7,6 +7,8 @@ export interface Reader {
   readonly baseUrl: string
   /** The name under which it knows itself; requests are bound to it. */
   readonly name: string
+  /** Whether it is the server itself, from which renewed tokens come. */
+  readonly issuesTokens: boolean
   /** Its current encryption key, and the `enc` to use. */
   key(): Promise<ReadingKey>
   /** Asks for its keys again: true if it reads with others now. */

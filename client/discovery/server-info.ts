@@ -14,6 +14,9 @@ export interface ServerInfo {
   readonly keys: readonly ServerKey[]
 }
 
+/** Milliseconds that the server has to answer: there may be a copy to go on with. */
+const TIMEOUT = 10_000
+
 /** Fetches both documents of the server at `baseUrl`. */
 export async function fetchServerInfo(
   fetch: Fetch,
@@ -49,6 +52,7 @@ export async function parseServerInfo(value: unknown): Promise<ServerInfo | unde
   const keys = await readKeySet(value)
   if (typeof issuer !== 'string' || keyType === undefined) return undefined
   if (typeof enc !== 'string' || !CONTENT_ENCRYPTIONS.includes(enc)) return undefined
+  if (!['sig', 'enc'].every((use) => keys.some((key) => key.use === use))) return undefined
   return { issuer, enc, keyType, keys }
 }
 
@@ -58,6 +62,6 @@ export async function fetchKeys(fetch: Fetch, baseUrl: string): Promise<ServerKe
 }
 
 const getJson = async (fetch: Fetch, url: string): Promise<Json> =>
-  readAnswer(await send(fetch, url))
+  readAnswer(await send(fetch, url, {}, TIMEOUT))
 
 const first = (list: unknown): unknown => (Array.isArray(list) ? (list as unknown[])[0] : undefined)

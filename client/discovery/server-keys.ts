@@ -1,6 +1,8 @@
-import { calculateJwkThumbprint, type JWK } from 'jose'
+import type { JWK } from 'jose'
 import { isObject, isText } from '../json.ts'
 import { encryptionAlgsFor, SIGNING_ALGS } from '../token/algorithms.ts'
+import { pickPublic } from '../token/public-members.ts'
+import { thumbprint } from '../token/thumbprint.ts'
 
 /** One of the server's public keys, as published, bound to its one use and its one algorithm. */
 export interface ServerKey extends JWK {
@@ -28,10 +30,6 @@ async function readKey(jwk: unknown): Promise<ServerKey | undefined> {
   if (use !== 'sig' && use !== 'enc') return undefined
   const algs = use === 'sig' ? SIGNING_ALGS : encryptionAlgsFor(kty)
   if (!algs.includes(alg)) return undefined
-  try {
-    const isItsName = (await calculateJwkThumbprint({ ...jwk, kty })) === kid
-    return isItsName ? { ...jwk, kty, kid, use, alg } : undefined
-  } catch {
-    return undefined
-  }
+  const key = pickPublic(jwk)
+  return (await thumbprint(key)) === kid ? { ...key, kty, kid, use, alg } : undefined
 }

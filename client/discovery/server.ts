@@ -39,6 +39,7 @@ export function createServer(options: ServerOptions): AuthServer {
   return {
     baseUrl,
     name: issuer,
+    issuesTokens: true,
     info: () => document.get(),
     key: async () => readingKey(await document.get()),
     hasRotated: async (used) => !isSame(readingKey(await document.reload()), used),

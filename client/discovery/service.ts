@@ -37,6 +37,7 @@ export function createService({ baseUrl, server, store, fetch, clock }: ServiceO
   return {
     baseUrl,
     name: baseUrl,
+    issuesTokens: false,
     key: async () => readingKey(await document.get()),
     hasRotated: async (used) => !isSame(await readingKey(await document.reload()), used),
   }

@@ -84,6 +84,7 @@ function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
         return
       }
     } catch (error) {
+      if (auth.session?.sessionId !== session?.sessionId) for (const step of steps) step.clear()
       reportUnlessEnded(error)
     }
   }

@@ -15,6 +15,12 @@ export interface LiveSession {
   readonly known?: { readonly account: Account; readonly databaseKey: string }
 }
 
+/** One of which the server has said what only it can. */
+export type KnownSession = LiveSession & Required<Pick<LiveSession, 'known'>>
+
+export const isKnown = (session: LiveSession): session is KnownSession =>
+  session.known !== undefined
+
 /** What it takes to open a session. */
 export interface SessionContext {
   readonly store: ClientStore

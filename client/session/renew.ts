@@ -1,15 +1,22 @@
 import type { AuthServer } from '../discovery/server.ts'
 import { AuthError, hasCode } from '../errors.ts'
-import { json, readAnswer, send, type Fetch } from '../http.ts'
+import { json, readAnswer, send, TIMEOUT, type Fetch } from '../http.ts'
+import { sleep, within } from '../timers.ts'
 import { seal } from '../token/seal.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
 
-/** Milliseconds to wait before each try: well within the server's REFRESH_REUSE_INTERVAL. */
-const PAUSES = [0, 500, 1500]
+/**
+ * Milliseconds to wait for the answer of each try before the next one begins; the last one waits as
+ * long as it takes. All begin well within the server's REFRESH_REUSE_INTERVAL: later, the same token
+ * would be taken for a stolen one.
+ */
+const PATIENCE = [3000, 3000, TIMEOUT]
+/** Milliseconds between a try that has failed and the next. */
+const PAUSE = 500
 
 /**
  * Uses up a refresh token (RFC 6749 §6) and gives back the fresh pair, not yet opened. An answer that
- * is lost on its way is asked for again at once: later, the server takes the token for a stolen one.
+ * is lost on its way, or does not come, is asked for again at once.
  *
  * @param jws The refresh token, opened.
  * @throws AuthError `session_ended` when the server no longer takes it.
@@ -33,14 +40,26 @@ async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Pro
   const url = `${baseUrl}/token`
   const body = { grant_type: 'refresh_token', refresh_token: refreshToken }
   let failure: unknown
-  for (const pause of PAUSES) {
-    await new Promise((resolve) => setTimeout(resolve, pause))
+  /** Resolves to the server's word, also where that is a refusal; rejects where there was none. */
+  async function ask(): Promise<{ pair: TokenPair } | { refusal: unknown }> {
     try {
-      return readTokenPair(await readAnswer(await send(fetch, url, json(body))), url)
+      return { pair: readTokenPair(await readAnswer(await send(fetch, url, json(body))), url) }
     } catch (error) {
-      if (!hasCode(error, 'network')) throw error
+      if (!hasCode(error, 'network')) return { refusal: error }
       failure = error
+      throw error
     }
+  }
+  const tries: ReturnType<typeof ask>[] = []
+  for (const patience of PATIENCE) {
+    tries.push(ask())
+    const word = await within(patience, Promise.any(tries), () => undefined).catch(async () => {
+      await sleep(PAUSE)
+      return undefined
+    })
+    if (word === undefined) continue
+    if ('pair' in word) return word.pair
+    throw word.refusal
   }
   throw failure
 }

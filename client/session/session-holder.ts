@@ -2,6 +2,7 @@ import { AuthError, hasCode } from '../errors.ts'
 import type { Fetch } from '../http.ts'
 import type { Json } from '../json.ts'
 import type { AccessTokenClaims } from '../token/claims.ts'
+import { within } from '../timers.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { readAccountAnswer, readTokenPair, type Account } from './answers.ts'
 import {
@@ -10,13 +11,14 @@ import {
   openerOf,
   openPair,
   openStored,
+  type KnownSession,
   type LiveSession,
   type SessionContext,
 } from './live-session.ts'
-import { renew } from './renew.ts'
+import { endOfSession, Renewal } from './renewal.ts'
 import { revoke } from './revoke.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
-import { openAccessToken, openRefreshToken, type OpenedToken } from './tokens.ts'
+import { openAccessToken, type OpenedToken } from './tokens.ts'
 
 interface HolderOptions extends SessionContext {
   readonly fetch: Fetch
@@ -27,6 +29,7 @@ interface HolderOptions extends SessionContext {
 /** Holds the session of this page, in step with the store, which other pages may share. */
 export class SessionHolder {
   readonly #options: HolderOptions
+  readonly #renewal: Renewal
   #session: LiveSession | undefined
   #renewing: { readonly of: string; readonly result: Promise<LiveSession> } | undefined
   /** Somebody was signed in here and is no more: who signs in elsewhere is not taken for them. */
@@ -34,7 +37,11 @@ export class SessionHolder {
 
   constructor(options: HolderOptions) {
     this.#options = options
-    options.store.subscribe(() => void this.#onOtherPage())
+    this.#renewal = new Renewal(options)
+    options.store.subscribe(() => {
+      // What the store cannot say now, it says at the next request.
+      this.#onOtherPage().catch(() => undefined)
+    })
   }
 
   get session(): LiveSession | undefined {
@@ -57,13 +64,14 @@ export class SessionHolder {
     const expected = { sessionId: session_id, subject: account.id }
     const session = await openPair(this.#options, key, expected, readTokenPair(body, url))
     const known = { account, databaseKey: database_key }
-    return store.exclusively(async () => {
+    const [kept, replaced] = await store.exclusively(async () => {
       const replaced = await readSession(store)
-      if (replaced !== undefined) await revoke(this.#options, replaced)
       // What earlier sessions have left: nobody has their keys any more.
       await store.removeVaults(session_id)
-      return this.#keep({ ...session, known })
+      return [await this.#keep({ ...session, known }), replaced]
     })
+    if (replaced !== undefined) await revoke(this.#options, replaced)
+    return kept
   }
 
   /**
@@ -127,32 +135,37 @@ export class SessionHolder {
     return renewing.result
   }
 
-  /** Forgets the session, here and in the store, unless another page has put another one there. */
-  async end(): Promise<void> {
+  /**
+   * Forgets a session, here and in the store, and nobody else's.
+   *
+   * @param sessionId None for whichever is in the store, in a page that has had none.
+   */
+  async end(sessionId: string | undefined): Promise<void> {
     const { store } = this.#options
-    await store.exclusively(async () => {
+    const end = async () => {
       const kept = await readSession(store)
-      const isOwn =
-        this.#session === undefined
-          ? !this.#isOver
-          : this.#session.stored.session_id === kept?.session_id
-      if (kept === undefined || isOwn) await this.#forget()
-      else this.#lose()
-    })
+      const isKept = sessionId === undefined ? !this.#isOver : kept?.session_id === sessionId
+      if (kept === undefined || isKept) await this.#forget(sessionId)
+      else if (this.#session?.stored.session_id === sessionId) this.#lose()
+    }
+    // A renewal that gets no answer keeps everybody waiting; it finds the session gone when it ends.
+    await within(PATIENCE, store.exclusively(end), end)
   }
 
   /** Adds what the server has said of a session, which may have been renewed meanwhile. */
-  know(session: LiveSession, known: NonNullable<LiveSession['known']>): LiveSession {
+  know(session: LiveSession, known: KnownSession['known']): KnownSession {
     const current = this.#session
     const isSame = current?.stored.session_id === session.stored.session_id
-    if (!isSame) throw new AuthError('session_ended', 'The session was ended in another page.')
-    return this.#replace({ ...current, known })
+    if (!isSame) throw endedElsewhere()
+    const now = { ...current, known }
+    this.#replace(now)
+    return now
   }
 
   /** Takes over what has changed in the account. */
   rename(account: Account): void {
     const session = this.#session
-    if (session?.known === undefined) return
+    if (session?.known === undefined || account.id !== session.access.claims.sub) return
     this.#replace({ ...session, known: { ...session.known, account } })
   }
 
@@ -163,37 +176,22 @@ export class SessionHolder {
   }
 
   async #renew(used: LiveSession): Promise<LiveSession> {
-    const { fetch, server } = this.#options
-    const kept = await this.#orEnd(() => openStored(this.#options))
-    if (kept?.stored.session_id !== used.stored.session_id) {
-      // Somebody else may have signed in, in this very page.
-      if (this.#session?.stored.session_id === used.stored.session_id) this.#lose()
-      throw new AuthError('session_ended', 'The session was ended in another page.')
-    }
-    if (kept.access.jwe !== used.access.jwe && isGood(this.#options, kept)) {
-      return this.#replace(kept)
-    }
-    const { stored, access } = kept
-    const opener = await openerOf(this.#options, stored)
-    const expected = { sessionId: stored.session_id, subject: access.claims.sub }
-    const { jws } = await this.#orEnd(() => openRefreshToken(stored.refresh_token, opener))
+    const { session_id } = used.stored
     try {
-      const pair = await renew(fetch, server, jws)
-      return await this.#keep(await openPair(this.#options, opener.key, expected, pair))
+      const kept = await openStored(this.#options).catch(endOfSession)
+      if (kept?.stored.session_id !== session_id) throw endedElsewhere()
+      if (kept.access.jwe !== used.access.jwe && isGood(this.#options, kept)) {
+        return this.#replace(kept)
+      }
+      return await this.#renewal.renew(kept, async (renewed) => {
+        // It may have ended while the server was thinking.
+        const still = await readSession(this.#options.store)
+        if (still?.session_id !== session_id) throw endedElsewhere()
+        return this.#keep(renewed)
+      })
     } catch (error) {
-      if (hasCode(error, 'session_ended')) await this.#forget()
+      if (hasCode(error, 'session_ended')) await this.#forget(session_id)
       throw error
-    }
-  }
-
-  /** What is kept and cannot be proved any more, by keys that are gone, ends the session. */
-  async #orEnd<T>(open: () => Promise<T>): Promise<T> {
-    try {
-      return await open()
-    } catch (cause) {
-      if (!hasCode(cause, 'token_invalid')) throw cause
-      await this.#forget()
-      throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
     }
   }
 
@@ -216,12 +214,17 @@ export class SessionHolder {
     return isSame && before.known !== undefined ? { known: before.known, ...session } : session
   }
 
-  async #forget(): Promise<void> {
-    this.#session = undefined
+  /** @param sessionId Of the session that ended: another that is here by now stays. */
+  async #forget(sessionId?: string): Promise<void> {
+    const { store } = this.#options
+    const isOwn = sessionId === undefined || this.#session?.stored.session_id === sessionId
     try {
-      await forgetSession(this.#options.store)
+      const kept = await readSession(store)
+      if (sessionId === undefined || kept === undefined || kept.session_id === sessionId) {
+        await forgetSession(store)
+      }
     } finally {
-      this.#lose()
+      if (isOwn) this.#lose()
     }
   }
 
@@ -244,5 +247,13 @@ export class SessionHolder {
     if (stored?.session_id === this.#session?.stored.session_id) return
     if (this.#session === undefined) this.#options.onChange()
     else this.#lose()
+    // Of those that this page has open, too.
+    await this.#options.store.removeVaults(stored?.session_id)
   }
 }
+
+/** Milliseconds to wait for other pages. */
+const PATIENCE = 3000
+
+const endedElsewhere = (): AuthError =>
+  new AuthError('session_ended', 'The session was ended in another page.')

@@ -1,3 +1,4 @@
+import { AuthError } from '../errors.ts'
 import type { KeyType } from '../token/algorithms.ts'
 import type { ClientKey } from '../token/client-key.ts'
 
@@ -34,6 +35,9 @@ export interface VaultStorage {
   put(id: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
   delete(id: string): Promise<void>
   ids(): Promise<string[]>
-  /** Removes it all; nothing can be put there any more. */
+  /** Removes it all; nothing can be put there any more: `session_ended`. */
   destroy(): Promise<void>
 }
+
+export const vaultIsGone = (): AuthError =>
+  new AuthError('session_ended', 'The session has ended, and its vault with it.')

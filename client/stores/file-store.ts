@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { AuthError } from '../errors.ts'
 import { parseObject } from '../json.ts'
 import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
-import type { ClientStore, VaultStorage } from './client-store.ts'
+import { vaultIsGone, type ClientStore, type VaultStorage } from './client-store.ts'
 import { openKeyFile, sealKeyFile } from './key-file.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
@@ -98,7 +98,8 @@ function folderVault(folder: string): VaultStorage {
   return {
     get: (id) => readIfThere(fileOf(id)),
     async put(id, bytes) {
-      if (!isDestroyed) await writeWhole(folder, fileOf(id), bytes)
+      if (isDestroyed) throw vaultIsGone()
+      await writeWhole(folder, fileOf(id), bytes)
     },
     delete: (id) => remove(fileOf(id)),
     ids: async () => (await readdir(folder).catch(() => [])).filter((name) => SAFE.test(name)),

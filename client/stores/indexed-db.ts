@@ -1,31 +1,37 @@
+import { AuthError } from '../errors.ts'
+import { vaultIsGone } from './client-store.ts'
+
 /** IndexedDB in promises: databases with one object store each, whose keys are strings. */
 
 const STORE = 'records'
 
-/** One connection, opened when it is first needed. */
+/** One connection, opened when it is first needed. Each method throws AuthError `store_failed`. */
 export class Records {
   readonly #name: string
+  readonly #isForGood: boolean
   #connection: Promise<IDBDatabase> | undefined
   #isDestroyed = false
 
-  constructor(name: string) {
+  /** @param isForGood Whether it is made anew after another page, or the user, has removed it. */
+  constructor(name: string, isForGood: boolean) {
     this.#name = name
+    this.#isForGood = isForGood
   }
 
   async get(id: string): Promise<unknown> {
-    return this.#do('readonly', (store) => store.get(id) as IDBRequest<unknown>)
+    return this.#do('readonly', (store) => done(store.get(id) as IDBRequest<unknown>))
   }
 
   async put(id: string, value: unknown): Promise<void> {
-    await this.#do('readwrite', (store) => store.put(value, id))
+    await this.#do('readwrite', (store) => done(store.put(value, id)))
   }
 
   async delete(id: string): Promise<void> {
-    await this.#do('readwrite', (store) => store.delete(id))
+    await this.#do('readwrite', (store) => done(store.delete(id)))
   }
 
   async ids(): Promise<string[]> {
-    return this.#do('readonly', (store) => store.getAllKeys() as IDBRequest<string[]>)
+    return this.#do('readonly', (store) => done(store.getAllKeys() as IDBRequest<string[]>))
   }
 
   /**
@@ -33,11 +39,12 @@ export class Records {
    * pages that come at once, the second finds what the first has kept.
    */
   async keep<T>(id: string, value: T, willDo: (existing: unknown) => existing is T): Promise<T> {
-    const store = (await this.#open()).transaction(STORE, 'readwrite').objectStore(STORE)
-    const existing = await done(store.get(id) as IDBRequest<unknown>)
-    if (willDo(existing)) return existing
-    await done(store.put(value, id))
-    return value
+    return this.#do('readwrite', async (store) => {
+      const existing = await done(store.get(id) as IDBRequest<unknown>)
+      if (willDo(existing)) return existing
+      await done(store.put(value, id))
+      return value
+    })
   }
 
   /** Removes the database. Connections of other pages give way, or, in a page that sleeps, will. */
@@ -54,18 +61,21 @@ export class Records {
     await Promise.race([done(removing), isBlocked])
   }
 
-  async #do<T>(
-    mode: IDBTransactionMode,
-    work: (store: IDBObjectStore) => IDBRequest<T>,
-  ): Promise<T> {
-    const transaction = (await this.#open()).transaction(STORE, mode)
-    const result = await done(work(transaction.objectStore(STORE)))
-    if (mode === 'readwrite') await committed(transaction)
-    return result
+  async #do<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+    if (this.#isDestroyed) throw vaultIsGone()
+    try {
+      const transaction = (await this.#open()).transaction(STORE, mode)
+      const [result] = await Promise.all([
+        work(transaction.objectStore(STORE)),
+        committed(transaction),
+      ])
+      return result
+    } catch (cause) {
+      throw new AuthError('store_failed', 'The browser’s database does not work.', { cause })
+    }
   }
 
   #open(): Promise<IDBDatabase> {
-    if (this.#isDestroyed) return Promise.reject(new DOMException('Removed', 'InvalidStateError'))
     this.#connection ??= this.#connect().catch((error: unknown) => {
       this.#connection = undefined
       throw error
@@ -77,9 +87,10 @@ export class Records {
     const opening = indexedDB.open(this.#name)
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
     const connection = await done(opening)
-    // Another page removes the database: it is not to come back by an open connection.
+    // Another page removes the database: a vault is not to come back by an open connection.
     connection.onversionchange = () => {
-      this.#isDestroyed = true
+      this.#isDestroyed = !this.#isForGood
+      this.#connection = undefined
       connection.close()
     }
     // The browser closed it: cleared by the user, say.

@@ -16,11 +16,12 @@ const SESSION = 'session'
  */
 export async function browserStore(name = 'jwe-auth-server'): Promise<ClientStore> {
   try {
-    const records = new Records(name)
+    const records = new Records(name, true)
     await keepsKeys(records)
     return indexedDbStore(name, records)
   } catch (error) {
-    const reason = error instanceof Error ? error.name : 'unknown'
+    const { cause } = error as { cause?: unknown }
+    const reason = cause instanceof Error ? cause.name : 'unknown'
     return memoryStore(
       `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`,
     )
@@ -48,7 +49,7 @@ function indexedDbStore(name: string, records: Records): ClientStore {
 
   function vault(sessionId: string): VaultStorage {
     const storage =
-      openVaults.get(sessionId) ?? (new Records(vaultPrefix + sessionId) as VaultStorage)
+      openVaults.get(sessionId) ?? (new Records(vaultPrefix + sessionId, false) as VaultStorage)
     openVaults.set(sessionId, storage)
     return storage
   }
@@ -71,13 +72,15 @@ function indexedDbStore(name: string, records: Records): ClientStore {
     },
     vault,
     async removeVaults(except) {
-      const found = await indexedDB.databases()
+      // A browser that does not list its databases leaves what other pages made: without their keys.
+      const found = 'databases' in indexedDB ? await indexedDB.databases() : []
       const left = found
         .map((database) => database.name ?? '')
         .filter((found) => found.startsWith(vaultPrefix))
         .map((found) => found.slice(vaultPrefix.length))
-        .filter((sessionId) => sessionId !== except)
-      for (const sessionId of left) {
+      // What is open here too: it is not to come back by a late write.
+      for (const sessionId of new Set([...left, ...openVaults.keys()])) {
+        if (sessionId === except) continue
         await vault(sessionId).destroy()
         openVaults.delete(sessionId)
       }

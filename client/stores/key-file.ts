@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
-import { calculateJwkThumbprint, importJWK, type JWK } from 'jose'
+import { importJWK, type JWK } from 'jose'
 import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
+import { thumbprint } from '../token/thumbprint.ts'
 
 /** An extractable private key → an encrypted PKCS #8 PEM (RFC 5958 §3). */
 export function sealKeyFile({ privateKey }: ClientKey, passphrase: string): string {
@@ -27,7 +28,7 @@ export async function openKeyFile(
       extractable: false,
     })
     return {
-      id: await calculateJwkThumbprint(publicJwk),
+      id: await thumbprint(publicJwk),
       publicJwk,
       privateKey: privateKey as CryptoKey,
     }

@@ -1,5 +1,5 @@
 import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
-import type { ClientStore, VaultStorage } from './client-store.ts'
+import { vaultIsGone, type ClientStore, type VaultStorage } from './client-store.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 /**
@@ -54,9 +54,9 @@ function memoryVault(): VaultStorage {
   let isDestroyed = false
   return {
     get: (id) => Promise.resolve(records.get(id)),
-    put: (id, bytes) => {
-      if (!isDestroyed) records.set(id, bytes)
-      return Promise.resolve()
+    async put(id, bytes) {
+      if (isDestroyed) throw vaultIsGone()
+      await Promise.resolve(records.set(id, bytes))
     },
     delete: (id) => Promise.resolve(void records.delete(id)),
     ids: () => Promise.resolve([...records.keys()]),

@@ -1,5 +1,7 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
+import type { JWK } from 'jose'
+import { pickPublic } from './public-members.ts'
 import type { KeyType } from './algorithms.ts'
+import { thumbprint } from './thumbprint.ts'
 
 /** This client's encryption key. The private half is for decrypting and nothing else. */
 export interface ClientKey {
@@ -11,14 +13,22 @@ export interface ClientKey {
   readonly privateKey: CryptoKey
 }
 
-/** A fresh key pair, from Web Crypto. */
+const RSA = {
+  name: 'RSA-OAEP',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+}
+
+/** A fresh key pair, from Web Crypto, for what jose decrypts with it. */
 export async function generateClientKey(type: KeyType, extractable = false): Promise<ClientKey> {
-  const { publicKey, privateKey } =
-    type.crv === undefined
-      ? await generateKeyPair('RSA-OAEP-256', { extractable })
-      : await generateKeyPair('ECDH-ES', { crv: type.crv, extractable })
-  const publicJwk = await exportJWK(publicKey)
-  return { id: await calculateJwkThumbprint(publicJwk), publicJwk, privateKey }
+  const { crv } = type
+  const curve = crv === 'X25519' ? { name: crv } : { name: 'ECDH', namedCurve: crv }
+  const { publicKey, privateKey } = (await (crv === undefined
+    ? crypto.subtle.generateKey(RSA, extractable, ['encrypt', 'decrypt'])
+    : crypto.subtle.generateKey(curve, extractable, ['deriveBits']))) as CryptoKeyPair
+  const publicJwk = pickPublic({ ...(await crypto.subtle.exportKey('jwk', publicKey)), ...type })
+  return { id: await thumbprint(publicJwk), publicJwk, privateKey }
 }
 
 /** Whether a key is of the type that the server asks for. */

@@ -1,4 +1,5 @@
 import { CompactEncrypt } from 'jose'
+import { AuthError } from '../errors.ts'
 import type { ServerKey } from '../discovery/server-keys.ts'
 import type { Binding } from './binding.ts'
 
@@ -8,6 +9,7 @@ import type { Binding } from './binding.ts'
  * @param enc The `enc` that the server's metadata names.
  * @param req The one request that it is for. The header is authenticated by the encryption
  *   (RFC 7516 §5.1 step 14), and only who holds the JWS can make another.
+ * @throws AuthError `bad_answer` for a published key that is none.
  */
 export async function seal(
   jws: string,
@@ -16,7 +18,11 @@ export async function seal(
   req?: Binding,
 ): Promise<string> {
   const header = { alg: reader.alg, enc, kid: reader.kid, cty: 'JWT' }
-  return new CompactEncrypt(new TextEncoder().encode(jws))
-    .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
-    .encrypt(reader)
+  try {
+    return await new CompactEncrypt(new TextEncoder().encode(jws))
+      .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
+      .encrypt(reader)
+  } catch (cause) {
+    throw new AuthError('bad_answer', 'The published key is none to encrypt to.', { cause })
+  }
 }

@@ -44,7 +44,7 @@ export function requestStep(page: Page): Step {
   onClick(replay, theft, () =>
     steal(
       undefined,
-      'The envelope names itself (jti), and the server has seen that name. A copy is worth nothing.',
+      'The envelope has a name (jti) that the server has seen before, and is good for a minute only (iat). A copy is worth nothing.',
     ),
   )
   onClick(move, theft, () =>

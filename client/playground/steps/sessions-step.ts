@@ -31,7 +31,9 @@ export function sessionsStep({ auth }: Page): Step {
       element(
         'p',
         {},
-        element('b', {}, session.current ? `${name} (this one)` : name),
+        element('b', {}, name),
+        // Apart from the name, which its owner chose.
+        session.current ? element('em', {}, ' (this one)') : '',
         element('br'),
         element(
           'small',

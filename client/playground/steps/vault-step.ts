@@ -42,8 +42,10 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
     async show({ claims }) {
       if (shownFor === claims.sid) return
       shownFor = claims.sid
+      note.value = ''
       const kept = await (await auth.vault()).get(NOTE)
-      if (typeof kept !== 'string') return
+      // It took a moment, in which they may have gone.
+      if (typeof kept !== 'string' || auth.session?.sessionId !== claims.sid) return
       note.value = kept
       say(result, 'good', 'Read back from this device, with the key that the server has just sent.')
       await showDisk()

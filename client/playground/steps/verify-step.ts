@@ -27,6 +27,7 @@ export function verifyStep({ auth }: Page): Step {
       if (hasCode(error, 'token_expired'))
         return ['bad', 'The signature holds, but the token has expired.']
       if (!hasCode(error, 'token_invalid')) return ['bad', describe(error)]
+      if (text === original) return ['bad', describe(error)]
       const places = differences(text, original)
       const scope = (readPart(text.split('.')[1]) as { scope?: unknown } | undefined)?.scope
       const claimed =

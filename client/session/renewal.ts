@@ -1,0 +1,52 @@
+import { AuthError, hasCode } from '../errors.ts'
+import type { Fetch } from '../http.ts'
+import type { TokenPair } from './answers.ts'
+import { openerOf, openPair, type LiveSession, type SessionContext } from './live-session.ts'
+import { renew } from './renew.ts'
+import { openRefreshToken } from './tokens.ts'
+
+/** Renews a session, and holds on to a fresh pair until it has been opened and kept. */
+export class Renewal {
+  readonly #context: SessionContext & { readonly fetch: Fetch }
+  /** A pair, and the refresh token that was used up for it. */
+  #pending: { readonly of: string; readonly pair: TokenPair } | undefined
+
+  constructor(context: SessionContext & { readonly fetch: Fetch }) {
+    this.#context = context
+  }
+
+  /**
+   * Uses up the session's refresh token and opens what comes for it. Should the keys to open it be out
+   * of reach, or the store to keep it, the same pair is there for the next try.
+   *
+   * @param keep Keeps the renewed session.
+   * @throws AuthError `session_ended` where it can be renewed no more.
+   */
+  async renew(
+    { stored, access }: LiveSession,
+    keep: (renewed: LiveSession) => Promise<LiveSession>,
+  ): Promise<LiveSession> {
+    const context = this.#context
+    const opener = await openerOf(context, stored)
+    const { jws } = await openRefreshToken(stored.refresh_token, opener).catch(endOfSession)
+    const pending = this.#pending?.of === jws ? this.#pending.pair : undefined
+    const pair = pending ?? (await renew(context.fetch, context.server, jws))
+    this.#pending = { of: jws, pair }
+    try {
+      const expected = { sessionId: stored.session_id, subject: access.claims.sub }
+      const renewed = await keep(await openPair(context, opener.key, expected, pair))
+      this.#pending = undefined
+      return renewed
+    } catch (error) {
+      // It will be no better the next time.
+      if (hasCode(error, 'token_invalid')) this.#pending = undefined
+      throw error
+    }
+  }
+}
+
+/** What is kept and cannot be proved any more, by keys that are gone, ends the session. */
+export function endOfSession(cause: unknown): never {
+  if (!hasCode(cause, 'token_invalid')) throw cause
+  throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
+}

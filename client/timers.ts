@@ -1,0 +1,33 @@
+/** @param time Milliseconds. */
+export const sleep = (time: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, time))
+
+/** What `work` gives, or, if it takes longer than `time` milliseconds, what `otherwise` does. */
+export async function within<T>(
+  time: number,
+  work: Promise<T>,
+  otherwise: () => T | Promise<T>,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, time)
+  })
+  try {
+    return await Promise.race([work, late.then(otherwise)])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What `work` gives, unless a signal is aborted before: then its reason is thrown. */
+export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => {
+      // What the caller gave it, whatever that is.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      reject(signal.reason)
+    })
+  })
+  return Promise.race([work(), aborted])
+}
