@@ -125,6 +125,6 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
   await client.account.remove(person.password)
   terminal.line()
   terminal.say(
-    'That was all of it; the account is removed again. Where to look next: README.md for the whole, client/ for what the client did, server/token/ for what the server did, example/notes-service.ts for another service that takes these tokens. Or run the server: npm start',
+    'That was all of it; the account is removed again. Where to look next: README.md for the whole, client/ for what the client did, server/token/ for what the server did, example/notes-service.ts for another service that takes these tokens, and in a browser the page at / of a running server.',
   )
 }

@@ -12,6 +12,7 @@ import {
   createHttpServer,
   createLogger,
   createServiceAuth,
+  crossOrigin,
   errors,
   noRoute,
   parseBody,
@@ -28,7 +29,10 @@ import {
 const noteSchema = z.object({ text: z.string().min(1).max(10_000) })
 
 /** Builds the app; it never listens and never reads the environment. */
-export async function createNotesService(options: ServiceAuthOptions): Promise<Koa<RequestState>> {
+export async function createNotesService(
+  options: ServiceAuthOptions,
+  corsOrigins: readonly string[] = [],
+): Promise<Koa<RequestState>> {
   const auth = await createServiceAuth(options)
   // Says in the log, at once, if the auth server is not there. Then answers are 503 until it is.
   await auth.ready()
@@ -50,6 +54,8 @@ export async function createNotesService(options: ServiceAuthOptions): Promise<K
 
   const app = new Koa<RequestState>()
   app.use(requestId(options.logger))
+  // Which pages of other origins may call, as the auth server's CORS_ORIGINS.
+  app.use(crossOrigin(corsOrigins))
   app.use(errors())
   app.use(requestTarget())
   // The key that clients seal tokens to: the one thing here that needs no token.
@@ -61,7 +67,6 @@ export async function createNotesService(options: ServiceAuthOptions): Promise<K
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
-  // For pages of another origin: app.use(crossOrigin(['https://app.example.com'])), before errors().
   app.use(router.routes())
   app.use(noRoute())
   return app
@@ -71,8 +76,9 @@ async function main(): Promise<void> {
   const { PORT = '4000', ISSUER = 'http://localhost:3000' } = process.env
   // The name in every bound request: behind a proxy, the public one.
   const { SERVICE_URL: url = `http://localhost:${PORT}` } = process.env
+  const origins = process.env['CORS_ORIGINS']?.split(',') ?? []
   const logger = createLogger('info')
-  const app = await createNotesService({ issuer: ISSUER, url, logger })
+  const app = await createNotesService({ issuer: ISSUER, url, logger }, origins)
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
   await server.listen(Number(PORT), '127.0.0.1').catch((error: unknown) => {

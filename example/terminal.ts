@@ -36,7 +36,10 @@ export function createTerminal(output: Output) {
   return {
     say,
     step(title: string, sentences: string): void {
-      output.write(`\n${paint('bold', `${++steps}. ${title}`)}\n`)
+      output.write('\n')
+      for (const text of wrapWords(`${++steps}. ${title}`, width)) {
+        output.write(`${paint('bold', text)}\n`)
+      }
       say(sentences)
       line()
     },

@@ -1,4 +1,5 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import type { JWK } from 'jose'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
 import type { EncryptionAlg } from '../keystore/algorithms.ts'
@@ -9,7 +10,7 @@ export interface Client {
   readonly id: string
   readonly name: string | null
   /** The public members of its encryption key (RFC 7517 §4). */
-  readonly jwk: JsonWebKey
+  readonly jwk: JWK
   /** The key management algorithm that it is used with. */
   readonly alg: EncryptionAlg
   /** Milliseconds since the epoch. */
@@ -59,12 +60,12 @@ export function createClients(db: Database, clock: () => number): Clients {
  */
 export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
   kid: id,
-  key: createPublicKey({ key: jwk, format: 'jwk' }),
+  key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
   alg,
 })
 
 function toClient(row: ClientRow): Client {
   // As registration.ts made it.
-  const { alg, ...jwk } = JSON.parse(row.jwk) as JsonWebKey & { alg: EncryptionAlg }
+  const { alg, ...jwk } = JSON.parse(row.jwk) as JWK & { alg: EncryptionAlg }
   return { id: row.client_id, name: row.client_name, jwk, alg, createdAt: row.created_at }
 }
