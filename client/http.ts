@@ -89,8 +89,13 @@ function errorOf(response: Response, body: Json | undefined): AuthError {
   )
 }
 
-export const unreachable = (url: string, cause: unknown): AuthError =>
-  new AuthError('network', `${withoutQuery(url)} cannot be reached.`, { cause })
+export function unreachable(url: string, cause: unknown): AuthError {
+  // A browser does not tell a page which of the two it is.
+  const isElsewhere =
+    'location' in globalThis && !url.startsWith('/') && new URL(url).origin !== location.origin
+  const hint = isElsewhere ? ', or does not list this origin in CORS_ORIGINS' : ''
+  return new AuthError('network', `${withoutQuery(url)} cannot be reached${hint}.`, { cause })
+}
 
 /** A query may hold what an error must not. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')

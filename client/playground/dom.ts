@@ -18,7 +18,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** Shows how something went, in its colour. */
-export function say(target: HTMLElement, kind: 'good' | 'bad' | '', text: string): void {
+export function say(
+  target: HTMLElement,
+  kind: 'good' | 'refused' | 'bad' | '',
+  text: string,
+): void {
   target.className = `result ${kind}`
   target.textContent = text
 }

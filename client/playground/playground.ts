@@ -84,8 +84,13 @@ function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
         return
       }
     } catch (error) {
-      if (auth.session?.sessionId !== session?.sessionId) for (const step of steps) step.clear()
-      reportUnlessEnded(error)
+      if (auth.session?.sessionId === session?.sessionId) {
+        reportUnlessEnded(error)
+        return
+      }
+      // It was about somebody who has gone; another one may be here.
+      for (const step of steps) step.clear()
+      await render()
     }
   }
 }

@@ -11,11 +11,11 @@ export async function keyStep({ auth, storeWarning }: Page): Promise<void> {
     ...fact('Its name, the thumbprint of the public half (RFC 7638)', element('code', {}, key.id)),
     ...fact('Its type', [key.publicJwk.kty, key.publicJwk.crv].filter(Boolean).join(', ')),
     ...fact('The private half is kept', kept),
-    ...fact('The server knows this browser as', 'client_id, the same thumbprint'),
+    ...fact('The server calls this browser', 'by the same thumbprint, its client_id'),
   )
   const result = byId('export-result', HTMLElement)
   onClick(byId('export', HTMLButtonElement), result, async () => {
-    say(result, 'good', await tryToExport(key))
+    say(result, 'refused', await tryToExport(key))
   })
 }
 

@@ -35,7 +35,7 @@ export function requestStep(page: Page): Step {
       ...presentAnswer(again),
       element(
         'p',
-        { class: isRefused ? 'good' : 'bad' },
+        { class: isRefused ? 'refused' : 'bad' },
         isRefused ? `Refused. ${words}` : 'It was not refused. That should not happen.',
       ),
     )
@@ -44,7 +44,7 @@ export function requestStep(page: Page): Step {
   onClick(replay, theft, () =>
     steal(
       undefined,
-      'The envelope has a name (jti) that the server has seen before, and is good for a minute only (iat). A copy is worth nothing.',
+      'The envelope has a name (jti) that the server has seen before, and after a minute it is too old anyway (iat). A copy is worth nothing.',
     ),
   )
   onClick(move, theft, () =>

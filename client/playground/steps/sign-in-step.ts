@@ -9,6 +9,8 @@ export function signInStep({ auth }: Page): Step {
   const show = byId('show', HTMLInputElement)
   const result = byId('sign-in-result', HTMLElement)
   const buttons = [...form.querySelectorAll('button')]
+  /** Somebody of this page's making: whoever wants to come back needs the password. */
+  let madeUp: { readonly email: string; readonly password: string } | undefined
 
   form.addEventListener('submit', (event) => {
     event.preventDefault()
@@ -36,24 +38,35 @@ export function signInStep({ auth }: Page): Step {
   show.addEventListener('change', () => (password.type = show.checked ? 'text' : 'password'))
 
   byId('make-up', HTMLButtonElement).addEventListener('click', () => {
-    email.value = `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`
-    password.value = `${pick(FIRST)} ${pick(LAST)} ${pick(FIRST)} ${randomDigits()}`
+    madeUp = {
+      email: `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`,
+      password: `${pick(FIRST)} ${pick(LAST)} ${pick(FIRST)} ${randomDigits()}`,
+    }
+    email.value = madeUp.email
+    password.value = madeUp.password
     show.checked = true
     password.type = 'text'
-    say(result, '', 'Nobody has this address. Note the password if you want to come back.')
+    say(result, '', 'Made up: this address belongs to nobody.')
   })
 
   onClick(byId('sign-out', HTMLButtonElement), result, async () => {
     await auth.signOut()
+    say(result, 'good', 'Signed out. What the vault kept has no key any more.')
   })
 
   return {
     show({ claims }) {
       const account = auth.session?.account
+      const who = `Signed in as ${account?.email ?? claims.sub}.`
+      const password =
+        madeUp?.email === account?.email
+          ? ` The password was made up too, should you want it in another window: ${madeUp?.password ?? ''}.`
+          : ''
       byId('who', HTMLElement).textContent =
-        `Signed in as ${account?.email ?? claims.sub}. The server knows this session as ${claims.sid}.`
+        `${who}${password} The server knows this session as ${claims.sid}.`
     },
     clear() {
+      if (byId('who', HTMLElement).textContent !== '') madeUp = undefined
       byId('who', HTMLElement).textContent = ''
     },
   }

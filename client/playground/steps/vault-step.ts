@@ -12,6 +12,10 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
   let shownFor: string | undefined
 
   onClick(byId('save', HTMLButtonElement), result, async () => {
+    if (note.value.trim() === '') {
+      say(result, '', 'Write something first.')
+      return
+    }
     await (await auth.vault()).set(NOTE, note.value)
     if (storeWarning !== undefined) {
       say(result, 'good', `Kept, encrypted, in memory. ${storeWarning}`)

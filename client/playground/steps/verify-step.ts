@@ -16,7 +16,7 @@ export function verifyStep({ auth }: Page): Step {
     if (letter.value.trim() === text) say(verdict, kind, words)
   }
 
-  async function verdictOn(text: string): Promise<['good' | 'bad', string]> {
+  async function verdictOn(text: string): Promise<['good' | 'refused' | 'bad', string]> {
     try {
       const claims = await auth.verify(text)
       return [
@@ -25,14 +25,14 @@ export function verifyStep({ auth }: Page): Step {
       ]
     } catch (error) {
       if (hasCode(error, 'token_expired'))
-        return ['bad', 'The signature holds, but the token has expired.']
+        return ['refused', 'The signature holds, but the token has expired.']
       if (!hasCode(error, 'token_invalid')) return ['bad', describe(error)]
       if (text === original) return ['bad', describe(error)]
       const places = differences(text, original)
       const scope = (readPart(text.split('.')[1]) as { scope?: unknown } | undefined)?.scope
       const claimed =
         typeof scope === 'string' ? ` It says “${scope}” now; nobody believes it.` : ''
-      return ['bad', `Refused: ${places} changed, and the signature no longer fits.${claimed}`]
+      return ['refused', `Refused: ${places} changed, and the signature no longer fits.${claimed}`]
     }
   }
 
