@@ -128,11 +128,11 @@ export class AuthClient {
    * told so soon. Then it may keep the session until it expires.
    */
   async signOut(): Promise<boolean> {
-    const sessionId = this.#holder.session?.stored.session_id
     const told = this.#send('/account/logout', { method: 'POST' }).then(
       (response) => response.ok,
       (error: unknown) => hasCode(error, 'session_ended'),
     )
+    const sessionId = await this.#holder.id()
     const isTold = await within(PATIENCE, told, () => false)
     await this.#holder.end(sessionId)
     return isTold

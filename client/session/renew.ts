@@ -1,6 +1,6 @@
 import type { AuthServer } from '../discovery/server.ts'
 import { AuthError, hasCode } from '../errors.ts'
-import { json, readAnswer, send, TIMEOUT, type Fetch } from '../http.ts'
+import { json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from '../http.ts'
 import { sleep, within } from '../timers.ts'
 import { seal } from '../token/seal.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
@@ -39,14 +39,14 @@ export async function renew(fetch: Fetch, server: AuthServer, jws: string): Prom
 async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Promise<TokenPair> {
   const url = `${baseUrl}/token`
   const body = { grant_type: 'refresh_token', refresh_token: refreshToken }
-  let failure: unknown
+  let failure: AuthError | undefined
   /** Resolves to the server's word, also where that is a refusal; rejects where there was none. */
   async function ask(): Promise<{ pair: TokenPair } | { refusal: unknown }> {
     try {
       return { pair: readTokenPair(await readAnswer(await send(fetch, url, json(body))), url) }
     } catch (error) {
       if (!hasCode(error, 'network')) return { refusal: error }
-      failure = error
+      failure = error as AuthError
       throw error
     }
   }
@@ -61,7 +61,7 @@ async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Pro
     if ('pair' in word) return word.pair
     throw word.refusal
   }
-  throw failure
+  throw failure ?? unreachable(url, undefined)
 }
 
 function sessionEnded(cause: unknown): never {

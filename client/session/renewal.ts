@@ -5,11 +5,14 @@ import { openerOf, openPair, type LiveSession, type SessionContext } from './liv
 import { renew } from './renew.ts'
 import { openRefreshToken } from './tokens.ts'
 
+/** Codes of what no other try will mend. */
+const LOST = ['token_invalid', 'token_expired', 'session_ended']
+
 /** Renews a session, and holds on to a fresh pair until it has been opened and kept. */
 export class Renewal {
   readonly #context: SessionContext & { readonly fetch: Fetch }
-  /** A pair, and the refresh token that was used up for it. */
-  #pending: { readonly of: string; readonly pair: TokenPair } | undefined
+  /** A pair, the refresh token that was used up for it, and when it came. */
+  #pending: { readonly of: string; readonly pair: TokenPair; readonly at: number } | undefined
 
   constructor(context: SessionContext & { readonly fetch: Fetch }) {
     this.#context = context
@@ -29,17 +32,21 @@ export class Renewal {
     const context = this.#context
     const opener = await openerOf(context, stored)
     const { jws } = await openRefreshToken(stored.refresh_token, opener).catch(endOfSession)
-    const pending = this.#pending?.of === jws ? this.#pending.pair : undefined
-    const pair = pending ?? (await renew(context.fetch, context.server, jws))
-    this.#pending = { of: jws, pair }
+    if (this.#pending?.of !== jws) {
+      const pair = await renew(context.fetch, context.server, jws)
+      this.#pending = { of: jws, pair, at: context.clock() }
+    }
+    const { pair, at } = this.#pending
     try {
       const expected = { sessionId: stored.session_id, subject: access.claims.sub }
-      const renewed = await keep(await openPair(context, opener.key, expected, pair))
+      // The clock is set by when it came.
+      const then = { ...context, clock: () => at }
+      const renewed = await keep(await openPair(then, opener.key, expected, pair))
       this.#pending = undefined
       return renewed
     } catch (error) {
       // It will be no better the next time.
-      if (hasCode(error, 'token_invalid')) this.#pending = undefined
+      if (LOST.some((code) => hasCode(error, code))) this.#pending = undefined
       throw error
     }
   }

@@ -135,17 +135,18 @@ export class SessionHolder {
     return renewing.result
   }
 
-  /**
-   * Forgets a session, here and in the store, and nobody else's.
-   *
-   * @param sessionId None for whichever is in the store, in a page that has had none.
-   */
+  /** The id of the session in memory, or, in a page that has had none yet, of the one in the store. */
+  async id(): Promise<string | undefined> {
+    if (this.#session !== undefined || this.#isOver) return this.#session?.stored.session_id
+    return (await readSession(this.#options.store))?.session_id
+  }
+
+  /** Forgets a session, here and in the store, and nobody else's; for none, what is left of one. */
   async end(sessionId: string | undefined): Promise<void> {
     const { store } = this.#options
     const end = async () => {
       const kept = await readSession(store)
-      const isKept = sessionId === undefined ? !this.#isOver : kept?.session_id === sessionId
-      if (kept === undefined || isKept) await this.#forget(sessionId)
+      if (kept === undefined || kept.session_id === sessionId) await this.#forget(sessionId)
       else if (this.#session?.stored.session_id === sessionId) this.#lose()
     }
     // A renewal that gets no answer keeps everybody waiting; it finds the session gone when it ends.
@@ -243,12 +244,15 @@ export class SessionHolder {
   }
 
   async #onOtherPage(): Promise<void> {
-    const stored = await readSession(this.#options.store)
+    const { store } = this.#options
+    const stored = await readSession(store)
     if (stored?.session_id === this.#session?.stored.session_id) return
     if (this.#session === undefined) this.#options.onChange()
     else this.#lose()
-    // Of those that this page has open, too.
-    await this.#options.store.removeVaults(stored?.session_id)
+    // Those that this page has open, too; not that of somebody who signs in meanwhile.
+    await store.exclusively(async () => {
+      await store.removeVaults((await readSession(store))?.session_id)
+    })
   }
 }
 

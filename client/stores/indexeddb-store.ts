@@ -20,7 +20,7 @@ export async function browserStore(name = 'jwe-auth-server'): Promise<ClientStor
     await keepsKeys(records)
     return indexedDbStore(name, records)
   } catch (error) {
-    const { cause } = error as { cause?: unknown }
+    const { cause = error } = error as { cause?: unknown }
     const reason = cause instanceof Error ? cause.name : 'unknown'
     return memoryStore(
       `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`,

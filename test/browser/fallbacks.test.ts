@@ -1,8 +1,11 @@
 /** Browsers that refuse something, and stores that are disturbed. */
 /* eslint-disable @typescript-eslint/unbound-method -- methods of the browser are taken to be replaced */
 import { expect, test } from '@jest/globals'
+import type { Page } from 'playwright-core'
+import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import type { KeyType } from '../../client/token/algorithms.ts'
+import { someEmail } from '../support/client.ts'
 import {
   ask,
   button,
@@ -13,6 +16,7 @@ import {
   nothingIsLeft,
   open,
   openWithLibrary,
+  PASSWORD,
   serve,
   signUp,
   step,
@@ -25,6 +29,8 @@ declare global {
   var store: ClientStore
   var held: IDBDatabase
   var heard: number[]
+  var auth: AuthClient
+  var vault: Vault
 }
 
 function refuseIndexedDb() {
@@ -200,14 +206,97 @@ test('a vault that another tab has removed does not come back', async () => {
   const { outcomes, ids } = await page.evaluate(async () => {
     const vault = store.vault('one')
     const tries = [vault.get('id'), vault.put('id', new Uint8Array(1)), vault.delete('id')]
-    const outcomes = (await Promise.allSettled<unknown>(tries)).map(({ status }) => status)
+    const outcomes = await Promise.all(
+      tries.map((work) =>
+        work.then(
+          () => 'kept',
+          (error: unknown) => (error as AuthError).code,
+        ),
+      ),
+    )
     return { outcomes, ids: await store.vault('two').ids() }
   })
-  expect(outcomes).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(outcomes).toEqual(['session_ended', 'session_ended', 'session_ended'])
   expect(ids).toEqual(['id'])
   const names = (await databases(page)).map(({ name }) => name)
   expect(names).toEqual(expect.arrayContaining(['shared', 'shared vault two']))
   expect(names).not.toContain('shared vault one')
+})
+
+test('a vault that is written to after signing out does not come back, in any tab', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  /** Signs up, or, without an address, finds who is signed in; and opens the vault. */
+  const begin = async ([email, password]: readonly [string, string]) => {
+    const store = await library.browserStore('late')
+    const options = { server: location.origin, issuer: 'http://localhost:3000', store }
+    globalThis.auth = new library.AuthClient(options)
+    await (email === '' ? auth.resume() : auth.signUp({ email, password }))
+    globalThis.vault = await auth.vault()
+  }
+  await page.evaluate(begin, [someEmail(), PASSWORD] as const)
+  await page.evaluate(() => vault.set('draft', 'text'))
+  await other.evaluate(begin, ['', ''] as const)
+  const write = (tab: Page) =>
+    tab.evaluate(() =>
+      vault.set('draft', 'late').then(
+        () => 'kept',
+        (error: unknown) => (error as AuthError).code,
+      ),
+    )
+  const names = async () => (await databases(page)).map(({ name }) => name)
+  expect((await names()).filter((name) => name.startsWith('late vault'))).toHaveLength(1)
+  expect(await page.evaluate(() => auth.signOut())).toBe(true)
+  expect(await write(page)).toBe('session_ended')
+  // The other one has not even opened it yet.
+  await until(() => other.evaluate(() => auth.session === undefined))
+  expect(await write(other)).toBe('session_ended')
+  expect(await write(page)).toBe('session_ended')
+  expect((await names()).filter((name) => name.startsWith('late vault'))).toEqual([])
+})
+
+test('a store that another tab has deleted is made anew, without a reload', async () => {
+  const { url } = await serve()
+  const profile = await newProfile()
+  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  await page.evaluate(
+    async ([issuer, email, password]) => {
+      const store = await library.browserStore('deleted')
+      globalThis.auth = new library.AuthClient({ server: location.origin, issuer: issuer!, store })
+      await auth.signUp({ email: email!, password: password! })
+    },
+    ['http://localhost:3000', someEmail(), PASSWORD],
+  )
+  await other.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const removing = indexedDB.deleteDatabase('deleted')
+        removing.onsuccess = () => {
+          resolve()
+        }
+        removing.onerror = removing.onblocked = () => {
+          reject(new Error('It is in use.'))
+        }
+      }),
+  )
+  const outcome = await page.evaluate(
+    async ([email, password]) => {
+      const refused = await auth.refresh().then(
+        () => 'renewed',
+        (error: unknown) => (error as AuthError).code,
+      )
+      const { account } = await auth.signUp({ email, password })
+      const { status } = await auth.fetch('/account')
+      const vault = await auth.vault()
+      await vault.set('draft', 'text')
+      return { refused, email: account?.email, status, draft: await vault.get('draft') }
+    },
+    ['next@mail.test', PASSWORD] as const,
+  )
+  expect(outcome).toEqual({
+    ...{ refused: 'session_ended', email: 'next@mail.test', status: 200, draft: 'text' },
+  })
 })
 
 test('a vault is removed though a page that sleeps still holds it', async () => {
@@ -287,12 +376,12 @@ test('a write that fails is said, and a listener that is taken off hears nothing
     })
     const failed = await store.write('session', {}).then(
       () => 'kept',
-      (error: unknown) => (error as Error).name,
+      (error: unknown) => (error as AuthError).code,
     )
     Object.defineProperty(IDBObjectStore.prototype, 'put', put)
     return failed
   })
-  expect(outcome).toBe('AbortError')
+  expect(outcome).toBe('store_failed')
   await other.evaluate(async () => {
     await (await library.browserStore('listening')).write('session', { here: true })
   })

@@ -25,6 +25,11 @@ import {
   reload,
 } from './support.ts'
 
+declare global {
+  /** Of `withSlowVault`. */
+  var slow: { isHeld: string; waiting: number; release(): void }
+}
+
 /** Seconds; long enough for a slow machine to use a token that it has just got. */
 const SHORT = 6
 /** What the server says to a session that has ended: to its access token, then to its refresh token. */
@@ -306,3 +311,75 @@ test('an answer that comes after the session has ended is not shown', async () =
     await isSignedIn(page, email)
   }
 })
+
+/** Pages in which the vault's cryptography waits, once, while `isHeld` says so. */
+function withSlowVault() {
+  // The empty page that comes first has no storage.
+  if (location.protocol === 'about:') return
+  const state = { isHeld: '', waiting: 0, release: (): void => undefined }
+  Object.assign(globalThis, { slow: state })
+  const released = new Promise<void>((resolve) => {
+    state.release = () => {
+      state.isHeld = ''
+      resolve()
+    }
+  })
+  // Reading at the start is what is held back.
+  state.isHeld = sessionStorage.getItem('hold') ?? ''
+  sessionStorage.removeItem('hold')
+  const isVault = (key: CryptoKey) =>
+    key.algorithm.name === 'HMAC' || (key.algorithm as AesKeyAlgorithm).length === 256
+  for (const name of ['sign', 'decrypt'] as const) {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken to be replaced
+    SubtleCrypto.prototype[name] = new Proxy(SubtleCrypto.prototype[name], {
+      async apply(method, subtle: SubtleCrypto, args: never[]) {
+        if (state.isHeld === name && isVault(args[1]!)) {
+          state.waiting++
+          await released
+        }
+        return (method as (...args: unknown[]) => Promise<ArrayBuffer>).apply(subtle, args)
+      },
+    })
+  }
+}
+
+test.each(['decrypt', 'sign'])(
+  'a vault that is being read (%s) when its session ends shows nothing to the next person',
+  async (method) => {
+    const { url } = await serve()
+    const profile = await newProfile({}, withSlowVault)
+    const [page, other] = [await open(url, profile), await open(url, profile)]
+    const email = await signUp(page)
+    await keepNote(page, 'of A alone')
+    await reload(other)
+    await isSignedIn(other, email)
+
+    await page.evaluate((method) => {
+      sessionStorage.setItem('hold', method)
+    }, method)
+    await reload(page)
+    await until(() => page.evaluate(() => slow.waiting > 0))
+    await button(other, 'Sign out').click()
+    await isSignedOut(page)
+    // Nothing is held back for the one who comes now.
+    await page.evaluate(() => {
+      slow.isHeld = ''
+    })
+    const next = await signUp(page)
+    await keepNote(page, 'of B')
+    await page.evaluate(() => {
+      slow.release()
+    })
+    await isSignedIn(page, next)
+    await until(async () => (await readNote(page)) === 'of B')
+    // Whatever A's turn still has to do, it has done.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)))
+    expect(await readNote(page)).toBe('of B')
+    expect(await page.getByText('(this one)').count()).toBe(1)
+    expect(await page.getByRole('region', { name: 'The JWE' }).textContent()).not.toBe('')
+    expect(await page.getByRole('alert').textContent()).toBe('')
+    const shown = await page.evaluate(() => document.documentElement.outerHTML)
+    expect(shown).not.toContain(email)
+    expect(shown).not.toContain('of A alone')
+  },
+)

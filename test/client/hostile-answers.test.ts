@@ -382,10 +382,7 @@ describe('what is published', () => {
   const change = (use: string, changes: Record<string, unknown>) =>
     published().map((key) => (key.use === use ? { ...key, ...changes } : key))
 
-  test.each<[string, () => unknown]>([
-    ['no list', () => undefined],
-    ['no key', () => []],
-    ['text for a key', () => ['key']],
+  const useless: [string, () => unknown[]][] = [
     ['a key under another name than its own', () => change('sig', { kid: 'another' })],
     ['a key without a name', () => change('sig', { kid: undefined })],
     ['a key of another use', () => change('sig', { use: 'enc' })],
@@ -394,26 +391,34 @@ describe('what is published', () => {
     ['a key of a symmetric algorithm', () => change('sig', { alg: 'HS256' })],
     ['a key without a type', () => change('sig', { kty: undefined })],
     ['a key without its point', () => change('sig', { x: undefined })],
-  ])('a key set with %s proves no token', async (_name, keys) => {
+  ]
+
+  test.each<[string, () => unknown]>([
+    ['no list', () => undefined],
+    ['no key', () => []],
+    ['text for a key', () => ['key']],
+    ...useless,
+    ['no encryption key', () => published().filter(({ use }) => use !== 'enc')],
+    ['an encryption key under another name', () => change('enc', { kid: 'another' })],
+    ['an encryption key of an unknown algorithm', () => change('enc', { alg: 'dir' })],
+    ['an encryption key of another type', () => change('enc', { alg: 'RSA-OAEP-256' })],
+  ])('a key set with %s is a bad answer: nothing is sent, nothing kept', async (_name, keys) => {
     const { client, wire, store } = clientOf(server)
     wire.change(JWKS, { keys: keys() })
     const person = { email: someEmail(), password: GOOD_PASSWORD }
-    expect(await codeOf(client.signUp(person))).toBe('token_invalid')
+    expect(await codeOf(client.signUp(person))).toBe('bad_answer')
+    expect(wire.sent.map(({ line }) => line).sort()).toEqual([JWKS, METADATA])
     expect(await storedSession(store)).toBeUndefined()
+    expect(await store.read('server')).toBeUndefined()
   })
 
-  test.each<[string, () => unknown]>([
-    ['none at all', () => published().filter(({ use }) => use !== 'enc')],
-    ['one under another name', () => change('enc', { kid: 'another' })],
-    ['one of an unknown algorithm', () => change('enc', { alg: 'dir' })],
-    ['one of an RSA algorithm that is none', () => change('enc', { alg: 'RSA-OAEP-256' })],
-  ])('without an encryption key (%s) nothing is sent', async (_name, keys) => {
+  test.each(useless)('a key set with %s beside a good one proves no token', async (_name, keys) => {
     const { client, wire, store } = clientOf(server)
-    wire.change(JWKS, { keys: keys() })
-    await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
-    expect(await codeOf(client.fetch('/account'))).toBe('bad_answer')
-    expect(wire.count('GET /account')).toBe(0)
-    expect(await storedSession(store)).toBeDefined()
+    const { publicJwk } = (await startedElsewhere()).keystore.signingKey
+    wire.change(JWKS, { keys: [...keys(), publicJwk] })
+    const person = { email: someEmail(), password: GOOD_PASSWORD }
+    expect(await codeOf(client.signUp(person))).toBe('token_invalid')
+    expect(await storedSession(store)).toBeUndefined()
   })
 
   test('a key set that is not found is an error of whoever answered', async () => {
@@ -550,5 +555,22 @@ describe('a server that redirects', () => {
     const error = await errorOf(client.fetch('/account?secret=1#secret'))
     expect(error.code).toBe('network')
     expect(error.message).not.toContain('secret')
+  })
+
+  test('an error in a page names CORS where a server elsewhere does not answer', async () => {
+    const { client, wire } = await signedUp(server)
+    wire.isDown = true
+    const messages: string[] = []
+    try {
+      for (const origin of ['https://page.test', new URL(server.url).origin]) {
+        Object.assign(globalThis, { location: { origin } })
+        const error = await errorOf(client.fetch('/account'))
+        expect(error.code).toBe('network')
+        messages.push(error.message)
+      }
+    } finally {
+      Reflect.deleteProperty(globalThis, 'location')
+    }
+    expect(messages.map((message) => message.includes('CORS_ORIGINS'))).toEqual([true, false])
   })
 })

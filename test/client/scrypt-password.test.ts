@@ -88,6 +88,40 @@ describe('with a server', () => {
     PATIENCE,
   )
 
+  test('tells which password is about to be set, and which one is in use', async () => {
+    const derived: [string, boolean][] = []
+    const derivePassword = (password: string, _address: string, isNew: boolean) => {
+      derived.push([password, isNew])
+      return Promise.resolve(password)
+    }
+    const { client } = clientOf(server, { derivePassword })
+    const [first, second, third] = [GOOD_PASSWORD, 'another brick in the wall', 'and a third one']
+    const email = someEmail()
+    await client.signUp({ email, password: first })
+    await client.signIn({ email, password: first })
+    await client.account.changePassword(first, second)
+    await client.account.requestPasswordReset(email)
+    await server.background.idle()
+    const message = server.mailer.sent.at(-1)!
+    const token = message.text.split('\n').find((line) => line.startsWith('eyJ'))!
+    await client.account.resetPassword({ email, token, password: third })
+    await client.signIn({ email, password: third })
+    await client.account.remove(third)
+    expect(derived).toEqual([
+      ...[
+        [first, true],
+        [first, false],
+        [first, false],
+        [second, true],
+      ],
+      ...[
+        [third, true],
+        [third, false],
+        [third, false],
+      ],
+    ])
+  })
+
   test('no password goes over the wire as it was typed, in any request', async () => {
     const derivePassword = (password: string, address: string) =>
       Promise.resolve(createHash('sha256').update(`${password} ${address}`).digest('base64url'))

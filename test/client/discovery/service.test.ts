@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { compactDecrypt, decodeJwt } from 'jose'
 import { generateKeyPair, type KeyPair } from '../../../server/keystore/key-pair.ts'
-import { codeOf, signedUp, startServer } from '../../support/auth-client.ts'
+import { codeOf, refusedToken, signedUp, startServer } from '../../support/auth-client.ts'
 import { DEFAULTS } from '../../keystore/fixtures.ts'
 import type { TestServer } from '../../support/server.ts'
 
@@ -115,6 +115,52 @@ test('that is away has no keys to seal to, however fresh they were', async () =>
   wire.isDown = true
   expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('network')
   auth.clock.advance(300)
-  expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('keys_too_old')
+  expect(await codeOf(client.fetch(`${service.url}/notes`))).toBe('network')
+  expect(client.session).toBeDefined()
+})
+
+test('that lies below the server’s own address gets tokens of its own, and the server its own', async () => {
+  const key = await generateKeyPair('enc', DEFAULTS)
+  const [outer, inner] = [`${auth.url}/notes`, `${auth.url}/notes/of/others`]
+  const { client, wire } = await signedUp(auth, { services: [outer, inner] })
+  for (const base of ['/notes', '/notes/of/others']) {
+    wire.on(`GET ${base}/.well-known/jwks.json`, () =>
+      Promise.resolve(Response.json({ keys: [key.publicJwk] })),
+    )
+  }
+  const bound: unknown[] = []
+  const take = async (request: Request) => {
+    const token = request.headers.get('authorization')!.slice(7)
+    const { protectedHeader } = await compactDecrypt(token, key.privateKey)
+    bound.push((protectedHeader['req'] as { htu: string }).htu)
+    return Response.json({})
+  }
+  for (const path of ['/notes/1', '/notes/of/others/1']) wire.on(`GET ${path}`, take)
+  expect((await client.fetch('/notes/1')).status).toBe(200)
+  expect((await client.fetch(`${inner}/1`)).status).toBe(200)
+  expect(bound).toEqual([`${outer}/1`, `${inner}/1`])
+  expect(wire.count('GET /notes/of/others/.well-known/jwks.json')).toBe(1)
+  // Nobody but the server can open what goes to it, also beside a name that begins alike.
+  expect((await client.fetch('/account')).status).toBe(200)
+  expect((await client.fetch('/notesandmore')).status).toBe(404)
+})
+
+test('that refuses every token has one renewed only if it is a minute old', async () => {
+  const service = await startService()
+  const { client, wire } = await signedUp(auth, { services: [service.url] })
+  const notes = 'GET /api/notes'
+  wire.on(notes, () => Promise.resolve(refusedToken()))
+  const ask = async () => (await client.fetch(`${service.url}/notes`)).status
+  expect([await ask(), await ask()]).toEqual([401, 401])
+  expect([wire.count(notes), wire.count('POST /token')]).toEqual([2, 0])
+  auth.clock.advance(59)
+  expect(await ask()).toBe(401)
+  expect(wire.count('POST /token')).toBe(0)
+  auth.clock.advance(1)
+  expect(await ask()).toBe(401)
+  expect([wire.count(notes), wire.count('POST /token')]).toEqual([5, 1])
+  // That one is fresh again.
+  expect(await ask()).toBe(401)
+  expect(wire.count('POST /token')).toBe(1)
   expect(client.session).toBeDefined()
 })

@@ -5,7 +5,7 @@ import { fileStore } from '../../../client/stores/file-store.ts'
 import { memoryStore } from '../../../client/stores/memory-store.ts'
 import { oneAtATime } from '../../../client/stores/one-at-a-time.ts'
 import type { KeyType } from '../../../client/token/algorithms.ts'
-import { scratchFolder } from '../../support/auth-client.ts'
+import { codeOf, scratchFolder } from '../../support/auth-client.ts'
 import { encryptJwe } from '../../support/foreign-jose.ts'
 import { publicKeyOf } from '../token/fixtures.ts'
 
@@ -90,7 +90,10 @@ describe.each([
     for (const vault of vaults) await vault.put('id', new Uint8Array(1))
     await store.removeVaults('b')
     // Whoever still has it open cannot bring it back.
-    for (const vault of vaults) await vault.put('late', new Uint8Array(1))
+    for (const vault of [vaults[0]!, vaults[2]!]) {
+      expect(await codeOf(vault.put('late', new Uint8Array(1)))).toBe('session_ended')
+    }
+    await vaults[1]!.put('late', new Uint8Array(1))
     expect(await Promise.all(vaults.map((vault) => vault.ids()))).toEqual([[], ['id', 'late'], []])
     expect(await store.vault('a').ids()).toEqual([])
     await store.removeVaults()
@@ -102,7 +105,7 @@ describe.each([
     const vault = store.vault('a')
     await vault.put('id', new Uint8Array(1))
     await vault.destroy()
-    await vault.put('id', new Uint8Array(1))
+    expect(await codeOf(vault.put('id', new Uint8Array(1)))).toBe('session_ended')
     expect(await vault.ids()).toEqual([])
     expect(await vault.get('id')).toBeUndefined()
   })

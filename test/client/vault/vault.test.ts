@@ -248,7 +248,7 @@ describe('the vault of a session', () => {
     expect(await vaultsIn(folder)).toHaveLength(1)
     await client.signOut()
     expect(await vaultsIn(folder)).toEqual([])
-    await vault.set('draft', 'late')
+    expect(await codeOf(vault.set('draft', 'late'))).toBe('session_ended')
     expect(await vaultsIn(folder)).toEqual([])
   })
 
@@ -262,6 +262,50 @@ describe('the vault of a session', () => {
     await store.write('session', undefined)
     expect(await clientOf(server, { store: open() }).client.resume()).toBeUndefined()
     expect(await vaultsIn(folder)).toEqual([])
+  })
+
+  test.each(['memory', 'a folder'])(
+    'in %s takes nothing from whoever opened it before somebody else came',
+    async (kind) => {
+      const folder = await scratchFolder()
+      const store = kind === 'memory' ? memoryStore() : fileStore({ folder, passphrase: 'p' })
+      const { client } = await signedUp(server, { store })
+      const ofA = await client.vault()
+      await ofA.set('draft', 'of A')
+      const { sessionId } = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+      expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
+      const ofB = await client.vault()
+      expect(await ofB.names()).toEqual([])
+      await ofB.set('draft', 'of B')
+      expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
+      expect(await ofA.get('draft')).toBeUndefined()
+      expect(await ofB.get('draft')).toBe('of B')
+      expect(await store.vault(sessionId).ids()).toHaveLength(1)
+      await client.signOut()
+      for (const vault of [ofA, ofB]) {
+        expect(await codeOf(vault.set('draft', 'late'))).toBe('session_ended')
+      }
+      expect(await vaultsIn(folder)).toEqual([])
+    },
+  )
+
+  test('that is being opened while somebody else signs in is nobody’s', async () => {
+    const { store } = await signedUp(server)
+    // Its key has to be asked for first.
+    const { client, wire } = clientOf(server, { store })
+    let session: string | undefined
+    wire.on('GET /account', async (request, send) => {
+      wire.on('GET /account', undefined)
+      const response = await send(request)
+      const person = { email: someEmail(), password: GOOD_PASSWORD }
+      session = (await client.signUp(person)).sessionId
+      return response
+    })
+    expect(await codeOf(client.vault())).toBe('session_ended')
+    expect(client.session?.sessionId).toBe(session)
+    const ofB = await client.vault()
+    await ofB.set('draft', 'of B')
+    expect(await ofB.get('draft')).toBe('of B')
   })
 
   test('is not the one of anybody else', async () => {

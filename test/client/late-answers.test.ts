@@ -1,0 +1,506 @@
+/** Answers that come late, or never, while the connection stays open. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from '@jest/globals'
+import type { AuthServer } from '../../client/discovery/server.ts'
+import { readKeySet } from '../../client/discovery/server-keys.ts'
+import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
+import { renew } from '../../client/session/renew.ts'
+import {
+  clientOf,
+  codeOf,
+  errorOf,
+  jsonResponse,
+  rotatingKeystore,
+  signedUp,
+  startServer,
+  storedSession,
+  type Party,
+  type Wire,
+} from '../support/auth-client.ts'
+import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import type { TestServer } from '../support/server.ts'
+
+const ACCOUNT = 'GET /account'
+const JWKS = 'GET /.well-known/jwks.json'
+const LOGOUT = 'POST /account/logout'
+const TOKEN = 'POST /token'
+
+const never = () => new Promise<never>(() => undefined)
+const lost = () => Promise.reject(new TypeError('fetch failed'))
+const sleep = (time: number) => new Promise<void>((resolve) => setTimeout(resolve, time))
+
+/** Waits for something to become true. */
+async function until(isTrue: () => boolean, pause = () => sleep(10)): Promise<void> {
+  while (!isTrue()) await pause()
+}
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(() => server.stop())
+
+const expire = () => {
+  server.clock.advance(server.config.accessTokenTtl)
+}
+const status = async ({ client }: Pick<Party, 'client'>) => (await client.fetch('/account')).status
+
+/** Lets requests of one kind reach the server and holds back its answers until they are released. */
+function hold(wire: Wire, line: string) {
+  let release: () => void = () => undefined
+  const released = new Promise<void>((resolve) => (release = resolve))
+  let arrive: () => void = () => undefined
+  const arrived = new Promise<void>((resolve) => (arrive = resolve))
+  wire.on(line, async (request, send) => {
+    const response = await send(request)
+    arrive()
+    await released
+    return response
+  })
+  return {
+    /** The server has answered the first one. */
+    arrived,
+    release: () => {
+      wire.on(line, undefined)
+      release()
+    },
+  }
+}
+
+/** Answers to `POST /token` in turn, each time after the server has given its own. */
+function answer(wire: Wire, ...answers: ((response: Response) => Promise<Response>)[]) {
+  const begun: number[] = []
+  wire.on(TOKEN, async (request, send) => {
+    begun.push(Date.now())
+    const response = await send(request)
+    return answers.shift()?.(response) ?? response
+  })
+  return begun
+}
+
+describe('a renewal whose answer does not come', () => {
+  test('is asked for again in time, and the person is still signed in', async () => {
+    const [once, twice, late] = [
+      await signedUp(server),
+      await signedUp(server),
+      await signedUp(server),
+    ]
+    const after = (time: number) => (response: Response) => sleep(time).then(() => response)
+    const begun = [
+      answer(once.wire, never),
+      answer(twice.wire, never, never),
+      // The first answer comes after all, and the second does not.
+      answer(late.wire, after(4500), never),
+    ]
+    expire()
+    const start = Date.now()
+    expect(await Promise.all([once, twice, late].map(status))).toEqual([200, 200, 200])
+    expect(Date.now() - start).toBeLessThan(10_000)
+    expect(begun.map(({ length }) => length)).toEqual([2, 3, 2])
+    for (const times of begun) {
+      expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(2900)
+      expect(times.at(-1)! - start).toBeLessThan(10_000)
+    }
+    for (const party of [once, twice, late]) {
+      party.wire.on(TOKEN, undefined)
+      expect(party.client.session?.account?.email).toBe(party.email)
+      // The server holds on to it, too.
+      await party.client.refresh()
+      expect(await status(party)).toBe(200)
+    }
+  })
+
+  test('and is refused then has ended the session, at once', async () => {
+    const refusal = () => Promise.resolve(jsonResponse({ error: 'invalid_grant' }, 400))
+    const [first, second] = [await signedUp(server), await signedUp(server)]
+    const begun = [answer(first.wire, refusal), answer(second.wire, never, refusal)]
+    expire()
+    const start = Date.now()
+    expect(await codeOf(first.client.fetch('/account'))).toBe('session_ended')
+    expect(Date.now() - start).toBeLessThan(2000)
+    expect(await codeOf(second.client.fetch('/account'))).toBe('session_ended')
+    expect(Date.now() - start).toBeLessThan(6000)
+    expect(begun.map(({ length }) => length)).toEqual([1, 2])
+    for (const { client, store } of [first, second]) {
+      expect(client.session).toBeUndefined()
+      expect(await storedSession(store)).toBeUndefined()
+    }
+  })
+
+  test('and breaks off then is asked for three times, and the session stays', async () => {
+    const party = await signedUp(server)
+    const begun = answer(party.wire, lost, lost, lost)
+    expire()
+    expect(await codeOf(party.client.fetch('/account'))).toBe('network')
+    expect(begun).toHaveLength(3)
+    expect(await status(party)).toBe(200)
+  })
+
+  describe('by a fetch that knows no limit', () => {
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'Date'] })
+    })
+    afterEach(() => {
+      jest.useRealTimers()
+    })
+
+    test('is given up in the end', async () => {
+      const keys = await readKeySet(server.keystore.jwks)
+      const key = keys.find(({ use }) => use === 'enc')!
+      const auth = { baseUrl: server.url, key: () => Promise.resolve({ key, enc: 'A128GCM' }) }
+      let asked = 0
+      const fetch = () => {
+        asked++
+        return never()
+      }
+      const failure = errorOf(renew(fetch, auth as unknown as AuthServer, 'a.b.c'))
+      // Sealing takes as long as it takes; from then on, only the clock counts.
+      await until(
+        () => asked === 1,
+        () => new Promise<void>((resolve) => setImmediate(resolve)),
+      )
+      await jest.advanceTimersByTimeAsync(60_000)
+      expect((await failure).code).toBe('network')
+      expect(asked).toBe(3)
+    })
+  })
+})
+
+/** The access token of the last answer to `POST /token`. */
+function watchPairs(wire: Wire) {
+  const pairs: unknown[] = []
+  wire.on(TOKEN, async (request, send) => {
+    const response = await send(request)
+    const { access_token } = (await response.clone().json()) as { access_token: string }
+    pairs.push(access_token)
+    return response
+  })
+  return pairs
+}
+
+describe('a fresh pair', () => {
+  /** A store whose session cannot be written when a test says so. */
+  function unreliableStore() {
+    const memory = memoryStore()
+    const state = { isFull: false }
+    const store: ClientStore = {
+      ...memory,
+      async write(name, value) {
+        if (state.isFull && name === 'session') throw new AuthError('store_failed', 'Full.')
+        await memory.write(name, value)
+      },
+    }
+    return { state, store }
+  }
+
+  /** The same pair is taken at the next try, also long after; and then the session goes on. */
+  async function expectKept(server: TestServer, party: Party, pairs: unknown[], delay: number) {
+    server.clock.advance(delay)
+    const came = Math.floor(server.clock() / 1000) - delay
+    const session = await party.client.refresh()
+    expect(pairs).toHaveLength(1)
+    expect((await storedSession(party.store))?.['access_token']).toBe(pairs[0])
+    expect((await party.client.accessToken()).jwe).toBe(pairs[0])
+    // It came when it was made, however long it waited.
+    expect(session.claims.iat).toBe(came)
+    expect((await storedSession(party.store))?.['clock_offset']).toBe(0)
+    expect(await status(party)).toBe(200)
+    expect(pairs).toHaveLength(1)
+    // The next one is another.
+    await party.client.refresh()
+    expect(pairs).toHaveLength(2)
+    expect(await status(party)).toBe(200)
+  }
+
+  test.each([0, 60])('waits %i s for the keys to open it', async (delay) => {
+    const keys = await rotatingKeystore()
+    const rotating = await startServer({}, { keystore: keys.keystore })
+    try {
+      const party = await signedUp(rotating)
+      const pairs = watchPairs(party.wire)
+      await keys.rotate()
+      await keys.rotate()
+      party.wire.on(JWKS, lost)
+      expect(await codeOf(party.client.refresh())).toBe('network')
+      expect(await codeOf(party.client.refresh())).toBe('network')
+      expect(pairs).toHaveLength(1)
+      expect(party.client.session?.account?.email).toBe(party.email)
+      expect(await storedSession(party.store)).toBeDefined()
+      party.wire.on(JWKS, undefined)
+      await expectKept(rotating, party, pairs, delay)
+    } finally {
+      await rotating.stop()
+    }
+  })
+
+  test.each([0, 60])('waits %i s for the store to keep it', async (delay) => {
+    const { store, state } = unreliableStore()
+    const party = await signedUp(server, { store })
+    const pairs = watchPairs(party.wire)
+    const before = await storedSession(store)
+    state.isFull = true
+    expect(await codeOf(party.client.refresh())).toBe('store_failed')
+    expect(await codeOf(party.client.refresh())).toBe('store_failed')
+    expect(await storedSession(store)).toEqual(before)
+    expect(party.client.session?.account?.email).toBe(party.email)
+    state.isFull = false
+    await expectKept(server, party, pairs, delay)
+  })
+
+  test('that another page has kept, under keys out of reach here, ends nothing', async () => {
+    const keys = await rotatingKeystore()
+    const rotating = await startServer({}, { keystore: keys.keystore })
+    try {
+      const first = await signedUp(rotating)
+      const second = clientOf(rotating, { store: first.store })
+      await second.client.resume()
+      await keys.rotate()
+      await keys.rotate()
+      await first.client.refresh()
+      second.wire.on(JWKS, lost)
+      expect(await codeOf(second.client.refresh())).toBe('network')
+      expect(second.client.session?.account?.email).toBe(first.email)
+      expect(await storedSession(first.store)).toBeDefined()
+      second.wire.on(JWKS, undefined)
+      await second.client.refresh()
+      expect(second.wire.count(TOKEN)).toBe(0)
+      expect((await second.client.accessToken()).jwe).toBe((await first.client.accessToken()).jwe)
+    } finally {
+      await rotating.stop()
+    }
+  })
+
+  test('that expires while it waits is renewed in its turn', async () => {
+    const { store, state } = unreliableStore()
+    const party = await signedUp(server, { store })
+    state.isFull = true
+    expect(await codeOf(party.client.refresh())).toBe('store_failed')
+    state.isFull = false
+    expire()
+    expect(await status(party)).toBe(200)
+    expect(party.wire.count(TOKEN)).toBe(2)
+    expect(await status(party)).toBe(200)
+  })
+
+  test.each<[string, (other: Party) => Promise<unknown>]>([
+    ['damaged', () => Promise.resolve('a.b.c.d.e')],
+    ['of somebody else', async ({ store }) => (await storedSession(store))?.['access_token']],
+  ])('that is %s is not kept', async (_name, make) => {
+    const party = await signedUp(server)
+    party.wire.change(TOKEN, { access_token: await make(await signedUp(server)) })
+    expect(await codeOf(party.client.refresh())).toBe('token_invalid')
+    party.wire.change(TOKEN, undefined)
+    await party.client.refresh()
+    expect(party.wire.count(TOKEN)).toBe(2)
+    expect(await status(party)).toBe(200)
+  })
+})
+
+describe('signing out', () => {
+  test('does not wait for a server that hangs', async () => {
+    const { client, wire, store } = await signedUp(server)
+    const vault = await client.vault()
+    await vault.set('secret', 1)
+    const sessionId = client.session!.sessionId
+    wire.on(LOGOUT, never)
+    const start = Date.now()
+    expect(await client.signOut()).toBe(false)
+    expect(Date.now() - start).toBeLessThan(7000)
+    expect(client.session).toBeUndefined()
+    expect(await storedSession(store)).toBeUndefined()
+    expect(await store.vault(sessionId).ids()).toEqual([])
+    expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
+  })
+
+  test('does not wait for a renewal that hangs, which brings nothing back when it ends', async () => {
+    const alone = await signedUp(server)
+    const first = await signedUp(server)
+    const second = clientOf(server, { store: first.store })
+    await second.client.resume()
+    await (await first.client.vault()).set('secret', 1)
+    const sessionId = first.client.session!.sessionId
+    const held = [hold(alone.wire, TOKEN), hold(first.wire, TOKEN)]
+    expire()
+    const requests = [
+      codeOf(alone.client.fetch('/account')),
+      codeOf(first.client.fetch('/account')),
+    ]
+    await Promise.all(held.map(({ arrived }) => arrived))
+    const start = Date.now()
+    // Of two clients on one store, the other one.
+    expect(await Promise.all([alone.client.signOut(), second.client.signOut()])).toEqual([
+      false,
+      false,
+    ])
+    expect(Date.now() - start).toBeLessThan(12_000)
+    for (const { client, store } of [alone, second]) {
+      expect(client.session).toBeUndefined()
+      expect(await storedSession(store)).toBeUndefined()
+    }
+    for (const { release } of held) release()
+    expect(await Promise.all(requests)).toEqual(['session_ended', 'session_ended'])
+    await sleep(100)
+    for (const { client, store } of [alone, first, second]) {
+      expect(client.session).toBeUndefined()
+      expect(await storedSession(store)).toBeUndefined()
+      expect(await client.resume()).toBeUndefined()
+    }
+    expect(await first.store.vault(sessionId).ids()).toEqual([])
+  })
+})
+
+describe('a late answer to the person before does nothing to the person after:', () => {
+  const signUpB = (client: Party['client']) =>
+    client.signUp({ email: someEmail(), password: GOOD_PASSWORD, name: 'B' })
+
+  test.each<[string, string, (party: Party) => Promise<unknown>, unknown]>([
+    ['signing out', LOGOUT, ({ client }) => client.signOut(), true],
+    [
+      'the account removed',
+      'DELETE /account',
+      ({ client }) => client.account.remove(GOOD_PASSWORD),
+      undefined,
+    ],
+    [
+      'another name',
+      'PATCH /account',
+      ({ client }) => client.account.rename('Late'),
+      expect.objectContaining({ name: 'Late' }),
+    ],
+  ])('%s', async (_name, line, act, outcome) => {
+    const party = await signedUp(server)
+    const { client, wire, store } = party
+    const held = hold(wire, line)
+    const late = act(party)
+    await held.arrived
+    const { sessionId, account } = await signUpB(client)
+    await (await client.vault()).set('note', 'of B')
+    const kept = await storedSession(store)
+    let changes = 0
+    client.onChange(() => changes++)
+    held.release()
+    expect(await late).toEqual(outcome)
+    expect(changes).toBe(0)
+    expect(client.session).toMatchObject({ sessionId, account: { id: account!.id, name: 'B' } })
+    expect(await storedSession(store)).toEqual(kept)
+    expect(await (await client.vault()).get('note')).toBe('of B')
+    expect(await status(party)).toBe(200)
+    expect((await client.account.read()).account.name).toBe('B')
+  })
+
+  test('a sign-out in a page that had not resumed yet', async () => {
+    const { store } = await signedUp(server)
+    const party = clientOf(server, { store })
+    const held = hold(party.wire, LOGOUT)
+    const late = party.client.signOut()
+    await held.arrived
+    const { sessionId } = await signUpB(party.client)
+    held.release()
+    expect(await late).toBe(true)
+    expect(party.client.session?.sessionId).toBe(sessionId)
+    expect((await storedSession(store))?.['session_id']).toBe(sessionId)
+    expect(await status(party)).toBe(200)
+  })
+
+  test('a renewal', async () => {
+    const party = await signedUp(server)
+    const held = hold(party.wire, TOKEN)
+    expire()
+    const late = codeOf(party.client.fetch('/account'))
+    await held.arrived
+    const begun = signUpB(party.client)
+    held.release()
+    await late.catch(() => undefined)
+    const { sessionId } = await begun
+    expect(party.client.session?.sessionId).toBe(sessionId)
+    expect((await storedSession(party.store))?.['session_id']).toBe(sessionId)
+    expect(await status(party)).toBe(200)
+  })
+})
+
+describe('a request that its caller breaks off', () => {
+  test('does not wait for a renewal any longer', async () => {
+    const party = await signedUp(server)
+    const held = hold(party.wire, TOKEN)
+    expire()
+    const controller = new AbortController()
+    const request = party.client.fetch('/account', { signal: controller.signal })
+    await held.arrived
+    controller.abort()
+    await expect(request).rejects.toMatchObject({ name: 'AbortError' })
+    const other = new AbortController()
+    const second = party.client.fetch('/account', { signal: other.signal })
+    other.abort(new RangeError('mine'))
+    await expect(second).rejects.toThrow(new RangeError('mine'))
+    expect(party.wire.count(ACCOUNT)).toBe(0)
+    // The renewal itself goes on.
+    held.release()
+    expect(await status(party)).toBe(200)
+    expect(party.wire.count(TOKEN)).toBe(1)
+  })
+
+  test('before it began sends nothing, and leaves no rejection behind', async () => {
+    const party = await signedUp(server)
+    expire()
+    party.wire.on(TOKEN, lost)
+    const before = party.wire.sent.length
+    const reason = new RangeError('mine')
+    const signal = AbortSignal.abort(reason)
+    await expect(party.client.fetch('/account', { signal })).rejects.toBe(reason)
+    await expect(
+      party.client.fetch('/account', { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({ name: 'AbortError' })
+    // Jest fails the test for a rejection that nobody handles.
+    await sleep(50)
+    expect(party.wire.sent.length).toBe(before)
+  })
+
+  test('whose renewal fails after that leaves no rejection behind', async () => {
+    const party = await signedUp(server)
+    expire()
+    let fail: () => void = () => undefined
+    const failing = new Promise<void>((resolve) => (fail = resolve))
+    party.wire.on(TOKEN, async () => {
+      await failing
+      return jsonResponse({ error: 'invalid_grant' }, 400)
+    })
+    const controller = new AbortController()
+    const request = party.client.fetch('/account', { signal: controller.signal })
+    await until(() => party.wire.count(TOKEN) === 1)
+    controller.abort()
+    await expect(request).rejects.toMatchObject({ name: 'AbortError' })
+    fail()
+    await until(() => party.client.session === undefined)
+    await sleep(50)
+    expect(await storedSession(party.store)).toBeUndefined()
+  })
+})
+
+test('a sign-in is kept before the session that it replaces is revoked, and waits for nobody there', async () => {
+  const party = await signedUp(server)
+  const { client, wire, store, email } = party
+  const before = client.session!.sessionId
+  const atRevocation: unknown[] = []
+  const held = hold(wire, 'POST /revoke')
+  const inner = held.arrived.then(async () => {
+    atRevocation.push((await storedSession(store))?.['session_id'], client.session?.sessionId)
+  })
+  const signingIn = client.signIn({ email, password: GOOD_PASSWORD })
+  await inner
+  expect(atRevocation[0]).not.toBe(before)
+  expect(atRevocation[1]).toBe(atRevocation[0])
+  // Whoever uses it meanwhile can.
+  expect(await status(party)).toBe(200)
+  held.release()
+  expect((await signingIn).sessionId).toBe(atRevocation[0])
+  const alive = (await client.account.sessions()).map(({ session_id }) => session_id)
+  expect(alive).toEqual([atRevocation[0]])
+})
