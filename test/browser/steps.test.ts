@@ -205,6 +205,14 @@ test('step 7: a server that takes a copy is found out', async () => {
   }
 })
 
+test('step 8: there is nothing to keep until something is written', async () => {
+  const { url } = await serve()
+  const page = await open(url)
+  await signUp(page)
+  await button(page, 'Keep it').click()
+  await page.getByText('Write something first.').waitFor()
+})
+
 test('step 3: without a key of its own, the envelope has an empty part', async () => {
   const { url, config } = await serve({
     algorithms: { ...DEFAULTS, encryptionAlg: 'ECDH-ES' },

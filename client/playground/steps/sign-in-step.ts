@@ -56,14 +56,13 @@ export function signInStep({ auth }: Page): Step {
 
   return {
     show({ claims }) {
-      const account = auth.session?.account
-      const who = `Signed in as ${account?.email ?? claims.sub}.`
+      const email = auth.session?.account?.email ?? claims.sub
       const password =
-        madeUp?.email === account?.email
-          ? ` The password was made up too, should you want it in another window: ${madeUp?.password ?? ''}.`
+        madeUp?.email === email
+          ? ` The password was made up too, should you want it in another window: ${madeUp.password}.`
           : ''
       byId('who', HTMLElement).textContent =
-        `${who}${password} The server knows this session as ${claims.sid}.`
+        `Signed in as ${email}.${password} The server knows this session as ${claims.sid}.`
     },
     clear() {
       if (byId('who', HTMLElement).textContent !== '') madeUp = undefined
