@@ -189,7 +189,7 @@ export class AuthClient {
     if (reader === undefined) {
       throw new AuthError(
         'origin_not_allowed',
-        `${new URL(request.url).origin} is neither the server nor one of "services": it gets no token.`,
+        `${new URL(request.url).origin} is neither the server nor one of "services".`,
       )
     }
     return sealedFetch(this.#context.fetch, this.#holder, reader, request)
@@ -228,7 +228,7 @@ export class AuthClient {
     try {
       return await this.fetch(path, { ...init, signal })
     } catch (error) {
-      throw signal.aborted ? unreachable(path, error) : error
+      throw signal.aborted ? unreachable(this.#context.server.baseUrl + path, error) : error
     }
   }
 

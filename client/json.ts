@@ -6,6 +6,15 @@ export const isObject = (value: unknown): value is Json =>
 
 export const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
+/** The members of these names, if each is a text and none is empty. */
+export function texts<Name extends string>(
+  value: unknown,
+  ...names: readonly Name[]
+): Readonly<Record<Name, string>> | undefined {
+  if (!isObject(value) || !names.every((name) => isText(value[name]))) return undefined
+  return Object.fromEntries(names.map((name) => [name, value[name]])) as Record<Name, string>
+}
+
 /** Whole seconds since the epoch (RFC 7519 §2, NumericDate). */
 export const isTime = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0

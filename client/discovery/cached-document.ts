@@ -55,7 +55,7 @@ export class CachedDocument<T> {
       if (isBelieved(maxAge)) return this.#copy.value
       throw new AuthError(
         'keys_too_old',
-        'The server cannot be reached, and its keys were last seen too long ago.',
+        'The server cannot be reached, and its keys are too old.',
         { cause: error },
       )
     }

@@ -31,7 +31,7 @@ export async function fetchServerInfo(
   if (metadata['issuer'] !== issuer) {
     throw new AuthError(
       'issuer_mismatch',
-      `The server at ${baseUrl} does not call itself ${issuer}. If it is the right one, pass its ISSUER as the option "issuer".`,
+      `${baseUrl} does not call itself ${issuer}. If it is the right server, pass its ISSUER as "issuer".`,
     )
   }
   const info = await parseServerInfo({

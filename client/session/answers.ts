@@ -1,5 +1,5 @@
 import { badAnswer } from '../http.ts'
-import { isObject, isText, type Json } from '../json.ts'
+import { texts, type Json } from '../json.ts'
 
 /** A person, as the server presents them. */
 export interface Account {
@@ -36,43 +36,42 @@ export interface AccountAnswer {
   readonly database_key: string
 }
 
+const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
 const DATABASE_KEY = /^[A-Za-z0-9_-]{43}$/
 
 /** @throws AuthError `bad_answer`, as every function here does for what is not whole. */
 export function readTokenPair(body: Json, url: string): TokenPair {
-  const { access_token, refresh_token, token_type } = body
-  const isBearer = typeof token_type === 'string' && token_type.toLowerCase() === 'bearer'
-  if (!isText(access_token) || !isText(refresh_token) || !isBearer) throw badAnswer(url)
-  return { access_token, refresh_token }
+  const pair = texts(body, 'access_token', 'refresh_token')
+  const type = body['token_type']
+  if (pair === undefined || !/^bearer$/i.test(String(type))) throw badAnswer(url)
+  return pair
 }
 
 export function readAccountAnswer(body: Json, url: string): AccountAnswer {
-  const { session_id, database_key } = body
-  if (!isText(session_id) || !/^[A-Za-z0-9_-]{1,128}$/.test(session_id)) throw badAnswer(url)
-  if (typeof database_key !== 'string' || !DATABASE_KEY.test(database_key)) throw badAnswer(url)
-  return { account: readAccount(body['account'], url), session_id, database_key }
+  const answer = texts(body, 'session_id', 'database_key')
+  if (answer === undefined || !SESSION_ID.test(answer.session_id)) throw badAnswer(url)
+  if (!DATABASE_KEY.test(answer.database_key)) throw badAnswer(url)
+  return { ...answer, account: readAccount(body['account'], url) }
 }
 
 export function readAccount(value: unknown, url: string): Account {
-  if (!isObject(value)) throw badAnswer(url)
-  const { id, email, name, scope, created_at } = value
-  if (!isText(id) || !isText(email) || typeof scope !== 'string' || !isText(created_at)) {
-    throw badAnswer(url)
-  }
-  return { id, email, name: textOrNull(name), scope, created_at }
+  const account = texts(value, 'id', 'email', 'created_at')
+  if (account === undefined) throw badAnswer(url)
+  const { scope } = value as Json
+  if (typeof scope !== 'string') throw badAnswer(url)
+  return { ...account, name: textOrNull(value, 'name'), scope }
 }
 
-export function readSessions(body: Json, url: string): SessionEntry[] {
-  const { sessions } = body
+export function readSessions({ sessions }: Json, url: string): SessionEntry[] {
   if (!Array.isArray(sessions)) throw badAnswer(url)
-  return sessions.map((entry: unknown) => {
-    if (!isObject(entry)) throw badAnswer(url)
-    const { session_id, client_id, client_name, created_at, last_used_at, current } = entry
-    if (!isText(session_id) || !isText(client_id) || !isText(created_at)) throw badAnswer(url)
-    if (!isText(last_used_at) || typeof current !== 'boolean') throw badAnswer(url)
-    const name = textOrNull(client_name)
-    return { session_id, client_id, client_name: name, created_at, last_used_at, current }
+  return sessions.map((value: unknown) => {
+    const entry = texts(value, 'session_id', 'client_id', 'created_at', 'last_used_at')
+    if (entry === undefined) throw badAnswer(url)
+    const { current } = value as Json
+    if (typeof current !== 'boolean') throw badAnswer(url)
+    return { ...entry, client_name: textOrNull(value, 'client_name'), current }
   })
 }
 
-const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+const textOrNull = (value: unknown, name: string): string | null =>
+  texts(value, name)?.[name] ?? null

@@ -1,4 +1,4 @@
-import { isObject, isText } from '../json.ts'
+import { texts, type Json } from '../json.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 
 /** What is kept of a session: tokens as they arrived, for this client's key alone, and no other secret. */
@@ -16,18 +16,11 @@ const NAME = 'session'
 /** The session in the store; `undefined` for none, or for something that is no session. */
 export async function readSession(store: ClientStore): Promise<StoredSession | undefined> {
   const value = await store.read(NAME)
-  if (!isObject(value)) return undefined
-  const { client_id, session_id, access_token, refresh_token, clock_offset } = value
-  if (!isText(client_id) || !isText(session_id)) return undefined
-  if (!isText(access_token) || !isText(refresh_token)) return undefined
+  const known = texts(value, 'client_id', 'session_id', 'access_token', 'refresh_token')
+  if (known === undefined) return undefined
+  const { clock_offset } = value as Json
   if (!Number.isSafeInteger(clock_offset)) return undefined
-  return {
-    client_id,
-    session_id,
-    access_token,
-    refresh_token,
-    clock_offset: clock_offset as number,
-  }
+  return { ...known, clock_offset: clock_offset as number }
 }
 
 export const writeSession = (store: ClientStore, session: StoredSession): Promise<void> =>

@@ -1,4 +1,4 @@
-import { isText, isTime, type Json } from '../json.ts'
+import { isTime, texts, type Json } from '../json.ts'
 import { AuthError } from '../errors.ts'
 import { invalid } from './compact.ts'
 
@@ -28,11 +28,12 @@ export interface Expected {
 
 /** @throws AuthError `token_invalid` for claims that are not those of a token for this client. */
 export function checkClaims(payload: Json, { issuer, clientId }: Expected): RefreshTokenClaims {
-  const { iss, aud, client_id, sub, jti, sid, iat, exp } = payload
-  if (iss !== issuer || aud !== clientId || client_id !== clientId) throw invalid()
-  if (!isText(sub) || !isText(jti) || !isText(sid)) throw invalid()
+  const claims = texts(payload, 'iss', 'aud', 'client_id', 'sub', 'jti', 'sid')
+  if (claims?.iss !== issuer || claims.aud !== clientId) throw invalid()
+  if (claims.client_id !== clientId) throw invalid()
+  const { iat, exp } = payload
   if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid()
-  return { iss, sub, aud, client_id, iat, exp, jti, sid }
+  return { ...claims, iat, exp }
 }
 
 /** The claims of an access token: those of every token, and a scope. */

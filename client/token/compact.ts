@@ -35,6 +35,6 @@ function decode(segment: string): Uint8Array {
 }
 
 export const invalid = (cause?: unknown): AuthError =>
-  new AuthError('token_invalid', 'The token is damaged, or was not made for this client.', {
+  new AuthError('token_invalid', 'The token is damaged, or not for this client.', {
     cause,
   })
