@@ -68,7 +68,7 @@ export async function startServer(
   // Koa answers every rejection itself: there is nothing to wait for.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
-  await sleep(bindingsNotBefore - Date.now())
+  await sleep(Math.max(0, bindingsNotBefore - Date.now()))
   const url = await listen(server, config).catch(async (error: unknown) => {
     await database.destroy()
     throw error

@@ -50,7 +50,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
   // A process before this one may have seen what was sealed to a key that is kept.
   const mayHaveSeen = options.encryptionKey !== undefined && replayCache === undefined
   const notBefore = mayHaveSeen ? Math.ceil(clock() / 1000) * 1000 : 0
-  if (mayHaveSeen) await sleep(notBefore - clock())
+  if (mayHaveSeen) await sleep(Math.max(0, notBefore - clock()))
 
   const keys = createRemoteKeys({ issuer, fetch, clock, logger })
   const context: ReadingContext = {
