@@ -22,12 +22,13 @@ export async function within<T>(
 /** What `work` gives, unless a signal is aborted before: then its reason is thrown. */
 export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted()
-  const aborted = new Promise<never>((_, reject) => {
+  const aborted = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => {
-      // What the caller gave it, whatever that is.
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-      reject(signal.reason)
+      resolve()
     })
   })
-  return Promise.race([work(), aborted])
+  const reason = aborted.then((): never => {
+    throw signal.reason
+  })
+  return Promise.race([work(), reason])
 }

@@ -15,7 +15,7 @@ import {
   newProfile,
   nothingIsLeft,
   open,
-  openWithLibrary,
+  openWithClient,
   PASSWORD,
   serve,
   signUp,
@@ -165,9 +165,9 @@ test('who clears the data of the site is signed out by it', async () => {
 
 test('a store whose database was cleared under it opens it again', async () => {
   const { url } = await serve()
-  const page = await openWithLibrary(url)
+  const page = await openWithClient(url)
   await page.evaluate(async () => {
-    const store = await library.browserStore('cleared')
+    const store = await client.browserStore('cleared')
     await store.write('something', { here: true })
     globalThis.store = store
   })
@@ -194,14 +194,14 @@ test('a store whose database was cleared under it opens it again', async () => {
 test('a vault that another tab has removed does not come back', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
   await page.evaluate(async () => {
-    globalThis.store = await library.browserStore('shared')
+    globalThis.store = await client.browserStore('shared')
     await store.vault('one').put('id', new Uint8Array([1, 2, 3]))
     await store.vault('two').put('id', new Uint8Array([4]))
   })
   await other.evaluate(async () => {
-    await (await library.browserStore('shared')).removeVaults('two')
+    await (await client.browserStore('shared')).removeVaults('two')
   })
   const { outcomes, ids } = await page.evaluate(async () => {
     const vault = store.vault('one')
@@ -226,12 +226,12 @@ test('a vault that another tab has removed does not come back', async () => {
 test('a vault that is written to after signing out does not come back, in any tab', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
   /** Signs up, or, without an address, finds who is signed in; and opens the vault. */
   const begin = async ([email, password]: readonly [string, string]) => {
-    const store = await library.browserStore('late')
+    const store = await client.browserStore('late')
     const options = { server: location.origin, issuer: 'http://localhost:3000', store }
-    globalThis.auth = new library.AuthClient(options)
+    globalThis.auth = new client.AuthClient(options)
     await (email === '' ? auth.resume() : auth.signUp({ email, password }))
     globalThis.vault = await auth.vault()
   }
@@ -259,11 +259,11 @@ test('a vault that is written to after signing out does not come back, in any ta
 test('a store that another tab has deleted is made anew, without a reload', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
   await page.evaluate(
     async ([issuer, email, password]) => {
-      const store = await library.browserStore('deleted')
-      globalThis.auth = new library.AuthClient({ server: location.origin, issuer: issuer!, store })
+      const store = await client.browserStore('deleted')
+      globalThis.auth = new client.AuthClient({ server: location.origin, issuer: issuer!, store })
       await auth.signUp({ email: email!, password: password! })
     },
     ['http://localhost:3000', someEmail(), PASSWORD],
@@ -302,9 +302,9 @@ test('a store that another tab has deleted is made anew, without a reload', asyn
 test('a vault is removed though a page that sleeps still holds it', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
   await page.evaluate(async () => {
-    const store = await library.browserStore('sleepy')
+    const store = await client.browserStore('sleepy')
     await store.vault('one').put('id', new Uint8Array([1]))
     await store.vault('one').delete('id')
     globalThis.store = store
@@ -330,12 +330,12 @@ test('a vault is removed though a page that sleeps still holds it', async () => 
 test('a key is made once, however many pages ask at once, and made anew for another type', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const pages = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const pages = [await openWithClient(url, profile), await openWithClient(url, profile)]
   const make = () =>
     Promise.all(
       pages.map((page) =>
         page.evaluate(async () => {
-          const store = await library.browserStore('keys')
+          const store = await client.browserStore('keys')
           const type = { kty: 'EC', crv: 'P-256' } as KeyType
           const keys = await Promise.all([store.makeKey(type), store.makeKey(type)])
           return keys.map(({ id }) => id)
@@ -345,7 +345,7 @@ test('a key is made once, however many pages ask at once, and made anew for anot
   const ids = new Set((await make()).flat())
   expect(ids.size).toBe(1)
   const other = await pages[0]!.evaluate(async () => {
-    const store = await library.browserStore('keys')
+    const store = await client.browserStore('keys')
     const { id } = await store.makeKey({ kty: 'OKP', crv: 'X25519' })
     const kept = await store.loadKey()
     await store.write('key', 'no key at all')
@@ -357,9 +357,9 @@ test('a key is made once, however many pages ask at once, and made anew for anot
 test('a write that fails is said, and a listener that is taken off hears nothing', async () => {
   const { url } = await serve()
   const profile = await newProfile()
-  const [page, other] = [await openWithLibrary(url, profile), await openWithLibrary(url, profile)]
+  const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
   const outcome = await page.evaluate(async () => {
-    globalThis.store = await library.browserStore('listening')
+    globalThis.store = await client.browserStore('listening')
     globalThis.heard = [0, 0]
     store.subscribe(() => heard[0]!++)
     const off = store.subscribe(() => heard[1]!++)
@@ -383,7 +383,7 @@ test('a write that fails is said, and a listener that is taken off hears nothing
   })
   expect(outcome).toBe('store_failed')
   await other.evaluate(async () => {
-    await (await library.browserStore('listening')).write('session', { here: true })
+    await (await client.browserStore('listening')).write('session', { here: true })
   })
   await until(() => page.evaluate(() => heard[0] === 1))
   expect(await page.evaluate(() => heard)).toEqual([1, 0])

@@ -13,7 +13,7 @@ import {
   newProfile,
   nothingIsLeft,
   open,
-  openWithLibrary,
+  openWithClient,
   PASSWORD,
   readNote,
   serve,
@@ -112,12 +112,12 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
 
 test('the private key cannot be exported in any way, nor its copy in IndexedDB', async () => {
   const { url } = await serve()
-  const page = await openWithLibrary(url)
+  const page = await openWithClient(url)
   await button(page, 'Try to read the private key').click()
   await page.getByText('Refused by the browser').waitFor()
 
   const outcomes = await page.evaluate(async () => {
-    const { privateKey } = (await (await library.browserStore()).loadKey())!
+    const { privateKey } = (await (await client.browserStore()).loadKey())!
     const algorithm = { name: 'AES-GCM', length: 256 }
     const wrapping = await crypto.subtle.generateKey(algorithm, true, ['wrapKey'])
     const iv = new Uint8Array(12)

@@ -17,7 +17,7 @@ import {
   type Locator,
   type Page,
 } from 'playwright-core'
-import type * as Library from '../../client/index.ts'
+import type * as Client from '../../client/index.ts'
 import type { Config } from '../../server/config.ts'
 import { generateKeys } from '../../server/keystore/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
@@ -29,8 +29,8 @@ import { freePort } from '../support/process.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 declare global {
-  /** What the page's client.js exports; see `openWithLibrary`. */
-  var library: typeof Library
+  /** What the page's client.js exports; see `openWithClient`. */
+  var client: typeof Client
 }
 
 export const PASSWORD = GOOD_PASSWORD
@@ -126,12 +126,12 @@ export async function open(
   return page
 }
 
-/** The same, with the library at hand in `page.evaluate`, as `library`. */
-export async function openWithLibrary(url: string, profile?: BrowserContext): Promise<Page> {
+/** The same, with the client at hand in `page.evaluate`, as `client`. */
+export async function openWithClient(url: string, profile?: BrowserContext): Promise<Page> {
   const page = await open(url, profile)
   await page.evaluate(async () => {
     const path = '/playground/client.js'
-    globalThis.library = (await import(path)) as typeof Library
+    globalThis.client = (await import(path)) as typeof Client
   })
   return page
 }

@@ -14,7 +14,7 @@ import {
   newProfile,
   nothingIsLeft,
   open,
-  openWithLibrary,
+  openWithClient,
   PASSWORD,
   readNote,
   serve,
@@ -96,12 +96,12 @@ test('two tabs that are looked at renew an expiring token by themselves, once', 
 test('twenty requests at once renew an expired token once', async () => {
   const { url } = await serve({ accessTokenTtl: SHORT })
   const profile = await newProfile()
-  const page = await openWithLibrary(url, profile)
+  const page = await openWithClient(url, profile)
   const count = watch(profile)
   const statuses = await page.evaluate(
     async ([issuer, email, password]) => {
-      const store = await library.browserStore('twenty')
-      const auth = new library.AuthClient({ server: location.origin, issuer: issuer!, store })
+      const store = await client.browserStore('twenty')
+      const auth = new client.AuthClient({ server: location.origin, issuer: issuer!, store })
       const { claims } = await auth.signUp({ email: email!, password: password! })
       const left = claims.exp * 1000 - Date.now()
       await new Promise((resolve) => setTimeout(resolve, left + 100))
