@@ -14,7 +14,7 @@ export default {
     ...['server/**/*.ts', 'client/**/*.ts'],
     // Types alone are nothing to run.
     ...['!server/context.ts', '!server/database/schema.ts'],
-    ...['!client/options.ts', '!server/service/options.ts'],
+    ...['!client/options.ts', '!client/stores/client-store.ts', '!server/service/options.ts'],
     // These run in a browser, where the browser tests measure them.
     '!client/playground/**',
     ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],

@@ -2,6 +2,8 @@ import type { AuthServer } from './discovery/server.ts'
 import { json, readAnswer, send, type Fetch } from './http.ts'
 import type { Json } from './json.ts'
 import type { DerivePassword } from './passwords.ts'
+import type { SignedIn } from './signed-in.ts'
+import type { SessionHolder } from './session/session-holder.ts'
 import {
   readAccount,
   readAccountAnswer,
@@ -14,14 +16,9 @@ import {
 interface RequestOptions {
   readonly server: AuthServer
   readonly fetch: Fetch
-  /** Sends to a path of the server, as the one who is signed in. */
-  sendSignedIn(path: string, init?: RequestInit): Promise<Response>
+  readonly holder: SessionHolder
+  readonly signedIn: SignedIn
   readonly derive: DerivePassword
-  /** The address of whoever is signed in. */
-  address(): Promise<string>
-  onChange(account: Account): void
-  /** Does what ends the session on the server, and then forgets that session here. */
-  endWith(work: () => Promise<unknown>): Promise<void>
 }
 
 /** What a person can do to their account. Each throws AuthError with the server's code. */
@@ -40,14 +37,14 @@ export class AccountRequests {
   async rename(name: string): Promise<Account> {
     const { account } = await this.#request('/account', json({ name }, 'PATCH'))
     const renamed = readAccount(account, '/account')
-    this.#options.onChange(renamed)
+    this.#options.holder.page.rename(renamed)
     return renamed
   }
 
   /** Every other session ends. */
   async changePassword(current: string, fresh: string): Promise<void> {
     const { derive } = this.#options
-    const address = await this.#options.address()
+    const address = await this.#address()
     const body = {
       current_password: await derive(current, address, false),
       new_password: await derive(fresh, address, true),
@@ -57,10 +54,11 @@ export class AccountRequests {
 
   /** The account and everything of it is gone, on the server and here. */
   async remove(password: string): Promise<void> {
-    const derived = await this.#options.derive(password, await this.#options.address(), false)
-    await this.#options.endWith(() =>
-      this.#request('/account', json({ password: derived }, 'DELETE')),
-    )
+    const { derive, holder, signedIn } = this.#options
+    const { stored, known } = await signedIn.known()
+    const derived = await derive(password, known.account.email, false)
+    await this.#request('/account', json({ password: derived }, 'DELETE'))
+    await holder.end(stored.session_id)
   }
 
   /** Where the account is signed in. */
@@ -98,6 +96,11 @@ export class AccountRequests {
   }
 
   async #request(path: string, init?: RequestInit): Promise<Json> {
-    return readAnswer(await this.#options.sendSignedIn(path, init))
+    return readAnswer(await this.#options.signedIn.send(path, init))
+  }
+
+  /** Of whoever is signed in. */
+  async #address(): Promise<string> {
+    return (await this.#options.signedIn.known()).known.account.email
   }
 }

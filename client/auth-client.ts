@@ -1,21 +1,17 @@
 import { AccountRequests } from './account-requests.ts'
-import { baseUrlOf, isBelow } from './discovery/base-url.ts'
-import type { Reader } from './discovery/reader.ts'
+import { baseUrlOf } from './discovery/base-url.ts'
 import { createServer, type AuthServer } from './discovery/server.ts'
 import { createService } from './discovery/service.ts'
-import { AuthError, hasCode } from './errors.ts'
-import { badAnswer, json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from './http.ts'
+import { hasCode } from './errors.ts'
+import { json, readAnswer, send, type Fetch } from './http.ts'
 import type { Json } from './json.ts'
 import type { AuthClientOptions } from './options.ts'
 import { asTyped, type DerivePassword } from './passwords.ts'
 import { readConfiguration, register } from './registration.ts'
-import { sealedFetch } from './sealed-fetch.ts'
-import { readAccountAnswer } from './session/answers.ts'
-import { isKnown, type KnownSession, type LiveSession } from './session/live-session.ts'
-import { Listeners } from './session/listeners.ts'
 import { SessionHolder } from './session/session-holder.ts'
 import { present, type Session } from './session/session.ts'
 import type { OpenedToken } from './session/tokens.ts'
+import { SignedIn } from './signed-in.ts'
 import type { ClientStore } from './stores/client-store.ts'
 import { within } from './timers.ts'
 import { checkAccessClaims, checkTimes, type AccessTokenClaims } from './token/claims.ts'
@@ -30,12 +26,11 @@ import { openVault, type Vault } from './vault/vault.ts'
 export class AuthClient {
   /** What a signed-in person can do to their account. */
   readonly account: AccountRequests
-  readonly #options: AuthClientOptions
+  readonly #clientName: string | undefined
   readonly #context: { server: AuthServer; store: ClientStore; fetch: Fetch; clock: () => number }
-  readonly #readers: readonly Reader[]
   readonly #holder: SessionHolder
+  readonly #signedIn: SignedIn
   readonly #derive: DerivePassword
-  readonly #listeners = new Listeners()
 
   /** @throws AuthError `insecure_server` */
   constructor(options: AuthClientOptions) {
@@ -49,42 +44,25 @@ export class AuthClient {
     const others = services.map((service) =>
       createService({ ...common, server, baseUrl: baseUrlOf(service) }),
     )
-    this.#options = options
+    const holder = new SessionHolder({ ...common, server })
+    const readers = [server, ...others]
+    const signedIn = new SignedIn({ fetch, holder, baseUrl, readers })
+    this.#clientName = options.clientName
     this.#context = { ...common, server }
-    // Of two that begin alike, the longer one is meant.
-    this.#readers = [server, ...others].sort((a, b) => b.baseUrl.length - a.baseUrl.length)
+    this.#holder = holder
+    this.#signedIn = signedIn
     this.#derive = derivePassword
-    this.#holder = new SessionHolder({
-      ...this.#context,
-      onChange: () => {
-        this.#listeners.call()
-      },
-    })
-    this.account = new AccountRequests({
-      server,
-      fetch,
-      derive: derivePassword,
-      sendSignedIn: (path, init) => this.#send(path, init),
-      address: async () => (await this.#known()).known.account.email,
-      onChange: (account) => {
-        this.#holder.rename(account)
-      },
-      endWith: async (work) => {
-        const { stored } = await this.#holder.present()
-        await work()
-        await this.#holder.end(stored.session_id)
-      },
-    })
+    this.account = new AccountRequests({ server, fetch, holder, signedIn, derive: derivePassword })
   }
 
   /** Who is signed in, as far as this page knows: call `resume` once at the start. */
   get session(): Session | undefined {
-    return present(this.#holder.session)
+    return present(this.#holder.page.session)
   }
 
   /** Calls back when the session has begun, been renewed or ended here, or begun or ended in another tab. */
   onChange(listener: () => void): () => void {
-    return this.#listeners.add(listener)
+    return this.#holder.page.changed.add(listener)
   }
 
   /**
@@ -92,7 +70,7 @@ export class AuthClient {
    * and in do it by themselves; the same key again is the same client.
    */
   async register(): Promise<ClientKey> {
-    return register(this.#context, this.#options.clientName)
+    return register(this.#context, this.#clientName)
   }
 
   /** Makes an account and signs it in. @throws AuthError, `account_exists` for one. */
@@ -113,10 +91,10 @@ export class AuthClient {
    * @throws AuthError `network`, `keys_too_old` when the server cannot be asked. Nothing is removed then.
    */
   async resume(): Promise<Session | undefined> {
-    const session = this.#holder.session ?? (await this.#holder.restore())
+    const session = this.#holder.page.session ?? (await this.#holder.restore())
     if (session === undefined) return undefined
     try {
-      return present(await this.#ask(session))
+      return present(await this.#signedIn.ask(session))
     } catch (error) {
       if (!hasCode(error, 'session_ended')) throw error
       return undefined
@@ -128,7 +106,7 @@ export class AuthClient {
    * told so soon. Then it may keep the session until it expires.
    */
   async signOut(): Promise<boolean> {
-    const told = this.#send('/account/logout', { method: 'POST' }).then(
+    const told = this.#signedIn.send('/account/logout', { method: 'POST' }).then(
       (response) => response.ok,
       (error: unknown) => hasCode(error, 'session_ended'),
     )
@@ -140,7 +118,7 @@ export class AuthClient {
 
   /** Renews the tokens now. `fetch` does it by itself when it has to. */
   async refresh(): Promise<Session> {
-    return present(await this.#holder.renew(await this.#holder.present()))
+    return present(await this.#holder.renew(await this.#holder.current()))
   }
 
   /**
@@ -150,7 +128,7 @@ export class AuthClient {
    * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
    */
   async accessToken(): Promise<OpenedToken<AccessTokenClaims>> {
-    const token = await this.#holder.reopen(await this.#holder.present())
+    const token = await this.#holder.reopen(await this.#holder.current())
     checkTimes(token.claims, this.#holder.now)
     return token
   }
@@ -162,7 +140,7 @@ export class AuthClient {
    * @throws AuthError `token_invalid`, `token_expired`, `keys_too_old`
    */
   async verify(jws: string): Promise<AccessTokenClaims> {
-    const key = await this.#options.store.loadKey()
+    const key = await this.#context.store.loadKey()
     const { issuer } = await this.#context.server.info()
     const { payload } = await verify(jws, 'at+jwt', this.#context.server.verificationKeys)
     const claims = checkAccessClaims(payload, { issuer, clientId: key?.id ?? '' })
@@ -179,20 +157,7 @@ export class AuthClient {
    * @throws AuthError `not_signed_in`, `session_ended`, `network`, `origin_not_allowed`
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const path = typeof input === 'string' && input.startsWith('/') ? input : undefined
-    const request = new Request(path === undefined ? input : this.#context.server.baseUrl + path, {
-      credentials: 'omit',
-      redirect: 'error',
-      ...init,
-    })
-    const reader = this.#readers.find(({ baseUrl }) => isBelow(request.url, baseUrl))
-    if (reader === undefined) {
-      throw new AuthError(
-        'origin_not_allowed',
-        `${new URL(request.url).origin} is neither the server nor one of "services".`,
-      )
-    }
-    return sealedFetch(this.#context.fetch, this.#holder, reader, request)
+    return this.#signedIn.fetch(input, init)
   }
 
   /**
@@ -202,14 +167,14 @@ export class AuthClient {
    *   start: it alone has the key.
    */
   async vault(): Promise<Vault> {
-    const { known, stored } = await this.#known()
+    const { known, stored } = await this.#signedIn.known()
     const storage = this.#context.store.vault(stored.session_id)
     return openVault(storage, known.databaseKey, stored.session_id)
   }
 
   /** What the server says to this client alone about its tokens. */
   async configuration(): Promise<Json> {
-    const key = (await this.#options.store.loadKey()) ?? (await this.register())
+    const key = (await this.#context.store.loadKey()) ?? (await this.register())
     return readConfiguration(this.#context, key)
   }
 
@@ -220,41 +185,6 @@ export class AuthClient {
     const body = json({ ...person, password, client_id: key.id })
     const answer = await readAnswer(await send(this.#context.fetch, url, body))
     return present(await this.#holder.begin(key, answer, url))
-  }
-
-  /** As the one who is signed in, within the library's own time limit. */
-  async #send(path: string, init?: RequestInit): Promise<Response> {
-    const signal = AbortSignal.timeout(TIMEOUT)
-    try {
-      return await this.fetch(path, { ...init, signal })
-    } catch (error) {
-      throw signal.aborted ? unreachable(this.#context.server.baseUrl + path, error) : error
-    }
-  }
-
-  /**
-   * Asks the server who is signed in, which tells whether the session is alive. An answer that is not
-   * whole, or speaks of another session, ends it.
-   */
-  async #ask(session: LiveSession): Promise<KnownSession> {
-    const { session_id } = session.stored
-    const body = await readAnswer(await this.#send('/account'))
-    try {
-      const answer = readAccountAnswer(body, '/account')
-      if (answer.session_id !== session_id) throw badAnswer('/account')
-      if (answer.account.id !== session.access.claims.sub) throw badAnswer('/account')
-      const known = { account: answer.account, databaseKey: answer.database_key }
-      return this.#holder.know(session, known)
-    } catch (cause) {
-      if (!hasCode(cause, 'bad_answer')) throw cause
-      await this.#holder.end(session_id)
-      throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
-    }
-  }
-
-  async #known(): Promise<KnownSession> {
-    const session = await this.#holder.present()
-    return isKnown(session) ? session : this.#ask(session)
   }
 }
 

@@ -54,3 +54,14 @@ export class AuthError extends Error {
 /** Whether something thrown is an AuthError with this code. */
 export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof AuthError && error.code === code
+
+/** Whoever sees it shows the sign-in. */
+export const sessionEnded = (cause?: unknown): AuthError =>
+  new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
+
+/** For `catch`: an error with this code means that the session has ended; any other stays what it is. */
+export const endsSession =
+  (code: string) =>
+  (cause: unknown): never => {
+    throw hasCode(cause, code) ? sessionEnded(cause) : cause
+  }

@@ -89,12 +89,8 @@ function errorOf(response: Response, body: Json | undefined): AuthError {
   )
 }
 
-export function unreachable(url: string, cause: unknown): AuthError {
-  // A browser does not tell a page which of the two it is.
-  const isElsewhere = 'location' in globalThis && !url.startsWith(location.origin)
-  const hint = isElsewhere ? ', or does not list this origin in CORS_ORIGINS' : ''
-  return new AuthError('network', `${withoutQuery(url)} cannot be reached${hint}.`, { cause })
-}
+export const unreachable = (url: string, cause: unknown): AuthError =>
+  new AuthError('network', `${withoutQuery(url)} cannot be reached.`, { cause })
 
 /** A query may hold what an error must not. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')

@@ -7,7 +7,7 @@
 export { AuthClient } from './auth-client.ts'
 export type { AuthClientOptions } from './options.ts'
 export type { Session } from './session/session.ts'
-export { AccountRequests } from './account-requests.ts'
+export type { AccountRequests } from './account-requests.ts'
 export { AuthError, hasCode, type ClientErrorCode } from './errors.ts'
 export type { Fetch } from './http.ts'
 export type { DerivePassword } from './passwords.ts'

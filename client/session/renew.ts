@@ -1,5 +1,5 @@
 import type { AuthServer } from '../discovery/server.ts'
-import { AuthError, hasCode } from '../errors.ts'
+import { endsSession, hasCode, sessionEnded, type AuthError } from '../errors.ts'
 import { json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from '../http.ts'
 import { sleep, within } from '../timers.ts'
 import { seal } from '../token/seal.ts'
@@ -30,9 +30,11 @@ export async function renew(fetch: Fetch, server: AuthServer, jws: string): Prom
     // It may not have been able to read it.
     if (await server.hasRotated(used)) {
       const { key, enc } = await server.key()
-      return request(fetch, server.baseUrl, await seal(jws, key, enc)).catch(sessionEnded)
+      return request(fetch, server.baseUrl, await seal(jws, key, enc)).catch(
+        endsSession('invalid_grant'),
+      )
     }
-    return sessionEnded(error)
+    throw sessionEnded(error)
   }
 }
 
@@ -62,9 +64,4 @@ async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Pro
     throw word.refusal
   }
   throw failure ?? unreachable(url, undefined)
-}
-
-function sessionEnded(cause: unknown): never {
-  if (!hasCode(cause, 'invalid_grant')) throw cause
-  throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
 }

@@ -1,4 +1,4 @@
-import { AuthError, hasCode } from '../errors.ts'
+import { endsSession, hasCode } from '../errors.ts'
 import type { Fetch } from '../http.ts'
 import type { TokenPair } from './answers.ts'
 import { openerOf, openPair, type LiveSession, type SessionContext } from './live-session.ts'
@@ -31,7 +31,9 @@ export class Renewal {
   ): Promise<LiveSession> {
     const context = this.#context
     const opener = await openerOf(context, stored)
-    const { jws } = await openRefreshToken(stored.refresh_token, opener).catch(endOfSession)
+    const { jws } = await openRefreshToken(stored.refresh_token, opener).catch(
+      endsSession('token_invalid'),
+    )
     if (this.#pending?.of !== jws) {
       const pair = await renew(context.fetch, context.server, jws)
       this.#pending = { of: jws, pair, at: context.clock() }
@@ -50,10 +52,4 @@ export class Renewal {
       throw error
     }
   }
-}
-
-/** What is kept and cannot be proved any more, by keys that are gone, ends the session. */
-export function endOfSession(cause: unknown): never {
-  if (!hasCode(cause, 'token_invalid')) throw cause
-  throw new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
 }

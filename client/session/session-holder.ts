@@ -1,39 +1,36 @@
-import { AuthError, hasCode } from '../errors.ts'
+import { AuthError, endsSession, hasCode, sessionEnded } from '../errors.ts'
 import type { Fetch } from '../http.ts'
 import type { Json } from '../json.ts'
 import type { AccessTokenClaims } from '../token/claims.ts'
 import { within } from '../timers.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { readAccountAnswer, readTokenPair, type Account } from './answers.ts'
+import { readAccountAnswer, readTokenPair } from './answers.ts'
 import {
   isGood,
   nowFor,
   openerOf,
   openPair,
   openStored,
-  type KnownSession,
   type LiveSession,
   type SessionContext,
 } from './live-session.ts'
-import { endOfSession, Renewal } from './renewal.ts'
+import { PageSession } from './page-session.ts'
+import { Renewal } from './renewal.ts'
 import { revoke } from './revoke.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
 interface HolderOptions extends SessionContext {
   readonly fetch: Fetch
-  /** Called when the session has begun, been renewed or ended, in this page or another. */
-  onChange(): void
 }
 
 /** Holds the session of this page, in step with the store, which other pages may share. */
 export class SessionHolder {
   readonly #options: HolderOptions
   readonly #renewal: Renewal
-  #session: LiveSession | undefined
+  /** What this page has in memory. */
+  readonly page = new PageSession()
   #renewing: { readonly of: string; readonly result: Promise<LiveSession> } | undefined
-  /** Somebody was signed in here and is no more: who signs in elsewhere is not taken for them. */
-  #isOver = false
 
   constructor(options: HolderOptions) {
     this.#options = options
@@ -44,13 +41,9 @@ export class SessionHolder {
     })
   }
 
-  get session(): LiveSession | undefined {
-    return this.#session
-  }
-
   /** Seconds since the epoch, by the server's clock as far as it is known. */
   get now(): number {
-    return nowFor(this.#options, this.#session)
+    return nowFor(this.#options, this.page.session)
   }
 
   /**
@@ -82,17 +75,20 @@ export class SessionHolder {
     try {
       const session = await openStored(this.#options)
       if (session === undefined) {
-        await this.#sweep()
-        if (this.#session !== undefined) this.#lose()
+        // Of one that has ended, something may be left.
+        await this.end(undefined)
         return undefined
       }
-      this.#session = this.#withKnown(session)
-      this.#isOver = false
-      return this.#session
+      return this.page.restore(session)
     } catch (error) {
       // The server has other keys, or this client has.
       if (!hasCode(error, 'token_invalid')) throw error
-      await this.#options.store.exclusively(() => this.#forget())
+      const { store } = this.#options
+      await store
+        .exclusively(() => forgetSession(store))
+        .finally(() => {
+          this.page.lose()
+        })
       return undefined
     }
   }
@@ -102,15 +98,15 @@ export class SessionHolder {
    *
    * @throws AuthError `not_signed_in`
    */
-  async present(): Promise<LiveSession> {
-    const session = this.#session ?? (this.#isOver ? undefined : await this.restore())
+  async current(): Promise<LiveSession> {
+    const session = this.page.session ?? (this.page.isOver ? undefined : await this.restore())
     if (session === undefined) throw new AuthError('not_signed_in', 'Nobody is signed in.')
     return session
   }
 
   /** A session whose access token is still good for a moment: renewed if need be. */
   async fresh(): Promise<LiveSession> {
-    const session = await this.present()
+    const session = await this.current()
     return isGood(this.#options, session) ? session : this.renew(session)
   }
 
@@ -137,37 +133,15 @@ export class SessionHolder {
 
   /** The id of the session in memory, or, in a page that has had none yet, of the one in the store. */
   async id(): Promise<string | undefined> {
-    if (this.#session !== undefined || this.#isOver) return this.#session?.stored.session_id
+    if (this.page.session !== undefined || this.page.isOver) return this.page.id
     return (await readSession(this.#options.store))?.session_id
   }
 
   /** Forgets a session, here and in the store, and nobody else's; for none, what is left of one. */
   async end(sessionId: string | undefined): Promise<void> {
-    const { store } = this.#options
-    const end = async () => {
-      const kept = await readSession(store)
-      if (kept === undefined || kept.session_id === sessionId) await this.#forget(sessionId)
-      else if (this.#session?.stored.session_id === sessionId) this.#lose()
-    }
+    const end = () => this.#forget(sessionId)
     // A renewal that gets no answer keeps everybody waiting; it finds the session gone when it ends.
-    await within(PATIENCE, store.exclusively(end), end)
-  }
-
-  /** Adds what the server has said of a session, which may have been renewed meanwhile. */
-  know(session: LiveSession, known: KnownSession['known']): KnownSession {
-    const current = this.#session
-    const isSame = current?.stored.session_id === session.stored.session_id
-    if (!isSame) throw endedElsewhere()
-    const now = { ...current, known }
-    this.#replace(now)
-    return now
-  }
-
-  /** Takes over what has changed in the account. */
-  rename(account: Account): void {
-    const session = this.#session
-    if (session?.known === undefined || account.id !== session.access.claims.sub) return
-    this.#replace({ ...session, known: { ...session.known, account } })
+    await within(PATIENCE, this.#options.store.exclusively(end), end)
   }
 
   /** The access token, opened once more: every check is made anew. */
@@ -179,15 +153,15 @@ export class SessionHolder {
   async #renew(used: LiveSession): Promise<LiveSession> {
     const { session_id } = used.stored
     try {
-      const kept = await openStored(this.#options).catch(endOfSession)
-      if (kept?.stored.session_id !== session_id) throw endedElsewhere()
+      const kept = await openStored(this.#options).catch(endsSession('token_invalid'))
+      if (kept?.stored.session_id !== session_id) throw sessionEnded()
       if (kept.access.jwe !== used.access.jwe && isGood(this.#options, kept)) {
-        return this.#replace(kept)
+        return this.page.replace(kept)
       }
       return await this.#renewal.renew(kept, async (renewed) => {
         // It may have ended while the server was thinking.
         const still = await readSession(this.#options.store)
-        if (still?.session_id !== session_id) throw endedElsewhere()
+        if (still?.session_id !== session_id) throw sessionEnded()
         return this.#keep(renewed)
       })
     } catch (error) {
@@ -198,57 +172,26 @@ export class SessionHolder {
 
   async #keep(session: LiveSession): Promise<LiveSession> {
     await writeSession(this.#options.store, session.stored)
-    return this.#replace(session)
+    return this.page.replace(session)
   }
 
-  #replace(session: LiveSession): LiveSession {
-    this.#session = this.#withKnown(session)
-    this.#isOver = false
-    this.#options.onChange()
-    return this.#session
-  }
-
-  /** A renewed session is the same person's. */
-  #withKnown(session: LiveSession): LiveSession {
-    const before = this.#session
-    const isSame = before?.stored.session_id === session.stored.session_id
-    return isSame && before.known !== undefined ? { known: before.known, ...session } : session
-  }
-
-  /** @param sessionId Of the session that ended: another that is here by now stays. */
-  async #forget(sessionId?: string): Promise<void> {
+  /** See `end`. Another session that is here by now stays. */
+  async #forget(sessionId: string | undefined): Promise<void> {
     const { store } = this.#options
-    const isOwn = sessionId === undefined || this.#session?.stored.session_id === sessionId
     try {
       const kept = await readSession(store)
-      if (sessionId === undefined || kept === undefined || kept.session_id === sessionId) {
-        await forgetSession(store)
-      }
+      if (kept === undefined || kept.session_id === sessionId) await forgetSession(store)
     } finally {
-      if (isOwn) this.#lose()
+      if (sessionId !== undefined && this.page.id === sessionId) this.page.lose()
     }
-  }
-
-  #lose(): void {
-    this.#session = undefined
-    this.#isOver = true
-    this.#options.onChange()
-  }
-
-  /** Removes what is left where there is no session. */
-  async #sweep(): Promise<void> {
-    const { store } = this.#options
-    await store.exclusively(async () => {
-      if ((await readSession(store)) === undefined) await forgetSession(store)
-    })
   }
 
   async #onOtherPage(): Promise<void> {
     const { store } = this.#options
     const stored = await readSession(store)
-    if (stored?.session_id === this.#session?.stored.session_id) return
-    if (this.#session === undefined) this.#options.onChange()
-    else this.#lose()
+    if (stored?.session_id === this.page.id) return
+    if (this.page.session === undefined) this.page.changed.call()
+    else this.page.lose()
     // Those that this page has open, too; not that of somebody who signs in meanwhile.
     await store.exclusively(async () => {
       await store.removeVaults((await readSession(store))?.session_id)
@@ -258,6 +201,3 @@ export class SessionHolder {
 
 /** Milliseconds to wait for other pages. */
 const PATIENCE = 3000
-
-const endedElsewhere = (): AuthError =>
-  new AuthError('session_ended', 'The session was ended in another page.')

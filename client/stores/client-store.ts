@@ -1,4 +1,3 @@
-import { AuthError } from '../errors.ts'
 import type { KeyType } from '../token/algorithms.ts'
 import type { ClientKey } from '../token/client-key.ts'
 
@@ -38,6 +37,3 @@ export interface VaultStorage {
   /** Removes it all; nothing can be put there any more: `session_ended`. */
   destroy(): Promise<void>
 }
-
-export const vaultIsGone = (): AuthError =>
-  new AuthError('session_ended', 'The session has ended, and its vault with it.')

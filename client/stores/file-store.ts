@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AuthError } from '../errors.ts'
+import { AuthError, sessionEnded } from '../errors.ts'
 import { parseObject } from '../json.ts'
 import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
-import { vaultIsGone, type ClientStore, type VaultStorage } from './client-store.ts'
+import type { ClientStore, VaultStorage } from './client-store.ts'
 import { openKeyFile, sealKeyFile } from './key-file.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
@@ -98,7 +98,7 @@ function folderVault(folder: string): VaultStorage {
   return {
     get: (id) => readIfThere(fileOf(id)),
     async put(id, bytes) {
-      if (isDestroyed) throw vaultIsGone()
+      if (isDestroyed) throw sessionEnded()
       await writeWhole(folder, fileOf(id), bytes)
     },
     delete: (id) => remove(fileOf(id)),

@@ -1,5 +1,4 @@
-import { AuthError } from '../errors.ts'
-import { vaultIsGone } from './client-store.ts'
+import { AuthError, sessionEnded } from '../errors.ts'
 
 /** IndexedDB in promises: databases with one object store each, whose keys are strings. */
 
@@ -62,7 +61,7 @@ export class Records {
   }
 
   async #do<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => Promise<T>): Promise<T> {
-    if (this.#isDestroyed) throw vaultIsGone()
+    if (this.#isDestroyed) throw sessionEnded()
     try {
       const transaction = (await this.#open()).transaction(STORE, mode)
       const [result] = await Promise.all([

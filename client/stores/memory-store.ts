@@ -1,5 +1,6 @@
+import { sessionEnded } from '../errors.ts'
 import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
-import { vaultIsGone, type ClientStore, type VaultStorage } from './client-store.ts'
+import type { ClientStore, VaultStorage } from './client-store.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 /**
@@ -55,7 +56,7 @@ function memoryVault(): VaultStorage {
   return {
     get: (id) => Promise.resolve(records.get(id)),
     async put(id, bytes) {
-      if (isDestroyed) throw vaultIsGone()
+      if (isDestroyed) throw sessionEnded()
       await Promise.resolve(records.set(id, bytes))
     },
     delete: (id) => Promise.resolve(void records.delete(id)),

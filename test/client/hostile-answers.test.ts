@@ -556,21 +556,4 @@ describe('a server that redirects', () => {
     expect(error.code).toBe('network')
     expect(error.message).not.toContain('secret')
   })
-
-  test('an error in a page names CORS where a server elsewhere does not answer', async () => {
-    const { client, wire } = await signedUp(server)
-    wire.isDown = true
-    const messages: string[] = []
-    try {
-      for (const origin of ['https://page.test', new URL(server.url).origin]) {
-        Object.assign(globalThis, { location: { origin } })
-        const error = await errorOf(client.fetch('/account'))
-        expect(error.code).toBe('network')
-        messages.push(error.message)
-      }
-    } finally {
-      Reflect.deleteProperty(globalThis, 'location')
-    }
-    expect(messages.map((message) => message.includes('CORS_ORIGINS'))).toEqual([true, false])
-  })
 })

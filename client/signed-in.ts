@@ -1,0 +1,81 @@
+import { isBelow } from './discovery/base-url.ts'
+import type { Reader } from './discovery/reader.ts'
+import { AuthError, hasCode, sessionEnded } from './errors.ts'
+import { badAnswer, readAnswer, TIMEOUT, unreachable, type Fetch } from './http.ts'
+import { sealedFetch } from './sealed-fetch.ts'
+import { readAccountAnswer } from './session/answers.ts'
+import { isKnown, type KnownSession, type LiveSession } from './session/live-session.ts'
+import type { SessionHolder } from './session/session-holder.ts'
+
+interface SignedInOptions {
+  readonly fetch: Fetch
+  readonly holder: SessionHolder
+  /** The server's own base URL. */
+  readonly baseUrl: string
+  /** Whoever may be sent a token, the server among them. */
+  readonly readers: readonly Reader[]
+}
+
+/** Requests as the one who is signed in. */
+export class SignedIn {
+  readonly #options: SignedInOptions
+
+  constructor(options: SignedInOptions) {
+    this.#options = options
+  }
+
+  /** See AuthClient. */
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const { fetch, holder, baseUrl, readers } = this.#options
+    const isPath = typeof input === 'string' && input.startsWith('/')
+    const common: RequestInit = { credentials: 'omit', redirect: 'error' }
+    const request = new Request(isPath ? baseUrl + input : input, { ...common, ...init })
+    const [reader] = readers
+      .filter((each) => isBelow(request.url, each.baseUrl))
+      // Of two that begin alike, the longer one is meant.
+      .sort((a, b) => b.baseUrl.length - a.baseUrl.length)
+    if (reader !== undefined) return sealedFetch(fetch, holder, reader, request)
+    throw new AuthError(
+      'origin_not_allowed',
+      `${new URL(request.url).origin} is neither the server nor one of "services".`,
+    )
+  }
+
+  /** Sends to a path of the server, within the library's own time limit. */
+  async send(path: string, init?: RequestInit): Promise<Response> {
+    const signal = AbortSignal.timeout(TIMEOUT)
+    try {
+      return await this.fetch(path, { ...init, signal })
+    } catch (error) {
+      throw signal.aborted ? unreachable(this.#options.baseUrl + path, error) : error
+    }
+  }
+
+  /**
+   * Asks the server who is signed in, which tells whether the session is alive. An answer that is not
+   * whole, or speaks of another session, ends it.
+   *
+   * @throws AuthError `session_ended`
+   */
+  async ask({ stored, access }: LiveSession): Promise<KnownSession> {
+    const { holder } = this.#options
+    const { session_id } = stored
+    const body = await readAnswer(await this.send('/account'))
+    try {
+      const { account, database_key, ...answer } = readAccountAnswer(body, '/account')
+      const isOurs = answer.session_id === session_id && account.id === access.claims.sub
+      if (!isOurs) throw badAnswer('/account')
+      return holder.page.know(session_id, { account, databaseKey: database_key })
+    } catch (cause) {
+      if (!hasCode(cause, 'bad_answer')) throw cause
+      await holder.end(session_id)
+      throw sessionEnded(cause)
+    }
+  }
+
+  /** The session, with what only the server says of it: asked, if it has not been since the start. */
+  async known(): Promise<KnownSession> {
+    const session = await this.#options.holder.current()
+    return isKnown(session) ? session : this.ask(session)
+  }
+}
