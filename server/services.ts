@@ -35,6 +35,8 @@ export interface Dependencies {
   readonly replayCache?: ReplayCache
   /** Bound requests from before this are refused: the replay cache knows nothing of them. Milliseconds. */
   readonly bindingsNotBefore?: number
+  /** One with the parameters for production by default. */
+  readonly passwords?: PasswordHasher
 }
 
 /** What the routes work with. */
@@ -62,11 +64,11 @@ export function createServices(dependencies: Dependencies): Services {
   const { clock = Date.now, isStopping = () => false } = dependencies
   const { background = createBackground() } = dependencies
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
+  const { passwords = createPasswordHasher() } = dependencies
   const { issuer, algorithms, requestBinding } = config
   const tokens: TokenContext = { issuer, algorithms, keystore, clock }
   const rateLimits = createRateLimits(config.rateLimits)
   const lockout = config.rateLimits.login === 'off' ? undefined : createLockout()
-  const passwords = createPasswordHasher()
   const accounts = createAccounts(database, clock)
   return {
     config,

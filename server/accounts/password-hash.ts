@@ -3,13 +3,18 @@ import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
 import { HttpError } from '../errors.ts'
 
+/** What one hash costs (RFC 9106 §3.1). */
+export interface HashParameters {
+  /** KiB. */
+  readonly memoryCost: number
+  /** Passes over the memory. */
+  readonly timeCost: number
+  /** Lanes. */
+  readonly parallelism: number
+}
+
 /** OWASP Password Storage Cheat Sheet: argon2id (the library's default), 19 MiB, two passes, one lane. */
-const PARAMETERS = {
-  memoryCost: 19 * 1024,
-  timeCost: 2,
-  parallelism: 1,
-} as const
-const CURRENT_PREFIX = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
+const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
 
 /**
  * A hash keeps a core busy, and one of libuv's four threads, which the decryption of tokens needs
@@ -27,14 +32,18 @@ export interface PasswordHasher {
    * the same time and says no.
    */
   verify(passwordHash: string | undefined, password: string): Promise<boolean>
+  /** Whether a hash was made with parameters other than this hasher's. */
+  needsRehash(passwordHash: string): boolean
 }
 
 /**
  * A hasher with a queue of its own.
  *
- * @throws HttpError 503, from both methods, when the queue is full.
+ * @throws HttpError 503, from `hash` and `verify`, when the queue is full.
  */
-export function createPasswordHasher(): PasswordHasher {
+export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
+  const { memoryCost, timeCost, parallelism } = parameters
+  const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
   const limit = pLimit(AT_ONCE)
   const queued = async <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= QUEUE) {
@@ -44,9 +53,9 @@ export function createPasswordHasher(): PasswordHasher {
     }
     return limit(work)
   }
-  const hashNow = (password: string) => queued(() => hash(normalisePassword(password), PARAMETERS))
+  const hashNow = (password: string) => queued(() => hash(normalisePassword(password), parameters))
   // Of a password that nobody has. Made now, so that the first unknown address takes no longer.
-  const dummy = queued(() => hash(crypto.randomUUID(), PARAMETERS))
+  const dummy = queued(() => hash(crypto.randomUUID(), parameters))
   return {
     hash: hashNow,
     async verify(passwordHash, password) {
@@ -54,12 +63,9 @@ export function createPasswordHasher(): PasswordHasher {
       const matches = await queued(() => verify(against, normalisePassword(password)))
       return matches && passwordHash !== undefined
     },
+    needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),
   }
 }
-
-/** Whether a hash was made with other parameters than today's. */
-export const needsRehash = (passwordHash: string): boolean =>
-  !passwordHash.startsWith(CURRENT_PREFIX)
 
 /** One password typed on two systems is the same one (NIST SP 800-63B-4 §3.1.1.2). Nothing else is changed. */
 export const normalisePassword = (password: string): string => password.normalize('NFC')

@@ -5,7 +5,7 @@ import { lockoutKey, type Lockout } from '../limits/lockout.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
-import { needsRehash, type PasswordHasher } from './password-hash.ts'
+import type { PasswordHasher } from './password-hash.ts'
 
 /** Who tries to prove that they are somebody. */
 export interface Attempt {
@@ -69,7 +69,7 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
       const isRight = await passwords.verify(account?.password_hash, password)
       if (account === undefined || !isRight) return undefined
       await lockout?.clear(who)
-      if (needsRehash(account.password_hash)) {
+      if (passwords.needsRehash(account.password_hash)) {
         await accounts.rehash(account, await passwords.hash(password))
       }
       return account

@@ -13,6 +13,7 @@ const lockout = { attempt: jest.fn<Lockout['attempt']>(), clear: jest.fn<Lockout
 const passwords = {
   hash: jest.fn<PasswordHasher['hash']>(),
   verify: jest.fn<PasswordHasher['verify']>(),
+  needsRehash: jest.fn<PasswordHasher['needsRehash']>(),
 }
 const confirm = (password: string, over: Lockout | undefined = lockout) =>
   createConfirmPassword(passwords, { consume }, over)(SESSION, password)

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globa
 import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts'
 import { createCredentials } from '../../server/accounts/credentials.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { createPasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
@@ -11,6 +10,7 @@ import type { Account } from '../../server/database/schema.ts'
 import { rateLimited } from '../../server/errors.ts'
 import type { Lockout } from '../../server/limits/lockout.ts'
 import type { RateLimits } from '../../server/limits/rate-limits.ts'
+import { createCheapHasher } from '../support/passwords.ts'
 
 const PASSWORD = 'a long and winding road'
 const CLIENT = { id: 'client' } as Client
@@ -23,9 +23,9 @@ const clock = () => now
 const order: string[] = []
 const rateLimits = { consume: jest.fn<RateLimits['consume']>() }
 const lockout = { attempt: jest.fn<Lockout['attempt']>(), clear: jest.fn<Lockout['clear']>() }
-const hasher = createPasswordHasher()
+const hasher = createCheapHasher()
 const passwords: PasswordHasher = {
-  hash: (password) => hasher.hash(password),
+  ...hasher,
   verify: (passwordHash, password) => {
     order.push(passwordHash === undefined ? 'verify nothing' : 'verify')
     return hasher.verify(passwordHash, password)

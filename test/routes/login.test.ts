@@ -10,7 +10,7 @@ let client: TestClient
 let first: TestSession
 
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ productionHashes: true })
   client = await TestClient.registered(server.url)
   first = await client.signUp(EMAIL)
 })

@@ -9,6 +9,7 @@ import type { ReplayCache } from '../../server/token/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
 import { createTestMailer } from './mailer.ts'
+import { createCheapHasher } from './passwords.ts'
 
 export interface TestServer {
   readonly url: string
@@ -33,6 +34,8 @@ interface TestServerOptions {
   readonly replayCache?: ReplayCache
   /** Milliseconds since the epoch: see Dependencies. */
   readonly bindingsNotBefore?: number
+  /** Hash passwords as in production, which takes 20 ms each; cheaply by default. */
+  readonly productionHashes?: boolean
 }
 
 /** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
@@ -54,6 +57,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     mailer,
     background,
     clock,
+    ...(options.productionHashes === true ? {} : { passwords: createCheapHasher() }),
     ...(isStopping === undefined ? {} : { isStopping }),
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
