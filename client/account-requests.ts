@@ -84,7 +84,7 @@ export class AccountRequests {
   async resetPassword(reset: { email: string; token: string; password: string }): Promise<void> {
     const password = await this.#options.derive(reset.password, reset.email, true)
     await this.#post(
-      '/account/password',
+      '/account/password-reset',
       json({ token: reset.token, new_password: password }, 'PUT'),
     )
   }

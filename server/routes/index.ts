@@ -24,7 +24,7 @@ import { tokenRoutes } from './token.ts'
  * Yours to replace: your own routes go here.
  */
 export function createRouter(services: Services) {
-  const { router, open, signedIn, signedInOr, limit } = routeTable(services)
+  const { router, open, signedIn, limit } = routeTable(services)
   const health = healthRoutes(services)
   const discovery = discoveryRoutes(services)
   const client = clientRoutes(services)
@@ -54,7 +54,8 @@ export function createRouter(services: Services) {
   signedIn('DELETE', '/account', account.remove)
 
   open('POST', '/account/password-reset', limit('reset'), password.requestReset)
-  signedInOr('PUT', '/account/password', password.byResetToken, password.change)
+  open('PUT', '/account/password-reset', password.reset)
+  signedIn('PUT', '/account/password', password.change)
 
   signedIn('GET', '/account/sessions', session.list)
   signedIn('DELETE', '/account/sessions', session.endOthers)
@@ -99,15 +100,6 @@ function routeTable(services: Services) {
     open,
     signedIn: (method: Method, path: string, ...steps: Step<SessionState>[]) => {
       open(method, path, authenticate, ...behind(...steps))
-    },
-    /** `otherwise` either answers by itself or calls `next` to ask for the access token. */
-    signedInOr: (
-      method: Method,
-      path: string,
-      otherwise: Step<RequestState>,
-      ...steps: Step<SessionState>[]
-    ) => {
-      open(method, path, otherwise, authenticate, ...behind(...steps))
     },
     limit: (action: LimitedAction) => rateLimit(services.rateLimits, action),
   }

@@ -1,4 +1,3 @@
-import type { Next } from 'koa'
 import { z } from 'zod'
 import { emailKey } from '../accounts/email.ts'
 import { passwordFault } from '../accounts/password-policy.ts'
@@ -6,8 +5,7 @@ import { audit } from '../audit.ts'
 import type { AppContext, Handler, SessionState } from '../context.ts'
 import { HttpError } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
-import { readToken } from '../middleware/bearer-token.ts'
-import { bodyHas, parseBody } from '../middleware/body.ts'
+import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { TokenError } from '../token/token-error.ts'
 import { email, text } from './fields.ts'
@@ -18,18 +16,6 @@ const requestSchema = z.object({ email })
 
 export function passwordRoutes(services: Services) {
   const { binding, config, credentials, passwords, passwordResets, rateLimits } = services
-
-  /**
-   * A reset token in the body stands in for the access token: goes to `reset` with it, and on to
-   * the routes for people who are signed in without it.
-   */
-  const byResetToken = async (ctx: AppContext, next: Next): Promise<void> => {
-    const isReset = bodyHas(ctx, 'token')
-    if (isReset && readToken(ctx) !== undefined) {
-      throw new HttpError('invalid_request', 'An access token and a reset token came together.')
-    }
-    await (isReset ? reset(ctx) : next())
-  }
 
   /** Sets a new password; every other session ends. */
   const change: Handler<SessionState> = async (ctx) => {
@@ -49,7 +35,7 @@ export function passwordRoutes(services: Services) {
   }
 
   /** Sets a new password by a reset token, which is used up; every session ends. */
-  async function reset(ctx: AppContext): Promise<void> {
+  const reset: Handler = async (ctx) => {
     const body = parseBody(ctx, resetSchema)
     const found = await passwordResets.find(body.token)
     if (found === undefined) throw resetRefused()
@@ -82,7 +68,7 @@ export function passwordRoutes(services: Services) {
     if (fault !== undefined) throw new HttpError('invalid_request', `new_password ${fault}.`)
   }
 
-  return { byResetToken, change, requestReset }
+  return { change, requestReset, reset }
 }
 
 function auditEnded(ctx: AppContext, accountId: string, sessionIds: readonly string[]): void {

@@ -33,7 +33,7 @@ export const refreshToken = {
 /** Lets the holder set a new password; the audience is the one path that takes it. */
 export const resetToken = {
   typ: 'reset+jwt',
-  audience: '/account/password',
+  audience: '/account/password-reset',
   claims: z.strictObject(registered),
 } as const
 

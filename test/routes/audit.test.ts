@@ -197,7 +197,7 @@ test('password_reset, with each session that it ended', async () => {
   const token = server.mailer.sent.at(-1)!.text.split('\n').at(-1)!
   for (const part of token.split('.')) if (part.length > 20) secrets.add(part)
   const reset = () =>
-    audited((send) => send('PUT', '/account/password', { token, new_password: NEW_PASSWORD }))
+    audited((send) => send('PUT', '/account/password-reset', { token, new_password: NEW_PASSWORD }))
   expect(await reset()).toEqual([
     ['password_reset', { account_id }],
     ['session_ended', expect.objectContaining({ account_id, session_id: session.sessionId })],

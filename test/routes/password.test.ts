@@ -41,7 +41,7 @@ const change = (
   new_password: unknown,
 ) => client.sendAs(session, 'PUT', '/account/password', { current_password, new_password })
 const reset = (token: unknown, new_password: unknown = NEW_PASSWORD, to = client) =>
-  to.send('PUT', '/account/password', { token, new_password })
+  to.send('PUT', '/account/password-reset', { token, new_password })
 const requestReset = (email: unknown, id = 'reset') =>
   client.send('POST', '/account/password-reset', { email }, { 'x-request-id': id })
 
@@ -365,7 +365,7 @@ describe('a reset token', () => {
     expect(decodeJwt(jws)).toEqual({
       iss: server.config.issuer,
       sub: session.answer.body.account.id,
-      aud: '/account/password',
+      aud: '/account/password-reset',
       iat: now,
       exp: now + 900,
       jti: expect.any(String),
@@ -493,22 +493,26 @@ describe('a reset token', () => {
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('together with an access token is a bad request, and not used up', async () => {
+  test('works without an access token, and one beside it is not read', async () => {
+    const { email, session } = await person()
+    const body = { token: await resetToken(email), new_password: NEW_PASSWORD }
+    const garbage = { authorization: 'Bearer garbage' }
+    expect((await client.send('PUT', '/account/password-reset', body, garbage)).status).toBe(204)
+    expect(await isAlive(session)).toBe(false)
+  })
+
+  test('does not work where a signed-in person changes the password', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const body = { token, new_password: NEW_PASSWORD }
-    for (const more of [{}, { current_password: GOOD_PASSWORD }]) {
-      const answer = await client.sendAs(session, 'PUT', '/account/password', { ...body, ...more })
-      expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
-    }
-    const garbage = { authorization: 'Bearer garbage' }
-    const answer = await client.send('PUT', '/account/password', body, garbage)
+    expect((await client.send('PUT', '/account/password', body)).status).toBe(401)
+    const answer = await client.sendAs(session, 'PUT', '/account/password', body)
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
-    expect(await isAlive(session)).toBe(true)
+    expect(answer.body.error_description).toMatch(/^current_password /)
     expect((await reset(token)).status).toBe(204)
   })
 
-  test.each([null, 1, {}, ['x'], '\ud800'])(
+  test.each([undefined, null, 1, {}, ['x'], '\ud800'])(
     'that is %j is a bad request that names it',
     async (token) => {
       const answer = await reset(token)
@@ -548,7 +552,7 @@ describe('a reset token', () => {
       ['a refresh token', (_, { session }) => client.seal(session.refreshJws)],
       ['with the typ of an access token', (token) => mint(token, {}, { typ: 'at+jwt' })],
       ['without a typ', (token) => mint(token, {}, { typ: undefined })],
-      ['of another audience', (token) => mint(token, { aud: '/account' })],
+      ['of another audience', (token) => mint(token, { aud: '/account/password' })],
       ['of another issuer', (token) => mint(token, { iss: 'https://other.test' })],
       ['with a jti that was never mailed', (token) => mint(token, { jti: 'another' })],
       ['without an exp', (token) => mint(token, { exp: undefined })],

@@ -65,7 +65,7 @@ test('a reset token has its own typ and audience', async () => {
   const token = await issue(context, resetToken, RESET_CLAIMS, recipientOf(client), LIFETIME)
   const { header, payload } = await opened(token)
   expect(header['typ']).toBe('reset+jwt')
-  expect(payload).toMatchObject({ sub: 'account-1', aud: '/account/password' })
+  expect(payload).toMatchObject({ sub: 'account-1', aud: '/account/password-reset' })
 })
 
 test('the outer header names the recipient and the content, and is not compressed', async () => {

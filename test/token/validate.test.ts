@@ -150,10 +150,14 @@ describe('audience', () => {
   }
 
   test("a kind's own audience is insisted on without being asked for", async () => {
-    const { claims } = await validate(server.context, resetToken, await reset('/account/password'))
-    expect(claims.aud).toBe('/account/password')
+    const { claims } = await validate(
+      server.context,
+      resetToken,
+      await reset('/account/password-reset'),
+    )
+    expect(claims.aud).toBe('/account/password-reset')
     expect(
-      await refusal(validate(server.context, resetToken, await reset('/account/email'))),
+      await refusal(validate(server.context, resetToken, await reset('/account/password'))),
     ).toEqual({ code: 'token_invalid', reason: 'aud' })
   })
 
