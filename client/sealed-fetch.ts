@@ -7,7 +7,8 @@ import { seal } from './token/seal.ts'
 
 /**
  * Client to server: takes the JWS, encrypts it to the reader's key for this one request, sends it.
- * What is refused is tried again at most twice: with the reader's newest key, and with a renewed token.
+ * What is refused is tried again at most three times: with the reader's newest key, by the reader's
+ * clock, and with a renewed token.
  */
 export async function sealedFetch(
   fetch: Fetch,
@@ -20,10 +21,12 @@ export async function sealedFetch(
   const { signal } = request
   let session = await unlessAborted(signal, () => holder.fresh())
   let key = await unlessAborted(signal, () => reader.key())
+  /** Seconds that the reader's clock is ahead of what we take for the server's. */
+  let ahead = 0
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
-    const req = await bind(request.method, url, body, holder.now)
+    const req = await bind(request.method, url, body, holder.now + ahead)
     const token = await seal(session.access.jws, key.key, key.enc, req)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
@@ -38,14 +41,25 @@ export async function sealedFetch(
     key = await reader.key()
     response = await attempt()
   }
+  const difference = dateOf(response) - holder.now
+  if (isRefused(response) && !isExpired(response) && Math.abs(difference) > CLOCK_TOLERANCE) {
+    // For this request only: nobody has signed a date.
+    ahead = difference
+    response = await attempt()
+  }
   if (!isRefused(response)) return response
   // Another service may refuse for reasons of its own, and always: not every time for a fresh token.
   const isFresh = holder.now - session.access.claims.iat < RENEWED
   if (isFresh && !reader.issuesTokens) return response
   const refused = session
   session = await unlessAborted(signal, () => holder.renew(refused))
+  // The fresh token has set the clock.
+  ahead = 0
   return attempt()
 }
+
+/** Seconds that two clocks may differ without a second try: half of what a binding may be off. */
+const CLOCK_TOLERANCE = 30
 
 /** Seconds for which a token that a service refuses is not renewed for its sake. */
 const RENEWED = 60
@@ -57,5 +71,8 @@ const isRefused = (response: Response): boolean =>
 /** The one reason that the server tells apart: it could read and verify the token. */
 const isExpired = (response: Response): boolean =>
   /error_description="[^"]*expired/.test(challengeOf(response))
+
+/** When an answer was made (RFC 9110 §6.6.1), in seconds since the epoch; NaN if it does not say. */
+const dateOf = ({ headers }: Response): number => Date.parse(headers.get('Date') ?? '') / 1000
 
 const challengeOf = ({ headers }: Response): string => headers.get('WWW-Authenticate') ?? ''

@@ -9,7 +9,7 @@ export function crossOrigin(origins: readonly string[]) {
     },
     allowMethods: 'GET,POST,PUT,PATCH,DELETE',
     allowHeaders: 'Authorization,Content-Type,X-Request-Id',
-    exposeHeaders: 'ETag,Retry-After,WWW-Authenticate,X-Request-Id',
+    exposeHeaders: 'Date,ETag,Retry-After,WWW-Authenticate,X-Request-Id',
     maxAge: 600,
   })
 }

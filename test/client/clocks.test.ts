@@ -48,14 +48,81 @@ test.each([5, -5])('a clock that is %i s off is left as it is', async (offset) =
   expect((await storedSession(store))?.['clock_offset']).toBe(0)
 })
 
-test('a clock that is put right while a session is alive is learned with the next token', async () => {
-  let wrong = 600_000
-  const clock = () => server.clock() + wrong
-  const { client, store } = await signedUp(server, { clock })
-  wrong = 0
-  // As if it were ten minutes ago: the binding is refused, the token renewed, the clock set by it.
-  expect((await client.fetch('/account')).status).toBe(200)
-  expect((await storedSession(store))?.['clock_offset']).toBe(0)
+describe('a clock that is put right while a session is alive', () => {
+  /** Somebody whose clock was ten minutes ahead when they signed up, and is right now. */
+  async function putRight() {
+    let wrong = 600_000
+    const party = await signedUp(server, { clock: () => server.clock() + wrong })
+    wrong = 0
+    party.wire.sent.length = 0
+    return party
+  }
+
+  test('costs one more try, by the time that the server says', async () => {
+    const { client, wire } = await putRight()
+    const body = JSON.stringify({ name: 'Ada' })
+    const headers = { 'content-type': 'application/json' }
+    const response = await client.fetch('/account', { method: 'PATCH', headers, body })
+    expect(response.status).toBe(200)
+    expect(wire.count('POST /token')).toBe(0)
+    const tries = wire.sent.filter(({ line }) => line === 'PATCH /account')
+    const bindings = tries.map(({ request }) => {
+      const sealed = request.headers.get('authorization')!.slice(7)
+      return decodeProtectedHeader(sealed)['req'] as Record<string, unknown>
+    })
+    const now = Math.floor(server.clock() / 1000)
+    expect(bindings.map(({ iat }) => iat)).toEqual([now - 600, now])
+    expect(bindings[0]!['jti']).not.toBe(bindings[1]!['jti'])
+  })
+
+  test('is learned with the next token', async () => {
+    const { client, wire, store } = await putRight()
+    await client.refresh()
+    expect((await storedSession(store))?.['clock_offset']).toBe(0)
+    expect((await client.fetch('/account')).status).toBe(200)
+    expect(wire.count('GET /account')).toBe(1)
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['no date', 'half past nine'],
+    ['the time at which it is already taken to be', (now: number) => new Date(now - 600_000)],
+  ])('is mended by a renewal where the answer says %s', async (_name, date) => {
+    const { client, wire, store } = await putRight()
+    wire.on('GET /account', async (request, send) => {
+      const response = await send(request)
+      const headers = new Headers(response.headers)
+      headers.delete('date')
+      if (date !== undefined) {
+        headers.set('date', typeof date === 'string' ? date : date(server.clock()).toUTCString())
+      }
+      return new Response(response.body, { status: response.status, headers })
+    })
+    expect((await client.fetch('/account')).status).toBe(200)
+    expect(wire.count('GET /account')).toBe(2)
+    expect(wire.count('POST /token')).toBe(1)
+    expect((await storedSession(store))?.['clock_offset']).toBe(0)
+  })
+
+  test('is mended by a renewal where the answer tells the wrong time', async () => {
+    const { client, wire, store } = await putRight()
+    wire.on('GET /account', async (request, send) => {
+      const response = await send(request)
+      const headers = new Headers(response.headers)
+      headers.set('date', new Date(0).toUTCString())
+      return new Response(response.body, { status: response.status, headers })
+    })
+    expect((await client.fetch('/account')).status).toBe(200)
+    expect(wire.count('GET /account')).toBe(3)
+    expect((await storedSession(store))?.['clock_offset']).toBe(0)
+  })
+})
+
+test('a token that is refused for another reason is not tried again for the time’s sake', async () => {
+  const { client, wire } = await signedUp(server)
+  await server.database.deleteFrom('sessions').execute()
+  expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
+  expect(wire.count('GET /account')).toBe(1)
 })
 
 test('a token from the future is none', async () => {

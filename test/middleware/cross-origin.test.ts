@@ -44,7 +44,7 @@ test.each([
   expect(actual).toBe(status)
   expect(headers.get('access-control-allow-origin')).toBe(origin)
   expect(words(headers.get('access-control-expose-headers'))).toEqual(
-    expect.arrayContaining(['etag', 'retry-after', 'www-authenticate', 'x-request-id']),
+    expect.arrayContaining(['date', 'etag', 'retry-after', 'www-authenticate', 'x-request-id']),
   )
   expect(headers.get('access-control-allow-credentials')).toBeNull()
   expect(words(headers.get('vary'))).toContain('origin')

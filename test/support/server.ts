@@ -63,7 +63,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })
   const callback = app.callback()
-  const server = createHttpServer((request, response) => void callback(request, response))
+  const server = createHttpServer((request, response) => {
+    // One machine, one clock.
+    response.setHeader('Date', new Date(clock()).toUTCString())
+    void callback(request, response)
+  })
   const port = await server.listen(0, '127.0.0.1')
   return {
     url: `http://127.0.0.1:${port}`,
