@@ -2,7 +2,7 @@ import { dictionary } from '@zxcvbn-ts/language-common'
 import { normalisePassword } from './password-hash.ts'
 import { emailKey } from './email.ts'
 
-export const PASSWORD_MAX_LENGTH = 128
+const MAX_CHARACTERS = 128
 
 /** Most common first; beyond these, a guesser has better lists than ours. */
 const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
@@ -22,7 +22,7 @@ export function passwordFault(
 ): string | undefined {
   const { length } = Array.from(normalisePassword(password))
   if (length < minLength) return `must have at least ${minLength} characters`
-  if (length > PASSWORD_MAX_LENGTH) return `must have at most ${PASSWORD_MAX_LENGTH} characters`
+  if (length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters`
   if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'
   if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
   return undefined

@@ -8,14 +8,14 @@ import { emailKey } from '../accounts/email.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
-import { email, line, text } from './fields.ts'
+import { email, line, opaque, password } from './fields.ts'
 import { knownClient } from './known-client.ts'
 
 const name = line(200)
 // Yours to replace: what else a person tells you when they sign up.
-const signUpSchema = z.object({ email, password: text, name: name.optional(), client_id: text })
+const signUpSchema = z.object({ email, password, name: name.optional(), client_id: opaque })
 const renameSchema = z.object({ name })
-const removeSchema = z.object({ password: text })
+const removeSchema = z.object({ password })
 
 export function accountRoutes(services: Services) {
   const { config, accounts, clients, passwords, rateLimits, sessions, tokens } = services

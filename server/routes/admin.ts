@@ -15,7 +15,8 @@ const querySchema = z.object({
     .min(1, 'must be at least 1')
     .max(MAX_PAGE, `must be at most ${MAX_PAGE}`)
     .default(50),
-  cursor: z.string('must come once').optional(),
+  // Ours are under 100.
+  cursor: z.string('must come once').max(256, 'is not one of ours').optional(),
 })
 const cursorSchema = z.object({ createdAt: z.int(), id: z.string() })
 

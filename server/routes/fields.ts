@@ -1,19 +1,44 @@
 /** The fields that bodies are made of. Messages finish the sentence "<field> …". */
 import { z } from 'zod'
+import { MAX_PASSWORD_CODE_UNITS } from '../accounts/password-hash.ts'
 
+const isWellFormed = (value: string): boolean => value.isWellFormed()
+/** A lone surrogate cannot be encoded: it would be stored as something else. */
 const WELL_FORMED = 'must be well-formed Unicode'
 
-/** Any text, as long as it can be encoded: a lone surrogate would be stored as something else. */
-export const text = z
-  .string('must be a string')
-  .refine((value) => value.isWellFormed(), WELL_FORMED)
+/**
+ * Any text of at most `max` UTF-16 code units. Its length is checked first, and alone: what comes
+ * after it may cost more than one pass.
+ */
+export const text = (max: number, tooLong = 'is too long') =>
+  z
+    .string('must be a string')
+    .max(max, { error: tooLong, abort: true })
+    .refine(isWellFormed, WELL_FORMED)
+
+/**
+ * A token or an id. It has no bound but the body's: it is looked up, or refused by whoever validates
+ * it, which for some tokens must not be a bad request (RFC 7009 §2.2).
+ */
+export const opaque = z.string('must be a string').refine(isWellFormed, WELL_FORMED)
+
+/** A password, right or wrong. What a new one must be is for the password policy to say. */
+export const password = text(MAX_PASSWORD_CODE_UNITS)
 
 /** One line for people to read, of 1 to `max` characters and no control characters. */
-export const line = (max: number) =>
-  text
+export const line = (max: number) => {
+  const tooLong = `must have at most ${max} characters`
+  // A character is at most two code units.
+  return text(2 * max, tooLong)
     .min(1, 'must not be empty')
-    .refine((value) => Array.from(value).length <= max, `must have at most ${max} characters`)
+    .refine((value) => Array.from(value).length <= max, tooLong)
     .regex(/^\P{Cc}*$/u, 'must not hold control characters')
+}
 
 /** RFC 5321 §4.5.3.1.3 leaves 254 characters. */
-export const email = text.max(254, 'is too long').pipe(z.email('must be an e-mail address'))
+const MAX_EMAIL_LENGTH = 254
+
+/** Any text that is looked up as an address. */
+export const emailLookup = text(MAX_EMAIL_LENGTH)
+
+export const email = emailLookup.pipe(z.email('must be an e-mail address'))

@@ -6,15 +6,11 @@ import { challenge, HttpError } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
-import { text } from './fields.ts'
+import { emailLookup, opaque, password } from './fields.ts'
 import { knownClient } from './known-client.ts'
 
 // Any text is looked up as an address: a malformed one is an unknown one.
-const loginSchema = z.object({
-  email: text.max(254, 'is too long'),
-  password: text,
-  client_id: text,
-})
+const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
 export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
   /** Signs in. An unknown address and a wrong password are one case, in words and in time. */

@@ -8,10 +8,10 @@ import { addressKey } from '../limits/client-address.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { TokenError } from '../token/token-error.ts'
-import { email, text } from './fields.ts'
+import { email, opaque, password } from './fields.ts'
 
-const changeSchema = z.object({ current_password: text, new_password: text })
-const resetSchema = z.object({ token: text, new_password: text })
+const changeSchema = z.object({ current_password: password, new_password: password })
+const resetSchema = z.object({ token: opaque, new_password: password })
 const requestSchema = z.object({ email })
 
 export function passwordRoutes(services: Services) {

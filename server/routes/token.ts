@@ -8,15 +8,16 @@ import { endOwnSession } from '../sessions/own-sessions.ts'
 import { accessToken, refreshToken, type RefreshTokenClaims } from '../token/kinds.ts'
 import { TokenError } from '../token/token-error.ts'
 import { validate } from '../token/validate.ts'
-import { text } from './fields.ts'
+import { opaque, text } from './fields.ts'
 
 const tokenSchema = z.object({
-  grant_type: text,
-  refresh_token: text.optional(),
-  client_id: text.optional(),
-  scope: text.optional(),
+  // Longer than any that is registered with IANA.
+  grant_type: text(128),
+  refresh_token: opaque.optional(),
+  client_id: opaque.optional(),
+  scope: text(1024).optional(),
 })
-const revokeSchema = z.object({ token: text })
+const revokeSchema = z.object({ token: opaque })
 
 export function tokenRoutes(services: Services) {
   const { accounts, binding, clients, database, rateLimits, sessions, tokens } = services
@@ -98,11 +99,12 @@ async function check<T>(work: () => Promise<T>): Promise<T> {
 /** RFC 6749 §6: no more than was granted. */
 function narrow(granted: string, requested: string | undefined): string {
   if (requested === undefined) return granted
-  const words = [...new Set(requested.split(' '))]
-  if (!words.every((word) => granted.split(' ').includes(word))) {
+  const grantedWords = new Set(granted.split(' '))
+  const words = new Set(requested.split(' '))
+  if (![...words].every((word) => grantedWords.has(word))) {
     throw new HttpError('invalid_scope', 'scope reaches beyond what the account has.')
   }
-  return words.join(' ')
+  return [...words].join(' ')
 }
 
 const refused = (): HttpError =>

@@ -43,6 +43,12 @@ test.each([
   expect(await hasher.verify(old, 'password')).toBe(true)
 })
 
+test('a password that nobody has bounded is not normalized', async () => {
+  const endless = '\u0300'.repeat(513)
+  await expect(hasher.hash(endless)).rejects.toThrow(RangeError)
+  await expect(hasher.verify(undefined, endless)).rejects.toThrow(RangeError)
+})
+
 describe('a full queue', () => {
   test.each<[string, (password: string) => Promise<unknown>]>([
     ['hash', (password) => hasher.hash(password)],

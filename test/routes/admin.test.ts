@@ -97,6 +97,7 @@ describe('the list of accounts', () => {
     [`?cursor=${encode('{"createdAt":1.5,"id":"x"}')}`, 'cursor'],
     [`?cursor=${encode('{"createdAt":1e400,"id":"x"}')}`, 'cursor'],
     [`?cursor=${encode('{"createdAt":1,"id":1}')}`, 'cursor'],
+    [`?cursor=${encode(`{"createdAt":1,"id":"${'x'.repeat(200)}"}`)}`, 'cursor'],
   ])('%s is a bad request', async (query, name) => {
     const { status, body } = await get(query)
     expect([status, body.error]).toEqual([400, 'invalid_request'])

@@ -62,7 +62,7 @@ test('an unknown address and a wrong password are answered alike', async () => {
     { password: '' },
     { password: ` ${GOOD_PASSWORD}` },
     { password: GOOD_PASSWORD.toUpperCase() },
-    { password: 'x'.repeat(10_000) },
+    { password: 'x'.repeat(512) },
   ]) {
     const answer = await login(members)
     expect([answer.status, answer.text]).toEqual([wrong.status, wrong.text])
@@ -77,6 +77,7 @@ test.each([
   ['password', undefined],
   ['password', null],
   ['password', `${GOOD_PASSWORD}\udfff`],
+  ['password', 'x'.repeat(513)],
   ['client_id', undefined],
   ['client_id', {}],
 ])('the member %s that is %j is a bad request', async (name, value) => {
