@@ -3,7 +3,8 @@ import { pino, type DestinationStream, type Logger } from 'pino'
 export type { Logger }
 
 /** Compact JWS and JWE, and PEM blocks: what must never be read in a log, wherever it slipped in. */
-const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)+|-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
+// A JWS is one from its first part on. To insist on the rest would take quadratic time for "eyJeyJ…".
+const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)*|-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
 /** Members that hold a secret by their name, at the top of a log line or one level below. */
 const SECRET_MEMBERS = [

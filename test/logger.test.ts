@@ -101,6 +101,9 @@ describe('an error', () => {
     ['a JWS', JWS],
     ['a JWE', JWE],
     ['a JWS that was cut off', JWS.slice(0, -10)],
+    ['one part of a JWS', JWS.slice(0, 20)],
+    // Replaced in one go: with a dot required, every "eyJ" of a long text would be scanned to the end.
+    ['much that begins like a JWS', 'eyJ'.repeat(300)],
     ['a PEM', PEM],
     ['a PEM that was cut off', PEM.slice(0, 50)],
   ])('with %s in its message is written without it', (_, secret) => {
