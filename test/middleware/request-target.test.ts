@@ -22,6 +22,7 @@ test.each([
   ['with a Host and an empty one', 'GET /healthz HTTP/1.1\r\nHost: test\r\nHost:'],
   ['with two empty Hosts', 'GET /healthz HTTP/1.0\r\nHost:\r\nHost:'],
   ['to no URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
+  ['with a Host of 262 characters', `GET /healthz HTTP/1.1\r\nHost: ${'a.'.repeat(131)}`],
 ])('a request %s is refused', async (_, request) => {
   const answer = await ask(request)
   expect(answer).toMatch(/^HTTP\/1.1 400 /)
@@ -33,7 +34,21 @@ test.each([
   ['HTTP/1.0 without a Host', 'GET /healthz HTTP/1.0\r\nAccept: */*'],
   ['HTTP/1.0 with a Host', 'GET /healthz HTTP/1.0\r\nHost: test'],
   ['a header that has Host for its value', 'GET /healthz HTTP/1.1\r\nHost: test\r\nX: Host'],
+  ['a Host of 261 characters', `GET /healthz HTTP/1.1\r\nHost: ${'a.'.repeat(130)}a`],
+  ['a URL of 8 KiB', `GET /healthz?${'x'.repeat(8192 - 9)} HTTP/1.1\r\nHost: test`],
   ['a whole URL', 'GET http://elsewhere.test/healthz HTTP/1.1\r\nHost: elsewhere.test'],
 ])('%s is answered', async (_, request) => {
   expect(await ask(request)).toMatch(/^HTTP\/1.1 200 /)
+})
+
+test.each([
+  ['a path', '/healthz?', 'x'],
+  // Whoever parses it as a URL takes this for a host, and normalizes it.
+  ['a host', '//a', '%CC%95%CC%80%CC%B4'],
+])('a URL of more than 8 KiB is refused with 414, whatever it begins like: %s', async (...url) => {
+  const [, start, unit] = url
+  const target = start + unit.repeat(Math.ceil(8193 / unit.length))
+  const answer = await ask(`GET ${target} HTTP/1.1\r\nHost: test`)
+  expect(answer).toMatch(/^HTTP\/1.1 414 /)
+  expect(answer).toContain('"error":"invalid_request"')
 })
