@@ -51,7 +51,7 @@ export async function checkRegistration(
   }
 }
 
-const jwkSchema = z.looseObject({
+const jwkSchema = z.object({
   kty: z.string(),
   use: z.string().optional(),
   alg: z.string().optional(),

@@ -17,6 +17,12 @@ export class PublicKeyError extends Error {
   readonly code = 'public_key_unusable'
 }
 
+/**
+ * Characters of a member that is a number: the modulus of the largest RSA key that is accepted has
+ * 1366. Node takes quadratic time to read an exponent.
+ */
+const MAX_MEMBER_LENGTH = 1366
+const NUMBERS = ['n', 'e', 'x', 'y'] as const
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /**
@@ -40,6 +46,9 @@ export async function importPublicKey(
 function toKeyObject(input: PublicKeyInput): KeyObject {
   if (isJwk(input) && PRIVATE_MEMBERS.some((name) => Object.hasOwn(input, name))) {
     throw new PublicKeyError('holds private members')
+  }
+  if (isJwk(input) && NUMBERS.some((name) => (input[name]?.length ?? 0) > MAX_MEMBER_LENGTH)) {
+    throw new PublicKeyError('has a member that is too long')
   }
   // createPublicKey would quietly take the public half of a private PEM.
   if (typeof input === 'string' && input.includes('PRIVATE KEY')) {

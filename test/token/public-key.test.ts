@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { createSecretKey, generateKeyPairSync, webcrypto, type KeyObject } from 'node:crypto'
+import {
+  createPublicKey,
+  createSecretKey,
+  generateKeyPairSync,
+  webcrypto,
+  type KeyObject,
+} from 'node:crypto'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import {
@@ -182,6 +188,18 @@ FZvqafeK6MHv07m9MPhQy3Jt6LC8XiGQj7ayoIn9TcEvmm27UqeYVeXK+2rOAg0=
   expect(await fault(pem)).toMatch(/^is of type EC .+, not EC P-256$|damaged$/)
 })
 
+const TOO_LONG = 'has a member that is too long'
+
+test.each<[string, JWK, KeyType]>([
+  // Node would take most of a second to read it.
+  ['e', { ...jwkOf(pairs.RSA.publicKey), e: 'A'.repeat(60_000) }, RSA],
+  ['n', { kty: 'RSA', e: 'AQAB', n: 'A'.repeat(1367) }, RSA],
+  ['x', { ...LEADING_ZERO, x: 'A'.repeat(1367) }, P256],
+  ['y', { ...LEADING_ZERO, y: 'A'.repeat(1367) }, P256],
+])('an endless %s is refused before the key is imported', async (_, jwk, required) => {
+  expect(await fault(jwk, required)).toBe(TOO_LONG)
+})
+
 describe('RSA', () => {
   test.each([
     ['1024 bits', () => rsa(1024), 'is an RSA key of 1024 bits, outside 2048 to 8192'],
@@ -202,7 +220,18 @@ describe('RSA', () => {
 
   test('a modulus of 16384 bits is refused', async () => {
     const modulus = base64url(Buffer.alloc(2048, 0xff))
-    expect(await fault({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA)).toMatch(/of 16384 bits|damaged/)
+    expect(await fault({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA)).toBe(TOO_LONG)
+    const pem = pemOf(
+      createPublicKey({ key: { kty: 'RSA', n: modulus, e: 'AQAB' }, format: 'jwk' }),
+    )
+    expect(await fault(pem, RSA)).toMatch(/of 16384 bits/)
+  })
+
+  test('a modulus of 8192 bits is accepted', async () => {
+    const modulus = base64url(Buffer.alloc(1024, 0xff))
+    await expect(
+      importPublicKey({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA),
+    ).resolves.toHaveProperty('key.asymmetricKeyDetails.modulusLength', 8192)
   })
 
   test('an RSA key that is bound to PSS is refused', async () => {
