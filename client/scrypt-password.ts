@@ -10,6 +10,10 @@ interface ScryptOptions {
   readonly minLength?: number
 }
 
+/** UTF-16 code units, as the server bounds both: normalization takes quadratic time for some texts. */
+const MAX_PASSWORD_LENGTH = 512
+const MAX_ADDRESS_LENGTH = 254
+
 /** RFC 7914 §2: 32 MiB and three passes, as the OWASP password storage cheat sheet has it for scrypt. */
 const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
 
@@ -23,9 +27,18 @@ const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
  * typed. The server can no longer refuse common or short passwords, so `minLength` is checked here.
  * It is tied to the address: with another address, a new password has to be set. And it is all
  * clients or none: one that sends the password as typed cannot sign in to the same account.
+ *
+ * What it makes throws AuthError: `weak_password`; `invalid_request`, as the server does, for a
+ * password or an address that is too long.
  */
 export function scryptPassword({ issuer, minLength = 8 }: ScryptOptions): DerivePassword {
   return async function derivePassword(password, address, isNew) {
+    if (password.length > MAX_PASSWORD_LENGTH) {
+      throw new AuthError('invalid_request', 'The password is too long.')
+    }
+    if (address.length > MAX_ADDRESS_LENGTH) {
+      throw new AuthError('invalid_request', 'The e-mail address is too long.')
+    }
     const normalised = password.normalize('NFC')
     if (isNew && Array.from(normalised).length < minLength) {
       throw new AuthError(

@@ -1,5 +1,5 @@
 import { createHash, scryptSync } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { scryptPassword } from '../../client/scrypt-password.ts'
 import { clientOf, codeOf, startServer } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
@@ -62,6 +62,18 @@ describe('a short password is refused', () => {
     // One that is in use already is not for us to judge.
     expect(await derive(short, address, false)).toMatch(/^[A-Za-z0-9_-]{43}$/)
   })
+})
+
+test.each([
+  ['password', '\u0300'.repeat(513), address],
+  ['address', password, '\u0300'.repeat(255)],
+])('a %s that is too long is refused before it is normalized', async (_, typed, where) => {
+  const normalize = jest.spyOn(String.prototype, 'normalize')
+  for (const isNew of [true, false]) {
+    expect(await codeOf(scryptPassword({ issuer })(typed, where, isNew))).toBe('invalid_request')
+  }
+  expect(normalize).not.toHaveBeenCalled()
+  normalize.mockRestore()
 })
 
 describe('with a server', () => {
