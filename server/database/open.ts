@@ -1,11 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kysely, SqliteDialect, sql, type SqliteDatabase } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import Libsql from 'libsql'
 import { StartupError } from '../startup-error.ts'
-import { migrate } from './migrations.ts'
+import { migrate } from './migrate.ts'
+import { CORE_HISTORY } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
+import { SharedSqliteDialect, type SharedDatabase } from './sqlite-dialect.ts'
 
 export type Database = Kysely<Schema>
 
@@ -23,21 +25,22 @@ export async function openDatabase(file: string): Promise<Database> {
   try {
     if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     const sqlite = new Libsql(file, { timeout: BUSY_TIMEOUT })
-    const database: SqliteDatabase = {
+    const database: SharedDatabase = {
       // libsql has better-sqlite3's interface, which is the one that the dialect is written for.
       prepare: (text) => sqlite.prepare(text),
+      exec: (statements) => sqlite.exec(statements),
       close() {
         // libsql lets go of the file only when its statements are collected: leave nothing to do.
         sqlite.pragma('wal_checkpoint(TRUNCATE)')
         sqlite.close()
       },
     }
-    db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) })
+    db = new Kysely<Schema>({ dialect: new SharedSqliteDialect({ database }) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'))
     // An acknowledged sign-out must still be one after a power cut.
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('foreign_keys = ON')
-    await migrate(db)
+    await migrate(db, CORE_HISTORY)
     return db
   } catch (error) {
     await db?.destroy()

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { Kysely, SqliteDialect } from 'kysely'
+import { Kysely } from 'kysely'
 import Libsql from 'libsql'
 import type { Database } from '../../server/database/open.ts'
-import { migrate } from '../../server/database/migrations.ts'
+import { migrate } from '../../server/database/migrate.ts'
+import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
+import { SharedSqliteDialect } from '../../server/database/sqlite-dialect.ts'
 import { createLogger } from '../../server/logger.ts'
 import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
 import { addSession, NOW, openFilled, sessionIds, sessionRow } from './fixtures.ts'
@@ -59,15 +61,16 @@ test.each([499, 500, 501, 1000, 1203])('%d go in batches of at most 500', async 
   const sqlite = new Libsql(':memory:')
   // Every statement that removes sessions, by the rows it removed.
   const logged = new Kysely<Schema>({
-    dialect: new SqliteDialect({ database: sqlite }),
+    dialect: new SharedSqliteDialect({ database: sqlite }),
     log({ query }) {
       if (!query.sql.startsWith('delete from "sessions"')) return
       sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)
     },
   })
-  await migrate(logged)
-  sqlite.exec(`insert into clients values ('phone', null, '{}', 1);
-    insert into accounts values ('ada', 'a', 'a', null, 'h', 'user', 1, 0);`)
+  await migrate(logged, CORE_HISTORY)
+  sqlite.exec(`insert into clients (client_id, client_name, jwk, created_at) values ('phone', null, '{}', 1);
+    insert into accounts (id, email, email_key, password_hash, scope, created_at)
+      values ('ada', 'a', 'a', 'h', 'user', 1);`)
   const rows = Array.from({ length: count }, (_, i) => sessionRow(`over-${i}`, { expiresAt: NOW }))
   for (let i = 0; i < count; i += 500) {
     await logged

@@ -1,0 +1,22 @@
+import type { History } from '../migrate.ts'
+import { clientsAccountsSessions } from './001-clients-accounts-sessions.ts'
+import { refreshAndReset } from './002-refresh-and-reset.ts'
+import { closeNumberedHistory } from './003-close-numbered-history.ts'
+import { numbered } from './numbered-history.ts'
+
+/**
+ * The core's migrations. Append a file and a line here; never change, rename or remove one that a
+ * database may have.
+ *
+ * They run in one transaction with foreign keys enforced, and SQLite ignores `pragma foreign_keys`
+ * inside a transaction. So never rebuild a table that others reference: dropping the old one would
+ * delete the rows that reference it.
+ */
+export const CORE_HISTORY: History = {
+  table: 'kysely_migration',
+  migrations: {
+    '001-clients-accounts-sessions': numbered(1, clientsAccountsSessions),
+    '002-refresh-and-reset': numbered(2, refreshAndReset),
+    '003-close-numbered-history': closeNumberedHistory,
+  },
+}

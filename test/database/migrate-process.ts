@@ -1,0 +1,43 @@
+/**
+ * A process that migrates the databases it is told about, and says when it has. It kills itself
+ * after the statement that it is given, counted from 1.
+ */
+import process from 'node:process'
+import { Kysely } from 'kysely'
+import Libsql from 'libsql'
+import { migrate } from '../../server/database/migrate.ts'
+import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
+import { openDatabase } from '../../server/database/open.ts'
+import type { Schema } from '../../server/database/schema.ts'
+import { SharedSqliteDialect } from '../../server/database/sqlite-dialect.ts'
+
+export interface Task {
+  readonly file: string
+  readonly killAfter?: number
+}
+
+async function killDuringMigration(file: string, killAfter: number): Promise<void> {
+  let statements = 0
+  const db = new Kysely<Schema>({
+    dialect: new SharedSqliteDialect({ database: new Libsql(file) }),
+    log() {
+      if (++statements === killAfter) process.kill(process.pid, 'SIGKILL')
+    },
+  })
+  await migrate(db, CORE_HISTORY)
+}
+
+async function perform({ file, killAfter }: Task): Promise<string> {
+  try {
+    if (killAfter === undefined) await (await openDatabase(file)).destroy()
+    else await killDuringMigration(file, killAfter)
+    return 'migrated'
+  } catch (error) {
+    return String(error)
+  }
+}
+
+process.on('message', (task: Task) => {
+  void perform(task).then((outcome) => process.send?.(outcome))
+})
+process.send?.('ready')
