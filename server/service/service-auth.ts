@@ -31,7 +31,7 @@ export interface ServiceAuth {
 /**
  * What a service needs to take the auth server's access tokens: no secret and no database of the auth
  * server, only the keys that it publishes. Clients seal a token to the service's own key, for one
- * request each (README.md, "Binding a token to its request").
+ * request each (docs/http-api.md, "Request binding").
  *
  * What it cannot know: that a session has ended. A token is good here until it expires, for up to
  * ACCESS_TOKEN_TTL longer than at the auth server. Who needs more answers it in `isAlive`, from a
