@@ -71,6 +71,9 @@ const schema = z.object({
   NODE_ENV: z.string().default('development'),
 })
 
+/** Each variable's parser, by name: what the documentation is checked against. */
+export const VARIABLES: Readonly<Record<string, z.ZodType>> = schema.shape
+
 /** Empty means "not set" for these alone; elsewhere an empty value is somebody's mistake. */
 const MAY_BE_EMPTY = new Set([
   'PRIVATE_KEY_PASSPHRASE',

@@ -1,0 +1,35 @@
+// `npm run docs:check`: fails if the documentation of the variables differs from the schema, or if a
+// link in a Markdown page leads nowhere.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+import { loadConfig } from '../server/config.ts'
+import { isPlaceholder, VARIABLES } from '../server/variables.ts'
+import { findConfigurationProblems } from './configuration-docs.ts'
+import { findBrokenLinks } from './markdown-links.ts'
+
+process.chdir(`${import.meta.dirname}/..`)
+const read = (path: string): string => readFileSync(path, 'utf8')
+
+const paths = ['.', 'docs', 'keys']
+  .flatMap((folder) =>
+    readdirSync(folder).map((name) => (folder === '.' ? name : `${folder}/${name}`)),
+  )
+  .filter((path) => path.endsWith('.md'))
+const pages = new Map(paths.map((path) => [path, read(path)]))
+
+const problems = [
+  ...findConfigurationProblems({
+    variables: VARIABLES,
+    configure: (environment) => loadConfig(environment, '/nonexistent/.env'),
+    markdown: read('docs/configuration.md'),
+    dotenv: read('.env.example'),
+    isPlaceholder,
+  }),
+  ...findBrokenLinks(pages, existsSync),
+]
+for (const problem of problems) process.stdout.write(`${problem}\n`)
+if (problems.length === 0) {
+  process.stdout.write(
+    `Documentation: ${Object.keys(VARIABLES).length} variables and ${pages.size} pages agree.\n`,
+  )
+} else process.exitCode = 1

@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals'
+import { z } from 'zod'
+import {
+  findConfigurationProblems,
+  type ConfigurationSources,
+} from '../../scripts/configuration-docs.ts'
+
+const variables = {
+  PORT: z
+    .string()
+    .transform((text) => Number(text))
+    .default(3000),
+  ISSUER: z.string().optional(),
+  SECRET: z.string().optional(),
+  ORIGINS: z
+    .string()
+    .transform((text) => text.split(','))
+    .default([]),
+  LEVEL: z.enum(['low', 'high']).default('low'),
+}
+const markdown = `
+| variable  | default             | accepted                |
+| --------- | ------------------- | ----------------------- |
+| \`PORT\`    | \`3000\`              | a port                  |
+| \`ISSUER\`  | \`http://a.test:3000\` | a URL                   |
+| \`SECRET\`  | none                | any text                |
+| \`ORIGINS\` | none                | origins                 |
+| \`LEVEL\`   | \`low\`               | \`low\` (the least), \`high\` |
+`
+const dotenv = `# The port.
+PORT=3000
+#ISSUER=https://example.com
+SECRET=change-me
+ORIGINS=
+LEVEL=low
+`
+
+const problemsOf = (changed: Partial<ConfigurationSources> = {}): string[] =>
+  findConfigurationProblems({
+    variables,
+    // As config.ts: what depends on other variables is found out there.
+    configure: ({ ISSUER = 'http://a.test:3000', SECRET }) => ({ ISSUER, SECRET }),
+    markdown,
+    dotenv,
+    isPlaceholder: (value) => value === 'change-me',
+    ...changed,
+  })
+
+test('what agrees with the schema is no problem', () => {
+  expect(problemsOf()).toEqual([])
+})
+
+describe('the tables', () => {
+  const page = (from: string, to: string) => problemsOf({ markdown: markdown.replace(from, to) })
+
+  test.each([
+    ['a variable that is missing', /^\| `PORT`.*\n/m, 'PORT is missing.'],
+    ['another default', '`3000`', '80 is not the default of PORT.', '`80`'],
+    [
+      'a default that depends on others',
+      ':3000`',
+      'http://a.test is not the default of ISSUER.',
+      '`',
+    ],
+    [
+      'a default where there is none',
+      '| none                | any',
+      'x is not the default of SECRET.',
+      '| `x` | any',
+    ],
+    [
+      'a default left out',
+      '| `low`               |',
+      'LEVEL has a default, and none is given.',
+      '| none |',
+    ],
+    ['a word left out', ', `high`', 'LEVEL also takes high.'],
+  ])('%s', (_name, from, problem, to = '') => {
+    const changed = markdown.replace(from, to)
+    expect(changed).not.toBe(markdown)
+    expect(problemsOf({ markdown: changed })).toEqual([`docs/configuration.md: ${problem}`])
+  })
+
+  test('a variable that does not exist, and one that comes twice', () => {
+    const row = '| `GONE` | none | any |'
+    expect(page('\n|', `\n${row}\n|`)).toEqual([
+      'docs/configuration.md: there is no variable GONE.',
+    ])
+    expect(page('\n| `PORT`', '\n| `PORT` | `3000` | a port |\n| `PORT`')).toEqual([
+      'docs/configuration.md: PORT is there twice.',
+    ])
+  })
+})
+
+describe('.env.example', () => {
+  test.each([
+    ['a variable that is missing', 'PORT=3000\n', 'PORT is missing.', ''],
+    ['a variable that does not exist', 'PORT', 'there is no variable GONE.', 'GONE=1\nPORT'],
+    ['another default', '3000', '80 is not the default of PORT.', '80'],
+    ['a value where there is none', 'ORIGINS=', 'a is not the default of ORIGINS.', 'ORIGINS=a'],
+    ['no value where there is one', '=low', 'LEVEL has a default, and none is given.', '='],
+  ])('%s', (_name, from, problem, to) => {
+    const changed = dotenv.replace(from, to)
+    expect(problemsOf({ dotenv: changed })).toEqual([`.env.example: ${problem}`])
+  })
+})

@@ -1,0 +1,36 @@
+import { expect, test } from '@jest/globals'
+import { findBrokenLinks } from '../../scripts/markdown-links.ts'
+
+const exists = (path: string): boolean => ['README.md', 'docs/a.md', 'server'].includes(path)
+const brokenIn = (pages: Record<string, string>): string[] =>
+  findBrokenLinks(new Map(Object.entries(pages)), exists)
+
+test.each([
+  '[a](docs/a.md)',
+  '![a](docs/a.md)',
+  '[a](server)',
+  '[a](docs/a.md#a-heading-with-code-and-a-comma)',
+  '# Here\n[a](#here)',
+  '[a](https://nowhere.test/x)',
+  '```md\n[a](nowhere.md)\n```',
+])('good: %s', (text) => {
+  const heading = '## A heading, with `code` and a comma\n'
+  expect(brokenIn({ 'README.md': text, 'docs/a.md': heading })).toEqual([])
+})
+
+test.each([
+  ['[a](docs/b.md)', 'docs/b.md'],
+  ['![a](docs/a.png)', 'docs/a.png'],
+  ['[a](docs/a.md#nothing)', 'docs/a.md#nothing'],
+  ['[a](#nothing)', '#nothing'],
+  ['```sh\n# nothing\n```\n[a](#nothing)', '#nothing'],
+])('broken: %s', (text, target) => {
+  expect(brokenIn({ 'README.md': text, 'docs/a.md': '# A' })).toEqual([
+    `README.md: the link to ${target} leads nowhere.`,
+  ])
+})
+
+test('a link starts at its own page', () => {
+  const pages = { 'docs/a.md': '[a](../README.md) [b](README.md)' }
+  expect(brokenIn(pages)).toEqual(['docs/a.md: the link to README.md leads nowhere.'])
+})
