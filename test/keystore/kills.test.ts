@@ -4,11 +4,12 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { generateKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { loadKeys, type KeySet } from '../../server/keystore/key-set.ts'
+import { bundled, PROJECT_ROOT } from '../support/bundle.ts'
 import { DEFAULTS, emptyFolder, problemsOf } from './fixtures.ts'
 
 const KILLS = Number(process.env['KILLS'] ?? 12)
@@ -19,7 +20,6 @@ const KILLS_PER_FOLDER = 8
 const CHANGING = 100
 
 const random = mulberry32(SEED)
-const PROJECT_ROOT = resolve(import.meta.dirname, '../..')
 const COMMANDS = ['rotate', 'passphrase', 'generate'] as const
 type Command = (typeof COMMANDS)[number]
 
@@ -30,7 +30,7 @@ interface Trial {
 }
 
 function start(command: Command, path: string, passphrase: string, fresh: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'server/keystore/cli.ts', command], {
+  return spawn(process.execPath, [bundled('server/keystore/cli.ts'), command], {
     cwd: PROJECT_ROOT,
     stdio: 'ignore',
     env: {

@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
-import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
+import { bundled, PROJECT_ROOT } from './bundle.ts'
 
-const PROJECT_ROOT = resolve(import.meta.dirname, '../..')
 /** Milliseconds; longer than anything takes on a busy machine, shorter than a test may. */
 const PATIENCE = 25_000
 
@@ -65,7 +64,7 @@ export function run(
 ): Program {
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--import', 'tsx', script, ...args],
+    ['--disable-warning=ExperimentalWarning', bundled(script), ...args],
     {
       cwd: PROJECT_ROOT,
       env: { PATH: process.env['PATH'], ...env },

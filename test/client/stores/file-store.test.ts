@@ -9,6 +9,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose'
 import { fileStore } from '../../../client/stores/file-store.ts'
 import type { KeyType } from '../../../client/token/algorithms.ts'
 import { codeOf, errorOf, scratchFolder } from '../../support/auth-client.ts'
+import { bundled, PROJECT_ROOT } from '../../support/bundle.ts'
 import { ecKey, pkcs8 } from '../../keystore/fixtures.ts'
 
 const P256: KeyType = { kty: 'EC', crv: 'P-256' }
@@ -191,9 +192,8 @@ describe('files', () => {
        }`,
     )
     for (const wait of [1, 7, 19]) {
-      const root = join(import.meta.dirname, '../../..')
-      const child = spawn(process.execPath, ['--import', 'tsx', script], {
-        ...{ cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+      const child = spawn(process.execPath, [bundled(script)], {
+        ...{ cwd: PROJECT_ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
         env: { PATH: process.env['PATH'] },
       })
       await Promise.race([once(child.stdout, 'data'), once(child, 'close')])
