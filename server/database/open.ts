@@ -7,43 +7,35 @@ import { StartupError } from '../startup-error.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
-import { SharedSqliteDialect, type SharedDatabase } from './sqlite-dialect.ts'
+import { LibsqlDialect } from './libsql-dialect.ts'
 
 export type Database = Kysely<Schema>
 
-/** How long a statement waits for another process's write lock, milliseconds. */
+/** Milliseconds. */
 const BUSY_TIMEOUT = 5000
 
 /**
  * Opens the embedded database, makes its folder if it must, and brings it up to date.
  *
  * @param file An absolute path, or `:memory:`.
- * @throws StartupError where it cannot be opened or written.
+ * @param busyTimeout How long a statement waits for another process's write lock, milliseconds.
+ * @throws StartupError if it cannot be opened or written.
  */
-export async function openDatabase(file: string): Promise<Database> {
+export async function openDatabase(file: string, busyTimeout = BUSY_TIMEOUT): Promise<Database> {
   let db: Database | undefined
   try {
     if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const sqlite = new Libsql(file, { timeout: BUSY_TIMEOUT })
-    const database: SharedDatabase = {
-      // libsql has better-sqlite3's interface, which is the one that the dialect is written for.
-      prepare: (text) => sqlite.prepare(text),
-      exec: (statements) => sqlite.exec(statements),
-      close() {
-        // libsql lets go of the file only when its statements are collected: leave nothing to do.
-        sqlite.pragma('wal_checkpoint(TRUNCATE)')
-        sqlite.close()
-      },
-    }
-    db = new Kysely<Schema>({ dialect: new SharedSqliteDialect({ database }) })
-    await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'))
+    const sqlite = new Libsql(file, { timeout: busyTimeout })
+    db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
+    await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
     // An acknowledged sign-out must still be one after a power cut.
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('foreign_keys = ON')
     await migrate(db, CORE_HISTORY)
     return db
   } catch (error) {
-    await db?.destroy()
+    // A failure to close must not hide why it was closed.
+    await db?.destroy().catch(() => undefined)
     if (error instanceof StartupError) throw error
     throw new StartupError([
       `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
@@ -52,8 +44,8 @@ export async function openDatabase(file: string): Promise<Database> {
 }
 
 /** The change to WAL does not wait by itself for another process that is about to write. */
-async function whenNotBusy(work: () => void): Promise<void> {
-  for (const deadline = Date.now() + BUSY_TIMEOUT; ;) {
+async function whenNotBusy(work: () => void, timeout: number): Promise<void> {
+  for (const deadline = Date.now() + timeout; ;) {
     try {
       work()
       return

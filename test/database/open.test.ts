@@ -19,15 +19,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function open(file: string): Promise<Database> {
-  const db = await openDatabase(file)
+async function open(file: string, busyTimeout?: number): Promise<Database> {
+  const db = await openDatabase(file, busyTimeout)
   opened.push(db)
   return db
 }
 
 /** The one sentence that says why a database was refused. */
-async function refusal(file: string): Promise<string> {
-  const error = await open(file).then(
+async function refusal(file: string, busyTimeout?: number): Promise<string> {
+  const error = await open(file, busyTimeout).then(
     () => new Error('opened'),
     (error: unknown) => error,
   )
@@ -175,7 +175,7 @@ describe('what cannot be opened is refused with one sentence that names it and D
     const holder = await openDatabase(file)
     opened.push(holder)
     await sql`begin immediate`.execute(holder)
-    expect(await refusal(file)).toMatch(/auth\.db cannot be opened .*SQLITE_BUSY/)
+    expect(await refusal(file, 50)).toMatch(/auth\.db cannot be opened .*SQLITE_BUSY/)
     await sql`rollback`.execute(holder)
     await open(file)
   })

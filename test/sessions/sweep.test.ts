@@ -5,7 +5,7 @@ import type { Database } from '../../server/database/open.ts'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { SharedSqliteDialect } from '../../server/database/sqlite-dialect.ts'
+import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { createLogger } from '../../server/logger.ts'
 import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
 import { addSession, NOW, openFilled, sessionIds, sessionRow } from './fixtures.ts'
@@ -61,7 +61,7 @@ test.each([499, 500, 501, 1000, 1203])('%d go in batches of at most 500', async 
   const sqlite = new Libsql(':memory:')
   // Every statement that removes sessions, by the rows it removed.
   const logged = new Kysely<Schema>({
-    dialect: new SharedSqliteDialect({ database: sqlite }),
+    dialect: new LibsqlDialect(sqlite),
     log({ query }) {
       if (!query.sql.startsWith('delete from "sessions"')) return
       sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)

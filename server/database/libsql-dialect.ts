@@ -1,9 +1,6 @@
-import { SqliteAdapter, SqliteDialect, SqliteDriver, type SqliteDatabase } from 'kysely'
-
-/** The part of libsql's interface that the dialect needs. */
-export interface SharedDatabase extends SqliteDatabase {
-  exec(statements: string): unknown
-}
+import { SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import type Libsql from 'libsql'
+import { rollBack, toKyselyDatabase, type LibsqlDatabase } from './libsql-database.ts'
 
 /**
  * Kysely's SQLite dialect, for a file that several processes share. Migrations run in a transaction,
@@ -11,10 +8,11 @@ export interface SharedDatabase extends SqliteDatabase {
  * one waits until the other has migrated, and a transaction that reads before it writes cannot fail
  * because another process wrote in between.
  */
-export class SharedSqliteDialect extends SqliteDialect {
-  readonly #database: SharedDatabase
+export class LibsqlDialect extends SqliteDialect {
+  readonly #database: LibsqlDatabase
 
-  constructor({ database }: { readonly database: SharedDatabase }) {
+  constructor(sqlite: Libsql.Database) {
+    const database = toKyselyDatabase(sqlite)
     super({ database })
     this.#database = database
   }
@@ -29,17 +27,21 @@ export class SharedSqliteDialect extends SqliteDialect {
 }
 
 class ImmediateDriver extends SqliteDriver {
-  readonly #database: SharedDatabase
+  readonly #database: LibsqlDatabase
 
-  constructor(database: SharedDatabase) {
+  constructor(database: LibsqlDatabase) {
     super({ database })
     this.#database = database
   }
 
-  override async beginTransaction(): Promise<void> {
-    // Not a prepared statement: libsql leaves one that met SQLITE_BUSY in progress, and then no
-    // later transaction of this connection can commit.
-    await Promise.resolve(this.#database.exec('begin immediate'))
+  override beginTransaction(): Promise<void> {
+    this.#database.exec('begin immediate')
+    return Promise.resolve()
+  }
+
+  override rollbackTransaction(): Promise<void> {
+    rollBack(this.#database)
+    return Promise.resolve()
   }
 }
 
