@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { invalid } from './token-error.ts'
 
 /** Bytes of a whole token; ours are under 2 KiB. */
@@ -31,15 +32,23 @@ export function parseHeader(token: string, parts: 3 | 5): Record<string, unknown
 
 /** A JSON object from UTF-8 bytes, or `undefined` for anything else. */
 export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+  const text = decodeUtf8(bytes)
+  if (text === undefined) return undefined
+  let value: unknown
   try {
-    const value: unknown = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
-    )
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
+    value = JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Record<string, unknown>) : undefined
+}
+
+/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8: nothing is mended. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (!isUtf8(bytes)) return undefined
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
 }
 
 function isCanonicalBase64url(segment: string): boolean {

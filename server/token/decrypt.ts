@@ -2,8 +2,9 @@ import type { KeyObject } from 'node:crypto'
 import { compactDecrypt } from 'jose'
 import { z } from 'zod'
 import type { EncryptionEnc } from '../keystore/algorithms.ts'
-import { parseHeader } from './compact.ts'
-import { invalid } from './token-error.ts'
+import { decodeUtf8, parseHeader } from './compact.ts'
+import { isEphemeralKey } from './ephemeral-key.ts'
+import { invalid, refusedByJose } from './token-error.ts'
 
 /** A key that decrypts, bound to its one algorithm. */
 export interface DecryptionKey {
@@ -35,7 +36,7 @@ const headerSchema = z.object({
  *
  * @param encs The `enc` values that are accepted.
  * @param cty The one `cty` that is accepted; `undefined` where none must be there.
- * @throws TokenError, and for some malformed input whatever jose throws: see validate.ts.
+ * @throws TokenError; whatever `keys` throws.
  */
 export async function decrypt(
   jwe: string,
@@ -51,13 +52,15 @@ export async function decrypt(
   if (key === undefined) throw invalid('jwe_kid')
   if (known.alg !== key.alg) throw invalid('jwe_alg')
   if (!encs.some((enc) => enc === known.enc)) throw invalid('jwe_enc')
+  if (known.alg.startsWith('ECDH-ES') && !isEphemeralKey(header['epk'])) throw invalid('epk')
+  // A point off its curve, or of low order, ends in the same error as a wrong key: jose goes on with
+  // a random one, so that neither shows (RFC 7516 §11.5).
   const { plaintext } = await compactDecrypt(jwe, key.privateKey, {
     keyManagementAlgorithms: [key.alg],
     contentEncryptionAlgorithms: [...encs],
     maxDecompressedLength: 0,
-  })
-  return {
-    plaintext: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plaintext),
-    header,
-  }
+  }).catch((error: unknown) => refusedByJose(error, 'decryption'))
+  const text = decodeUtf8(plaintext)
+  if (text === undefined) throw invalid('plaintext')
+  return { plaintext: text, header }
 }

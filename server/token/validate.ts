@@ -1,7 +1,7 @@
 import { nowInSeconds, type ReadingContext } from './context.ts'
 import { decrypt } from './decrypt.ts'
 import type { RegisteredClaims, TokenKind } from './kinds.ts'
-import { invalid, KeysUnavailableError, TokenError } from './token-error.ts'
+import { invalid, TokenError } from './token-error.ts'
 import { verify } from './verify.ts'
 
 /** Seconds that another server's clock may be ahead when it signs. Nothing is added to `exp`. */
@@ -14,8 +14,8 @@ export interface ValidToken<C extends RegisteredClaims> {
 }
 
 /**
- * Client to server: decrypt → verify → claims. Whatever is wrong, and whatever a library throws for
- * it, is one TokenError; but where the keys cannot be had, there is no verdict.
+ * Client to server: decrypt → verify → claims. Whatever is wrong with the token is a TokenError. Any
+ * other error says nothing about the token: it is a fault of the server, or of where its keys are.
  *
  * @param audience The `aud` to insist on; by default the kind's own, if it has one.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
@@ -26,21 +26,6 @@ export async function validate<C extends RegisteredClaims>(
   kind: TokenKind<C>,
   token: string,
   audience = kind.audience,
-): Promise<ValidToken<C>> {
-  try {
-    return await open(context, kind, token, audience)
-  } catch (error) {
-    if (error instanceof TokenError || error instanceof KeysUnavailableError) throw error
-    const { code } = error as { code?: unknown }
-    throw invalid(typeof code === 'string' ? code : 'malformed')
-  }
-}
-
-async function open<C extends RegisteredClaims>(
-  context: ReadingContext,
-  kind: TokenKind<C>,
-  token: string,
-  audience: string | undefined,
 ): Promise<ValidToken<C>> {
   const { keystore, algorithms, issuer } = context
   const { plaintext, header } = await decrypt(

@@ -3,7 +3,7 @@ import { compactVerify } from 'jose'
 import { z } from 'zod'
 import type { SigningAlg } from '../keystore/algorithms.ts'
 import { parseHeader, parseObject } from './compact.ts'
-import { invalid } from './token-error.ts'
+import { invalid, refusedByJose } from './token-error.ts'
 
 /** A key that verifies, bound to its one algorithm (RFC 8725 §3.1). */
 export interface VerificationKey {
@@ -24,7 +24,7 @@ const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.s
  * Verifies a JWS and gives back its payload, of which nothing but the signature has been checked.
  *
  * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
- * @throws TokenError; KeysUnavailableError; and for some malformed input whatever jose throws: see validate.ts.
+ * @throws TokenError; KeysUnavailableError.
  */
 export async function verify(
   jws: string,
@@ -39,7 +39,7 @@ export async function verify(
   if (header.alg !== key.alg) throw invalid('jws_alg')
   const { payload } = await compactVerify(jws, key.publicKey, {
     algorithms: [key.alg as SigningAlg],
-  })
+  }).catch((error: unknown) => refusedByJose(error, 'signature'))
   const claims = parseObject(payload)
   if (claims === undefined) throw invalid('payload')
   return claims

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { accessToken } from '../../server/token/kinds.ts'
 import { validate } from '../../server/token/validate.ts'
-import { base64url, edit, refusal, setUp, type Fixture } from './fixtures.ts'
+import { base64url, DEFAULTS, edit, refusal, setUp, type Fixture } from './fixtures.ts'
 
 /** A change to a token, given another that is as good and of as many parts. */
 type Mutation = (token: string, other: string) => string
@@ -141,6 +141,43 @@ test('of 1000 arbitrary headers of an outer token, none makes anything but a Tok
       },
     ),
     { numRuns: 1000 },
+  )
+})
+
+/** Keys of the right shape, or nearly so, and members that an import would obey. */
+const coordinate = fc.oneof(
+  fc
+    .constantFrom(32, 48, 66, 31)
+    .chain((length) =>
+      fc
+        .uint8Array({ minLength: length, maxLength: length })
+        .map((bytes) => base64url(Buffer.from(bytes))),
+    ),
+  fc.jsonValue(),
+)
+const epk = fc.record(
+  {
+    kty: fc.constantFrom('EC', 'OKP', 'RSA', 'oct', 'AKP'),
+    crv: fc.constantFrom('P-256', 'P-384', 'P-521', 'X25519', 'secp256k1', 'Ed25519'),
+    x: coordinate,
+    y: coordinate,
+    ext: fc.jsonValue(),
+    key_ops: fc.jsonValue(),
+    use: fc.jsonValue(),
+    alg: fc.jsonValue(),
+  },
+  { requiredKeys: ['kty', 'crv', 'x'] },
+)
+const CURVES = ['P-256', 'P-384', 'P-521', 'X25519'] as const
+
+test.each(CURVES)('of 300 ephemeral keys sent to one on %s, none makes a fault', async (crv) => {
+  const { accessJws, seal, refused: refusedAs } = await setUp({ ...DEFAULTS, encryptionCrv: crv })
+  const token = await seal(await accessJws())
+  await fc.assert(
+    fc.asyncProperty(epk, async (epk) => {
+      expect(await refusedAs(edit(token, 0, { epk }))).toMatchObject(refused)
+    }),
+    { numRuns: 300 },
   )
 })
 

@@ -23,13 +23,13 @@ describe('what was changed after signing is refused', () => {
     ['typ', 0, { typ: 'rt+jwt' }, 'typ'],
     ['kid', 0, { kid: 'another' }, 'jws_kid'],
     ['alg', 0, { alg: 'ES384' }, 'jws_alg'],
-    ['exp', 1, { exp: 4_000_000_000 }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['iat', 1, { iat: 1 }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['iss', 1, { iss: 'https://evil.test' }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['aud', 1, { aud: 'client-2' }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['sub', 1, { sub: 'account-2' }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['jti', 1, { jti: 'token-2' }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
-    ['scope', 1, { scope: 'admin' }, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
+    ['exp', 1, { exp: 4_000_000_000 }, 'signature'],
+    ['iat', 1, { iat: 1 }, 'signature'],
+    ['iss', 1, { iss: 'https://evil.test' }, 'signature'],
+    ['aud', 1, { aud: 'client-2' }, 'signature'],
+    ['sub', 1, { sub: 'account-2' }, 'signature'],
+    ['jti', 1, { jti: 'token-2' }, 'signature'],
+    ['scope', 1, { scope: 'admin' }, 'signature'],
   ])('%s', async (_name, index, change, reason) => {
     const jws = edit(await server.accessJws(), index, change)
     expect(await server.refused(await server.seal(jws))).toEqual({ code: 'token_invalid', reason })
@@ -49,7 +49,7 @@ describe('who signed', () => {
     const { keystore } = await setUp()
     const jws = forge(header, claims, keystore.signingKey.privateKey)
     expect((await server.refused(await seal(jws))).reason).toBe(
-      'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+      'signature',
     )
   })
 
@@ -57,7 +57,7 @@ describe('who signed', () => {
     ['alg none', ({ kid, typ }) => ({ alg: 'none', kid, typ }), 'jws_alg'],
     ['alg none in other letters', ({ kid, typ }) => ({ alg: 'nOnE', kid, typ }), 'jws_alg'],
     ['alg none, no kid', ({ typ }) => ({ alg: 'none', typ }), 'jws_header'],
-    ['its right alg', (header) => header, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
+    ['its right alg', (header) => header, 'signature'],
   ])('nobody: an unsigned token with %s is refused', async (_name, header, reason) => {
     const jws = `${base64url(JSON.stringify(header(server.header)))}.${base64url(JSON.stringify(server.claims))}.`
     expect((await server.refused(await server.seal(jws))).reason).toBe(reason)
