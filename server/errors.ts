@@ -86,5 +86,11 @@ export const rateLimited = (seconds: number): HttpError =>
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) },
   })
 
+/** @param seconds How long to wait. */
+export const unavailable = (seconds: number): HttpError =>
+  new HttpError('temporarily_unavailable', 'The server is busy. Try again later.', {
+    headers: { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) },
+  })
+
 /** RFC 6750 §3. */
 export const challenge = (): string => 'Bearer realm="jwe-auth-server"'

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
-import { HttpError } from '../errors.ts'
+import { UnavailableError } from '../unavailable-error.ts'
 
 /** What one hash costs (RFC 9106 §3.1). */
 export interface HashParameters {
@@ -39,7 +39,7 @@ export interface PasswordHasher {
 /**
  * A hasher with a queue of its own.
  *
- * @throws HttpError 503, from `hash` and `verify`, when the queue is full.
+ * @throws UnavailableError, from `hash` and `verify`, when the queue is full.
  */
 export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
   const { memoryCost, timeCost, parallelism } = parameters
@@ -47,9 +47,7 @@ export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
   const limit = pLimit(AT_ONCE)
   const queued = async <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= QUEUE) {
-      throw new HttpError('temporarily_unavailable', 'The server is busy. Try again in a moment.', {
-        headers: { 'Retry-After': '1' },
-      })
+      throw new UnavailableError('too many passwords wait to be hashed', 1)
     }
     return limit(work)
   }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { Background } from '../background.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
-import { HttpError } from '../errors.ts'
 import { recipient } from '../keystore/keystore.ts'
 import type { Logger } from '../logger.ts'
 import type { Mailer } from '../mailer/mailer.ts'
@@ -13,6 +12,7 @@ import { issue } from '../token/issue.ts'
 import { resetToken, type RegisteredClaims } from '../token/kinds.ts'
 import { TokenError } from '../token/token-error.ts'
 import { validate, type ValidToken } from '../token/validate.ts'
+import { UnavailableError } from '../unavailable-error.ts'
 import type { Accounts } from './accounts.ts'
 
 /** Seconds. */
@@ -33,7 +33,7 @@ export interface PasswordResets {
    * Has a reset token mailed, if the address has an account. Returns at once and always alike: the
    * look-up itself happens after the answer, so that the answer's time tells nothing.
    *
-   * @throws HttpError 503 when too many wait.
+   * @throws UnavailableError when too many wait.
    */
   request(email: string, log: Logger): void
   /** What a reset token stands for, if it can still be used; it is not used up by asking. */
@@ -89,9 +89,7 @@ export function createPasswordResets(
   return {
     request(email, log) {
       if (background.size >= QUEUE) {
-        throw new HttpError('temporarily_unavailable', 'The server is busy. Try again later.', {
-          headers: { 'Retry-After': '10' },
-        })
+        throw new UnavailableError('too many password resets wait to be sent', 10)
       }
       background.run(() =>
         prepare(email, log).catch((error: unknown) => {

@@ -21,7 +21,7 @@ export interface SignIn {
    * The account whose password this is, or `undefined`. An unknown address takes the same steps and
    * the same time as a wrong password.
    *
-   * @throws HttpError 429 while there have been too many attempts; 503 when too many wait.
+   * @throws TooManyTries while there have been too many attempts; UnavailableError.
    */
   check(attempt: Attempt): Promise<Account | undefined>
 }

@@ -1,4 +1,4 @@
-import { rateLimited } from '../errors.ts'
+import { TooManyTries } from './too-many-tries.ts'
 
 /** Wrong passwords in a row that cost nothing: people do forget. */
 const FREE_FAILURES = 5
@@ -14,7 +14,7 @@ export interface Lockout {
   /**
    * Counts an attempt before its password is looked at, so that a hundred at once are a hundred.
    *
-   * @throws HttpError 429 with `Retry-After` while locked.
+   * @throws TooManyTries while locked.
    */
   attempt(key: string): Promise<void>
   /** The password was right: all is forgotten. */
@@ -37,7 +37,7 @@ export function createLockout(clock: () => number = Date.now): Lockout {
     const known = failures.get(key)
     const before = known !== undefined && known.forgottenAt > now ? known : undefined
     const wait = (before?.lockedUntil ?? 0) - now
-    if (wait > 0) throw rateLimited(wait / 1000)
+    if (wait > 0) throw new TooManyTries('wrong_passwords', wait / 1000)
     const attempts = (before?.count ?? 0) + 1
     const excess = attempts - FREE_FAILURES
     const lockedUntil = excess > 0 ? now + Math.min(1000 * 2 ** (excess - 1), LONGEST_WAIT) : 0

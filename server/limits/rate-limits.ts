@@ -1,6 +1,9 @@
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { hash } from 'node:crypto'
+import { RateLimiterRes } from 'rate-limiter-flexible'
 import type { Config } from '../config.ts'
-import { rateLimited } from '../errors.ts'
+import { UnavailableError } from '../unavailable-error.ts'
+import { createMemoryLimiter } from './memory-limiter.ts'
+import { TooManyTries } from './too-many-tries.ts'
 
 export type LimitedAction = keyof Config['rateLimits']
 
@@ -8,34 +11,46 @@ export interface RateLimits {
   /**
    * Counts one more of an action for an address or an account.
    *
-   * @throws HttpError 429 with `Retry-After` when there were too many.
+   * @throws TooManyTries; UnavailableError when it cannot be counted: nothing goes uncounted.
    */
   consume(action: LimitedAction, by: 'address' | 'account', key: string): Promise<void>
 }
 
+/** Any store of rate-limiter-flexible, as far as it is used here. */
+export interface Limiter {
+  /** Rejects with a RateLimiterRes for one too many, and with anything else when the store fails. */
+  consume(key: string): Promise<unknown>
+}
+
+/** Seconds to wait for a store that cannot be reached. */
+const STORE_RETRY = 5
+
 /**
- * Fixed windows, counted in this process's memory. Yours to replace: with several servers, one of
- * the library's shared stores, or the limit is per server.
+ * @param createLimiter Yours to replace: the counts are in this process's memory, so with several
+ *   servers the limits are per server, unless they share one of the library's stores.
  */
-export function createRateLimits(limits: Config['rateLimits']): RateLimits {
+export function createRateLimits(
+  limits: Config['rateLimits'],
+  createLimiter: (limit: { count: number; duration: number }) => Limiter = createMemoryLimiter,
+): RateLimits {
   const limiters = new Map(
     Object.entries(limits).flatMap(([action, limit]) =>
-      limit === 'off'
-        ? []
-        : [
-            [
-              action,
-              new RateLimiterMemory({ points: limit.count, duration: limit.duration }),
-            ] as const,
-          ],
+      limit === 'off' ? [] : [[action, createLimiter(limit)] as const],
     ),
   )
   return {
     async consume(action, by, key) {
+      // Hashed: an address is as long as its sender likes, and nobody's business.
+      const id = hash('sha256', `${by}:${key}`, 'base64url')
       try {
-        await limiters.get(action)?.consume(`${by}:${key}`)
-      } catch (refusal) {
-        throw rateLimited((refusal as RateLimiterRes).msBeforeNext / 1000)
+        await limiters.get(action)?.consume(id)
+      } catch (rejection) {
+        if (rejection instanceof RateLimiterRes) {
+          throw new TooManyTries('requests', rejection.msBeforeNext / 1000)
+        }
+        throw new UnavailableError('the rate limits cannot be counted', STORE_RETRY, {
+          cause: rejection,
+        })
       }
     },
   }

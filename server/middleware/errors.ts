@@ -1,9 +1,12 @@
 import type { AppMiddleware } from '../context.ts'
-import { HttpError } from '../errors.ts'
+import { HttpError, rateLimited, unavailable } from '../errors.ts'
+import { TooManyTries } from '../limits/too-many-tries.ts'
+import { UnavailableError } from '../unavailable-error.ts'
 
 /**
- * Writes every error. What was thrown on purpose is an HttpError and says what the client may know;
- * anything else is a fault of ours: a bare 500, with the cause in the log under the request id.
+ * Writes every error. An HttpError says what the client may know, and an error of the domain is
+ * translated here. Anything else is a fault of ours: a bare 500, with the cause in the log under the
+ * request id.
  */
 export function errors(): AppMiddleware {
   return async function errors(ctx, next) {
@@ -11,10 +14,10 @@ export function errors(): AppMiddleware {
       await next()
     } catch (thrown) {
       const error =
-        thrown instanceof HttpError
-          ? thrown
-          : new HttpError('server_error', 'Something went wrong on the server.')
-      if (thrown !== error) ctx.state.log.error({ err: thrown }, 'request failed')
+        toHttpError(thrown) ?? new HttpError('server_error', 'Something went wrong on the server.')
+      if (error.code === 'server_error' || hasCause(thrown)) {
+        ctx.state.log.error({ err: thrown }, 'request failed')
+      }
       // What the handler had set was meant for another answer.
       ctx.remove('ETag')
       ctx.set('Cache-Control', 'no-store')
@@ -24,3 +27,13 @@ export function errors(): AppMiddleware {
     }
   }
 }
+
+function toHttpError(thrown: unknown): HttpError | undefined {
+  if (thrown instanceof HttpError) return thrown
+  if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
+  if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)
+  return undefined
+}
+
+/** A refusal on purpose has no cause; one because something else failed has. */
+const hasCause = (thrown: unknown): boolean => thrown instanceof Error && thrown.cause !== undefined

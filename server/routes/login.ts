@@ -4,6 +4,7 @@ import { audit } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
 import { challenge, HttpError } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
+import { TooManyTries } from '../limits/too-many-tries.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { emailLookup, opaque, password } from './fields.ts'
@@ -21,7 +22,7 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
     try {
       account = await signIn.check({ email, password, client, address: addressKey(ctx.ip) })
     } catch (error) {
-      if (error instanceof HttpError && error.code === 'rate_limited') {
+      if (error instanceof TooManyTries && error.limit === 'wrong_passwords') {
         audit(ctx.state.log, 'login_locked', { client_id })
       }
       throw error

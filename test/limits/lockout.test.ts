@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import type { HttpError } from '../../server/errors.ts'
 import { createLockout, lockoutKey, type Lockout } from '../../server/limits/lockout.ts'
+import type { TooManyTries } from '../../server/limits/too-many-tries.ts'
 
 const DAY = 86_400
 
@@ -19,8 +19,8 @@ async function attempt(key = 'a'): Promise<number> {
     await lockout.attempt(key)
     return 0
   } catch (error) {
-    expect(error).toMatchObject({ status: 429, code: 'rate_limited' })
-    return Number((error as HttpError).headers['Retry-After'])
+    expect(error).toMatchObject({ name: 'TooManyTries', limit: 'wrong_passwords' })
+    return Math.ceil((error as TooManyTries).retryAfter)
   }
 }
 

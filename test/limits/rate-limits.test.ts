@@ -17,9 +17,9 @@ test.each(ACTIONS)(
     await limits.consume(action, 'address', 'a')
     await limits.consume(action, 'address', 'a')
     await expect(limits.consume(action, 'address', 'a')).rejects.toMatchObject({
-      code: 'rate_limited',
-      status: 429,
-      headers: { 'Retry-After': '60' },
+      name: 'TooManyTries',
+      limit: 'requests',
+      retryAfter: 60,
     })
   },
 )
@@ -31,7 +31,7 @@ test('actions, addresses and accounts are counted apart', async () => {
       for (const key of ['a', 'b']) {
         await expect(limits.consume(action, by, key)).resolves.toBeUndefined()
         await expect(limits.consume(action, by, key)).rejects.toMatchObject({
-          code: 'rate_limited',
+          name: 'TooManyTries',
         })
       }
     }
@@ -58,7 +58,7 @@ test('the window ends when it is over, and the wait counts down to it', async ()
   await limits.consume('login', 'address', 'a')
   jest.advanceTimersByTime(59_500)
   await expect(limits.consume('login', 'address', 'a')).rejects.toMatchObject({
-    headers: { 'Retry-After': '1' },
+    retryAfter: 0.5,
   })
   jest.advanceTimersByTime(500)
   await expect(limits.consume('login', 'address', 'a')).resolves.toBeUndefined()
@@ -69,6 +69,32 @@ test('the longest limit outlasts a moment', async () => {
   await limits.consume('login', 'address', 'a')
   await sleep(20)
   await expect(limits.consume('login', 'address', 'a')).rejects.toMatchObject({
-    code: 'rate_limited',
+    name: 'TooManyTries',
   })
+})
+
+test('a store that fails refuses nobody: it is unavailable, and says why', async () => {
+  const failure = new Error('connect ECONNREFUSED')
+  const limit = { count: 1, duration: 60 }
+  const all = { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit }
+  const limits = createRateLimits(all, () => ({ consume: () => Promise.reject(failure) }))
+  const error = await limits.consume('login', 'address', 'a').catch((error: unknown) => error)
+  expect(error).toMatchObject({ name: 'UnavailableError', retryAfter: 5, cause: failure })
+})
+
+test('a store is told nothing of whom it counts, and no key is longer than another', async () => {
+  const keys: string[] = []
+  const limit = { count: 1, duration: 60 }
+  const all = { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit }
+  const limits = createRateLimits(all, () => ({
+    consume(key) {
+      keys.push(key)
+      return Promise.resolve()
+    },
+  }))
+  await limits.consume('login', 'account', 'ada@mail.test')
+  await limits.consume('login', 'address', 'ada@mail.test')
+  await limits.consume('login', 'account', 'x'.repeat(10_000))
+  expect(new Set(keys).size).toBe(3)
+  for (const key of keys) expect(key).toMatch(/^[\w-]{43}$/)
 })

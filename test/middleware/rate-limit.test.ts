@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals'
 import type { AppContext } from '../../server/context.ts'
-import { rateLimited } from '../../server/errors.ts'
+import { TooManyTries } from '../../server/limits/too-many-tries.ts'
 import type { RateLimits } from '../../server/limits/rate-limits.ts'
 import { rateLimit } from '../../server/middleware/rate-limit.ts'
 
@@ -26,9 +26,9 @@ test.each([
 
 test('what follows does not happen for one too many', async () => {
   const next = jest.fn(() => Promise.resolve())
-  const consume = () => Promise.reject(rateLimited(7))
+  const consume = () => Promise.reject(new TooManyTries('requests', 7))
   await expect(rateLimit({ consume }, 'login')(contextOf('192.0.2.1'), next)).rejects.toMatchObject(
-    { code: 'rate_limited', headers: { 'Retry-After': '7' } },
+    { name: 'TooManyTries', retryAfter: 7 },
   )
   expect(next).not.toHaveBeenCalled()
 })

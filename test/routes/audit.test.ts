@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { accountCommand } from '../../server/accounts/account-command.ts'
 import { createLogger } from '../../server/logger.ts'
 import {
@@ -34,6 +34,13 @@ beforeAll(async () => {
   client = await TestClient.registered(server.url)
 })
 afterAll(() => server.stop())
+
+/** Stops what one test alone has started. */
+let onTestEnd: () => Promise<void> | void = () => undefined
+afterEach(async () => {
+  await onTestEnd()
+  onTestEnd = () => undefined
+})
 
 function remember({ answer, accessJws, refreshJws, databaseKey }: TestSession) {
   const { access_token, refresh_token, account } = answer.body
@@ -154,6 +161,25 @@ test('login_locked', async () => {
     statuses.map((status) => (status === 429 ? 'login_locked' : 'login_failed')),
   )
   expect(lines.at(-1)).toEqual(['login_locked', { client_id: stranger.id }])
+})
+
+test('a login that the rate limit refuses is no lockout', async () => {
+  const rateLimits = { ...server.config.rateLimits, login: { count: 1, duration: 60 } }
+  const strict = await startTestServer({ config: { rateLimits, trustedProxies: 1 } })
+  onTestEnd = () => strict.stop()
+  const own = await TestClient.registered(strict.url)
+  const email = someEmail()
+  await own.signUp(email)
+  const body = { email, password: WRONG_PASSWORD, client_id: own.id }
+  const statuses = []
+  for (const from of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) {
+    const answer = await own.send('POST', '/account/login', body, { 'x-forwarded-for': from })
+    statuses.push(answer.status)
+  }
+  expect(statuses).toEqual([401, 429, 429])
+  const events = strict.logs.map((line) => (JSON.parse(line) as { audit?: string }).audit)
+  const logins = events.filter((event) => event?.startsWith('login'))
+  expect(logins).toEqual(['login_failed'])
 })
 
 test('logout', async () => {

@@ -1,0 +1,41 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { Limiter } from './rate-limits.ts'
+
+/** Keys at most, of about 300 bytes each. */
+const CAPACITY = 50_000
+
+/**
+ * Fixed windows, counted in this process's memory. The library alone would keep as many keys as there
+ * are addresses. Here the oldest window makes room: whoever has that many addresses is not held up by
+ * a limit for each of them, and nobody else must be.
+ *
+ * @param limit `duration` in seconds.
+ */
+export function createMemoryLimiter(
+  limit: { readonly count: number; readonly duration: number },
+  capacity = CAPACITY,
+): Limiter {
+  const limiter = new RateLimiterMemory({ points: limit.count, duration: limit.duration })
+  /** When each key's window ends, milliseconds since the epoch. The oldest window comes first. */
+  const windows = new Map<string, number>()
+
+  function makeRoom(now: number): void {
+    for (const [key, end] of windows) {
+      if (end > now && windows.size < capacity) return
+      windows.delete(key)
+      void limiter.delete(key)
+    }
+  }
+
+  return {
+    consume(key) {
+      const now = Date.now()
+      if ((windows.get(key) ?? now) <= now) {
+        windows.delete(key)
+        makeRoom(now)
+        windows.set(key, now + limit.duration * 1000)
+      }
+      return limiter.consume(key)
+    },
+  }
+}

@@ -1,0 +1,14 @@
+/** Somebody has tried too often and has to wait. */
+export class TooManyTries extends Error {
+  override readonly name = 'TooManyTries'
+  /** What there were too many of. */
+  readonly limit: 'requests' | 'wrong_passwords'
+  /** Seconds to wait. */
+  readonly retryAfter: number
+
+  constructor(limit: TooManyTries['limit'], retryAfter: number) {
+    super(`too many ${limit}`)
+    this.limit = limit
+    this.retryAfter = retryAfter
+  }
+}

@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { createMemoryLimiter } from '../../server/limits/memory-limiter.ts'
+import type { Limiter } from '../../server/limits/rate-limits.ts'
+
+const CAPACITY = 3
+let limiter: Limiter
+beforeEach(() => {
+  jest.useFakeTimers({ now: 0 })
+  limiter = createMemoryLimiter({ count: 1, duration: 60 }, CAPACITY)
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+/** Whether each key is let through. */
+async function tryAll(...keys: string[]): Promise<boolean[]> {
+  const results = []
+  for (const key of keys) {
+    results.push(
+      await limiter.consume(key).then(
+        () => true,
+        () => false,
+      ),
+    )
+  }
+  return results
+}
+
+test('as many keys as there is room for are counted', async () => {
+  expect(await tryAll('a', 'b', 'c')).toEqual([true, true, true])
+  expect(await tryAll('a', 'b', 'c')).toEqual([false, false, false])
+})
+
+test('one more takes the place of the oldest, and of no other', async () => {
+  expect(await tryAll('a', 'b', 'c', 'd')).toEqual([true, true, true, true])
+  expect(await tryAll('b', 'c', 'd')).toEqual([false, false, false])
+  expect(await tryAll('a')).toEqual([true])
+  expect(await tryAll('c', 'd', 'a')).toEqual([false, false, false])
+})
+
+test('a key that tries again does not count as another', async () => {
+  await tryAll('a', 'a', 'a', 'a', 'b', 'c')
+  expect(await tryAll('a', 'b', 'c')).toEqual([false, false, false])
+})
+
+test('windows that are over make room first', async () => {
+  await tryAll('a', 'b')
+  jest.advanceTimersByTime(30_000)
+  await tryAll('c')
+  jest.advanceTimersByTime(30_000)
+  // The first two are over: the third is not the one to go.
+  expect(await tryAll('d', 'e', 'c')).toEqual([true, true, false])
+})
+
+test('a key whose window is over begins another, as the newest', async () => {
+  await tryAll('a', 'b')
+  jest.advanceTimersByTime(60_000)
+  expect(await tryAll('b', 'a')).toEqual([true, true])
+  await tryAll('c', 'd')
+  expect(await tryAll('a', 'c', 'd')).toEqual([false, false, false])
+})
+
+test('however many keys come, no more timers run than there is room for', async () => {
+  const before = jest.getTimerCount()
+  await tryAll(...Array.from({ length: 100 }, (_, index) => `key ${index}`))
+  expect(jest.getTimerCount() - before).toBe(CAPACITY)
+})
