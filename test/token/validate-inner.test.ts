@@ -48,9 +48,7 @@ describe('who signed', () => {
     const { header, claims, seal } = server
     const { keystore } = await setUp()
     const jws = forge(header, claims, keystore.signingKey.privateKey)
-    expect((await server.refused(await seal(jws))).reason).toBe(
-      'signature',
-    )
+    expect((await server.refused(await seal(jws))).reason).toBe('signature')
   })
 
   test.each<[string, (header: Fixture['header']) => object, string]>([
