@@ -1,6 +1,8 @@
-import { createServer, STATUS_CODES, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { refusalOf, refusalOfError, refuse, refuseConnection } from './http-refusals.ts'
+import { MAX_BODY } from './middleware/body.ts'
 
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 10_000
@@ -37,17 +39,33 @@ export function createHttpServer(listener: RequestListener): HttpServer {
   })
   // An expectation that we do not know is one that we need not meet (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  // A body that is too large is refused before it is sent. Node then closes the connection.
+  server.on('checkContinue', (request, response) => {
+    if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
+    server.emit('request', request, response)
+  })
+  const refused = new WeakSet<Duplex>()
   server.on('request', (request, response) => {
+    // What follows a refused request on its connection may be a part of it.
+    if (refused.has(request.socket)) return
     inFlight.add(response)
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {
       inFlight.delete(response)
       if (inFlight.size === 0) onIdle?.()
     })
-    listener(request, response)
+    const refusal = refusalOf(request)
+    if (refusal === undefined) {
+      listener(request, response)
+    } else {
+      refused.add(request.socket)
+      refuse(refusal, request, response)
+    }
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    answerClientError(error.code, socket)
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    // The last answer on this connection is on its way: what comes after it gets none.
+    if (code === 'HPE_CLOSED_CONNECTION' || refused.has(socket)) return
+    refuseConnection(refusalOfError(code), socket)
   })
 
   return {
@@ -80,33 +98,4 @@ export function createHttpServer(listener: RequestListener): HttpServer {
       await closed
     },
   }
-}
-
-/** Answers what Node's parser could not read, or would not wait for, in the form of every other error. */
-function answerClientError(code: string | undefined, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, error, description] =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'invalid_request', 'The headers are too large.']
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'invalid_request', 'The request took too long to arrive.']
-        : [400, 'invalid_request', 'This is not an HTTP request.']
-  const body = JSON.stringify({ error, error_description: description })
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-      'Content-Type: application/json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Cache-Control: no-store',
-      `X-Request-Id: ${crypto.randomUUID()}`,
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-    // A peer that never closes its half would keep the socket for ever.
-    () => socket.destroy(),
-  )
 }

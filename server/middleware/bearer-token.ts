@@ -3,6 +3,7 @@ import type { AppContext, RequestState } from '../context.ts'
 import { HttpError, tokenExpired, tokenRefused, tokenRequired } from '../errors.ts'
 import { TokenError } from '../token/token-error.ts'
 import { bodyHas } from './body.ts'
+import { isRepeated } from './repeated-header.ts'
 
 /**
  * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
@@ -36,11 +37,7 @@ export function bearerToken<State extends RequestState>(
  * @throws HttpError 400 for a token in two places (RFC 6750 §2).
  */
 export function readToken(ctx: AppContext): string | undefined {
-  // Node keeps the first of several headers without a word: only the raw ones tell.
-  const headers = ctx.req.rawHeaders.filter(
-    (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
-  )
-  if (headers.length > 1) {
+  if (isRepeated(ctx.req, 'authorization')) {
     throw new HttpError('invalid_request', 'There is more than one Authorization header.')
   }
   const [, token] = /^bearer +(.*)$/i.exec(ctx.get('Authorization')) ?? []

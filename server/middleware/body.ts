@@ -3,9 +3,10 @@ import type { z } from 'zod'
 import type { AppContext, AppMiddleware } from '../context.ts'
 import { HttpError, type ErrorCode } from '../errors.ts'
 import { parseObject } from '../token/compact.ts'
+import { isRepeated } from './repeated-header.ts'
 
 /** Bytes. */
-const MAX_BODY = 64 * 1024
+export const MAX_BODY = 64 * 1024
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
@@ -70,27 +71,33 @@ export function bodyHas(ctx: AppContext, name: string): boolean {
 }
 
 /** RFC 9110 §8.3.1. Koa's own parser takes a header that it cannot read for one without a charset. */
-function contentType(ctx: AppContext): { type: string; charset: string } {
+function contentType(ctx: AppContext): { type: string; isUtf8: boolean } {
+  if (isRepeated(ctx.req, 'content-type')) {
+    throw new HttpError('invalid_request', 'There is more than one Content-Type header.')
+  }
   const [type = '', ...parameters] = ctx
     .get('Content-Type')
     .toLowerCase()
     .split(';')
     .map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))
-  return { type, charset: charset?.slice('charset='.length).replaceAll('"', '') ?? 'utf-8' }
+  // Of two, the next reader may take the other.
+  const [charset = 'charset=utf-8', ...others] = parameters.filter((parameter) =>
+    /^charset\b/.test(parameter),
+  )
+  return { type, isUtf8: others.length === 0 && /^charset=("?)utf-?8\1$/.test(charset) }
 }
 
 function bodyMembers(ctx: AppContext, form: boolean): Record<string, unknown> {
   const bytes = ctx.state.bodyBytes
   if (bytes.length === 0) throw new HttpError('invalid_request', 'A body is required.')
-  const { type, charset } = contentType(ctx)
+  const { type, isUtf8 } = contentType(ctx)
   if (!(type === JSON_TYPE || (form && type === FORM_TYPE))) {
     throw new HttpError(
       'unsupported_media_type',
       `The body must be ${JSON_TYPE}${form ? ` or ${FORM_TYPE}` : ''}.`,
     )
   }
-  if (charset !== 'utf-8' && charset !== 'utf8') {
+  if (!isUtf8) {
     throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
   }
   const members = type === FORM_TYPE ? parseForm(bytes) : parseObject(bytes)

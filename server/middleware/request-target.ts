@@ -1,5 +1,6 @@
 import type { AppMiddleware } from '../context.ts'
 import { HttpError } from '../errors.ts'
+import { isRepeated } from './repeated-header.ts'
 
 /** Characters of a Host header: a domain name of 255 (RFC 1035 §2.3.4), a colon and a port. */
 const MAX_HOST = 261
@@ -16,16 +17,13 @@ const MAX_TARGET = 8192
 export function requestTarget(): AppMiddleware {
   return async function requestTarget(ctx, next) {
     const host = ctx.get('Host')
-    const hosts = ctx.req.rawHeaders.filter(
-      (name, index) => index % 2 === 0 && name.toLowerCase() === 'host',
-    )
     const target = ctx.req.url ?? ''
     if (target.length > MAX_TARGET) {
       throw new HttpError('invalid_request', 'The URL is too long.', { status: 414 })
     }
     // Only HTTP/1.0 may leave it out.
     const isHost = host === '' ? ctx.req.httpVersion === '1.0' : isHostAndPort(host)
-    if (!isHost || hosts.length > 1 || !URL.canParse(target, 'http://localhost')) {
+    if (!isHost || isRepeated(ctx.req, 'host') || !URL.canParse(target, 'http://localhost')) {
       throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
     }
     await next()

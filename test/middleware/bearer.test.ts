@@ -268,6 +268,25 @@ describe('a token in more than one place', () => {
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
   })
 
+  // By itself, Node keeps the first 2,000 headers.
+  test.each([50, 1998, 3000])(
+    'a second Authorization after %i headers is refused',
+    async (count) => {
+      const good = `Bearer ${await client.seal(session.accessJws)}`
+      const answer = await rawRequest(server.url, '/account', {
+        headers: [
+          ['Authorization', good],
+          ...Array.from({ length: count }, (_, i) => [`X-${i}`, 'x'] as const),
+          ['Authorization', good],
+        ],
+      })
+      expect([answer.status, answer.body.error]).toEqual([
+        count === 50 ? 400 : 431,
+        'invalid_request',
+      ])
+    },
+  )
+
   test.each(['/account?access_token=x', 'http://elsewhere.test/account?access_token=x'])(
     'in the header and in the query of %s is a bad request, whatever the Host',
     async (path) => {

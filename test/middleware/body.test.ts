@@ -9,6 +9,7 @@ import { parseBody, readBody } from '../../server/middleware/body.ts'
 import { errors } from '../../server/middleware/errors.ts'
 import { TestClient } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
+import { openConnection } from '../support/process.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -58,6 +59,11 @@ test.each([
   'application/json; charset=utf-16',
   'application/json; charset=iso-8859-1',
   'application/json; charset=iso-8859-1; and-more',
+  'application/json; charset=utf-8; charset=utf-16',
+  'application/json; charset=utf-16; charset=utf-8',
+  'application/json; charset=utf-8; charset=utf-8',
+  'application/json; charset = utf-16',
+  'application/json; charset="utf-8',
 ])('a body of type "%s" is refused with 415', async (type) => {
   const answer = await post(JSON.stringify(good), type)
   expect(answer.status).toBe(415)
@@ -70,6 +76,11 @@ test('a body without a type is refused with 415', async () => {
     body: JSON.stringify(good),
   })
   expect([answer.status, answer.body.error]).toEqual([415, 'unsupported_media_type'])
+})
+
+test('two Content-Type headers are refused with 400', async () => {
+  const answer = await post(JSON.stringify(good), undefined, [['content-type', 'text/plain']])
+  expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
 })
 
 test.each([
@@ -135,6 +146,36 @@ describe('over 64 KiB', () => {
       })
       expect([answer.status, answer.body.error]).toEqual([413, 'payload_too_large'])
       expect(answer.headers.get('connection')).toBe('close')
+    },
+  )
+})
+
+describe('Expect: 100-continue', () => {
+  const head = (size: number) =>
+    'POST /clients HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n' +
+    `Expect: 100-continue\r\nContent-Length: ${size}\r\n\r\n`
+
+  test('is met for a body of 64 KiB', async () => {
+    const connection = await openConnection(server.url)
+    connection.send(head(64 * KIB))
+    await connection.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
+    connection.send(JSON.stringify(good).padEnd(64 * KIB))
+    await connection.until(/HTTP\/1\.1 200 OK\r\n/)
+    connection.close()
+  })
+
+  test.each(['/clients', '/nowhere'])(
+    'with a body over 64 KiB, %s answers at once, and closes the connection',
+    async (path) => {
+      const connection = await openConnection(server.url)
+      connection.send(head(64 * KIB + 1).replace('/clients', path))
+      // Nothing is sent: only an answer at once ends the connection.
+      const answer = await connection.ended
+      expect(answer).toMatch(path === '/clients' ? /^HTTP\/1\.1 413 / : /^HTTP\/1\.1 404 /)
+      expect(answer).toMatch(/\r\nConnection: close\r\n/)
+      expect(answer).toMatch(/\r\nX-Request-Id: [\w-]+\r\n/)
+      const body = JSON.parse(answer.split('\r\n\r\n')[1]!) as { error: string }
+      expect(body.error).toBe(path === '/clients' ? 'payload_too_large' : 'not_found')
     },
   )
 })
