@@ -20,6 +20,7 @@ import {
   requestId,
   requestTarget,
   StartupError,
+  unsentAnswers,
   type ClaimsState,
   type RequestState,
   type ServiceAuthOptions,
@@ -69,6 +70,7 @@ export async function createNotesService(
   })
   app.use(router.routes())
   app.use(noRoute())
+  app.on('error', unsentAnswers(options.logger))
   return app
 }
 

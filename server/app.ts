@@ -8,6 +8,7 @@ import { noRoute } from './middleware/no-route.ts'
 import { requestTarget } from './middleware/request-target.ts'
 import { requestId } from './middleware/request-id.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
+import { unsentAnswers } from './middleware/unsent-answers.ts'
 import { createRouter } from './routes/index.ts'
 import { createServices, type Dependencies } from './services.ts'
 
@@ -34,8 +35,6 @@ export function createApp(dependencies: Dependencies): Koa<RequestState> {
   app.use(draining(services.isStopping))
   app.use(createRouter(services).routes())
   app.use(noRoute())
-  app.on('error', (error: unknown) => {
-    services.logger.error({ err: error }, 'answer could not be sent')
-  })
+  app.on('error', unsentAnswers(services.logger))
   return app
 }

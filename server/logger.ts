@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types'
 import { pino, type DestinationStream, type Logger } from 'pino'
 
 export type { Logger }
@@ -36,7 +37,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
  * libraries hang inputs on their errors: jose's carry the claims of the token.
  */
 export function serializeError(error: unknown, depth = 0): Record<string, unknown> {
-  if (!(error instanceof Error)) return { type: typeof error }
+  if (!(error instanceof Error || isNativeError(error))) return { type: typeof error }
   const { code } = error as { code?: unknown }
   return {
     type: error.name,
