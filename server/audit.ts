@@ -15,11 +15,13 @@ export type AuditEvent =
   | 'password_reset'
   | 'scope_changed'
 
-/** Whom it concerns: ids alone, and what is known of them. */
+/** Whom it concerns: ids alone, as far as they are known. */
 export interface AuditSubject {
   readonly account_id?: string | undefined
   readonly session_id?: string | undefined
   readonly client_id?: string | undefined
+  /** Where a failed sign-in came from, no more exact than limits are: see limits/client-address.ts. */
+  readonly source?: string | undefined
 }
 
 const WARNINGS: ReadonlySet<AuditEvent> = new Set([
@@ -30,10 +32,16 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
 ])
 
 /**
- * Writes one structured line, `audit` naming the event. The request's logger adds the request id.
+ * Writes one structured line, `audit` naming the event, whatever LOG_LEVEL is.
  *
- * @param log The logger of the request.
+ * @param log The logger of the request, which adds the request id.
  */
 export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): void {
-  log[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
+  audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
+}
+
+/** LOG_LEVEL says how much there is to read, and not whether there is a record. */
+function audible(log: Logger): Logger {
+  const isSilent = log.level === 'silent'
+  return isSilent || log.isLevelEnabled('info') ? log : log.child({}, { level: 'info' })
 }

@@ -13,6 +13,7 @@ import { createLockout } from './limits/lockout.ts'
 import { createRateLimits, type RateLimits } from './limits/rate-limits.ts'
 import type { Logger } from './logger.ts'
 import type { Mailer } from './mailer/mailer.ts'
+import { createRefusedTokens, type RefusedTokens } from './middleware/refused-tokens.ts'
 import { createRequestBinding, type RequestBinding } from './middleware/request-binding.ts'
 import { createSessions, type Sessions } from './sessions/sessions.ts'
 import type { TokenContext } from './token/context.ts'
@@ -37,6 +38,8 @@ export interface Dependencies {
   readonly bindingsNotBefore?: number
   /** One with the parameters for production by default. */
   readonly passwords?: PasswordHasher
+  /** Counts the access tokens that are refused; whoever stops the server flushes it. */
+  readonly refusedTokens?: RefusedTokens
 }
 
 /** What the routes work with. */
@@ -48,6 +51,7 @@ export interface Services {
   readonly isStopping: () => boolean
   readonly tokens: TokenContext
   readonly binding: RequestBinding
+  readonly refusedTokens: RefusedTokens
   readonly rateLimits: RateLimits
   readonly passwords: PasswordHasher
   readonly clients: Clients
@@ -65,6 +69,7 @@ export function createServices(dependencies: Dependencies): Services {
   const { background = createBackground() } = dependencies
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
+  const { refusedTokens = createRefusedTokens(logger) } = dependencies
   const { issuer, algorithms, requestBinding } = config
   const tokens: TokenContext = { issuer, algorithms, keystore, clock }
   const rateLimits = createRateLimits(config.rateLimits)
@@ -77,6 +82,7 @@ export function createServices(dependencies: Dependencies): Services {
     logger,
     isStopping,
     tokens,
+    refusedTokens,
     rateLimits,
     passwords,
     accounts,

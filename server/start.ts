@@ -8,6 +8,7 @@ import { followFolder } from './keystore/follow-folder.ts'
 import { keyFolderOf, openKeystore } from './keystore/keystore.ts'
 import type { Logger } from './logger.ts'
 import { createMailer } from './mailer/create-mailer.ts'
+import { createRefusedTokens } from './middleware/refused-tokens.ts'
 import { removeAllSessions } from './sessions/sessions.ts'
 import { startSweeping } from './sessions/sweep.ts'
 import { StartupError, together } from './startup-error.ts'
@@ -51,6 +52,7 @@ export async function startServer(
   let isServing = false
   const mailer = await createMailer(config, logger)
   const background = createBackground()
+  const refusedTokens = createRefusedTokens(logger)
   // Requests may be bound to a second that has begun: with the same keys as before, this server
   // must not take what the last one may have seen, and so begins with a second of its own.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
@@ -61,6 +63,7 @@ export async function startServer(
     logger,
     mailer,
     background,
+    refusedTokens,
     bindingsNotBefore,
     isStopping: () => !isServing,
   })
@@ -103,6 +106,7 @@ export async function startServer(
       isServing = false
       follower?.stop()
       await server.stop(STOP_GRACE)
+      refusedTokens.flush()
       await stopSweeping()
       // A mail server that does not answer must not keep this one from ending.
       await Promise.race([background.idle(), sleep(STOP_GRACE, undefined, { ref: false })])

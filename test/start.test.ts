@@ -333,6 +333,18 @@ describe('a server that stops', () => {
     await expect(openConnection(server.url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  test('logs the last access tokens that it refused', async () => {
+    const server = await start()
+    for (let i = 0; i < 3; i++) {
+      await fetch(`${server.url}/account`, { headers: { authorization: 'Bearer nonsense' } })
+    }
+    await stop(server)
+    const counts = logs
+      .filter(({ msg }) => msg === 'access tokens refused')
+      .map(({ count }) => count as number)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(3)
+  })
+
   test('closes its database, and leaves all of it in the one file', async () => {
     const server = await start()
     expect(await tablesInFile()).toBe(0)

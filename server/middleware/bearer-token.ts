@@ -3,17 +3,19 @@ import type { AppContext, RequestState } from '../context.ts'
 import { HttpError, tokenExpired, tokenRefused, tokenRequired } from '../errors.ts'
 import { TokenError } from '../token/token-error.ts'
 import { bodyHas } from './body.ts'
+import type { RefusedTokens } from './refused-tokens.ts'
 import { isRepeated } from './repeated-header.ts'
 
 /**
  * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
- * wording (RFC 6750 §3).
+ * wording (RFC 6750 §3). The log has the reasons: each by itself at debug, and their sums at info.
  *
  * @param authenticate Leaves on `ctx.state` what it has found out; throws TokenError for a token that
  *   is refused. Anything else that it throws is no verdict on the token, and passes through.
  */
 export function bearerToken<State extends RequestState>(
   authenticate: (ctx: AppContext<State>, token: string) => Promise<void>,
+  refusedTokens: RefusedTokens,
 ) {
   return async function bearer(ctx: AppContext<State>, next: Next): Promise<void> {
     const token = readToken(ctx)
@@ -23,6 +25,7 @@ export function bearerToken<State extends RequestState>(
     } catch (error) {
       // A fault of the database is a fault of ours, and no reason to tell a client that it is out.
       if (!(error instanceof TokenError)) throw error
+      refusedTokens.count(error.reason)
       ctx.state.log.debug({ reason: error.reason }, 'access token refused')
       throw error.code === 'token_expired' ? tokenExpired() : tokenRefused()
     }

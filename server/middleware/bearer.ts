@@ -5,19 +5,21 @@ import { accessToken } from '../token/kinds.ts'
 import { invalid } from '../token/token-error.ts'
 import { validate } from '../token/validate.ts'
 import { bearerToken } from './bearer-token.ts'
+import type { RefusedTokens } from './refused-tokens.ts'
 import type { RequestBinding } from './request-binding.ts'
 
 interface BearerDependencies {
   readonly tokens: TokenContext
   readonly sessions: Sessions
   readonly binding: RequestBinding
+  readonly refusedTokens: RefusedTokens
 }
 
 /**
  * Lets a request through whose access token is ours, whose session is alive and whose binding
  * holds, and puts the session on `ctx.state` (RFC 6750).
  */
-export function bearer({ tokens, sessions, binding }: BearerDependencies) {
+export function bearer({ tokens, sessions, binding, refusedTokens }: BearerDependencies) {
   return bearerToken<SessionState>(async (ctx, token) => {
     const { claims, header } = await validate(tokens, accessToken, token)
     const session = await sessions.findAlive(claims)
@@ -25,5 +27,5 @@ export function bearer({ tokens, sessions, binding }: BearerDependencies) {
     // Last: a request that is refused for another reason has not been used up.
     await binding.check(ctx, header, claims)
     ctx.state.session = session
-  })
+  }, refusedTokens)
 }

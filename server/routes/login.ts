@@ -18,12 +18,13 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
   const login: Handler = async (ctx) => {
     const { email, password, client_id } = parseBody(ctx, loginSchema)
     const client = await knownClient(clients, client_id)
+    const source = addressKey(ctx.ip)
     let account
     try {
-      account = await signIn.check({ email, password, client, address: addressKey(ctx.ip) })
+      account = await signIn.check({ email, password, client, address: source })
     } catch (error) {
       if (error instanceof TooManyTries && error.limit === 'wrong_passwords') {
-        audit(ctx.state.log, 'login_locked', { client_id })
+        audit(ctx.state.log, 'login_locked', { client_id, source })
       }
       throw error
     }
@@ -31,7 +32,7 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
     const session = account && (await sessions.start(account, client))
     if (account === undefined || session === undefined) {
       const known = account ?? (await accounts.findByEmail(email))
-      audit(ctx.state.log, 'login_failed', { account_id: known?.id, client_id })
+      audit(ctx.state.log, 'login_failed', { account_id: known?.id, client_id, source })
       throw new HttpError('invalid_grant', 'The e-mail address or the password is wrong.', {
         status: 401,
         headers: { 'WWW-Authenticate': challenge() },

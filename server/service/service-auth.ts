@@ -5,6 +5,7 @@ import { HttpError } from '../errors.ts'
 import { ENCRYPTION_ENCS } from '../keystore/algorithms.ts'
 import { bearerToken } from '../middleware/bearer-token.ts'
 import { answerKeys } from '../middleware/key-set.ts'
+import { createRefusedTokens } from '../middleware/refused-tokens.ts'
 import { createRequestBinding } from '../middleware/request-binding.ts'
 import type { ReadingContext } from '../token/context.ts'
 import { accessToken } from '../token/kinds.ts'
@@ -73,7 +74,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
     // Last: a request that is refused for another reason has not been used up.
     await binding.check(ctx, header, claims)
     ctx.state.claims = claims
-  })
+  }, createRefusedTokens(logger))
 
   return {
     jwks: () =>

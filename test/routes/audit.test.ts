@@ -136,12 +136,11 @@ test('login_failed, with the account where there is one', async () => {
   const { email, account_id } = await person()
   const wrong = { email, password: WRONG_PASSWORD, client_id: client.id }
   const tryIt = (body: object) => audited((send) => send('POST', '/account/login', body))
-  expect(await tryIt(wrong)).toEqual([['login_failed', { account_id, client_id: client.id }]])
+  const ids = { client_id: client.id, source: '127.0.0.1' }
+  expect(await tryIt(wrong)).toEqual([['login_failed', { account_id, ...ids }]])
   const unknown = someEmail()
   secrets.add(unknown)
-  expect(await tryIt({ ...wrong, email: unknown })).toEqual([
-    ['login_failed', { client_id: client.id }],
-  ])
+  expect(await tryIt({ ...wrong, email: unknown })).toEqual([['login_failed', ids]])
   expect(await tryIt({ ...wrong, client_id: 'nobody' })).toEqual([])
 })
 
@@ -160,7 +159,23 @@ test('login_locked', async () => {
   expect(lines.map(([event]) => event)).toEqual(
     statuses.map((status) => (status === 429 ? 'login_locked' : 'login_failed')),
   )
-  expect(lines.at(-1)).toEqual(['login_locked', { client_id: stranger.id }])
+  expect(lines.at(-1)).toEqual(['login_locked', { client_id: stranger.id, source: '127.0.0.1' }])
+})
+
+test('the source of a failed sign-in is what limits count, and no whole address', async () => {
+  const proxied = await startTestServer({ config: { trustedProxies: 1 } })
+  try {
+    const stranger = await TestClient.registered(proxied.url)
+    const body = { email: someEmail(), password: WRONG_PASSWORD, client_id: stranger.id }
+    const from = { 'x-forwarded-for': '2001:db8:1:2:3:4:5:6' }
+    for (let i = 0; i < 7; i++) await stranger.send('POST', '/account/login', body, from)
+    const lines = proxied.logs.filter((line) => line.includes('"audit":"login_'))
+    expect(lines).toHaveLength(7)
+    for (const line of lines) expect(line).toContain('"source":"2001:db8:1:2::/64"')
+    expect(proxied.logs.join('')).not.toContain('2001:db8:1:2:3')
+  } finally {
+    await proxied.stop()
+  }
 })
 
 test('a login that the rate limit refuses is no lockout', async () => {
