@@ -81,6 +81,12 @@ async function expectRefused(answer: Response, description = NOT_VALID) {
   expect(answer.headers.get('cache-control')).toBe('no-store')
 }
 
+test('the log has the sums of what is refused', async () => {
+  await expectRefused(await get('nonsense'))
+  const line = scene.service.logs.find((text) => text.includes('access tokens refused'))
+  expect(JSON.parse(line!)).toMatchObject({ level: 'info', count: 1, reasons: { segments: 1 } })
+})
+
 test('publishes its encryption key as the auth server does, and nothing else', async () => {
   const answer = await fetch(`${scene.service.url}/.well-known/jwks.json`)
   expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
