@@ -165,7 +165,11 @@ describe('a good value is taken', () => {
   })
 
   test.each([
-    ['TOKEN_SIGNING_ALG', 'signingAlg', ['ES256', 'ES384', 'ES512', 'EdDSA', 'PS256', 'RS256']],
+    [
+      'TOKEN_SIGNING_ALG',
+      'signingAlg',
+      ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
+    ],
     ['TOKEN_ENCRYPTION_ALG', 'encryptionAlg', ['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW']],
     [
       'TOKEN_ENCRYPTION_ENC',

@@ -6,8 +6,8 @@ export interface KeyType {
   readonly crv?: string
 }
 
-/** JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1). */
-export const SIGNING_ALGS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'PS256', 'RS256']
+/** JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). */
+export const SIGNING_ALGS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 
 const ECDH_ALGS = ['ECDH-ES+A128KW', 'ECDH-ES+A256KW', 'ECDH-ES']
 const RSA_ALGS = ['RSA-OAEP-256']

@@ -12,12 +12,16 @@ export interface KeyType {
 const EC = (crv: string): KeyType => ({ kty: 'EC', crv })
 const RSA: KeyType = { kty: 'RSA' }
 
-/** JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1) → the key that signs with it. */
+/**
+ * JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) → the key that signs with it. `EdDSA` and
+ * `Ed25519` name the same computation, but a key is published for one of the two and takes no other.
+ */
 export const SIGNING_KEY_TYPES = {
   ES256: EC('P-256'),
   ES384: EC('P-384'),
   ES512: EC('P-521'),
   EdDSA: { kty: 'OKP', crv: 'Ed25519' },
+  Ed25519: { kty: 'OKP', crv: 'Ed25519' },
   PS256: RSA,
   RS256: RSA,
 } as const satisfies Record<string, KeyType>

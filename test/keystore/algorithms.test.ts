@@ -22,6 +22,7 @@ test.each([
   ['ES384', { kty: 'EC', crv: 'P-384' }],
   ['ES512', { kty: 'EC', crv: 'P-521' }],
   ['EdDSA', { kty: 'OKP', crv: 'Ed25519' }],
+  ['Ed25519', { kty: 'OKP', crv: 'Ed25519' }],
   ['PS256', { kty: 'RSA' }],
   ['RS256', { kty: 'RSA' }],
 ] as const)('%s is signed with %j', (signingAlg, type) => {

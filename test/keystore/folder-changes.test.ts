@@ -396,6 +396,8 @@ describe('rotating to other algorithms', () => {
     ['EdDSA and X25519 to ES256 and P-256', MODERN, DEFAULTS],
     ['RSA to P-256', RSA, DEFAULTS],
     ['P-256 to RSA', DEFAULTS, RSA],
+    ['EdDSA to Ed25519', MODERN, { ...MODERN, signingAlg: 'Ed25519' }],
+    ['Ed25519 to EdDSA', { ...MODERN, signingAlg: 'Ed25519' }, MODERN],
     ['PS256 to RS256', { ...DEFAULTS, signingAlg: 'PS256' }, { ...DEFAULTS, signingAlg: 'RS256' }],
   ])('%s makes the new kind current at once', async (_name, old, fresh) => {
     await generateKeys(folder({ algorithms: old }))

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { utimes } from 'node:fs/promises'
+import type { Algorithms } from '../../server/keystore/algorithms.ts'
 import { generateKeys, pruneKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { describeKeys, keyTable, type KeyDescription } from '../../server/keystore/key-list.ts'
@@ -46,6 +47,18 @@ test('keys that have retired are described until they are pruned', async () => {
   expect((await retired()).map(({ state }) => state)).toEqual(['previous', 'previous'])
   await pruneKeys(folder(), Date.now())
   expect(await retired()).toEqual([])
+})
+
+test('a key keeps the name of the algorithm that it was made for', async () => {
+  const renamed: Algorithms = { ...MODERN, signingAlg: 'Ed25519' }
+  await generateKeys(folder(MODERN))
+  await rotateKeys(folder(renamed), Date.now(), 1000)
+  const keys = await describeKeys(folder(renamed))
+  expect(keys.filter(({ use }) => use === 'sig').map(({ state, alg }) => [state, alg])).toEqual([
+    ['current', 'Ed25519'],
+    ['next', 'Ed25519'],
+    ['previous', 'EdDSA'],
+  ])
 })
 
 test("a user's own keys are described by their files and types", async () => {

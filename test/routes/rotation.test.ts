@@ -20,6 +20,7 @@ import {
   revokeKeys,
   rotateKeys,
 } from '../../server/keystore/folder-changes.ts'
+import type { Algorithms } from '../../server/keystore/algorithms.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
@@ -348,7 +349,8 @@ describe('a session', () => {
     const email = session.answer.body.account.email as string
     const { port } = new URL(server.url)
     let { accessJws, refreshJws } = session
-    for (const algorithms of [MODERN, DEFAULTS]) {
+    const renamed: Algorithms = { ...MODERN, signingAlg: 'Ed25519' }
+    for (const algorithms of [MODERN, renamed, DEFAULTS]) {
       await stop(server)
       folder = { ...folder, algorithms }
       await rotateKeys(folder, Date.now(), KEEP)

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import Koa from 'koa'
+import type { SigningAlg } from '../../server/keystore/algorithms.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
-import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
+import { createEphemeralKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
 import {
   createHttpServer,
   createLogger,
@@ -13,6 +14,7 @@ import {
   requestId,
   type RequestState,
 } from '../../server/service.ts'
+import { keySet, ring } from '../keystore/fixtures.ts'
 import { startTestServer } from '../support/server.ts'
 import { DEFAULTS } from '../token/fixtures.ts'
 import {
@@ -58,6 +60,30 @@ test('the keys of the auth server are followed when they change', async () => {
   } finally {
     await other.stop()
   }
+})
+
+test('a rotation from EdDSA to Ed25519 signs nobody out', async () => {
+  const { clock, server } = scene
+  const keystore = server.keystore as ReloadableKeystore
+  const keyFor = (signingAlg: SigningAlg) => generateKeyPair('sig', { ...DEFAULTS, signingAlg })
+  const [old, fresh] = [await keyFor('EdDSA'), await keyFor('Ed25519')]
+  const signedBy = async ({ client }: Person) => (await client.accessToken()).header['alg']
+
+  keystore.replace(keySet(ring(old, { next: fresh }), keystore.encryptionKey))
+  clock.advance(6)
+  const before = await createPerson(scene)
+  expect(await signedBy(before)).toBe('EdDSA')
+  expect((await before.call()).status).toBe(200)
+
+  keystore.replace(keySet(ring(fresh, { previous: [old] }), keystore.encryptionKey))
+  clock.advance(6)
+  const after = await createPerson(scene)
+  expect(await signedBy(after)).toBe('Ed25519')
+  expect((await after.call()).status).toBe(200)
+  expect((await before.call()).status).toBe(200)
+  await before.client.refresh()
+  expect(await signedBy(before)).toBe('Ed25519')
+  expect((await before.call()).status).toBe(200)
 })
 
 describe('while the auth server is away', () => {

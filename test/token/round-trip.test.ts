@@ -42,8 +42,8 @@ function keyFor(role: string, use: KeyUse, algorithms: Algorithms): Promise<KeyP
   )
 }
 
-test('there are 312 combinations of algorithms', () => {
-  expect(COMBINATIONS).toHaveLength(6 * (3 * 4 + 1) * 4)
+test('there are 364 combinations of algorithms', () => {
+  expect(COMBINATIONS).toHaveLength(7 * (3 * 4 + 1) * 4)
 })
 
 test.each(

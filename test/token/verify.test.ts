@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { requiredKeyType } from '../../server/keystore/algorithms.ts'
+import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { importPublicKey, type PublicKeyInput } from '../../server/token/public-key.ts'
 import { sign } from '../../server/token/sign.ts'
 import { verify } from '../../server/token/verify.ts'
@@ -35,6 +36,16 @@ test('a signature is not checked against a key of another kid', async () => {
 test('a key is used with no algorithm but its own', async () => {
   const keys = () => ({ ...server.keystore.signingKey, alg: 'ES384' })
   expect((await refusal(verify(await signed(), 'at+jwt', keys))).reason).toBe('jws_alg')
+})
+
+test.each([
+  ['EdDSA', 'Ed25519'],
+  ['Ed25519', 'EdDSA'],
+] as const)('a key for %s takes no %s, its other name', async (own, other) => {
+  const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: own })
+  expect(await verify(await sign(CLAIMS, 'at+jwt', key), 'at+jwt', () => key)).toEqual(CLAIMS)
+  const renamed = await sign(CLAIMS, 'at+jwt', { ...key, alg: other })
+  expect((await refusal(verify(renamed, 'at+jwt', () => key))).reason).toBe('jws_alg')
 })
 
 test('the type is compared exactly', async () => {

@@ -155,6 +155,20 @@ test('a key is used with its own algorithm alone', async () => {
   expect(await codeOf(verify(await signed('RS512'), 'at+jwt', odd))).toBe('token_invalid')
 })
 
+test.each([
+  ['EdDSA', 'Ed25519'],
+  ['Ed25519', 'EdDSA'],
+] as const)('a key published for %s takes no %s, its other name', async (own, other) => {
+  const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: own })
+  const keys = () => Promise.resolve(key.publicJwk as never)
+  const signed = (alg: string) =>
+    new CompactSign(new TextEncoder().encode('{}'))
+      .setProtectedHeader({ alg, kid: key.kid, typ: 'at+jwt' })
+      .sign(key.privateKey)
+  expect((await verify(await signed(own), 'at+jwt', keys)).payload).toEqual({})
+  expect(await codeOf(verify(await signed(other), 'at+jwt', keys))).toBe('token_invalid')
+})
+
 test('that the keys cannot be had is said as it is', async () => {
   const keys = () => Promise.reject(new Error('no keys'))
   await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toThrow('no keys')
