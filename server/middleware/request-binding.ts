@@ -1,9 +1,13 @@
 import { audit } from '../audit.ts'
 import type { AppContext } from '../context.ts'
 import { HttpError } from '../errors.ts'
+import { TooManyTries } from '../limits/too-many-tries.ts'
 import { checkBinding } from '../token/binding.ts'
 import type { ReplayCache } from '../token/replay-cache.ts'
 import { invalid } from '../token/token-error.ts'
+
+/** Seconds after which there may be room for new requests. */
+const FULL_FOR = 60
 
 interface BindingPolicy {
   /** The public URL of whoever takes the requests, as clients see it: the issuer's, or a service's own. */
@@ -30,7 +34,8 @@ export interface RequestBinding {
    * @param claims Those of the JWT inside. A replay is audited with them.
    * @param place Where the token stands: one in the body is not required to be bound, because it
    *   is good for one use, and its binding has no digest.
-   * @throws TokenError; HttpError 503 when there is no room to remember the request.
+   * @throws TokenError; HttpError 503 when there is no room to remember the request; TooManyTries when
+   *   there is none for more of the same account.
    */
   check(
     ctx: AppContext,
@@ -56,7 +61,7 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
         now,
         notBefore,
       })
-      switch (await replayCache.remember(`${claims.jti} ${jti}`, now)) {
+      switch (await replayCache.remember(`${claims.jti} ${jti}`, now, claims.sub)) {
         case 'new':
           return
         case 'seen':
@@ -68,8 +73,10 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
           throw invalid('req_replayed')
         case 'full':
           throw new HttpError('temporarily_unavailable', 'The server is busy. Try again later.', {
-            headers: { 'Retry-After': '60' },
+            headers: { 'Retry-After': String(FULL_FOR) },
           })
+        case 'account_full':
+          throw new TooManyTries('requests', FULL_FOR)
       }
     },
   }

@@ -20,7 +20,7 @@ const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCach
     notBefore: 0,
     replayCache,
   })
-const answering = (answer: 'new' | 'seen' | 'full') => {
+const answering = (answer: 'new' | 'seen' | 'full' | 'account_full') => {
   const remember = jest.fn<ReplayCache['remember']>().mockResolvedValue(answer)
   return { remember }
 }
@@ -78,13 +78,18 @@ test.each([
       headers: { 'Retry-After': '60' },
     },
   ],
+  ['account_full', { name: 'TooManyTries', retryAfter: 60 }],
 ] as const)('when the cache says %s', async (answer, error) => {
   const cache = answering(answer)
   const checked = create('optional', cache).check(ctx, { req: REQ }, claimsOf('token'), 'body')
   if (error === undefined) await expect(checked).resolves.toBeUndefined()
   else await expect(checked).rejects.toMatchObject(error)
   expect(cache.remember).toHaveBeenCalledTimes(1)
-  expect(cache.remember).toHaveBeenCalledWith(expect.stringContaining('once'), NOW * 1000)
+  expect(cache.remember).toHaveBeenCalledWith(
+    expect.stringContaining('once'),
+    NOW * 1000,
+    'somebody',
+  )
 })
 
 test('the cache is asked for the two identifiers together, which cannot be mixed up', async () => {

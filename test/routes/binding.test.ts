@@ -326,6 +326,35 @@ describe('the replay cache', () => {
     }
   })
 
+  test('holds no more than half of one account’s, and 429 is for that one alone', async () => {
+    const small = await setUp({ replayCache: createReplayCache(64) })
+    try {
+      const { server, client } = small
+      const send = async () => (await sendBound(small, bindingOf(small))).status
+      let sent = 0
+      for (; sent < 64 && (await send()) === 200; sent++);
+      // A few less where the count is not exact.
+      expect(sent).toBeGreaterThan(30)
+      expect(sent).toBeLessThanOrEqual(32)
+      const answer = await sendBound(small, bindingOf(small))
+      expect([answer.status, answer.body.error]).toEqual([429, 'rate_limited'])
+      expect(answer.headers.get('retry-after')).toBe('60')
+
+      // Nor by another session of the same account, though what is not bound is not held up.
+      const again = await client.login(small.session.answer.body.account.email)
+      const elsewhere = { ...small, session: again }
+      expect((await sendBound(elsewhere, bindingOf(elsewhere))).status).toBe(429)
+      expect((await client.sendAs(again, 'GET', '/account')).status).toBe(200)
+      const bob = { ...small, session: await client.signUp() }
+      expect((await sendBound(bob, bindingOf(bob))).status).toBe(200)
+
+      server.clock.advance(121)
+      expect(await send()).toBe(200)
+    } finally {
+      await small.server.stop()
+    }
+  })
+
   test('that fails is a fault of ours: nobody is let through, nobody is told why', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.reject(new Error('no cache')) }
     const broken = await setUp({ replayCache })

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { BINDING_TOLERANCE } from '../../server/token/binding.ts'
 import { createReplayCache } from '../../server/token/replay-cache.ts'
@@ -9,20 +9,20 @@ const START = 1_767_225_600_000
 
 test('an identifier is new once', async () => {
   const cache = createReplayCache()
-  expect(await cache.remember('a', START)).toBe('new')
-  expect(await cache.remember('a', START)).toBe('seen')
-  expect(await cache.remember('b', START)).toBe('new')
+  expect(await cache.remember('a', START, 'ada')).toBe('new')
+  expect(await cache.remember('a', START, 'ada')).toBe('seen')
+  expect(await cache.remember('b', START, 'ada')).toBe('new')
 })
 
 test.each([0, 1, 60_000, 120_000, 120_999])(
   'it is remembered for the whole window, wherever in a generation it came: %i ms',
   async (offset) => {
     const cache = createReplayCache()
-    await cache.remember('first', START)
-    expect(await cache.remember('a', START + offset)).toBe('new')
+    await cache.remember('first', START, 'ada')
+    expect(await cache.remember('a', START + offset, 'ada')).toBe('new')
     // What makes generations change must not forget it.
-    await cache.remember('other', START + offset + WINDOW - 1)
-    expect(await cache.remember('a', START + offset + WINDOW)).toBe('seen')
+    await cache.remember('other', START + offset + WINDOW - 1, 'ada')
+    expect(await cache.remember('a', START + offset + WINDOW, 'ada')).toBe('seen')
   },
 )
 
@@ -30,41 +30,95 @@ test.each([3 * WINDOW, 100 * WINDOW])(
   'it is forgotten long after, %i ms later, so that there is room again',
   async (later) => {
     const cache = createReplayCache(1)
-    expect(await cache.remember('a', START)).toBe('new')
-    expect(await cache.remember('b', START)).toBe('full')
-    expect(await cache.remember('a', START + later)).toBe('new')
+    expect(await cache.remember('a', START, 'ada')).toBe('new')
+    expect(await cache.remember('b', START, 'ada')).toBe('full')
+    expect(await cache.remember('a', START + later, 'ada')).toBe('new')
   },
 )
 
 test('a generation that has had its time makes room, and is still remembered', async () => {
   const cache = createReplayCache(1)
-  expect(await cache.remember('a', START)).toBe('new')
-  expect(await cache.remember('b', START + WINDOW + 1000)).toBe('new')
-  expect(await cache.remember('a', START + WINDOW + 1000)).toBe('seen')
+  expect(await cache.remember('a', START, 'ada')).toBe('new')
+  expect(await cache.remember('b', START + WINDOW + 1000, 'ada')).toBe('new')
+  expect(await cache.remember('a', START + WINDOW + 1000, 'ada')).toBe('seen')
 })
 
 test('a full cache refuses what is new and still knows what it has seen', async () => {
   const cache = createReplayCache(2)
-  for (const id of ['a', 'b']) expect(await cache.remember(id, START)).toBe('new')
-  expect(await cache.remember('c', START)).toBe('full')
-  expect(await cache.remember('a', START)).toBe('seen')
+  for (const id of ['a', 'b']) expect(await cache.remember(id, START, `of-${id}`)).toBe('new')
+  expect(await cache.remember('c', START, 'of-c')).toBe('full')
+  expect(await cache.remember('a', START, 'ada')).toBe('seen')
   // What was refused has not been remembered.
-  expect(await cache.remember('c', START + 3 * WINDOW)).toBe('new')
+  expect(await cache.remember('c', START + 3 * WINDOW, 'ada')).toBe('new')
 })
 
 test('of a hundred thousand, no more are kept than there is room for', async () => {
   const cache = createReplayCache(1000)
-  const answers = { new: 0, seen: 0, full: 0 }
-  for (let i = 0; i < 100_000; i++) answers[await cache.remember(`id-${i}`, START + i)]++
+  const answers = { new: 0, seen: 0, full: 0, account_full: 0 }
+  for (let i = 0; i < 100_000; i++) {
+    answers[await cache.remember(`id-${i}`, START + i, `account-${i % 10}`)]++
+  }
   // 100 s are one generation.
-  expect(answers).toEqual({ new: 1000, seen: 0, full: 99_000 })
+  expect(answers).toEqual({ new: 1000, seen: 0, full: 99_000, account_full: 0 })
 })
 
 test('a hundred thousand fit by default, and one more does not', async () => {
   const cache = createReplayCache()
-  const answers = { new: 0, seen: 0, full: 0 }
-  for (let i = 0; i < 100_001; i++) answers[await cache.remember(`id-${i}`, START)]++
-  expect(answers).toEqual({ new: 100_000, seen: 0, full: 1 })
+  const answers = { new: 0, seen: 0, full: 0, account_full: 0 }
+  for (let i = 0; i < 100_001; i++) {
+    answers[await cache.remember(`id-${i}`, START, `account-${i}`)]++
+  }
+  expect(answers).toEqual({ new: 100_000, seen: 0, full: 1, account_full: 0 })
+})
+
+describe('one account', () => {
+  test('fills half and no more, whoever else is there, and never makes it full for others', async () => {
+    const cache = createReplayCache(10_000)
+    const greedy = { new: 0, seen: 0, full: 0, account_full: 0 }
+    let others = 0
+    // Four of five requests are its own; each of the others is of another account.
+    for (let i = 0; i < 20_000; i++) {
+      const isGreedy = i % 5 !== 0
+      const answer = await cache.remember(`id-${i}`, START, isGreedy ? 'greedy' : `account-${i}`)
+      if (isGreedy) greedy[answer]++
+      else {
+        expect(answer).toBe('new')
+        others++
+      }
+    }
+    expect(others).toBe(4000)
+    expect(greedy.full).toBe(0)
+    expect(greedy.new).toBeLessThanOrEqual(5000)
+    // What the count may lack is a 64th.
+    expect(greedy.new).toBeGreaterThanOrEqual(5000 - 10_000 / 32)
+    expect(await cache.remember('id-1', START, 'greedy')).toBe('seen')
+  })
+
+  test('that is refused has room again in the next generation', async () => {
+    const cache = createReplayCache(64)
+    const answers = []
+    for (let i = 0; i < 40; i++) answers.push(await cache.remember(`id-${i}`, START, 'ada'))
+    expect(answers.at(-1)).toBe('account_full')
+    // What was refused has not been remembered.
+    expect(await cache.remember('id-39', START + WINDOW + 1000, 'ada')).toBe('new')
+  })
+
+  test('needs more than 31 of 64 to be refused', async () => {
+    const accounts = fc.array(fc.integer({ min: 0, max: 200 }), { minLength: 64, maxLength: 64 })
+    await fc.assert(
+      fc.asyncProperty(accounts, async (list) => {
+        const cache = createReplayCache(64)
+        const counts = new Map<number, number>()
+        for (const [i, account] of list.entries()) {
+          const before = counts.get(account) ?? 0
+          const answer = await cache.remember(`id-${i}`, START, String(account))
+          if (answer === 'account_full') expect(before).toBeGreaterThanOrEqual(31)
+          else counts.set(account, before + 1)
+          expect(counts.get(account)).toBeLessThanOrEqual(32)
+        }
+      }),
+    )
+  })
 })
 
 test('no identifier is new twice within the window, whatever comes between', async () => {
@@ -79,7 +133,7 @@ test('no identifier is new twice within the window, whatever comes between', asy
       let now = START
       for (const { id, wait } of list) {
         now += wait
-        const answer = await cache.remember(String(id), now)
+        const answer = await cache.remember(String(id), now, 'ada')
         if (answer !== 'new') continue
         expect(now - (lastNew.get(id) ?? -Infinity)).toBeGreaterThan(WINDOW)
         lastNew.set(id, now)
