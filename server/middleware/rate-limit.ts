@@ -2,10 +2,15 @@ import type { AppMiddleware } from '../context.ts'
 import { addressKey } from '../limits/client-address.ts'
 import type { LimitedAction, RateLimits } from '../limits/rate-limits.ts'
 
-/** Limits how often one address may do something. What TRUST_PROXY says decides which address that is. */
-export function rateLimit(limits: RateLimits, action: LimitedAction): AppMiddleware {
+/**
+ * Limits how often one address may do something. TRUST_PROXY decides which address that is.
+ *
+ * @param part Has a count of its own under the same limit, so that it uses up nothing of the rest.
+ */
+export function rateLimit(limits: RateLimits, action: LimitedAction, part?: string): AppMiddleware {
   return async function rateLimit(ctx, next) {
-    await limits.consume(action, 'address', addressKey(ctx.ip))
+    const address = addressKey(ctx.ip)
+    await limits.consume(action, 'address', part === undefined ? address : `${address} ${part}`)
     await next()
   }
 }

@@ -44,7 +44,12 @@ export function createRouter(services: Services) {
   open('GET', '/keys/enc.pem', discovery.pem('enc'))
 
   open('POST', '/clients', limit('clients'), client.register)
-  open('GET', '/clients/:client_id/configuration', client.configuration)
+  open(
+    'GET',
+    '/clients/:client_id/configuration',
+    limit('clients', 'configuration'),
+    client.configuration,
+  )
 
   open('POST', '/account', limit('signUp'), account.signUp)
   open('POST', '/account/login', limit('login'), login)
@@ -54,7 +59,7 @@ export function createRouter(services: Services) {
   signedIn('DELETE', '/account', account.remove)
 
   open('POST', '/account/password-reset', limit('reset'), password.requestReset)
-  open('PUT', '/account/password-reset', password.reset)
+  open('PUT', '/account/password-reset', limit('reset', 'token'), password.reset)
   signedIn('PUT', '/account/password', password.change)
 
   signedIn('GET', '/account/sessions', session.list)
@@ -101,6 +106,6 @@ function routeTable(services: Services) {
     signedIn: (method: Method, path: string, ...steps: Step<SessionState>[]) => {
       open(method, path, authenticate, ...behind(...steps))
     },
-    limit: (action: LimitedAction) => rateLimit(services.rateLimits, action),
+    limit: (action: LimitedAction, part?: string) => rateLimit(services.rateLimits, action, part),
   }
 }

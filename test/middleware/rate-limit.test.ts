@@ -24,6 +24,13 @@ test.each([
   expect(order).toEqual(['consume', 'next'])
 })
 
+test('a part of what is limited has a count of its own', async () => {
+  const consume = jest.fn<RateLimits['consume']>(() => Promise.resolve())
+  const next = () => Promise.resolve()
+  await rateLimit({ consume }, 'reset', 'token')(contextOf('192.0.2.1'), next)
+  expect(consume.mock.calls).toEqual([['reset', 'address', '192.0.2.1 token']])
+})
+
 test('what follows does not happen for one too many', async () => {
   const next = jest.fn(() => Promise.resolve())
   const consume = () => Promise.reject(new TooManyTries('requests', 7))

@@ -59,39 +59,57 @@ function expectLimited(answer: Answer): number {
 type Send = (client: TestClient, from: string) => Promise<Answer>
 /** One request of each limited kind; none of them for the same account as another. */
 const REQUESTS: [LimitedAction, string, Send][] = [
-  ['login', '/account/login', (client, from) => login(client, someEmail(), WRONG, from)],
+  ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
   [
     'signUp',
-    '/account',
+    'POST /account',
     (client, from) => {
       const body = { email: someEmail(), password: 'short', client_id: client.id }
       return post(client, '/account', body, from)
     },
   ],
-  ['clients', '/clients', (client, from) => post(client, '/clients', {}, from)],
+  ['clients', 'POST /clients', (client, from) => post(client, '/clients', {}, from)],
   [
     'reset',
-    '/account/password-reset',
+    'POST /account/password-reset',
     (client, from) => post(client, '/account/password-reset', { email: someEmail() }, from),
   ],
-  ['refresh', '/token', (client, from) => post(client, '/token', {}, from)],
-  ['refresh', '/revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
+  [
+    'clients',
+    'GET /clients/:client_id/configuration',
+    (client, from) =>
+      client.send('GET', `/clients/${client.id}/configuration`, undefined, {
+        'x-forwarded-for': from,
+      }),
+  ],
+  [
+    'reset',
+    'PUT /account/password-reset',
+    (client, from) => {
+      const body = { token: 'x', new_password: GOOD_PASSWORD }
+      return client.send('PUT', '/account/password-reset', body, { 'x-forwarded-for': from })
+    },
+  ],
+  ['refresh', 'POST /token', (client, from) => post(client, '/token', {}, from)],
+  ['refresh', 'POST /revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
 ]
 
 describe('for one address', () => {
-  test.each(REQUESTS)('%s limits POST %s, and its limit nothing else', async (action, _, send) => {
+  test.each(REQUESTS)('%s limits %s, and its limit nothing else', async (action, path, send) => {
     const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
     for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
     const wait = expectLimited(await send(client, '192.0.2.1'))
     expect(wait).toBeGreaterThan(3000)
     expect(wait).toBeLessThanOrEqual(3600)
     expect((await send(client, '192.0.2.2')).status).not.toBe(429)
-    for (const [other, , sendOther] of REQUESTS) {
-      if (other !== action) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
+    for (const [other, otherPath, sendOther] of REQUESTS) {
+      // Only /token and /revoke share a count.
+      const isCountedApart = other !== action || (otherPath !== path && action !== 'refresh')
+      if (isCountedApart) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
     }
   })
 
-  test.each(REQUESTS)('%s that is off limits POST %s not at all', async (action, _, send) => {
+  test.each(REQUESTS)('%s that is off limits %s not at all', async (action, _, send) => {
     const all = { count: 1, duration: 3600 }
     const limits = { login: all, signUp: all, clients: all, reset: all, refresh: all }
     const { client } = await setUp({ ...limits, [action]: 'off' })
