@@ -20,7 +20,7 @@ export default {
     ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
   ],
   coverageDirectory: 'coverage',
-  coverageProvider: 'v8',
+  coverageProvider: 'babel',
   coverageReporters: ['text', 'json-summary', 'html'],
   coverageThreshold: { global: { lines: 95, branches: 95 } },
   // Both of two cores: much of a test is waiting.

@@ -16,8 +16,6 @@ const KILLS = Number(process.env['KILLS'] ?? 12)
 const SEED = Number(process.env['SEED'] ?? 20_261_122)
 /** A folder is taken anew after so many kills: keys that were rotated away are many by then. */
 const KILLS_PER_FOLDER = 8
-/** Milliseconds: longer than a command holds the lock. */
-const CHANGING = 100
 
 const random = mulberry32(SEED)
 const COMMANDS = ['rotate', 'passphrase', 'generate'] as const
@@ -43,14 +41,34 @@ function start(command: Command, path: string, passphrase: string, fresh: string
   })
 }
 
+/** How long a command takes on this machine, milliseconds. */
+interface Duration {
+  readonly whole: number
+  /** From taking the lock to its end. */
+  readonly changing: number
+}
+
+async function locked(child: ChildProcess, path: string): Promise<void> {
+  while (child.exitCode === null && !existsSync(join(path, '.lock'))) await delay(1)
+}
+
+async function measure(child: ChildProcess, path: string): Promise<Duration> {
+  const ended = once(child, 'exit')
+  const start = performance.now()
+  await locked(child, path)
+  const lock = performance.now()
+  await ended
+  return { whole: performance.now() - start, changing: performance.now() - lock }
+}
+
 /** Kills half of them anywhere between start and end, half while the folder is being changed. */
-async function kill(child: ChildProcess, path: string, whole: number): Promise<string> {
+async function kill(child: ChildProcess, path: string, duration: Duration): Promise<string> {
   const ended = once(child, 'exit')
   if (random() < 0.5) {
-    await Promise.race([delay(random() * whole * 1.1), ended])
+    await Promise.race([delay(random() * duration.whole * 1.1), ended])
   } else {
-    const wait = random() * CHANGING
-    while (child.exitCode === null && !existsSync(join(path, '.lock'))) await delay(1)
+    const wait = random() * duration.changing
+    await locked(child, path)
     await Promise.race([delay(wait), ended])
   }
   child.kill('SIGKILL')
@@ -87,10 +105,8 @@ test(
     let trial = await newTrial('first')
     await generateKeys(trial.folder)
 
-    // How long a command runs here: the kills are spread over that.
-    const begun = performance.now()
-    await once(start('rotate', trial.folder.path, 'first', 'other'), 'exit')
-    const whole = performance.now() - begun
+    const path = trial.folder.path
+    const duration = await measure(start('rotate', path, 'first', 'other'), path)
 
     for (let n = 0; n < KILLS; n++) {
       const command = COMMANDS[n % COMMANDS.length]!
@@ -105,7 +121,11 @@ test(
       const before = isGenerating ? undefined : await loadKeys(folder)
       for (const kid of before === undefined ? [] : currentKids(before)) accepted.add(kid)
 
-      const outcome = await kill(start(command, folder.path, passphrase, fresh), folder.path, whole)
+      const outcome = await kill(
+        start(command, folder.path, passphrase, fresh),
+        folder.path,
+        duration,
+      )
 
       let happened = false
       if (isGenerating && (await readdir(folder.path)).every((name) => /^\.(st|lo)/.test(name))) {
