@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -20,17 +20,25 @@ import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
 const PATIENCE = 5000
 /** Milliseconds for which a previous key is kept. */
 const KEEP = 3_600_000
-/** Milliseconds: what has not been noticed by then is not noticed. */
-const A_WHILE = 1600
+/** Milliseconds between two polls. */
+const INTERVAL = 1000
+
+/** All but the interval, by which the folder is polled: files take their own time. */
+const REAL = [
+  ...(['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const),
+  ...(['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const),
+]
 
 let folder: KeyFolder
 const followers: FolderFollower[] = []
 beforeEach(async () => {
+  jest.useFakeTimers({ doNotFake: REAL })
   folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
 })
 afterEach(() => {
   for (const follower of followers.splice(0)) follower.stop()
+  jest.useRealTimers()
 })
 
 async function follow(loaded = loadKeys(folder)) {
@@ -44,16 +52,26 @@ async function follow(loaded = loadKeys(folder)) {
   return { keystore, follower, logs }
 }
 
-/** Waits until it holds, as long as it may take. */
+/** Time for one poll, and for what comes of it. */
+async function poll(): Promise<void> {
+  jest.advanceTimersByTime(INTERVAL)
+  await delay(20)
+}
+
+/** Polls until it holds, as long as it may take. */
 async function until(holds: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE
-  while (!holds() && Date.now() < deadline) await delay(20)
+  while (!holds() && Date.now() < deadline) await poll()
   expect(holds()).toBe(true)
+}
+
+/** What has not been noticed by then is not noticed. */
+async function settled(): Promise<void> {
+  for (let polls = 0; polls < 3; polls++) await poll()
 }
 
 const rotate = () => rotateKeys(folder, Date.now(), KEEP)
 const errors = (logs: { level: string }[]) => logs.filter(({ level }) => level === 'error')
-const settled = () => delay(1300)
 
 test('a change is noticed by itself, and the log names what came and went', async () => {
   const before = await loadKeys(folder)
@@ -97,7 +115,7 @@ test('a folder that cannot be used is reported once, the keys stay, and repaired
   await settled()
   await rename(join(folder.path, 'sig.key'), join(folder.path, 'away'))
   await until(() => errors(logs).length > 0)
-  await delay(A_WHILE)
+  await settled()
   expect(errors(logs)).toEqual([
     expect.objectContaining({
       msg: 'the key folder cannot be used: the keys from before stay in use',
@@ -131,7 +149,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   const kept = keystore.jwks
   await damage()
   await until(() => errors(logs).length > 0)
-  await delay(A_WHILE)
+  await settled()
   expect(errors(logs)).toHaveLength(1)
   expect(errors(logs)[0]).toMatchObject({
     problems: expect.arrayContaining([expect.stringMatching(sentence)]),
@@ -145,7 +163,7 @@ test('a file in place of the folder is reported once, and the folder is taken wh
   await rename(folder.path, `${folder.path}-away`)
   await writeFile(folder.path, '')
   await until(() => errors(logs).length > 0)
-  await delay(A_WHILE)
+  await settled()
   expect(errors(logs)).toHaveLength(1)
   await rm(folder.path)
   await rename(`${folder.path}-away`, folder.path)
@@ -183,7 +201,7 @@ test('a fault that passes with the folder as before is tried again, and told aga
     await rm(commit, { recursive: true })
     const taken = (): unknown[] => logs.filter(({ msg }) => msg === 'keys loaded')
     await until(() => taken().length === times)
-    await delay(A_WHILE)
+    await settled()
     expect([errors(logs).length, taken().length]).toEqual([times, times])
   }
 })
@@ -281,6 +299,6 @@ test('stopped, it notices nothing more', async () => {
   follower.stop()
   const { kid } = keystore.signingKey
   await rotate()
-  await delay(A_WHILE)
+  await settled()
   expect([keystore.signingKey.kid, logs]).toEqual([kid, []])
 })
