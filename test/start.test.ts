@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { StartupError } from '../server/startup-error.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
 import { getRaw, openConnection } from './support/process.ts'
+import { ALL_BUT_INTERVALS } from './support/timers.ts'
 
 let folder: string
 let databaseFile: string
@@ -32,11 +33,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
+/** As a process that began a second ago, so that the server has no second to wait for. */
+async function start(
+  changes: Partial<Config> = {},
+  startedAt = Date.now() - 1000,
+): Promise<RunningServer> {
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, databaseFile, keysDir, ...changes })
-  const server = await startServer(config, logger)
+  const server = await startServer(config, logger, startedAt)
   running.push(server)
   return server
 }
@@ -99,6 +104,13 @@ describe('a server that starts', () => {
     expect(last.msg).toMatch(mode)
     expect(last.msg).toContain(`Ready at ${url}. `)
     expect(last.msg).toContain(databaseFile)
+  })
+
+  test('with preserved keys waits for a second of its own: requests bound to this one may be replays', async () => {
+    await makeKeys()
+    const startedAt = Date.now()
+    await start({ preserveSessions: true }, startedAt)
+    expect(Date.now()).toBeGreaterThanOrEqual(Math.ceil(startedAt / 1000) * 1000 - 1)
   })
 
   test('logs what the operator ought to know about the keys', async () => {
@@ -230,10 +242,16 @@ describe('reloading the keys', () => {
 
   test('is not done any more by a server that has stopped', async () => {
     await makeKeys()
-    const server = await start({ preserveSessions: true })
-    await stop(server)
-    await rotateKeys(keyFolder(), Date.now(), 1000)
-    await delay(1500)
+    jest.useFakeTimers({ doNotFake: ALL_BUT_INTERVALS })
+    try {
+      const server = await start({ preserveSessions: true })
+      await stop(server)
+      await rotateKeys(keyFolder(), Date.now(), 1000)
+      jest.advanceTimersByTime(10_000)
+      await delay(100)
+    } finally {
+      jest.useRealTimers()
+    }
     expect(logs.filter(({ msg }) => /key/.test(msg) && !/passphrase/.test(msg))).toEqual([])
   })
 })

@@ -14,6 +14,7 @@ import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/logger.ts'
+import { ALL_BUT_INTERVALS } from '../support/timers.ts'
 import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
 
 /** Milliseconds after which a change must have been noticed. */
@@ -23,16 +24,10 @@ const KEEP = 3_600_000
 /** Milliseconds between two polls. */
 const INTERVAL = 1000
 
-/** All but the interval, by which the folder is polled: files take their own time. */
-const REAL = [
-  ...(['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const),
-  ...(['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const),
-]
-
 let folder: KeyFolder
 const followers: FolderFollower[] = []
 beforeEach(async () => {
-  jest.useFakeTimers({ doNotFake: REAL })
+  jest.useFakeTimers({ doNotFake: ALL_BUT_INTERVALS })
   folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
 })
