@@ -406,7 +406,7 @@ describe('under a steady load', () => {
     const server = await start()
     /** Sets of keys as clients hold them: each asks again at its own time, and not at once. */
     const first = await jwks(server.url)
-    const caches = Array.from({ length: 4 }, () => ({ keys: first.keys }))
+    const caches = Array.from({ length: 6 }, () => ({ keys: first.keys }))
     const failures: unknown[] = []
     let isDone = false
     let requests = 0
@@ -429,6 +429,8 @@ describe('under a steady load', () => {
           'GET /account',
           await client.send('GET', '/account', undefined, { authorization: `Bearer ${token}` }),
         )
+        // Room for the rotations.
+        await delay(25)
         if (turn % 3 !== 2) continue
         const answer = await refresh(client, session.refreshJws, encKey(cache.keys))
         if (!check('POST /token', answer)) return
@@ -447,19 +449,24 @@ describe('under a steady load', () => {
         const password = 'a long and winding road'
         const body = { email, password, client_id: client.id }
         check('login', await client.send('POST', '/account/login', body))
-        await delay(50)
+        await delay(200)
       }
     }
 
-    const load = [...caches, ...caches].map((cache) => person(cache))
+    const load = caches.map((cache) => person(cache))
     load.push(newcomers())
     const everybody = Promise.all(load)
-    await delay(300)
+    /** Two requests of everybody, on average. */
+    async function aWhile(): Promise<void> {
+      const until = requests + 2 * load.length
+      while (requests < until && failures.length === 0) await delay(5)
+    }
+    await aWhile()
     for (let round = 0; round < 10; round++) {
       await rotateKeys(folder, Date.now(), KEEP)
       // By itself or when told, in turn.
       if (round % 2 === 0) await server.reloadKeys()
-      await delay(150)
+      await aWhile()
       // One cache runs out of its five minutes; one never does.
       const cache = caches[1 + (round % 3)]!
       cache.keys = (await jwks(server.url)).keys
