@@ -12,6 +12,7 @@ import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { openDatabase } from '../../server/database/open.ts'
 import type { Schema } from '../../server/database/schema.ts'
 import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { bundled } from '../support/bundle.ts'
 import { definitionsOf, ROWS, rowsOf, STARTS, writeDatabase, type Start } from './fixtures.ts'
 import type { Task } from './migrate-process.ts'
 
@@ -34,9 +35,7 @@ afterEach(async () => {
 })
 
 async function startProcess(): Promise<ChildProcess> {
-  const child = fork(join(import.meta.dirname, 'migrate-process.ts'), {
-    execArgv: ['--import', 'tsx'],
-  })
+  const child = fork(bundled('test/database/migrate-process.ts'), { execArgv: [] })
   children.push(child)
   expect(await once(child, 'message')).toEqual(['ready', undefined])
   return child
