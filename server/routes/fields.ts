@@ -25,14 +25,24 @@ export const opaque = z.string('must be a string').refine(isWellFormed, WELL_FOR
 /** A password, right or wrong. What a new one must be is for the password policy to say. */
 export const password = text(MAX_PASSWORD_CODE_UNITS)
 
-/** One line for people to read, of 1 to `max` characters and no control characters. */
+/** Control characters, line and paragraph separators, and what reverses the text around it (UAX #9). */
+const DISRUPTIVE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
+/**
+ * Anything that can be seen by itself: not white space, not a mark without its letter, not what fonts
+ * leave out (Unicode §5.21), nor the blank Braille pattern. Joiners, which scripts and emoji need, are
+ * taken beside it.
+ */
+const VISIBLE = /[^\p{White_Space}\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
+
+/** One line for people to read, of 1 to `max` characters, at least one of them visible. */
 export const line = (max: number) => {
   const tooLong = `must have at most ${max} characters`
   // A character is at most two code units.
   return text(2 * max, tooLong)
     .min(1, 'must not be empty')
     .refine((value) => Array.from(value).length <= max, tooLong)
-    .regex(/^\P{Cc}*$/u, 'must not hold control characters')
+    .refine((value) => !DISRUPTIVE.test(value), 'must not hold control characters')
+    .regex(VISIBLE, 'must hold a visible character')
 }
 
 /** RFC 5321 §4.5.3.1.3 leaves 254 characters. */

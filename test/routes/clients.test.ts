@@ -99,12 +99,21 @@ describe('with the default configuration', () => {
     expect([answer.status, answer.body.client_name]).toEqual([201, name])
   })
 
-  test.each(['', 'x'.repeat(101), 'a\nb', '\u0000', '\ud800', 1, null, ['x'], { a: 1 }])(
-    'the client name %j is refused',
-    async (client_name) => {
-      await expectRefused(server, { client_name, jwks: { keys: [good] } })
-    },
-  )
+  test.each([
+    '\u200b',
+    'a\u202eb',
+    '',
+    'x'.repeat(101),
+    'a\nb',
+    '\u0000',
+    '\ud800',
+    1,
+    null,
+    ['x'],
+    { a: 1 },
+  ])('the client name %j is refused', async (client_name) => {
+    await expectRefused(server, { client_name, jwks: { keys: [good] } })
+  })
 
   test.each([
     ['no jwks', {}],
