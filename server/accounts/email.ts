@@ -1,3 +1,34 @@
+/** Characters of an address: a path has 256 and two angle brackets around it (RFC 5321 §4.5.3.1.3). */
+export const MAX_EMAIL_LENGTH = 254
+/** RFC 5321 §4.5.3.1.1. The 255 of a domain (§4.5.3.1.2) are more than the rest leaves. */
+const MAX_LOCAL_PART_LENGTH = 64
+
+/** `Dot-string` of RFC 5321 §4.1.2. The quoted form is not taken: hardly anybody has such an address. */
+const LOCAL_PART = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
+/** Letters, digits and hyphens, no hyphen at either end, at most 63 of them (RFC 1123 §2.1, RFC 1035 §2.3.4). */
+const LABEL = /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/i
+const DIGITS = /^\d+$/
+
+/**
+ * Whether mail can be sent to an address by its form: of RFC 5321, in ASCII, at a domain name of at
+ * least two labels. A domain in another script is written in its `xn--` form (RFC 5891).
+ */
+export function isEmailAddress(address: string): boolean {
+  if (address.length > MAX_EMAIL_LENGTH) return false
+  const [localPart = '', domain = '', ...rest] = address.split('@')
+  const labels = domain.split('.')
+  const [topLevel = ''] = labels.slice(-1)
+  return (
+    rest.length === 0 &&
+    localPart.length <= MAX_LOCAL_PART_LENGTH &&
+    LOCAL_PART.test(localPart) &&
+    labels.length > 1 &&
+    labels.every((label) => LABEL.test(label)) &&
+    // An IP address is no domain (RFC 3696 §2).
+    !DIGITS.test(topLevel)
+  )
+}
+
 /**
  * The form in which addresses are compared: two that differ only in case, or in how Unicode
  * composes an accent, are one account (the lookalikes of RFC 8264 are left to the mail system).

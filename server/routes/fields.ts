@@ -1,5 +1,6 @@
 /** The fields that bodies are made of. Messages finish the sentence "<field> …". */
 import { z } from 'zod'
+import { isEmailAddress, MAX_EMAIL_LENGTH } from '../accounts/email.ts'
 import { MAX_PASSWORD_CODE_UNITS } from '../accounts/password-hash.ts'
 
 const isWellFormed = (value: string): boolean => value.isWellFormed()
@@ -45,10 +46,7 @@ export const line = (max: number) => {
     .regex(VISIBLE, 'must hold a visible character')
 }
 
-/** RFC 5321 §4.5.3.1.3 leaves 254 characters. */
-const MAX_EMAIL_LENGTH = 254
-
 /** Any text that is looked up as an address. */
 export const emailLookup = text(MAX_EMAIL_LENGTH)
 
-export const email = emailLookup.pipe(z.email('must be an e-mail address'))
+export const email = emailLookup.refine(isEmailAddress, 'must be an e-mail address')

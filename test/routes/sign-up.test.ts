@@ -131,6 +131,8 @@ describe('a wrong member is named, and nothing is stored:', () => {
     ['email', 'a@'],
     ['email', 'a@b@mail.test'],
     ['email', 'a b@mail.test'],
+    ['email', `${'x'.repeat(65)}@mail.test`],
+    ['email', 'a@mail-.test'],
     ['email', ' a@mail.test'],
     ['email', 'a@mail.test\n'],
     ['email', 'a@mail.test\r\nBcc: b@mail.test'],
