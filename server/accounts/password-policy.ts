@@ -1,4 +1,5 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
+import type { Config } from '../config.ts'
 import { normalisePassword } from './password-hash.ts'
 import { emailKey } from './email.ts'
 
@@ -9,21 +10,43 @@ const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   dictionary['passwords-common'].slice(0, 20_000).map((password) => password.toLowerCase()),
 )
 
+/** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
+const SERVICE_NAME = 'jwe-auth-server'
+
 /**
  * What is wrong with a new password, in words that finish the sentence "the password …", or
  * `undefined`. No composition rules (NIST SP 800-63B-4 §3.1.1.2): length, and not to be guessed.
  *
- * @param minLength Unicode code points.
+ * @throws RangeError for a password of more than `MAX_PASSWORD_CODE_UNITS`.
  */
 export function passwordFault(
   password: string,
   email: string,
-  minLength: number,
+  { passwordMinLength, issuer }: Pick<Config, 'passwordMinLength' | 'issuer'>,
 ): string | undefined {
-  const { length } = Array.from(normalisePassword(password))
-  if (length < minLength) return `must have at least ${minLength} characters`
+  const characters = Array.from(normalisePassword(password))
+  const { length } = characters
+  if (length < passwordMinLength) return `must have at least ${passwordMinLength} characters`
   if (length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters`
   if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'
+  if (new Set(characters).size === 1) return 'must not be one character repeated'
   if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
+  const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
+  if (isName(email.split('@')[0] ?? '')) return 'must not be the name in the e-mail address'
+  if (serviceNames(issuer).some(isName)) return 'must not be the name of the service'
   return undefined
 }
+
+/** Of https://auth.example.com: auth.example.com, example.com, com, auth and example. */
+function serviceNames(issuer: string): string[] {
+  const labels = new URL(issuer).hostname.split('.')
+  const domains = labels.map((_, index) => labels.slice(index).join('.'))
+  return [SERVICE_NAME, ...domains, ...labels]
+}
+
+/** Letters and digits alone: "Ada Lovelace" is no better than "ada.lovelace". */
+const wordOf = (text: string): string =>
+  text
+    .normalize('NFC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '')

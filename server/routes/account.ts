@@ -25,7 +25,7 @@ export function accountRoutes(services: Services) {
     const body = parseBody(ctx, signUpSchema)
     await rateLimits.consume('signUp', 'account', emailKey(body.email))
     const client = await knownClient(clients, body.client_id)
-    const fault = passwordFault(body.password, body.email, config.passwordMinLength)
+    const fault = passwordFault(body.password, body.email, config)
     if (fault !== undefined) throw new HttpError('invalid_request', `password ${fault}.`)
     if ((await accounts.findByEmail(body.email)) !== undefined) throw accountExists()
     const passwordHash = await passwords.hash(body.password)

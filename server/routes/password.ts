@@ -64,7 +64,7 @@ export function passwordRoutes(services: Services) {
   }
 
   function checkNew(password: string, address: string): void {
-    const fault = passwordFault(password, address, config.passwordMinLength)
+    const fault = passwordFault(password, address, config)
     if (fault !== undefined) throw new HttpError('invalid_request', `new_password ${fault}.`)
   }
 

@@ -2,18 +2,24 @@ import { expect, test } from '@jest/globals'
 import { passwordFault } from '../../server/accounts/password-policy.ts'
 
 const EMAIL = 'Ada.Lovelace@mail.test'
-const fault = (password: string, minLength = 8) => passwordFault(password, EMAIL, minLength)
+const ISSUER = 'https://accounts.looking-glass.test'
+const fault = (password: string, passwordMinLength = 8, email = EMAIL) =>
+  passwordFault(password, email, { passwordMinLength, issuer: ISSUER })
 
 test.each([
   ['eight characters', 'x7Kq-9fL'],
   ['eight emoji', '🦊🐻🐼🐨🐯🦁🐮🐷'],
   ['128 characters', 'xy'.repeat(64)],
-  ['128 emoji', '🦊'.repeat(128)],
+  ['128 emoji', '🦊🐻'.repeat(64)],
   ['one word and no digit', 'floccinaucinihilipilification'],
   ['spaces around it', '  battery staple  '],
-  ['nothing but spaces', ' '.repeat(9)],
+  ['nothing but spaces and tabs', ' \t'.repeat(5)],
+  ['two characters repeated', 'xxxxxxxy'],
+  ['one letter in both cases', 'xXxXxXxX'],
   ['control characters', 'tab\there\u0000'],
-  ['the name in the address', 'ada.lovelace, 1815'],
+  ['more than the name in the address', 'ada.lovelace, 1815'],
+  ['more than the name of the service', 'through the looking glass'],
+  ['punctuation alone', '.,.,.,.,'],
 ])('a password of %s is taken', (_, password) => {
   expect(fault(password)).toBeUndefined()
 })
@@ -27,6 +33,18 @@ test.each([
   ['129 emoji', '🦊'.repeat(129), /at most 128/],
   ['the most common ones', 'password', /common/],
   ['the common ones, in capitals', 'PassWord123', /common/],
+  ['one letter', 'xxxxxxxx', /repeated/],
+  ['one letter, 128 times', 'x'.repeat(128), /repeated/],
+  ['one emoji', '🦊'.repeat(8), /repeated/],
+  ['one letter in two code points', 'e\u0301'.repeat(8), /repeated/],
+  ['nothing but spaces', ' '.repeat(9), /repeated/],
+  ['the name in the address', 'ada.lovelace', /name in the e-mail/],
+  ['the name in the address, in capitals and spaced', 'Ada  Lovelace!', /name in the e-mail/],
+  ['the service', 'jwe-auth-server', /name of the service/],
+  ['the service, in capitals and in one word', 'JweAuthServer', /name of the service/],
+  ["the service's host", 'accounts.looking-glass.test', /name of the service/],
+  ["the service's domain", 'Looking Glass Test', /name of the service/],
+  ["a label of the service's host", 'lookingglass', /name of the service/],
   ['the address', 'ada.lovelace@mail.test', /address/],
   ['the address in capitals, and more', 'my ADA.LOVELACE@MAIL.TEST!', /address/],
 ])('a password of %s is refused', (_, password, reason) => {
@@ -38,8 +56,19 @@ test('the least length is configured', () => {
   expect(fault('fifteen chars..', 15)).toBeUndefined()
 })
 
+test('an address without a letter before the @ forbids no more', () => {
+  expect(fault('!?!?!?!?', 8, '+-@mail.test')).toBeUndefined()
+})
+
 test('no refusal quotes the password', () => {
-  for (const password of ['short', 'password123', EMAIL]) {
+  for (const password of [
+    'short',
+    'password123',
+    'xxxxxxxx',
+    'lookingglass',
+    'ada.lovelace',
+    EMAIL,
+  ]) {
     expect(fault(password)).not.toContain(password)
   }
 })

@@ -99,6 +99,7 @@ describe('changing the password', () => {
     ['too long', () => 'x'.repeat(129)],
     ['a common one', () => 'password123'],
     ['the address', (email) => `my ${email.toUpperCase()}`],
+    ['the name in the address', (email) => email.split('@')[0]],
     ['no string', () => 12345678],
     ['a lone surrogate', () => 'a long and winding \ud800'],
     ['missing', () => undefined],
