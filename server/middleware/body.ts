@@ -4,6 +4,7 @@ import type { AppContext, AppMiddleware } from '../context.ts'
 import { HttpError, type ErrorCode } from '../errors.ts'
 import { parseObject } from '../token/compact.ts'
 import { isRepeated } from './repeated-header.ts'
+import { hasRepeatedMembers } from './repeated-members.ts'
 
 /** Bytes. */
 export const MAX_BODY = 64 * 1024
@@ -48,8 +49,8 @@ interface BodyOptions {
 /**
  * The body's members, checked by a schema. Unknown members are ignored, as the schema leaves them out.
  *
- * @throws HttpError 415 for another media type or charset; 400 for what is not UTF-8, not JSON or no
- *   object; 400 naming the first member that is wrong.
+ * @throws HttpError 415 for another media type or charset; 400 for what is not UTF-8, not JSON, no
+ *   object, or has a member twice; 400 naming the first member that is wrong.
  */
 export function parseBody<T>(
   ctx: AppContext,
@@ -100,23 +101,28 @@ function bodyMembers(ctx: AppContext, form: boolean): Record<string, unknown> {
   if (!isUtf8) {
     throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
   }
-  const members = type === FORM_TYPE ? parseForm(bytes) : parseObject(bytes)
+  const members = type === FORM_TYPE ? parseForm(bytes) : parseJson(bytes)
   if (members === undefined) {
     throw new HttpError(
       'invalid_request',
       type === FORM_TYPE
         ? 'The body is not a form in UTF-8 with each parameter once.'
-        : 'The body is not a JSON object in UTF-8.',
+        : 'The body is not a JSON object in UTF-8 with each member once.',
     )
   }
   return members
 }
 
+function parseJson(bytes: Buffer): Record<string, unknown> | undefined {
+  const members = parseObject(bytes)
+  return hasRepeatedMembers(bytes.toString(), members) ? undefined : members
+}
+
 /** RFC 6749 §3.1: a parameter must not come twice, and one without a value is as if not sent. */
 function parseForm(bytes: Buffer): Record<string, string> | undefined {
-  const entries = [...new URLSearchParams(bytes.toString())].filter(([, value]) => value !== '')
+  const entries = [...new URLSearchParams(bytes.toString())]
   // Bad UTF-8, in the bytes or behind their percent signs, has been mended into U+FFFD.
   if (entries.some((entry) => entry.join('').includes('\uFFFD'))) return undefined
-  const members = new Map(entries)
-  return members.size === entries.length ? Object.fromEntries(members) : undefined
+  if (new Set(entries.map(([name]) => name)).size < entries.length) return undefined
+  return Object.fromEntries(entries.filter(([, value]) => value !== ''))
 }

@@ -110,6 +110,8 @@ test.each<[string, string | Uint8Array]>([
   ['a surrogate encoded as UTF-8', Buffer.from('{"client_name":"\xed\xa0\x80"}', 'latin1')],
   ['UTF-16', Buffer.from('{"client_name":"x"}', 'utf16le')],
   ['a form', 'client_name=x'],
+  ['an object with a member twice', '{"client_name":"x","client_name":"x"}'],
+  ['an object with a member twice further in', '{"jwks":{"keys":[{"kty":"EC","\\u006bty":"EC"}]}}'],
 ])('a body that is %s is refused with 400', async (_, body) => {
   const answer = await post(body)
   expect(answer.status).toBe(400)
@@ -230,6 +232,8 @@ describe('a form', () => {
   test.each<[string, string | Uint8Array]>([
     ['nothing in it', ''],
     ['a parameter twice', 'a=1&a=1'],
+    ['a parameter twice, once without a value', 'a=1&a='],
+    ['a parameter twice, once escaped', 'a=1&%61=1'],
     ['bad UTF-8 in an escape', 'a=%FF'],
     ['bad UTF-8 in a name', '%C3=1'],
     ['bad UTF-8 unescaped', Buffer.from('a=\xff', 'latin1')],

@@ -1,0 +1,40 @@
+/**
+ * Whether an object in a JSON text has two members of one name, at any depth. RFC 8259 §4 leaves open
+ * which of them counts, so a proxy or a log may have read another value than this server.
+ *
+ * `JSON.parse` keeps the last of them, with all that is in it. So the text has more members than its
+ * value exactly if there are any. Takes linear time, and no stack.
+ *
+ * @param json Valid JSON.
+ * @param value What `JSON.parse` made of it.
+ */
+export function hasRepeatedMembers(json: string, value: unknown): boolean {
+  return countInText(json) > countInValue(value)
+}
+
+/** Each member has one colon outside strings, and nothing else has. */
+function countInText(json: string): number {
+  let count = 0
+  let isInString = false
+  for (let index = 0; index < json.length; index++) {
+    const character = json[index]
+    // Only within strings: what is escaped ends none.
+    if (character === '\\') index++
+    else if (character === '"') isInString = !isInString
+    else if (character === ':' && !isInString) count++
+  }
+  return count
+}
+
+function countInValue(value: unknown): number {
+  let count = 0
+  const pending = [value]
+  while (pending.length > 0) {
+    const next = pending.pop()
+    if (typeof next !== 'object' || next === null) continue
+    const values: unknown[] = Object.values(next)
+    if (!Array.isArray(next)) count += values.length
+    for (const inner of values) pending.push(inner)
+  }
+  return count
+}
