@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, sql } from 'kysely'
@@ -15,7 +15,8 @@ export type Database = Kysely<Schema>
 const BUSY_TIMEOUT = 5000
 
 /**
- * Opens the embedded database, makes its folder if it must, and brings it up to date.
+ * Opens the embedded database, makes its folder if it must, and brings it up to date. Its files
+ * are for their owner alone.
  *
  * @param file An absolute path, or `:memory:`.
  * @param busyTimeout How long a statement waits for another process's write lock, milliseconds.
@@ -24,10 +25,13 @@ const BUSY_TIMEOUT = 5000
 export async function openDatabase(file: string, busyTimeout = BUSY_TIMEOUT): Promise<Database> {
   let db: Database | undefined
   try {
-    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    const isFile = file !== ':memory:'
+    if (isFile) makePrivate(file)
     const sqlite = new Libsql(file, { timeout: busyTimeout })
     db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
+    // Not before: a path that was mistyped may lead to somebody else's file.
+    if (isFile) restrict(file)
     // An acknowledged sign-out must still be one after a power cut.
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('foreign_keys = ON')
@@ -40,6 +44,22 @@ export async function openDatabase(file: string, busyTimeout = BUSY_TIMEOUT): Pr
     throw new StartupError([
       `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
     ])
+  }
+}
+
+const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
+
+/** Makes the file for its owner alone, if it must. SQLite gives the files beside it the same mode. */
+function makePrivate(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // Never one that is there: closing a file drops the locks that this process has on it elsewhere.
+  if (!exists(file)) closeSync(openSync(file, 'a', 0o600))
+}
+
+/** Takes away what others may do with the files, if an earlier version or the operator made them so. */
+function restrict(file: string): void {
+  for (const path of [file, `${file}-wal`, `${file}-shm`].filter(exists)) {
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   }
 }
 

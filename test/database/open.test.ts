@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -38,6 +38,9 @@ async function refusal(file: string, busyTimeout?: number): Promise<string> {
   return problems[0]!
 }
 
+/** Permissions alone. */
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777
+
 const pragma = async (db: Database, name: string): Promise<unknown> => {
   const { rows } = await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(db)
   return Object.values(rows[0]!)[0]
@@ -67,8 +70,26 @@ describe('a file', () => {
     await open(join(folder, 'a', 'b', 'auth.db'))
     expect(await readdir(join(folder, 'a', 'b'))).toContain('auth.db')
     if (process.platform !== 'win32') {
-      expect((await stat(join(folder, 'a', 'b'))).mode & 0o777).toBe(0o700)
+      expect(await modeOf(join(folder, 'a', 'b'))).toBe(0o700)
+      for (const name of ['auth.db', 'auth.db-wal', 'auth.db-shm']) {
+        expect([name, await modeOf(join(folder, 'a', 'b', name))]).toEqual([name, 0o600])
+      }
     }
+  })
+
+  test('that others may read is for the owner alone from then on, in use or not', async () => {
+    // It has no such bits.
+    if (process.platform === 'win32') return
+    const file = join(folder, 'auth.db')
+    const inUse = await open(file)
+    await inUse.insertInto('clients').values(client('c')).execute()
+    const names = ['auth.db', 'auth.db-wal', 'auth.db-shm']
+    for (const name of names) await chmod(join(folder, name), 0o664)
+    const again = await open(file)
+    for (const name of names)
+      expect([name, await modeOf(join(folder, name))]).toEqual([name, 0o600])
+    await inUse.insertInto('clients').values(client('d')).execute()
+    expect(await again.selectFrom('clients').selectAll().execute()).toHaveLength(2)
   })
 
   test('may have any name', async () => {
@@ -152,15 +173,17 @@ describe('what cannot be opened is refused with one sentence that names it and D
   test('a file that is no database, which is left as it was', async () => {
     const file = join(folder, 'notes.txt')
     await writeFile(file, 'not a database, but long enough to be one '.repeat(50))
-    const { size } = await stat(file)
+    const { size, mode } = await stat(file)
     expect(await refusal(file)).toMatch(/notes\.txt cannot be opened .*NOTADB.*DATABASE_URL/)
-    expect((await stat(file)).size).toBe(size)
+    expect(await stat(file)).toMatchObject({ size, mode })
   })
 
   test('a folder', async () => {
     const file = join(folder, 'auth.db')
     await mkdir(file)
+    const { mode } = await stat(file)
     expect(await refusal(file)).toMatch(/auth\.db cannot be opened .*DATABASE_URL/)
+    expect((await stat(file)).mode).toBe(mode)
   })
 
   test('a path whose folder cannot be made', async () => {
