@@ -5,9 +5,11 @@ import { refusalOf, refusalOfError, refuse, refuseConnection } from './http-refu
 import { MAX_BODY } from './middleware/body.ts'
 
 /** Milliseconds. */
-const HEADERS_TIMEOUT = 10_000
-const REQUEST_TIMEOUT = 30_000
-const TIMEOUT_CHECK_INTERVAL = 1_000
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+}
 /** Bytes. Well over the largest token, so that one that is too long gets its 401 and not a 431. */
 const MAX_HEADER_SIZE = 64 * 1024
 
@@ -19,15 +21,13 @@ export interface HttpServer {
 }
 
 /** A Node HTTP server with time limits, JSON for what is not even HTTP, and a stop that drops no request. */
-export function createHttpServer(listener: RequestListener): HttpServer {
+export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS): HttpServer {
   const inFlight = new Set<ServerResponse>()
   let stopping = false
   let onIdle: (() => void) | undefined
 
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT,
-    requestTimeout: REQUEST_TIMEOUT,
-    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+    ...timeouts,
     maxHeaderSize: MAX_HEADER_SIZE,
     // Node's own answer to a missing Host is bare: see middleware/request-target.ts.
     requireHostHeader: false,

@@ -136,7 +136,7 @@ describe('a file', () => {
 })
 
 describe('a database that somebody else is making', () => {
-  /** Another connection, on a thread of its own, that holds the file for half a second. */
+  /** Another connection, on a thread of its own, that holds the file for a tenth of a second. */
   async function holdWith(
     file: string,
     statements: string,
@@ -147,7 +147,7 @@ describe('a database that somebody else is making', () => {
       const db = new Libsql(workerData.file)
       db.exec(workerData.statements)
       parentPort.postMessage('held')
-      setTimeout(() => { db.exec('commit'); db.close() }, 500)`,
+      setTimeout(() => { db.exec('commit'); db.close() }, 100)`,
       { eval: true, workerData: { file, statements } },
     )
     await once(worker, 'message')
