@@ -13,7 +13,7 @@ import { StartupError } from '../server/startup-error.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
 import { getRaw, openConnection } from './support/process.ts'
-import { ALL_BUT_INTERVALS } from './support/timers.ts'
+import { fakeIntervals } from './support/timers.ts'
 
 let folder: string
 let databaseFile: string
@@ -242,7 +242,7 @@ describe('reloading the keys', () => {
 
   test('is not done any more by a server that has stopped', async () => {
     await makeKeys()
-    jest.useFakeTimers({ doNotFake: ALL_BUT_INTERVALS })
+    fakeIntervals()
     try {
       const server = await start({ preserveSessions: true })
       await stop(server)

@@ -1,5 +1,5 @@
 /** Tokens over time: when they are renewed, how often, and what happens when they cannot be. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { memoryStore, type AuthClient, type ClientStore } from '../../client/index.ts'
 import {
   clientOf,
@@ -14,6 +14,7 @@ import {
 } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
 import type { TestServer } from '../support/server.ts'
+import { fakeTimeouts, hurry } from '../support/timers.ts'
 
 const TOKEN = 'POST /token'
 const lost = () => Promise.reject(new TypeError('fetch failed'))
@@ -222,12 +223,20 @@ describe('the answer of a renewal', () => {
     const party = await signedUp(server)
     expire()
     party.wire.isDown = true
-    expect(await codeOf(party.client.fetch('/account'))).toBe('network')
-    expect(party.client.session).toBeDefined()
-    expect(await storedSession(party.store)).toBeDefined()
-    expect(
-      await codeOf(clientOf(server, { ...party, fetch: party.wire.fetch }).client.resume()),
-    ).toBe('network')
+    fakeTimeouts()
+    try {
+      const code = codeOf(party.client.fetch('/account'))
+      await hurry(code)
+      expect(await code).toBe('network')
+      expect(party.client.session).toBeDefined()
+      expect(await storedSession(party.store)).toBeDefined()
+      const other = clientOf(server, { ...party, fetch: party.wire.fetch }).client
+      const resumed = codeOf(other.resume())
+      await hurry(resumed)
+      expect(await resumed).toBe('network')
+    } finally {
+      jest.useRealTimers()
+    }
     party.wire.isDown = false
     expect(await status(party)).toBe(200)
   })

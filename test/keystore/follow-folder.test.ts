@@ -14,7 +14,7 @@ import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/logger.ts'
-import { ALL_BUT_INTERVALS } from '../support/timers.ts'
+import { fakeIntervals } from '../support/timers.ts'
 import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
 
 /** Milliseconds after which a change must have been noticed. */
@@ -27,7 +27,7 @@ const INTERVAL = 1000
 let folder: KeyFolder
 const followers: FolderFollower[] = []
 beforeEach(async () => {
-  jest.useFakeTimers({ doNotFake: ALL_BUT_INTERVALS })
+  fakeIntervals()
   folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
 })
