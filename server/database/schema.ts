@@ -10,6 +10,7 @@ export interface Schema {
   sessions: SessionRow
   refresh_tokens: RefreshTokenRow
   password_resets: PasswordResetRow
+  known_clients: KnownClientRow
 }
 
 export interface ClientRow {
@@ -70,6 +71,13 @@ export interface PasswordResetRow {
   /** The account's version that it was made under. */
   version: number
   expires_at: number
+}
+
+/** A client that has signed in to an account: see accounts/known-clients.ts. */
+export interface KnownClientRow {
+  account_id: string
+  client_id: string
+  last_sign_in_at: number
 }
 
 export type Account = Selectable<AccountRow>

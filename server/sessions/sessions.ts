@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { recordSignIn } from '../accounts/known-clients.ts'
 import type { Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
@@ -97,6 +98,7 @@ export function createSessions(
             expires_at: expiresAt,
           })
           .execute()
+        await recordSignIn(trx, account.id, client.id, now)
         return recordRefreshToken(trx, id, expiresAt)
       })
       if (jti === undefined) return undefined

@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
+import type { DeleteResult } from 'kysely'
+import { removeForgottenClients } from '../accounts/known-clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Logger } from '../logger.ts'
 
@@ -15,21 +17,28 @@ export async function sweepExpired(db: Database, now: number): Promise<number> {
     ['refresh_tokens', 'jti_hash'],
     ['password_resets', 'jti_hash'],
   ] as const) {
-    let count: number
-    do {
-      const { numDeletedRows } = await db
+    removed += await inBatches(() =>
+      db
         .deleteFrom(table)
         .where(key, 'in', (rows) =>
           rows.selectFrom(table).select(key).where('expires_at', '<=', now).limit(BATCH),
         )
-        .executeTakeFirstOrThrow()
-      count = Number(numDeletedRows)
-      removed += count
-      // Let requests in between.
-      await setImmediate()
-    } while (count === BATCH)
+        .executeTakeFirstOrThrow(),
+    )
   }
-  return removed
+  return removed + (await inBatches(() => removeForgottenClients(db, now, BATCH)))
+}
+
+/** Repeats a deletion until there is less to delete than one batch; says how many rows went. */
+async function inBatches(remove: () => Promise<DeleteResult>): Promise<number> {
+  let removed = 0
+  for (;;) {
+    const { numDeletedRows } = await remove()
+    removed += Number(numDeletedRows)
+    // Let requests in between.
+    await setImmediate()
+    if (numDeletedRows < BATCH) return removed
+  }
 }
 
 /** Sweeps now and again until it is told to stop, which waits for the sweep that is under way. */

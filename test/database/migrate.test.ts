@@ -115,6 +115,18 @@ describe("the core's history", () => {
     ])
   })
 
+  test('takes the known clients from the sessions, each with its last sign-in', async () => {
+    sqlite.exec(STARTS['of version 2'])
+    sqlite.exec(`insert into sessions (id, account_id, client_id, database_key, created_at, last_used_at, expires_at)
+      values ('u', 'b', 'c', 'k3', 10, 11, 99), ('v', 'b', 'c', 'k4', 7, 20, 99)`)
+    await migrate(db, CORE_HISTORY)
+    const known = db.selectFrom('known_clients').selectAll().orderBy('account_id')
+    expect(await known.execute()).toEqual([
+      { account_id: 'a', client_id: 'c', last_sign_in_at: 3 },
+      { account_id: 'b', client_id: 'c', last_sign_in_at: 10 },
+    ])
+  })
+
   test.each([
     ['accounts', 'id', 'b'],
     ['sessions', 'id', 't'],

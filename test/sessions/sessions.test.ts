@@ -6,6 +6,7 @@ import { decodeJwt } from 'jose'
 import { Kysely, SqliteDialect, sql } from 'kysely'
 import Libsql from 'libsql'
 import { createAccounts } from '../../server/accounts/accounts.ts'
+import { isKnownClient } from '../../server/accounts/known-clients.ts'
 import { createClients, type Client } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account, Schema } from '../../server/database/schema.ts'
@@ -102,6 +103,18 @@ test('no session starts for an account that has changed since it was read, or is
   expect(await sessions.start({ ...changed, id: 'nobody' }, client)).toBeUndefined()
   expect(await writes()).toBe(before)
   expect(await sessions.start({ ...changed, version: 1 }, client)).toBeDefined()
+})
+
+test('the client of a session that starts is known from then on, one that did not start changes nothing', async () => {
+  const someone = await makeAccount()
+  const known = () => isKnownClient(server.database, someone.email_key, client.id, server.clock())
+  await sessions.start({ ...someone, version: 7 }, client)
+  expect(await known()).toBe(false)
+  const session = (await sessions.start(someone, client))!
+  expect(await known()).toBe(true)
+  // Also when it has signed out.
+  await sessions.end(session.session_id)
+  expect(await known()).toBe(true)
 })
 
 test('a session is alive for its own account and client only, until it ends', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Kysely } from 'kysely'
 import Libsql from 'libsql'
+import { KNOWN_CLIENT_TTL, recordSignIn } from '../../server/accounts/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
@@ -54,6 +55,16 @@ test('what has expired goes, and what is alive stays', async () => {
   expect(tokens).toEqual([{ jti_hash: 'alive' }, { jti_hash: 'alive-used' }])
   expect(await db.selectFrom('accounts').select('id').execute()).toHaveLength(2)
   expect(await sweepExpired(db, NOW)).toBe(0)
+})
+
+test('so do clients that are known no more, and no session of theirs', async () => {
+  await addSession(db, 'alive')
+  await recordSignIn(db, 'ada', 'phone', NOW - KNOWN_CLIENT_TTL)
+  await recordSignIn(db, 'bob', 'phone', NOW - KNOWN_CLIENT_TTL + 1)
+  expect(await sweepExpired(db, NOW)).toBe(1)
+  const left = await db.selectFrom('known_clients').select('account_id').execute()
+  expect(left).toEqual([{ account_id: 'bob' }])
+  expect(await sessionIds(db)).toEqual(['alive'])
 })
 
 test.each([499, 500, 501, 1000, 1203])('%d go in batches of at most 500', async (count) => {

@@ -2,6 +2,7 @@ import type { History } from '../migrate.ts'
 import { clientsAccountsSessions } from './001-clients-accounts-sessions.ts'
 import { refreshAndReset } from './002-refresh-and-reset.ts'
 import { closeNumberedHistory } from './003-close-numbered-history.ts'
+import { knownClients } from './004-known-clients.ts'
 import { numbered } from './numbered-history.ts'
 
 /**
@@ -18,5 +19,6 @@ export const CORE_HISTORY: History = {
     '001-clients-accounts-sessions': numbered(1, clientsAccountsSessions),
     '002-refresh-and-reset': numbered(2, refreshAndReset),
     '003-close-numbered-history': closeNumberedHistory,
+    '004-known-clients': knownClients,
   },
 }
