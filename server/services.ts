@@ -9,8 +9,12 @@ import { createClients, type Clients } from './clients/clients.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/open.ts'
 import type { Keystore } from './keystore/keystore.ts'
-import { createLockout } from './limits/lockout.ts'
 import { createRateLimits, type RateLimits } from './limits/rate-limits.ts'
+import {
+  createWrongPasswords,
+  uncountedPasswords,
+  type WrongPasswords,
+} from './limits/wrong-passwords.ts'
 import type { Logger } from './logger.ts'
 import type { Mailer } from './mailer/mailer.ts'
 import { createRefusedTokens, type RefusedTokens } from './middleware/refused-tokens.ts'
@@ -53,6 +57,7 @@ export interface Services {
   readonly binding: RequestBinding
   readonly refusedTokens: RefusedTokens
   readonly rateLimits: RateLimits
+  readonly wrongPasswords: WrongPasswords
   readonly passwords: PasswordHasher
   readonly clients: Clients
   readonly accounts: Accounts
@@ -73,7 +78,8 @@ export function createServices(dependencies: Dependencies): Services {
   const { issuer, algorithms, requestBinding } = config
   const tokens: TokenContext = { issuer, algorithms, keystore, clock }
   const rateLimits = createRateLimits(config.rateLimits)
-  const lockout = config.rateLimits.login === 'off' ? undefined : createLockout()
+  const wrongPasswords =
+    config.rateLimits.login === 'off' ? uncountedPasswords : createWrongPasswords(clock)
   const accounts = createAccounts(database, clock)
   return {
     config,
@@ -84,6 +90,7 @@ export function createServices(dependencies: Dependencies): Services {
     tokens,
     refusedTokens,
     rateLimits,
+    wrongPasswords,
     passwords,
     accounts,
     binding: createRequestBinding({
@@ -95,8 +102,8 @@ export function createServices(dependencies: Dependencies): Services {
     }),
     clients: createClients(database, clock),
     credentials: createCredentials(database),
-    signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, lockout }),
-    confirmPassword: createConfirmPassword(passwords, rateLimits, lockout),
+    signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
+    confirmPassword: createConfirmPassword(passwords, rateLimits, wrongPasswords),
     passwordResets: createPasswordResets(database, accounts, tokens, mailer, background),
     sessions: createSessions(database, tokens, config),
   }

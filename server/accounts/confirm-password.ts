@@ -1,29 +1,34 @@
-import { HttpError } from '../errors.ts'
-import type { Lockout } from '../limits/lockout.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
+import type { WrongPasswords } from '../limits/wrong-passwords.ts'
 import type { Session } from '../sessions/sessions.ts'
+import { knownClientKey } from './known-clients.ts'
 import type { PasswordHasher } from './password-hash.ts'
+import { WrongPassword } from './wrong-password.ts'
 
 /**
- * Asks for the password of somebody who is signed in, before what cannot be undone.
+ * Asks for the password of somebody who is signed in, before what cannot be undone. A wrong one
+ * counts as at a sign-in with the client of the session: a stolen token must not become a way to
+ * guess.
  *
- * @throws HttpError 400 `invalid_grant` for a wrong one; 429 after too many: a stolen token must not
- *   become a way to guess.
+ * @throws WrongPassword; TooManyTries; UnavailableError.
  */
-export type ConfirmPassword = (session: Session, password: string) => Promise<void>
+export type ConfirmPassword = (
+  session: Pick<Session, 'clientId' | 'account'>,
+  password: string,
+) => Promise<void>
 
 export function createConfirmPassword(
   passwords: PasswordHasher,
   rateLimits: RateLimits,
-  lockout: Lockout | undefined,
+  wrongPasswords: WrongPasswords,
 ): ConfirmPassword {
-  return async function confirmPassword({ id, account }, password) {
-    const key = `session:${id}`
-    await lockout?.attempt(key)
-    await rateLimits.consume('login', 'account', key)
-    if (!(await passwords.verify(account.password_hash, password))) {
-      throw new HttpError('invalid_grant', 'The password is wrong.')
-    }
-    await lockout?.clear(key)
+  return async function confirmPassword({ clientId, account }, password) {
+    const email = account.email_key
+    await rateLimits.consume('login', 'account', knownClientKey(email, clientId))
+    const guesser = { account: email, source: { knownClient: clientId } }
+    const isRight = await wrongPasswords.check(guesser, () =>
+      passwords.verify(account.password_hash, password),
+    )
+    if (!isRight) throw new WrongPassword()
   }
 }

@@ -1,10 +1,11 @@
 import type { Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
-import { lockoutKey, type Lockout } from '../limits/lockout.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
+import type { WrongPasswords } from '../limits/wrong-passwords.ts'
 import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
+import { isKnownClient, knownClientKey } from './known-clients.ts'
 import type { PasswordHasher } from './password-hash.ts'
 
 /** Who tries to prove that they are somebody. */
@@ -21,54 +22,38 @@ export interface SignIn {
    * The account whose password this is, or `undefined`. An unknown address takes the same steps and
    * the same time as a wrong password.
    *
-   * @throws TooManyTries while there have been too many attempts; UnavailableError.
+   * @throws TooManyTries; UnavailableError.
    */
   check(attempt: Attempt): Promise<Account | undefined>
 }
 
 interface SignInDependencies {
   readonly database: Database
+  /** Milliseconds since the epoch. */
   readonly clock: () => number
   readonly accounts: Accounts
   readonly passwords: PasswordHasher
   readonly rateLimits: RateLimits
-  /** `undefined` where logins are not limited at all. */
-  readonly lockout: Lockout | undefined
+  readonly wrongPasswords: WrongPasswords
 }
 
 export function createSignIn(dependencies: SignInDependencies): SignIn {
-  const { database, clock, accounts, passwords, rateLimits, lockout } = dependencies
-
-  /** Whether somebody is signed in to the address's account on this client. */
-  async function isKnownClient(key: string, clientId: string): Promise<boolean> {
-    const row = await database
-      .selectFrom('sessions')
-      .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
-      .select('sessions.id')
-      .where('accounts.email_key', '=', key)
-      .where('sessions.client_id', '=', clientId)
-      .where('sessions.expires_at', '>', clock())
-      .executeTakeFirst()
-    return row !== undefined
-  }
+  const { database, clock, accounts, passwords, rateLimits, wrongPasswords } = dependencies
 
   return {
     async check({ email, password, client, address }) {
       const key = emailKey(email)
-      const isKnown = await isKnownClient(key, client.id)
-      const who = lockoutKey(key, { isKnownClient: isKnown, clientId: client.id, address })
-      await lockout?.attempt(who)
-      // After the lockout: what it refuses uses up no allowance. Strangers share that of an account; a
-      // client of its own is not held up by them.
-      await rateLimits.consume(
-        'login',
-        'account',
-        isKnown ? `client:${client.id}:${key}` : `email:${key}`,
-      )
+      const isKnown = await isKnownClient(database, key, client.id, clock())
+      // A known client has an allowance of its own: strangers at its address must not use it up.
+      await (isKnown
+        ? rateLimits.consume('login', 'account', knownClientKey(key, client.id))
+        : rateLimits.consume('login', 'address', address))
       const account = await accounts.findByEmail(email)
-      const isRight = await passwords.verify(account?.password_hash, password)
+      const source = isKnown ? { knownClient: client.id } : { address }
+      const isRight = await wrongPasswords.check({ account: key, source }, () =>
+        passwords.verify(account?.password_hash, password),
+      )
       if (account === undefined || !isRight) return undefined
-      await lockout?.clear(who)
       if (passwords.needsRehash(account.password_hash)) {
         await accounts.rehash(account, await passwords.hash(password))
       }

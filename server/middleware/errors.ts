@@ -1,3 +1,4 @@
+import { WrongPassword } from '../accounts/wrong-password.ts'
 import type { AppMiddleware } from '../context.ts'
 import { HttpError, rateLimited, unavailable } from '../errors.ts'
 import { TooManyTries } from '../limits/too-many-tries.ts'
@@ -32,6 +33,8 @@ function toHttpError(thrown: unknown): HttpError | undefined {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
   if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)
+  if (thrown instanceof WrongPassword)
+    return new HttpError('invalid_grant', 'The password is wrong.')
   return undefined
 }
 

@@ -4,7 +4,6 @@ import { passwordFault } from '../accounts/password-policy.ts'
 import { audit } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
 import { HttpError, tokenRefused } from '../errors.ts'
-import { emailKey } from '../accounts/email.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
@@ -18,12 +17,11 @@ const renameSchema = z.object({ name })
 const removeSchema = z.object({ password })
 
 export function accountRoutes(services: Services) {
-  const { config, accounts, clients, passwords, rateLimits, sessions, tokens } = services
+  const { config, accounts, clients, passwords, sessions, tokens } = services
 
   /** Makes an account and signs it in. */
   const signUp: Handler = async (ctx) => {
     const body = parseBody(ctx, signUpSchema)
-    await rateLimits.consume('signUp', 'account', emailKey(body.email))
     const client = await knownClient(clients, body.client_id)
     const fault = passwordFault(body.password, body.email, config)
     if (fault !== undefined) throw new HttpError('invalid_request', `password ${fault}.`)

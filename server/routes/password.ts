@@ -15,7 +15,8 @@ const resetSchema = z.object({ token: opaque, new_password: password })
 const requestSchema = z.object({ email })
 
 export function passwordRoutes(services: Services) {
-  const { binding, config, credentials, passwords, passwordResets, rateLimits } = services
+  const { binding, config, credentials, passwords, passwordResets, rateLimits, wrongPasswords } =
+    services
 
   /** Sets a new password; every other session ends. */
   const change: Handler<SessionState> = async (ctx) => {
@@ -48,6 +49,7 @@ export function passwordRoutes(services: Services) {
     const passwordHash = await passwords.hash(body.new_password)
     const ended = await credentials.resetPassword(account, passwordHash, jtiHash)
     if (ended === undefined) throw resetRefused()
+    await wrongPasswords.forgive(account.email_key)
     audit(ctx.state.log, 'password_reset', { account_id: account.id })
     auditEnded(ctx, account.id, ended)
     ctx.status = 204

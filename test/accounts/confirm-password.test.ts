@@ -1,68 +1,91 @@
-import { beforeEach, expect, jest, test } from '@jest/globals'
-import { createConfirmPassword } from '../../server/accounts/confirm-password.ts'
+import { beforeEach, expect, test } from '@jest/globals'
+import {
+  createConfirmPassword,
+  type ConfirmPassword,
+} from '../../server/accounts/confirm-password.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { rateLimited } from '../../server/errors.ts'
-import type { Lockout } from '../../server/limits/lockout.ts'
-import type { RateLimits } from '../../server/limits/rate-limits.ts'
-import type { Session } from '../../server/sessions/sessions.ts'
+import type { Account } from '../../server/database/schema.ts'
+import { createRateLimits } from '../../server/limits/rate-limits.ts'
+import { createWrongPasswords, type WrongPasswords } from '../../server/limits/wrong-passwords.ts'
+import { createClock, type TestClock } from '../support/clock.ts'
+import { createCheapHasher } from '../support/passwords.ts'
 
-const SESSION = { id: 's-1', account: { id: 'a-1', password_hash: 'hash of right' } } as Session
+const PASSWORD = 'a long and winding road'
+const EMAIL = 'ada@mail.test'
+const OFF = { signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' } as const
+const WIDE = { count: 1_000_000, duration: 60 }
 
-const consume = jest.fn<RateLimits['consume']>()
-const lockout = { attempt: jest.fn<Lockout['attempt']>(), clear: jest.fn<Lockout['clear']>() }
-const passwords = {
-  hash: jest.fn<PasswordHasher['hash']>(),
-  verify: jest.fn<PasswordHasher['verify']>(),
-  needsRehash: jest.fn<PasswordHasher['needsRehash']>(),
-}
-const confirm = (password: string, over: Lockout | undefined = lockout) =>
-  createConfirmPassword(passwords, { consume }, over)(SESSION, password)
+const hasher = createCheapHasher()
+const account = { email_key: EMAIL, password_hash: await hasher.hash(PASSWORD) } as Account
 
+let clock: TestClock
+let wrongPasswords: WrongPasswords
+let confirmPassword: ConfirmPassword
+const create = (login = WIDE, passwords: PasswordHasher = hasher) =>
+  createConfirmPassword(passwords, createRateLimits({ ...OFF, login }), wrongPasswords)
 beforeEach(() => {
-  for (const mock of [consume, lockout.attempt, lockout.clear]) mock.mockReset().mockResolvedValue()
-  passwords.verify
-    .mockReset()
-    .mockImplementation((hash, password) => Promise.resolve(hash === `hash of ${password}`))
+  clock = createClock()
+  wrongPasswords = createWrongPasswords(clock)
+  confirmPassword = create()
 })
 
-test('the right password is counted for the session, and clears what was counted', async () => {
-  await expect(confirm('right')).resolves.toBeUndefined()
-  const [action, by, key] = consume.mock.lastCall!
-  expect([action, by, key]).toEqual(['login', 'account', expect.stringContaining('s-1')])
-  expect(lockout.attempt).toHaveBeenCalledTimes(1)
-  expect(lockout.clear.mock.calls).toEqual(lockout.attempt.mock.calls)
+/** The name of what was thrown, if anything was. */
+async function confirm(password: string, clientId = 'phone'): Promise<string | undefined> {
+  return confirmPassword({ clientId, account }, password).then(
+    () => undefined,
+    (error: unknown) => (error as Error).name,
+  )
+}
+
+test('the right password is let through, and a wrong one is not', async () => {
+  expect(await confirm(PASSWORD)).toBeUndefined()
+  expect(await confirm('wrong')).toBe('WrongPassword')
 })
 
-test('a wrong one is refused, and stays counted', async () => {
-  await expect(confirm('wrong')).rejects.toMatchObject({ status: 400, code: 'invalid_grant' })
-  expect(lockout.attempt).toHaveBeenCalledTimes(1)
-  expect(lockout.clear).not.toHaveBeenCalled()
+test('wrong ones count, and the right one forgets them', async () => {
+  for (let i = 0; i < 4; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  expect(await confirm(PASSWORD)).toBeUndefined()
+  for (let i = 0; i < 5; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  expect(await confirm(PASSWORD)).toBe('TooManyTries')
+  clock.advance(1)
+  expect(await confirm(PASSWORD)).toBeUndefined()
 })
 
-test.each([
-  ['the rate limit', consume],
-  ['the lockout', lockout.attempt],
-] as const)('no password is looked at once %s has refused', async (_, step) => {
-  step.mockRejectedValue(rateLimited(7))
-  await expect(confirm('right')).rejects.toMatchObject({ status: 429, code: 'rate_limited' })
-  expect(passwords.verify).not.toHaveBeenCalled()
-  expect(lockout.clear).not.toHaveBeenCalled()
+test('wrong ones count together with those of signing in with this client, and no other', async () => {
+  const signIn = (knownClient: string) =>
+    wrongPasswords.check({ account: EMAIL, source: { knownClient } }, () => Promise.resolve(false))
+  for (let i = 0; i < 3; i++) await confirm('wrong')
+  for (let i = 0; i < 2; i++) await signIn('phone')
+  expect(await confirm(PASSWORD)).toBe('TooManyTries')
+  await expect(signIn('phone')).rejects.toMatchObject({ name: 'TooManyTries' })
+  expect(await confirm(PASSWORD, 'laptop')).toBeUndefined()
 })
 
-test('what the lockout refuses is not counted against the rate limit', async () => {
-  lockout.attempt.mockRejectedValue(rateLimited(7))
-  await expect(confirm('right')).rejects.toMatchObject({ code: 'rate_limited' })
-  expect(consume).not.toHaveBeenCalled()
+test('the right one ends what strangers have brought about', async () => {
+  const guess = (index: number) =>
+    wrongPasswords.check({ account: EMAIL, source: { address: `host ${index}` } }, () =>
+      Promise.resolve(false),
+    )
+  for (let i = 0; i < 100; i++) await guess(i)
+  await expect(guess(100)).rejects.toMatchObject({ name: 'TooManyTries' })
+  expect(await confirm(PASSWORD)).toBeUndefined()
+  await expect(guess(100)).resolves.toBe(false)
 })
 
-test('without a lockout it is the password alone', async () => {
-  const withoutLock = createConfirmPassword(passwords, { consume }, undefined)
-  await expect(withoutLock(SESSION, 'right')).resolves.toBeUndefined()
-  await expect(withoutLock(SESSION, 'wrong')).rejects.toMatchObject({ code: 'invalid_grant' })
+test('RATE_LIMIT_LOGIN holds for the client, and what it refuses is no wrong password', async () => {
+  confirmPassword = create({ count: 2, duration: 60 })
+  for (let i = 0; i < 2; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('TooManyTries')
+  expect(await confirm(PASSWORD, 'laptop')).toBeUndefined()
+  confirmPassword = create()
+  for (let i = 0; i < 3; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  expect(await confirm('wrong')).toBe('TooManyTries')
 })
 
 test('a password that cannot be checked is neither right nor wrong', async () => {
-  passwords.verify.mockRejectedValue(new Error('no memory'))
-  await expect(confirm('right')).rejects.toThrow('no memory')
-  expect(lockout.clear).not.toHaveBeenCalled()
+  const verify = () => Promise.reject(new RangeError('no memory'))
+  confirmPassword = create(WIDE, { ...hasher, verify })
+  for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('RangeError')
+  confirmPassword = create()
+  expect(await confirm(PASSWORD)).toBeUndefined()
 })

@@ -1,145 +1,176 @@
 import { hash } from '@node-rs/argon2'
-import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts'
 import { createCredentials } from '../../server/accounts/credentials.ts'
+import { recordSignIn } from '../../server/accounts/known-clients.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { createSignIn } from '../../server/accounts/sign-in.ts'
+import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
-import { rateLimited } from '../../server/errors.ts'
-import type { Lockout } from '../../server/limits/lockout.ts'
-import type { RateLimits } from '../../server/limits/rate-limits.ts'
+import { createRateLimits } from '../../server/limits/rate-limits.ts'
+import { createWrongPasswords } from '../../server/limits/wrong-passwords.ts'
+import { UnavailableError } from '../../server/unavailable-error.ts'
+import { createClock, type TestClock } from '../support/clock.ts'
 import { createCheapHasher } from '../support/passwords.ts'
 
 const PASSWORD = 'a long and winding road'
-const CLIENT = { id: 'client' } as Client
+const OWN = { id: 'own' } as Client
+const NEW = { id: 'new' } as Client
+const OFF = { signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' } as const
+const WIDE = { count: 1_000_000, duration: 60 }
 
 let database: Database
 let accounts: Accounts
 let account: Account
-let now = 0
-const clock = () => now
-const order: string[] = []
-const rateLimits = { consume: jest.fn<RateLimits['consume']>() }
-const lockout = { attempt: jest.fn<Lockout['attempt']>(), clear: jest.fn<Lockout['clear']>() }
+let clock: TestClock
+/** What was looked at, in order. */
+const verified: string[] = []
+/** A hasher that is busy fails every verification. */
+let isBusy: boolean
 const hasher = createCheapHasher()
 const passwords: PasswordHasher = {
   ...hasher,
-  verify: (passwordHash, password) => {
-    order.push(passwordHash === undefined ? 'verify nothing' : 'verify')
+  verify(passwordHash, password) {
+    verified.push(passwordHash === undefined ? 'nothing' : 'hash')
+    if (isBusy) return Promise.reject(new UnavailableError('busy', 1))
     return hasher.verify(passwordHash, password)
   },
 }
 
+let signIn: SignIn
+const create = (login: { count: number; duration: number }, over = passwords) =>
+  createSignIn({
+    ...{ database, clock, accounts, passwords: over },
+    rateLimits: createRateLimits({ ...OFF, login }),
+    wrongPasswords: createWrongPasswords(clock),
+  })
+
 beforeAll(async () => {
+  clock = createClock()
   database = await openDatabase(':memory:')
   accounts = createAccounts(database, clock)
   const passwordHash = await hasher.hash(PASSWORD)
   account = (await accounts.create({ email: 'Ada@Mail.test', name: undefined, passwordHash }))!
+  for (const { id } of [OWN, NEW]) {
+    const client = { client_id: id, client_name: null, jwk: '{}', created_at: 0 }
+    await database.insertInto('clients').values(client).execute()
+  }
+  await recordSignIn(database, account.id, OWN.id, clock())
 })
 afterAll(() => database.destroy())
 beforeEach(() => {
-  order.length = 0
-  now = 0
-  rateLimits.consume.mockReset().mockImplementation(() => record('consume'))
-  lockout.attempt.mockReset().mockImplementation(() => record('attempt'))
-  lockout.clear.mockReset().mockImplementation(() => record('clear'))
+  verified.length = 0
+  isBusy = false
+  signIn = create(WIDE)
 })
 
-const record = (step: string) => {
-  order.push(step)
-  return Promise.resolve()
+/** Whether somebody is signed in; or the name of what was thrown. */
+async function attempt(changes: Partial<Attempt> = {}): Promise<boolean | string> {
+  const right = { email: account.email, password: PASSWORD, client: NEW, address: '192.0.2.1' }
+  return signIn.check({ ...right, ...changes }).then(
+    (found) => found?.id === account.id,
+    (error: unknown) => (error as Error).name,
+  )
 }
-const check = (email: string, password = PASSWORD, over: Lockout | undefined = lockout) =>
-  createSignIn({ database, clock, accounts, passwords, rateLimits, lockout: over }).check({
-    email,
-    password,
-    client: CLIENT,
-    address: '192.0.2.1',
-  })
+const wrong = (changes: Partial<Attempt> = {}) => attempt({ password: 'wrong', ...changes })
 
 test.each([
-  ['the right password', 'ada@MAIL.test', PASSWORD, ['attempt', 'consume', 'verify', 'clear']],
-  ['a wrong one', 'ada@mail.test', 'wrong', ['attempt', 'consume', 'verify']],
-  ['an unknown address', 'eve@mail.test', PASSWORD, ['attempt', 'consume', 'verify nothing']],
-  ['no address', '', PASSWORD, ['attempt', 'consume', 'verify nothing']],
-])('%s: counted before the password is looked at', async (_, email, password, steps) => {
-  const found = await check(email, password)
-  expect(found?.id).toBe(steps.includes('clear') ? account.id : undefined)
-  expect(order).toEqual(steps)
+  ['the right password', 'ada@MAIL.test', PASSWORD, true, 'hash'],
+  ['a wrong one', 'ada@mail.test', 'wrong', false, 'hash'],
+  ['an unknown address', 'eve@mail.test', PASSWORD, false, 'nothing'],
+  ['no address', '', PASSWORD, false, 'nothing'],
+])('%s takes one look at a password', async (_, email, password, isRight, what) => {
+  expect(await attempt({ email, password })).toBe(isRight)
+  expect(verified).toEqual([what])
 })
 
-test.each(['consume', 'attempt'] as const)(
-  'no password is looked at once %s has refused',
-  async (step) => {
-    const refusal = () => Promise.reject(rateLimited(7))
-    if (step === 'consume') rateLimits.consume.mockImplementation(refusal)
-    else lockout.attempt.mockImplementation(refusal)
-    await expect(check('ada@mail.test')).rejects.toMatchObject({ code: 'rate_limited' })
-    // What the lockout refuses uses up nobody's allowance.
-    expect(order).toEqual(step === 'consume' ? ['attempt'] : [])
-    expect(rateLimits.consume).toHaveBeenCalledTimes(step === 'consume' ? 1 : 0)
-  },
-)
+describe('wrong passwords', () => {
+  test.each(['ada@mail.test', 'ADA@mail.test', 'eve@mail.test'])(
+    'of strangers are counted for the address that they come from: %s',
+    async (email) => {
+      for (let i = 0; i < 5; i++) expect(await wrong({ email })).toBe(false)
+      expect(await wrong({ email })).toBe('TooManyTries')
+      expect(verified).toHaveLength(5)
+      // Another client there is no way around; another address is another stranger.
+      expect(await wrong({ email, client: { id: 'third' } as Client })).toBe('TooManyTries')
+      expect(await wrong({ email, address: '192.0.2.2' })).toBe(false)
+    },
+  )
 
-test('without a lockout it is the rate limit alone', async () => {
-  const rest = { database, clock, accounts, passwords, rateLimits }
-  const signIn = createSignIn({ ...rest, lockout: undefined })
-  const attempt = { email: account.email, client: CLIENT, address: '192.0.2.1' }
-  expect((await signIn.check({ ...attempt, password: PASSWORD }))?.id).toBe(account.id)
-  expect(await signIn.check({ ...attempt, password: 'wrong' })).toBeUndefined()
-  expect(lockout.attempt).not.toHaveBeenCalled()
+  test('of a known client are counted for it, wherever it is', async () => {
+    for (let i = 0; i < 5; i++) {
+      expect(await wrong({ client: OWN, address: `192.0.2.${i}` })).toBe(false)
+    }
+    expect(await wrong({ client: OWN, address: '192.0.2.9' })).toBe('TooManyTries')
+    expect(await attempt({ address: '192.0.2.1' })).toBe(true)
+  })
+
+  test('of strangers keep no known client out, however many there are', async () => {
+    for (let i = 0; i < 100; i++) await wrong({ address: `host ${i}` })
+    expect(await attempt({ address: 'another host' })).toBe('TooManyTries')
+    expect(await attempt({ client: OWN, address: 'host 1' })).toBe(true)
+    // Which ends it.
+    expect(await attempt({ address: 'another host' })).toBe(true)
+  })
+
+  test('count only if the password was looked at', async () => {
+    isBusy = true
+    for (let i = 0; i < 10; i++) expect(await attempt()).toBe('UnavailableError')
+    isBusy = false
+    for (let i = 0; i < 5; i++) expect(await wrong()).toBe(false)
+    expect(await attempt()).toBe('TooManyTries')
+  })
 })
 
-test('a client on which the account is signed in is counted for itself, others for the account', async () => {
-  const keysOf = async () => {
-    await check('ADA@mail.test', 'wrong')
-    const [, by, key] = rateLimits.consume.mock.lastCall!
-    expect(by).toBe('account')
-    return [key, lockout.attempt.mock.lastCall![0]]
+describe('the rate limit', () => {
+  test('is that of an address for strangers, and that of its own for a known client', async () => {
+    signIn = create({ count: 2, duration: 60 })
+    for (let i = 0; i < 2; i++) expect(await attempt()).toBe(true)
+    expect(await attempt()).toBe('TooManyTries')
+    expect(await attempt({ email: 'eve@mail.test' })).toBe('TooManyTries')
+    expect(await attempt({ address: '192.0.2.2' })).toBe(true)
+    for (let i = 0; i < 2; i++) expect(await attempt({ client: OWN })).toBe(true)
+    expect(await attempt({ client: OWN, address: '192.0.2.3' })).toBe('TooManyTries')
+  })
+
+  test('is asked before the password is looked at, and what it refuses is no wrong password', async () => {
+    signIn = create({ count: 3, duration: 60 })
+    for (let i = 0; i < 3; i++) expect(await wrong({ client: OWN })).toBe(false)
+    for (let i = 0; i < 10; i++) expect(await wrong({ client: OWN })).toBe('TooManyTries')
+    expect(verified).toHaveLength(3)
+  })
+})
+
+test('a client is known for 90 days after a sign-in', async () => {
+  const isKnown = async () => {
+    signIn = create(WIDE)
+    for (let i = 0; i < 5; i++) await wrong({ address: '192.0.2.1' })
+    return (await wrong({ client: OWN, address: '192.0.2.1' })) === false
   }
-  const asStranger = await keysOf()
-  await database
-    .insertInto('clients')
-    .values({ client_id: CLIENT.id, client_name: null, jwk: '{}', created_at: 0 })
-    .execute()
-  const times = { created_at: 0, last_used_at: 0, expires_at: 5000 }
-  await database
-    .insertInto('sessions')
-    .values({
-      ...{ id: 's', account_id: account.id, client_id: CLIENT.id, database_key: 'k' },
-      ...times,
-    })
-    .execute()
-  const asKnown = await keysOf()
-  for (const i of [0, 1]) expect(asKnown[i]).not.toBe(asStranger[i])
-  // As long as the session lives, and no longer, swept away or not.
-  now = 4999
-  expect(await keysOf()).toEqual(asKnown)
-  now = 5000
-  expect(await keysOf()).toEqual(asStranger)
-  now = 0
-  expect(await keysOf()).toEqual(asKnown)
-  await database.deleteFrom('sessions').execute()
-  expect(await keysOf()).toEqual(asStranger)
+  expect(await isKnown()).toBe(true)
+  clock.advance(90 * 86_400 - 1)
+  expect(await isKnown()).toBe(true)
+  clock.advance(1)
+  expect(await isKnown()).toBe(false)
+  await recordSignIn(database, account.id, OWN.id, clock())
+  expect(await isKnown()).toBe(true)
 })
 
 test('a rehash does not overwrite a password that was changed in the meantime', async () => {
-  const weak = await hash(PASSWORD, { memoryCost: 8 * 1024, timeCost: 1, parallelism: 1 })
-  const create = { email: 'weak@mail.test', name: undefined, passwordHash: weak }
-  const old = (await accounts.create(create))!
-  const changing: PasswordHasher = {
+  const weak = await hash(PASSWORD, { memoryCost: 16, timeCost: 1, parallelism: 1 })
+  const old = (await accounts.create({
+    ...{ email: 'weak@mail.test', name: undefined, passwordHash: weak },
+  }))!
+  signIn = create(WIDE, {
     ...passwords,
     async hash(password) {
       await createCredentials(database).changePassword(old, 'changed', 'none')
       return passwords.hash(password)
     },
-  }
-  const rest = { database, clock, accounts, rateLimits, lockout }
-  const signIn = createSignIn({ ...rest, passwords: changing })
-  const attempt = { email: old.email, password: PASSWORD, client: CLIENT, address: '192.0.2.1' }
+  })
+  const right = { email: old.email, password: PASSWORD, client: NEW, address: '192.0.2.1' }
   // What it gives back is stale: no session can be started with it.
-  expect((await signIn.check(attempt))?.version).toBe(old.version)
+  expect((await signIn.check(right))?.version).toBe(old.version)
   expect((await accounts.find(old.id))?.password_hash).toBe('changed')
 })

@@ -13,6 +13,7 @@ afterEach(() => {
 test.each(ACTIONS)(
   '%s: so many are let through, the next is told how long to wait',
   async (action) => {
+    jest.useFakeTimers({ now: 0 })
     const limits = limitsOf({ count: 2, duration: 60 })
     await limits.consume(action, 'address', 'a')
     await limits.consume(action, 'address', 'a')
