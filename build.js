@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 process.chdir(import.meta.dirname)
 const STAMP = 'dist/.built'
 const SOURCES = [
-  ...['server', 'client', 'example', 'build.js', 'bundle.js'],
+  ...['server', 'client', 'pkcs8', 'example', 'build.js', 'bundle.js'],
   ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
 ]
 const COMPILER = 'node_modules/typescript/bin/tsc'

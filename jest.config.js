@@ -1,8 +1,8 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // server/ and client/ too, or the coverage leaves out what no test imports.
-  roots: ['<rootDir>/server', '<rootDir>/client', '<rootDir>/test'],
+  // The sources too, or the coverage leaves out what no test imports.
+  roots: ['<rootDir>/server', '<rootDir>/client', '<rootDir>/pkcs8', '<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // `npm run test:browser`.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/'],
@@ -11,7 +11,7 @@ export default {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }],
   },
   collectCoverageFrom: [
-    ...['server/**/*.ts', 'client/**/*.ts'],
+    ...['server/**/*.ts', 'client/**/*.ts', 'pkcs8/**/*.ts'],
     // Types alone are nothing to run.
     ...['!server/context.ts', '!server/database/schema.ts'],
     ...['!client/options.ts', '!client/stores/client-store.ts', '!server/service/options.ts'],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { AuthError, sessionEnded } from '../errors.ts'
 import { parseObject } from '../json.ts'
 import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
@@ -17,22 +18,24 @@ interface FileStoreOptions {
   readonly folder: string
   /** Encrypts the private key. There is no way to leave it out. */
   readonly passphrase: string
+  /** What it costs to encrypt the private key; for production by default. */
+  readonly scryptCost?: ScryptCost
 }
 
 /**
- * The store of a program on Node: a folder with the private key as an encrypted PKCS #8 PEM,
+ * The store of a program on Node: a folder with the private key as an encrypted PKCS#8 PEM,
  * `client.key`, and the session's tokens as they arrived, encrypted to that key. All files are 0600.
  *
  * @throws AuthError `store_failed` for a wrong passphrase, a damaged key, or a key that others may read.
  */
-export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore {
+export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions): ClientStore {
   if (passphrase === '') throw failed('The passphrase of the client key is empty.')
   const keyFile = join(folder, 'client.key')
-  const making = oneAtATime()
+  const withKey = oneAtATime()
   const openVaults = new Map<string, VaultStorage>()
   let key: ClientKey | undefined
 
-  async function loadKey(): Promise<ClientKey | undefined> {
+  async function load(): Promise<ClientKey | undefined> {
     if (key !== undefined) return key
     const pem = await readIfThere(keyFile)
     if (pem === undefined) return undefined
@@ -55,13 +58,14 @@ export function fileStore({ folder, passphrase }: FileStoreOptions): ClientStore
 
   return {
     kind: 'file',
-    loadKey,
+    // Opening the file takes a while: those who ask meanwhile wait for the same key.
+    loadKey: () => withKey(load),
     makeKey: (type) =>
-      making(async () => {
-        const kept = await loadKey()
+      withKey(async () => {
+        const kept = await load()
         if (kept !== undefined && fits(kept, type)) return kept
         const fresh = await generateClientKey(type, true)
-        const pem = sealKeyFile(fresh, passphrase)
+        const pem = await sealKeyFile(fresh, passphrase, scryptCost)
         await writeWhole(folder, keyFile, pem)
         // Read back: what is in use is what is in the file, and no longer extractable.
         key = await openKeyFile(pem, passphrase, keyFile)

@@ -1,15 +1,18 @@
-import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
+import { createPublicKey, KeyObject } from 'node:crypto'
 import { importJWK, type JWK } from 'jose'
+import { decryptPrivateKey } from '../../pkcs8/decrypt.ts'
+import { encryptPrivateKey } from '../../pkcs8/encrypt.ts'
+import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { thumbprint } from '../token/thumbprint.ts'
 
-/** An extractable private key → an encrypted PKCS #8 PEM (RFC 5958 §3). */
-export function sealKeyFile({ privateKey }: ClientKey, passphrase: string): string {
-  return KeyObject.from(privateKey)
-    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase })
-    .toString()
-}
+/** An extractable private key → an encrypted PKCS#8 PEM (RFC 5958 §3). */
+export const sealKeyFile = (
+  { privateKey }: ClientKey,
+  passphrase: string,
+  scryptCost?: ScryptCost,
+): Promise<string> => encryptPrivateKey(KeyObject.from(privateKey), passphrase, scryptCost)
 
 /** @throws AuthError `store_failed` for a wrong passphrase or a damaged, plain or foreign file. */
 export async function openKeyFile(
@@ -20,8 +23,11 @@ export async function openKeyFile(
   if (!pem.startsWith('-----BEGIN ENCRYPTED PRIVATE KEY-----')) {
     throw failed(`${path} is not an encrypted private key.`)
   }
+  const key = await decryptPrivateKey(pem, passphrase)
+  if (key === undefined) {
+    throw failed(`${path} cannot be opened: the passphrase is wrong, or it is damaged.`)
+  }
   try {
-    const key = createPrivateKey({ key: pem, passphrase })
     const publicJwk = createPublicKey(key).export({ format: 'jwk' }) as JWK
     const alg = publicJwk.kty === 'RSA' ? 'RSA-OAEP-256' : 'ECDH-ES'
     const privateKey = await importJWK(key.export({ format: 'jwk' }) as JWK, alg, {
@@ -33,7 +39,7 @@ export async function openKeyFile(
       privateKey: privateKey as CryptoKey,
     }
   } catch (error) {
-    throw failed(`${path} cannot be opened: the passphrase is wrong, or it is damaged.`, error)
+    throw failed(`${path} holds a key that cannot decrypt.`, error)
   }
 }
 
