@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './database/open.ts'
 import { createHttpServer, type HttpServer } from './http-server.ts'
 import { followFolder } from './keystore/follow-folder.ts'
-import { keyFolderOf, openKeystore } from './keystore/keystore.ts'
+import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './logger.ts'
 import { createMailer } from './mailer/create-mailer.ts'
 import { createRefusedTokens } from './middleware/refused-tokens.ts'
@@ -35,7 +35,7 @@ export async function startServer(
   logger: Logger,
   startedAt = Date.now(),
 ): Promise<RunningServer> {
-  const [{ keystore, warnings, fingerprint }, database] = await together(
+  const [{ keystore, warnings, source }, database] = await together(
     openKeystore(config),
     openDatabase(config.databaseFile),
   )
@@ -92,9 +92,7 @@ export async function startServer(
     },
     `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${config.databaseFile}`,
   )
-  const follower = config.preserveSessions
-    ? followFolder(keystore, keyFolderOf(config), logger, fingerprint)
-    : undefined
+  const follower = source && followFolder(keystore, logger, source)
   const stopSweeping = startSweeping(database, logger, Date.now)
   return {
     url,

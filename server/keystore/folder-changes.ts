@@ -2,19 +2,24 @@
  * What an operator does to the key folder. Each is one transaction under the folder's lock: killed
  * at any moment, it has happened or it has not.
  */
-import type { KeyObject } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { StartupError } from '../startup-error.ts'
 import type { KeyUse } from './algorithms.ts'
 import { withFolderLock } from './folder-lock.ts'
 import { commitChanges, recover, type FolderChanges } from './folder-transaction.ts'
-import { keyFileName, readFolder, type KeyFolder, type StoredKey } from './folder.ts'
+import {
+  keyFileName,
+  readFolder,
+  type FolderContents,
+  type KeyFolder,
+  type StoredKey,
+} from './folder.ts'
 import { generateKeyPair, type KeyPair } from './key-pair.ts'
-import { formatRecords, RECORDS_FILE, type KeyRecord } from './key-records.ts'
+import { formatRecords, RECORDS_FILE } from './key-records.ts'
 import { algorithmOf, currentOf, hasRetired, unfit } from './key-set.ts'
+import { markRemoved, recordOf, recordsOf, type Records } from './record-changes.ts'
+import { toPem } from './write-key.ts'
 
-/** Bytes: what OpenSSL reads. */
-const MAX_PASSPHRASE = 1024
 const USES: readonly KeyUse[] = ['sig', 'enc']
 
 /**
@@ -29,13 +34,13 @@ export async function generateKeys(folder: KeyFolder): Promise<void> {
       `The key folder ${folder.path} cannot be made (${code}). Check KEYS_DIR and the rights on the folder above it.`,
     ])
   })
-  await changeFolder(folder, async (keys) => {
+  await changeFolder(folder, async ({ keys, removed }) => {
     if (keys.length > 0) {
       throw new StartupError([
         `There are keys in ${folder.path}: ${keys.map(({ name }) => name).join(', ')}. Nothing was changed. To replace keys and keep everybody signed in: \`npm run keys -- rotate\`. To start anew, move the old files away first.`,
       ])
     }
-    return freshKeys(folder)
+    return freshKeys(folder, { ...removed })
   })
 }
 
@@ -47,10 +52,10 @@ export async function generateKeys(folder: KeyFolder): Promise<void> {
  * @param keepFor Milliseconds for which something made with the old keys may still be alive.
  */
 export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number): Promise<void> {
-  await changeFolder(folder, async (keys) => {
+  await changeFolder(folder, async ({ keys, removed }) => {
     const retires = new Date(now + keepFor).toISOString()
     const files: Record<string, string | null> = {}
-    const records = recordsOf(folder, keys)
+    const records = recordsOf(folder, keys, removed)
     for (const use of USES) {
       const current = requireCurrent(folder, keys, use)
       files[keyFileName(use, 'previous', current.kid)] = current.pem
@@ -64,7 +69,7 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
           current_since: new Date(now).toISOString(),
         }
       } else {
-        if (next !== undefined) Reflect.deleteProperty(records, next.kid)
+        if (next !== undefined) markRemoved(records, next.kid, now)
         await put(folder, files, records, use, 'current', now)
       }
       await put(folder, files, records, use, 'next', now)
@@ -72,7 +77,7 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
     for (const key of keys.filter(({ state }) => state === 'previous')) {
       if (hasRetired(key, now)) {
         files[key.name] = null
-        Reflect.deleteProperty(records, key.kid)
+        markRemoved(records, key.kid, now)
         // One whose record was lost must not be kept for ever.
       } else records[key.kid] = { retires, ...recordOf(folder, key) }
     }
@@ -82,19 +87,21 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
 
 /** Replaces every key by a fresh one and keeps none: what was made with the old ones is refused. */
 export async function revokeKeys(folder: KeyFolder): Promise<void> {
-  await changeFolder(folder, async (keys) => ({
-    ...Object.fromEntries(keys.map(({ name }) => [name, null])),
-    ...(await freshKeys(folder)),
-  }))
+  await changeFolder(folder, async ({ keys, removed }) => {
+    const records = recordsOf(folder, keys, removed)
+    for (const { kid } of keys) markRemoved(records, kid, Date.now())
+    const files = Object.fromEntries(keys.map(({ name }) => [name, null]))
+    return { ...files, ...(await freshKeys(folder, records)) }
+  })
 }
 
 /** Removes the previous keys that have retired; gives their kids. */
 export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[]> {
   let retired: StoredKey[] = []
-  await changeFolder(folder, (keys) => {
+  await changeFolder(folder, ({ keys, removed }) => {
     retired = keys.filter((key) => hasRetired(key, now))
-    const records = recordsOf(folder, keys)
-    for (const { kid } of retired) Reflect.deleteProperty(records, kid)
+    const records = recordsOf(folder, keys, removed)
+    for (const { kid } of retired) markRemoved(records, kid, now)
     return {
       ...Object.fromEntries(retired.map(({ name }) => [name, null])),
       [RECORDS_FILE]: formatRecords(records),
@@ -105,46 +112,30 @@ export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[
 
 /** Encrypts every key under another passphrase. */
 export async function changePassphrase(folder: KeyFolder, newPassphrase: string): Promise<void> {
-  await changeFolder(folder, (keys) => ({
-    ...Object.fromEntries(keys.map(({ name, key }) => [name, toPem(key, newPassphrase)])),
+  await changeFolder(folder, async ({ keys, removed }) => {
+    const files: Record<string, string> = {}
+    for (const { name, key } of keys) {
+      files[name] = await toPem(key, { ...folder, passphrase: newPassphrase })
+    }
     // The files' times change: what they said is kept here.
-    [RECORDS_FILE]: formatRecords(recordsOf(folder, keys)),
-  }))
-}
-
-/** PKCS#8 PEM; under a passphrase, encrypted with AES-256-CBC by PBES2 (RFC 8018 §6.2). */
-export function toPem(key: KeyObject, passphrase: string | undefined): string {
-  if (passphrase !== undefined && Buffer.byteLength(passphrase) > MAX_PASSPHRASE) {
-    throw new StartupError([
-      `The passphrase is longer than ${MAX_PASSPHRASE} bytes, and no key could be read with it. Choose a shorter one.`,
-    ])
-  }
-  return key
-    .export({
-      type: 'pkcs8',
-      format: 'pem',
-      ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
-    })
-    .toString()
-}
-
-type Records = Record<string, KeyRecord>
-
-/** Plans a change from the keys that there are, and makes it, with the folder locked. */
-export async function changeFolder(
-  folder: KeyFolder,
-  plan: (keys: StoredKey[]) => FolderChanges | Promise<FolderChanges>,
-): Promise<void> {
-  await withFolderLock(folder.path, async () => {
-    await recover(folder.path)
-    const { keys } = await readFolder(folder)
-    await commitChanges(folder.path, await plan(keys))
+    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed)) }
   })
 }
 
-async function freshKeys(folder: KeyFolder): Promise<FolderChanges> {
+/** Plans a change from what is in the folder, and makes it, with the folder locked. */
+export async function changeFolder(
+  folder: KeyFolder,
+  plan: (contents: FolderContents) => FolderChanges | Promise<FolderChanges>,
+): Promise<void> {
+  await withFolderLock(folder.path, async () => {
+    await recover(folder.path)
+    await commitChanges(folder.path, await plan(await readFolder(folder)))
+  })
+}
+
+/** Makes a current and a next key for both uses, and adds them to the records. */
+async function freshKeys(folder: KeyFolder, records: Records): Promise<FolderChanges> {
   const files: Record<string, string | null> = {}
-  const records: Records = {}
   for (const use of USES) {
     await put(folder, files, records, use, 'current', Date.now())
     await put(folder, files, records, use, 'next', Date.now())
@@ -162,19 +153,9 @@ async function put(
   now: number,
 ): Promise<void> {
   const pair: KeyPair = await generateKeyPair(use, folder.algorithms)
-  files[keyFileName(use, state)] = toPem(pair.privateKey, folder.passphrase)
+  files[keyFileName(use, state)] = await toPem(pair.privateKey, folder)
   records[pair.kid] = { alg: pair.alg, created: new Date(now).toISOString() }
 }
-
-/** What is to be written of the keys that there are. */
-export const recordsOf = (folder: KeyFolder, keys: readonly StoredKey[]): Records =>
-  Object.fromEntries(keys.map((key) => [key.kid, recordOf(folder, key)]))
-
-const recordOf = (folder: KeyFolder, key: StoredKey): KeyRecord =>
-  key.record ?? {
-    alg: algorithmOf(key, folder.algorithms),
-    created: new Date(key.createdAt).toISOString(),
-  }
 
 /** The current key of a use. Throws StartupError where there is none. */
 export function requireCurrent(

@@ -1,19 +1,26 @@
 import type { KeyObject } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { calculateJwkThumbprint } from 'jose'
+import pLimit from 'p-limit'
+import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { StartupError } from '../startup-error.ts'
 import type { Algorithms, KeyUse } from './algorithms.ts'
 import { finishCommit, isCommitting } from './folder-transaction.ts'
-import { readRecords, RECORDS_FILE, type KeyRecord } from './key-records.ts'
-import { publicKeyOf } from './key-type.ts'
-import { isEncrypted, parsePrivateKey, type PemError, type PemFault } from './pem.ts'
+import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './key-records.ts'
+import { createOpenedKeys, type OpenedKeys } from './opened-keys.ts'
+import { isEncrypted } from './pem.ts'
+import { readKey } from './read-key.ts'
 
 /** Where a server's keys lie and what they must be. */
 export interface KeyFolder {
   readonly path: string
   readonly passphrase: string | undefined
   readonly algorithms: Algorithms
+  /** What it costs to encrypt a key; for production by default. */
+  readonly scryptCost?: ScryptCost
+  /** The keys that earlier readings have opened. */
+  readonly opened?: OpenedKeys
 }
 
 /** A key's life: next → current → previous → gone. The next one is published before it is used. */
@@ -47,26 +54,36 @@ export function keyFileName(use: KeyUse, state: KeyState, kid = ''): string {
 
 const KEY_FILE = /^(sig|enc)(?:\.(next|[\w-]{43}))?\.key$/
 
+/** The keys of a folder at one moment. */
+export interface FolderContents {
+  readonly keys: readonly StoredKey[]
+  /** The records of keys that a command has removed. */
+  readonly removed: KeyRecords
+  /** See `fingerprint`. */
+  readonly fingerprint: string
+}
+
 /**
  * Reads every key of a folder, from one of its consistent states: another process may be changing
  * it. A folder that is not there has no keys.
  *
  * @throws StartupError with a sentence for each key that cannot be read.
  */
-export async function readFolder(
-  folder: KeyFolder,
-): Promise<{ keys: StoredKey[]; fingerprint: string }> {
+export async function readFolder(folder: KeyFolder): Promise<FolderContents> {
+  const { path, passphrase, opened = createOpenedKeys() } = folder
   for (let attempt = 0; ; attempt++) {
-    await finishCommit(folder.path).catch((error: unknown) => {
-      throw folderUnreadable(folder.path, error)
+    await finishCommit(path).catch((error: unknown) => {
+      throw folderUnreadable(path, error)
     })
-    const before = await fingerprint(folder.path)
-    const outcome = await readKeys(folder).catch((error: unknown) => error as Error)
-    const isStable =
-      before === (await fingerprint(folder.path)) && !(await isCommitting(folder.path))
+    const before = await fingerprint(path)
+    const outcome = await readKeys(path, passphrase, opened).catch(
+      (error: unknown) => error as Error,
+    )
+    const isStable = before === (await fingerprint(path)) && !(await isCommitting(path))
     if (!isStable && attempt < 10) continue
     if (outcome instanceof Error) throw outcome
-    return { keys: outcome, fingerprint: before }
+    opened.retain(new Set(outcome.keys.map(({ pem }) => pem)))
+    return { ...outcome, fingerprint: before }
   }
 }
 
@@ -102,75 +119,41 @@ async function list(path: string): Promise<string[]> {
   }
 }
 
-async function readKeys(folder: KeyFolder): Promise<StoredKey[]> {
-  const records = await readRecords(folder.path)
-  const results = await Promise.all(
-    (await list(folder.path)).map(async (name) => {
-      const path = join(folder.path, name)
-      const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
-      const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
-      const raw = await readKey(path, folder.passphrase)
-      if (typeof raw === 'string') return raw
-      const kid = await calculateJwkThumbprint(publicKeyOf(raw.key).export({ format: 'jwk' }))
-      if (state === 'previous' && role !== kid) {
-        return `${path} is not the key that it is named after. Restore it from your backup, or delete it.`
-      }
-      const record = records[kid]
-      const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
-      const currentSince = Date.parse(record?.current_since ?? '') || createdAt
-      return {
-        ...raw,
-        ...{ use, state, name, path, kid, record, createdAt, currentSince },
-      } satisfies StoredKey
-    }),
-  )
+async function readKeys(
+  folder: string,
+  passphrase: string | undefined,
+  opened: OpenedKeys,
+): Promise<Omit<FolderContents, 'fingerprint'>> {
+  const records = await readRecords(folder)
+  // Nobody waits for a server that is starting; one that is running has requests to answer.
+  const limit = pLimit(opened.isEmpty ? availableParallelism() : 1)
+  const results = await limit.map(await list(folder), async (name) => {
+    const path = join(folder, name)
+    const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
+    const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
+    const raw = await readKey(path, passphrase, opened)
+    if (typeof raw === 'string') return raw
+    const { kid } = raw
+    if (state === 'previous' && role !== kid) {
+      return `${path} is not the key that it is named after. Restore it from your backup, or delete it.`
+    }
+    const record = records[kid]
+    const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
+    const currentSince = Date.parse(record?.current_since ?? '') || createdAt
+    return {
+      ...raw,
+      ...{ use, state, name, path, record, createdAt, currentSince },
+    } satisfies StoredKey
+  })
   const problems = results.filter((result) => typeof result === 'string')
   if (problems.length > 0) throw new StartupError(problems)
-  return results.filter((result) => typeof result !== 'string')
-}
-
-/** A private key and its file, or the sentence that says why there is none. */
-async function readKey(path: string, passphrase: string | undefined) {
-  let pem: string
-  try {
-    pem = await readFile(path, 'utf8')
-  } catch (error) {
-    return `${path} cannot be read (${errorCode(error)}). Make it a file that the server's user may read.`
-  }
-  let key: KeyObject
-  try {
-    key = parsePrivateKey(pem, passphrase)
-  } catch (error) {
-    return `${path} ${explain((error as PemError).fault)}`
-  }
-  const { mode, mtimeMs } = await stat(path).catch(() => ({ mode: 0, mtimeMs: 0 }))
-  const encrypted = isEncrypted(pem)
-  const warnings: string[] = []
-  if (!encrypted) {
-    warnings.push(
-      `${path} is not protected by a passphrase: whoever can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`,
-    )
-  }
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-    warnings.push(
-      `${path} can be read or written by others than its owner (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${path}`,
-    )
-  }
-  return { pem, key, modifiedAt: mtimeMs, encrypted, warnings }
-}
-
-/** What to do about a PEM that gave no key: finishes the sentence "<path> …". */
-function explain(fault: PemFault): string {
-  switch (fault) {
-    case 'corrupt':
-      return 'holds no private key in PEM form, or a damaged one. Restore it from your backup.'
-    case 'public':
-      return 'holds a public key. The private key belongs there.'
-    case 'passphrase_missing':
-      return 'is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set. Set it.'
-    case 'passphrase_wrong':
-      return 'does not open with PRIVATE_KEY_PASSPHRASE. Set the passphrase that the key was made with.'
-  }
+  const keys = results.filter((result) => typeof result !== 'string')
+  const present = new Set(keys.map(({ kid }) => kid))
+  // A key that was restored from a backup is back, whatever its record says.
+  const removed = Object.entries(records).filter(
+    ([kid, record]) => record.removed !== undefined && !present.has(kid),
+  )
+  return { keys, removed: Object.fromEntries(removed) }
 }
 
 const folderUnreadable = (path: string, error: unknown): StartupError =>

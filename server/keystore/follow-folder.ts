@@ -1,11 +1,14 @@
 import type { Logger } from '../logger.ts'
 import { StartupError } from '../startup-error.ts'
+import { UnavailableError } from '../unavailable-error.ts'
 import { fingerprint, type KeyFolder } from './folder.ts'
 import { loadKeys } from './key-set.ts'
 import type { ReloadableKeystore } from './keystore.ts'
 
-/** Milliseconds. Asked and not notified: notifications fail on network file systems and mounts. */
+/** Milliseconds. Polls, because file notifications are unreliable on network file systems. */
 const INTERVAL = 1000
+/** Milliseconds between two looks for unknown kids: anybody can make one up. */
+const COOL_DOWN = 5000
 
 export interface FolderFollower {
   /** Reads the folder now, changed or not. */
@@ -13,19 +16,25 @@ export interface FolderFollower {
   stop(): void
 }
 
+interface Followed {
+  readonly folder: KeyFolder
+  /** The state of the folder when the keystore's keys were read: see folder.ts. */
+  readonly fingerprint: string
+}
+
 /**
- * Keeps a keystore as its folder is. A folder that cannot be used is reported once, and the keys
- * that were loaded before stay in use.
+ * Keeps a keystore in step with its folder. When the folder cannot be used, the log says so once,
+ * and the keys that were loaded before stay in use.
  *
- * @param loaded The fingerprint of the folder that the keystore's keys were read from.
+ * @param clock Milliseconds, for the pause between two looks for unknown kids.
  */
 export function followFolder(
   keystore: ReloadableKeystore,
-  folder: KeyFolder,
   logger: Logger,
-  loaded: string | undefined,
+  { folder, fingerprint: loaded }: Followed,
+  clock: () => number = () => performance.now(),
 ): FolderFollower {
-  let seen = loaded
+  let seen: string | undefined = loaded
   let reported = ''
   let work = Promise.resolve()
 
@@ -37,17 +46,21 @@ export function followFolder(
       const { came, went } = keystore.replace(keys)
       logger.info({ came, went }, 'keys loaded')
     } catch (error) {
-      // Tried again at the next look: it may have been a passing fault.
+      // The next poll tries again: the fault may pass.
       seen = undefined
-      const problems = error instanceof StartupError ? error.problems : [(error as Error).message]
+      const problems = error instanceof StartupError ? error.problems : [String(error)]
       if (problems.join() === reported) return
       reported = problems.join()
-      logger.error({ problems }, 'the key folder cannot be used: the keys from before stay in use')
+      const cause = error instanceof StartupError ? {} : { err: error }
+      logger.error(
+        { problems, ...cause },
+        'the key folder cannot be used: the keys from before stay in use',
+      )
     }
   }
 
   async function check(): Promise<void> {
-    // A folder that is gone reads as another one, and is reported by loading it.
+    // A folder that is gone reads as a changed one, and loading it reports that.
     const now = await fingerprint(folder.path).catch(() => 'unreadable')
     if (now !== seen) await load()
   }
@@ -58,6 +71,13 @@ export function followFolder(
     return work
   }
 
+  async function look(): Promise<void> {
+    await queue(check)
+    if (reported === '') return
+    throw new UnavailableError('The key folder cannot be used.', COOL_DOWN / 1000)
+  }
+
+  keystore.follow(atMostOnceIn(COOL_DOWN, clock, look))
   void queue(check)
   const timer = setInterval(() => void queue(check), INTERVAL).unref()
   return {
@@ -65,5 +85,22 @@ export function followFolder(
     stop() {
       clearInterval(timer)
     },
+  }
+}
+
+/** Begins `work` at most once in an interval; until then, everybody gets the result of the last time. */
+function atMostOnceIn(
+  interval: number,
+  clock: () => number,
+  work: () => Promise<void>,
+): () => Promise<void> {
+  let last: Promise<void> | undefined
+  let begun = 0
+  return () => {
+    if (last === undefined || clock() - begun >= interval) {
+      begun = clock()
+      last = work()
+    }
+    return last
   }
 }

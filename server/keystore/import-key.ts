@@ -1,12 +1,14 @@
 import type { KeyObject } from 'node:crypto'
 import { StartupError } from '../startup-error.ts'
 import { algorithmFor, requiredKeyType, type KeyUse } from './algorithms.ts'
-import { changeFolder, recordsOf, requireCurrent, toPem } from './folder-changes.ts'
+import { changeFolder, requireCurrent } from './folder-changes.ts'
 import { keyFileName, type KeyFolder } from './folder.ts'
 import { toKeyPair } from './key-pair.ts'
 import { formatRecords, RECORDS_FILE } from './key-records.ts'
 import { mismatch } from './key-type.ts'
-import { parsePrivateKey, type PemError, type PemFault } from './pem.ts'
+import { parsePrivateKey, PemError, type PemFault } from './pem.ts'
+import { markRemoved, recordsOf } from './record-changes.ts'
+import { toPem } from './write-key.ts'
 
 /**
  * Makes a user's own key the next one.
@@ -23,13 +25,14 @@ export async function importKey(
 ): Promise<string> {
   let key: KeyObject
   try {
-    key = parsePrivateKey(file.pem, file.passphrase)
+    key = await parsePrivateKey(file.pem, file.passphrase)
   } catch (error) {
-    throw new StartupError([`${file.path} ${explainImport((error as PemError).fault)}`])
+    if (!(error instanceof PemError)) throw error
+    throw new StartupError([`${file.path} ${explainImport(error.fault)}`])
   }
   const alg = algorithmFor(use, folder.algorithms)
   const pair = await toKeyPair(key, use, alg)
-  await changeFolder(folder, (keys) => {
+  await changeFolder(folder, async ({ keys, removed }) => {
     requireCurrent(folder, keys, use)
     const name = keyFileName(use, 'next')
     const fault = mismatch(key, requiredKeyType(use, folder.algorithms))
@@ -41,12 +44,12 @@ export async function importKey(
       problems.push(`${file.path} holds a key that is in the folder already. Import another.`)
     }
     if (problems.length > 0) throw new StartupError(problems)
-    const records = recordsOf(folder, keys)
+    const records = recordsOf(folder, keys, removed)
     const replaced = keys.find((key) => key.name === name)
-    if (replaced !== undefined) Reflect.deleteProperty(records, replaced.kid)
+    if (replaced !== undefined) markRemoved(records, replaced.kid, now)
     records[pair.kid] = { alg, created: new Date(now).toISOString() }
     return {
-      [name]: toPem(key, folder.passphrase),
+      [name]: await toPem(key, folder),
       [RECORDS_FILE]: formatRecords(records),
     }
   })

@@ -14,6 +14,8 @@ const recordSchema = z.object({
   current_since: z.iso.datetime().optional(),
   /** RFC 3339: when nothing made with it can still be alive. Set when it becomes a previous key. */
   retires: z.iso.datetime().optional(),
+  /** RFC 3339: when a command removed the key for good. Only the record is left. */
+  removed: z.iso.datetime().optional(),
 })
 const recordsSchema = z.record(z.string(), recordSchema)
 

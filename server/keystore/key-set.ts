@@ -30,10 +30,18 @@ export interface KeyRing {
 export interface KeySet {
   readonly sig: KeyRing
   readonly enc: KeyRing
-  /** What is no fault but ought to be known, a sentence each. */
+  /** Encryption keys that have retired and are still in the folder: they open stored data, and no token. */
+  readonly retired: readonly KeyPair[]
+  /** The kids of keys that a command has removed from the folder for good. */
+  readonly removed: readonly string[]
+}
+
+/** The keys of a folder. */
+export interface LoadedKeys extends KeySet {
+  /** What the operator should know, a sentence each. */
   readonly warnings: readonly string[]
-  /** The state of the folder that they were read from: see folder.ts. None for keys in memory. */
-  readonly fingerprint?: string
+  /** The state of the folder that they were read from: see folder.ts. */
+  readonly fingerprint: string
 }
 
 const GENERATE = '`npm run keys -- generate`'
@@ -46,8 +54,8 @@ const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as co
  *
  * @throws StartupError with a sentence for each key that is missing, unreadable or wrong.
  */
-export async function loadKeys(folder: KeyFolder): Promise<KeySet> {
-  const { keys, fingerprint } = await readFolder(folder)
+export async function loadKeys(folder: KeyFolder): Promise<LoadedKeys> {
+  const { keys, removed, fingerprint } = await readFolder(folder)
   const sig = currentOf(keys, 'sig')
   const enc = currentOf(keys, 'enc')
   if (sig === undefined || enc === undefined)
@@ -67,6 +75,8 @@ export async function loadKeys(folder: KeyFolder): Promise<KeySet> {
   return {
     sig: await toRing(keys, sig, folder.algorithms),
     enc: await toRing(keys, enc, folder.algorithms),
+    retired: await retiredOf(keys, folder.algorithms),
+    removed: Object.keys(removed),
     warnings: keys.flatMap(({ warnings }) => warnings),
     fingerprint,
   }
@@ -116,8 +126,7 @@ async function toRing(
   current: StoredKey,
   algorithms: Algorithms,
 ): Promise<KeyRing> {
-  const pair = (stored: StoredKey) =>
-    toKeyPair(stored.key, stored.use, algorithmOf(stored, algorithms))
+  const pair = (stored: StoredKey) => toPair(stored, algorithms)
   const next = keys.find(({ use, state }) => use === current.use && state === 'next')
   const previous = keys.filter(
     (key) => key.use === current.use && key.state === 'previous' && !hasRetired(key, Date.now()),
@@ -129,6 +138,14 @@ async function toRing(
     currentSince: current.currentSince,
   }
 }
+
+function retiredOf(keys: readonly StoredKey[], algorithms: Algorithms): Promise<KeyPair[]> {
+  const retired = keys.filter((key) => key.use === 'enc' && hasRetired(key, Date.now()))
+  return Promise.all(retired.map((key) => toPair(key, algorithms)))
+}
+
+const toPair = (stored: StoredKey, algorithms: Algorithms): Promise<KeyPair> =>
+  toKeyPair(stored.key, stored.use, algorithmOf(stored, algorithms))
 
 function missing(path: string, sig: StoredKey | undefined, enc: StoredKey | undefined): string {
   if (sig === undefined && enc === undefined) {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import type { Config } from '../config.ts'
 import { StartupError } from '../startup-error.ts'
 import { isPlaceholder } from '../variables.ts'
@@ -14,8 +15,9 @@ import { hasKeys, isProtected, type KeyFolder } from './folder.ts'
 import { describeKeys, keyTable } from './key-list.ts'
 import { importKey } from './import-key.ts'
 import { HELP, parseArguments, type KeysOptions } from './keys-arguments.ts'
-import { keyFolderOf } from './keystore.ts'
+import { keyFolderOf } from './open-keystore.ts'
 import { isEncrypted } from './pem.ts'
+import { passphraseWarning } from './write-key.ts'
 
 /** Seconds. Longer than any server that hears of a rotation late goes on with the old keys. */
 const MARGIN = 3600
@@ -46,7 +48,7 @@ export interface CommandPassphrases {
  */
 export async function keysCommand(
   args: readonly string[],
-  config: Config,
+  config: Config & { readonly scryptCost?: ScryptCost },
   terminal: Terminal,
   passphrases: CommandPassphrases = {},
 ): Promise<number> {
@@ -72,20 +74,20 @@ export async function keysCommand(
     switch (command) {
       case 'generate':
         await generateKeys(folder)
-        return show(
+        return showNew(
           folder,
           'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
         )
       case 'rotate':
         if (options.revoke === true) {
           await revokeKeys(folder)
-          return show(
+          return showNew(
             folder,
             'Every key was replaced. Everybody is signed out once the running servers have taken the new keys, within a second or two.',
           )
         }
         await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
-        return show(folder, 'A running server takes the new keys within a second or two.')
+        return showNew(folder, 'A running server takes the new keys within a second or two.')
       case 'prune': {
         const pruned = await pruneKeys(folder, now)
         return show(
@@ -98,7 +100,7 @@ export async function keysCommand(
       case 'passphrase': {
         const fresh = await newPassphrase()
         await changePassphrase(folder, fresh)
-        return show(
+        return showNew(
           { ...folder, passphrase: fresh },
           'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',
         )
@@ -113,7 +115,7 @@ export async function keysCommand(
           : undefined
         const use = options.use === 'enc' ? 'enc' : 'sig'
         await importKey(folder, use, { path, pem, passphrase }, now)
-        return show(
+        return showNew(
           folder,
           'It is the next key: published now, used from the next rotation on. A next key that was there before is gone.',
         )
@@ -121,6 +123,14 @@ export async function keysCommand(
       default:
         return show(folder)
     }
+  }
+
+  /** Shows the keys after a command that has written some. */
+  async function showNew(folder: KeyFolder, advice: string): Promise<number> {
+    await show(folder, advice)
+    const warning = passphraseWarning(folder.passphrase)
+    if (warning !== undefined) terminal.note(warning)
+    return 0
   }
 
   async function show(folder: KeyFolder, advice?: string): Promise<number> {

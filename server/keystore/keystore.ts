@@ -1,9 +1,14 @@
 import type { JSONWebKeySet } from 'jose'
 import type { Recipient } from '../token/encrypt.ts'
 import type { Algorithms, EncryptionAlg } from './algorithms.ts'
-import type { KeyFolder } from './folder.ts'
 import { generateKeyPair, type KeyPair } from './key-pair.ts'
-import { loadKeys, type KeyRing, type KeySet } from './key-set.ts'
+import type { KeyRing, KeySet } from './key-set.ts'
+
+/**
+ * A key if there is one. For a kid that is not known the key folder is looked at again first:
+ * another server may have read a rotation sooner. That look may end in UnavailableError.
+ */
+type Found = KeyPair | undefined | Promise<KeyPair | undefined>
 
 /** The server's own keys as the rest of the server sees them. They may change between two looks. */
 export interface Keystore {
@@ -12,9 +17,15 @@ export interface Keystore {
   /** What clients and the server itself encrypt to. */
   readonly encryptionKey: KeyPair
   /** The key that verifies tokens signed by `kid`, if it is one of ours. */
-  verificationKey(kid: string): KeyPair | undefined
-  /** The key that decrypts what was encrypted to `kid`; without one, the current key. */
-  decryptionKey(kid: string | undefined): KeyPair | undefined
+  verificationKey(kid: string): Found
+  /** The key that decrypts a token that was encrypted to `kid`; without one, the current key. */
+  decryptionKey(kid: string | undefined): Found
+  /** The key that opens stored data sealed to `kid`: one that has retired too, while its file is there. */
+  storageKey(kid: string): Found
+  /** Whether stored data sealed to `kid` should move to the current key, because `kid` will retire or has. */
+  isPrevious(kid: string): boolean
+  /** Whether a command has removed the key from the folder: it will not come back. */
+  isRemoved(kid: string): boolean
   /** The public halves, as published (RFC 7517 §5): of each use the current key comes first. */
   readonly jwks: JSONWebKeySet
   /** Since when the older of the current keys has been that, milliseconds since the epoch. */
@@ -30,11 +41,19 @@ export interface KeyChanges {
 export interface ReloadableKeystore extends Keystore {
   /** Replaces all keys at once. Requests under way are not disturbed. */
   replace(keys: KeySet): KeyChanges
+  /** From now on, `look` is called for a kid that is not known, and may replace the keys. */
+  follow(look: () => Promise<void>): void
 }
 
 /** A keystore of a set of keys. */
 export function createKeystore(initial: KeySet): ReloadableKeystore {
   let keys = toLookup(initial)
+  let look: (() => Promise<void>) | undefined
+
+  function find(lookUp: () => KeyPair | undefined): Found {
+    return lookUp() ?? look?.().then(lookUp)
+  }
+
   return {
     get signingKey() {
       return keys.set.sig.current
@@ -42,8 +61,17 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
     get encryptionKey() {
       return keys.set.enc.current
     },
-    verificationKey: (kid) => keys.sig.get(kid),
-    decryptionKey: (kid) => (kid === undefined ? keys.set.enc.current : keys.enc.get(kid)),
+    verificationKey: (kid) => find(() => keys.sig.get(kid)),
+    decryptionKey: (kid) =>
+      kid === undefined ? keys.set.enc.current : find(() => keys.enc.get(kid)),
+    storageKey: (kid) => find(() => keys.enc.get(kid) ?? keys.retired.get(kid)),
+    isPrevious(kid) {
+      const { current, next } = keys.set.enc
+      // What is sealed to the next key comes from a server that has made it the current one already.
+      const isInUse = kid === current.kid || kid === next?.kid
+      return !isInUse && (keys.enc.has(kid) || keys.retired.has(kid))
+    },
+    isRemoved: (kid) => keys.removed.has(kid),
     get jwks() {
       return keys.jwks
     },
@@ -59,6 +87,9 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
         went: [...before].filter((kid) => !after.has(kid)),
       }
     },
+    follow(lookAgain) {
+      look = lookAgain
+    },
   }
 }
 
@@ -71,36 +102,9 @@ function toLookup(set: KeySet) {
       ),
   ) as [Map<string, KeyPair>, Map<string, KeyPair>]
   const jwks = { keys: [...sig.values(), ...enc.values()].map(({ publicJwk }) => publicJwk) }
-  return { set, sig, enc, jwks }
+  const retired = new Map(set.retired.map((key) => [key.kid, key]))
+  return { set, sig, enc, retired, removed: new Set(set.removed), jwks }
 }
-
-/** The keystore of the configured boot mode, and what its operator ought to know. */
-export async function openKeystore(config: {
-  readonly preserveSessions: boolean
-  readonly keysDir: string
-  readonly privateKeyPassphrase: string | undefined
-  readonly algorithms: Algorithms
-}): Promise<{
-  keystore: ReloadableKeystore
-  warnings: readonly string[]
-  fingerprint: string | undefined
-}> {
-  const keys = config.preserveSessions
-    ? await loadKeys(keyFolderOf(config))
-    : await generateKeySet(config.algorithms)
-  const { warnings, fingerprint } = keys
-  return { keystore: createKeystore(keys), warnings, fingerprint }
-}
-
-export const keyFolderOf = (config: {
-  readonly keysDir: string
-  readonly privateKeyPassphrase: string | undefined
-  readonly algorithms: Algorithms
-}): KeyFolder => ({
-  path: config.keysDir,
-  passphrase: config.privateKeyPassphrase,
-  algorithms: config.algorithms,
-})
 
 /** Fresh keys that live in memory alone: every token made with them dies with the process. */
 export async function createEphemeralKeystore(algorithms: Algorithms): Promise<ReloadableKeystore> {
@@ -114,7 +118,7 @@ async function generateKeySet(algorithms: Algorithms): Promise<KeySet> {
     previous: [],
     currentSince: Date.now(),
   })
-  return { sig: await ring('sig'), enc: await ring('enc'), warnings: [] }
+  return { sig: await ring('sig'), enc: await ring('enc'), retired: [], removed: [] }
 }
 
 /** The server itself, as one to encrypt to. */

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { decryptPrivateKey } from '../../pkcs8/decrypt.ts'
 
 export type PemFault = 'corrupt' | 'public' | 'passphrase_missing' | 'passphrase_wrong'
 
@@ -19,18 +20,27 @@ export class PemError extends Error {
  *
  * @throws PemError
  */
-export function parsePrivateKey(pem: string, passphrase: string | undefined): KeyObject {
+export async function parsePrivateKey(
+  pem: string,
+  passphrase: string | undefined,
+): Promise<KeyObject> {
   if (!/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(pem)) {
     const isPublic = /-----BEGIN ([A-Z0-9 ]*PUBLIC KEY|CERTIFICATE)-----/.test(pem)
     throw new PemError(isPublic ? 'public' : 'corrupt')
   }
-  const encrypted = isEncrypted(pem)
-  if (encrypted && passphrase === undefined) throw new PemError('passphrase_missing')
+  // A passphrase given to a plain key would be ignored; leaving it out says so.
+  if (!isEncrypted(pem)) return importPlain(pem)
+  if (passphrase === undefined) throw new PemError('passphrase_missing')
+  const key = await decryptPrivateKey(pem, passphrase)
+  if (key === undefined) throw new PemError(isWhole(pem) ? 'passphrase_wrong' : 'corrupt')
+  return key
+}
+
+function importPlain(pem: string): KeyObject {
   try {
-    // A passphrase given to a plain key would be ignored; leaving it out says so.
-    return createPrivateKey({ key: pem, ...(encrypted ? { passphrase } : {}) })
+    return createPrivateKey(pem)
   } catch {
-    throw new PemError(encrypted && isWhole(pem) ? 'passphrase_wrong' : 'corrupt')
+    throw new PemError('corrupt')
   }
 }
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { ENCRYPTION_CURVES, type EncryptionAlg, type KeyType } from '../keystore/algorithms.ts'
 import { generateKeyPair, toKeyPair, type KeyPair } from '../keystore/key-pair.ts'
 import { mismatch } from '../keystore/key-type.ts'
-import { parsePrivateKey } from '../keystore/pem.ts'
+import { parsePrivateKey, PemError } from '../keystore/pem.ts'
 import { StartupError } from '../startup-error.ts'
 
 /** In every JOSE library and browser, as the auth server's own defaults. */
@@ -32,8 +32,9 @@ export async function openServiceKey(key: KeyPair | string | undefined): Promise
 async function fromPem(pem: string): Promise<KeyPair> {
   let privateKey: KeyObject
   try {
-    privateKey = parsePrivateKey(pem, undefined)
-  } catch {
+    privateKey = await parsePrivateKey(pem, undefined)
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error
     throw new StartupError([
       'The key of the service is not the PEM of a private key without a passphrase. Make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
     ])

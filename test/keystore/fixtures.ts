@@ -72,7 +72,8 @@ export const ring = (current: KeyPair, others: Partial<KeyRing> = {}): KeyRing =
 export const keySet = (sig: KeyRing | KeyPair, enc: KeyRing | KeyPair): KeySet => ({
   sig: 'current' in sig ? sig : ring(sig),
   enc: 'current' in enc ? enc : ring(enc),
-  warnings: [],
+  retired: [],
+  removed: [],
 })
 
 /** Somebody at a terminal who gives `answers` in turn, and what they saw. */

@@ -13,12 +13,12 @@ import {
   pruneKeys,
   revokeKeys,
   rotateKeys,
-  toPem,
 } from '../../server/keystore/folder-changes.ts'
 import { readFolder, type KeyFolder } from '../../server/keystore/folder.ts'
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import type { StartupError } from '../../server/startup-error.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import {
   DEFAULTS,
   ecKey,
@@ -53,10 +53,22 @@ const folder = (changes: Partial<KeyFolder> = {}): KeyFolder => ({
   path,
   passphrase: undefined,
   algorithms: DEFAULTS,
+  scryptCost: CHEAP_SCRYPT,
   ...changes,
 })
 const files = async () => (await readdir(path)).sort()
-const recordsOf = () => readRecords(path)
+/** Of the keys that there are. */
+const recordsOf = async () =>
+  Object.fromEntries(
+    Object.entries(await readRecords(path)).filter(([, { removed }]) => removed === undefined),
+  )
+/** The kids of the keys that were removed, and when. */
+const removals = async () =>
+  Object.fromEntries(
+    Object.entries(await readRecords(path)).flatMap(([kid, { removed }]) =>
+      removed === undefined ? [] : [[kid, removed]],
+    ),
+  )
 /** Every file's name and content. */
 const contents = async () =>
   Object.fromEntries(
@@ -331,6 +343,7 @@ describe('rotating', () => {
       expect(late[use]).toContain(first[use][1])
       expect(await files()).not.toContain(`${use}.${first[use][0]}.key`)
       expect((await recordsOf())[first[use][0]!]).toBeUndefined()
+      expect((await removals())[first[use][0]!]).toBe(iso(NOW + KEEP))
     }
     expect(Object.keys(await recordsOf())).toHaveLength((await files()).length - 1)
   })
@@ -418,6 +431,7 @@ describe('rotating to other algorithms', () => {
     if (old.signingAlg !== fresh.signingAlg) {
       expect(await files()).not.toContain(`sig.${before.sig.next!.kid}.key`)
       expect((await recordsOf())[before.sig.next!.kid]).toBeUndefined()
+      expect((await removals())[before.sig.next!.kid]).toBe(iso(NOW))
     }
     expect(Object.keys(await recordsOf())).toHaveLength(6)
 
@@ -485,6 +499,7 @@ describe('revoking', () => {
     expect(new Set(all).size).toBe(all.length)
     expect(await files()).toEqual(ALL_FILES)
     expect(Object.keys(await recordsOf()).sort()).toEqual([...after.sig, ...after.enc].sort())
+    expect(Object.keys(await removals()).sort()).toEqual([...before.sig, ...before.enc].sort())
   })
 })
 
@@ -500,6 +515,10 @@ describe('pruning', () => {
     expect(await kids()).toEqual({ sig: sig.slice(0, 2), enc: enc.slice(0, 2) })
     expect(await files()).toEqual(ALL_FILES)
     expect(Object.keys(await recordsOf())).toHaveLength(4)
+    expect(await removals()).toEqual({
+      [sig[2]!]: iso(NOW + KEEP),
+      [enc[2]!]: iso(NOW + KEEP),
+    })
   })
 })
 
@@ -545,10 +564,4 @@ describe('another passphrase', () => {
     expect(await problemsOf(changePassphrase(folder({ passphrase: 'old' }), 'new'))).toHaveLength(1)
     expect(await contents()).toEqual(before)
   })
-})
-
-test('a PEM under a passphrase opens with it, and none is made under one that is too long', () => {
-  expect(toPem(ecKey(), undefined)).toMatch(/^-----BEGIN PRIVATE KEY/)
-  expect(toPem(ecKey(), 'x')).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY/)
-  expect(() => toPem(ecKey(), '\u20ac'.repeat(342))).toThrow(TOO_LONG)
 })

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generateKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
+import { setImmediate } from 'node:timers/promises'
+import { generateKeys, revokeKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
 import {
   fingerprint,
   hasKeys,
@@ -11,6 +12,7 @@ import {
   type KeyFolder,
 } from '../../server/keystore/folder.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
+import { createOpenedKeys, type OpenedKeys } from '../../server/keystore/opened-keys.ts'
 import { DEFAULTS, ecKey, emptyFolder, fill, pkcs8, problemsOf } from './fixtures.ts'
 
 let path: string
@@ -30,7 +32,7 @@ describe('reading', () => {
   test('a folder that is not there, or empty, gives no keys', async () => {
     for (const where of [join(path, 'missing'), path]) {
       expect(await readFolder({ ...folder, path: where })).toEqual({
-        keys: [],
+        ...{ keys: [], removed: {} },
         fingerprint: await fingerprint(where),
       })
     }
@@ -71,6 +73,53 @@ describe('reading', () => {
     await rename(join(path, other!), join(path, one!))
     await rename(join(path, 'swap'), join(path, other!))
     expect(await problemsOf(loadKeys(folder))).toHaveLength(2)
+  })
+
+  test('opens only the files that have changed, and forgets those that are gone', async () => {
+    const opened = createOpenedKeys()
+    const remembering = { ...folder, opened }
+    await generateKeys(folder)
+    expect(opened.isEmpty).toBe(true)
+    const before = await loadKeys(remembering)
+    expect((await loadKeys(remembering)).sig.current.privateKey).toBe(before.sig.current.privateKey)
+    await rotateKeys(folder, Date.now(), 1000)
+    const after = await loadKeys(remembering)
+    // Under another name, the same text.
+    expect(after.sig.current.privateKey).toBe(before.sig.next!.privateKey)
+    expect(after.sig.previous[0]!.privateKey).toBe(before.sig.current.privateKey)
+
+    const pem = await readFile(join(path, 'sig.key'), 'utf8')
+    await revokeKeys(folder)
+    const fresh = await loadKeys(remembering)
+    expect(fresh.sig.current.kid).not.toBe(after.sig.current.kid)
+    expect((await opened.open(pem, undefined)).key).not.toBe(after.sig.current.privateKey)
+  })
+
+  test('opens changed files one by one while a server runs', async () => {
+    const inner = createOpenedKeys()
+    let underWay = 0
+    const most: number[] = []
+    const opened: OpenedKeys = {
+      get isEmpty() {
+        return inner.isEmpty
+      },
+      retain: (pems) => {
+        inner.retain(pems)
+      },
+      async open(pem, passphrase) {
+        most.push(++underWay)
+        await setImmediate()
+        underWay--
+        return inner.open(pem, passphrase)
+      },
+    }
+    await generateKeys(folder)
+    await loadKeys({ ...folder, opened })
+    expect(most).toHaveLength(4)
+    await revokeKeys(folder)
+    most.length = 0
+    await loadKeys({ ...folder, opened })
+    expect(most).toEqual([1, 1, 1, 1])
   })
 
   test('a folder that is being changed gives one state of it, never two mixed', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +14,7 @@ import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/logger.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { fakeIntervals } from '../support/timers.ts'
 import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
 
@@ -28,7 +29,10 @@ let folder: KeyFolder
 const followers: FolderFollower[] = []
 beforeEach(async () => {
   fakeIntervals()
-  folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
+  folder = {
+    ...{ path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS },
+    scryptCost: CHEAP_SCRYPT,
+  }
   await generateKeys(folder)
 })
 afterEach(() => {
@@ -36,13 +40,14 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-async function follow(loaded = loadKeys(folder)) {
+async function follow(loaded = loadKeys(folder), clock?: () => number) {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
   const logs: any[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(JSON.parse(line)) })
   const keys = await loaded
   const keystore = createKeystore(keys)
-  const follower = followFolder(keystore, folder, logger, keys.fingerprint)
+  const { fingerprint } = keys
+  const follower = followFolder(keystore, logger, { folder, fingerprint }, clock)
   followers.push(follower)
   return { keystore, follower, logs }
 }
@@ -77,7 +82,8 @@ test('a change is noticed by itself, and the log names what came and went', asyn
   const after = await loadKeys(folder)
   await until(() => keystore.signingKey.kid === after.sig.current.kid)
   expect(keystore.encryptionKey.kid).toBe(after.enc.current.kid)
-  expect(keystore.verificationKey(before.sig.current.kid)?.kid).toBe(before.sig.current.kid)
+  const old = await keystore.verificationKey(before.sig.current.kid)
+  expect(old?.kid).toBe(before.sig.current.kid)
   await until(() => logs.length > 0)
   expect(logs).toEqual([
     expect.objectContaining({
@@ -92,7 +98,7 @@ test('a change is noticed by itself, and the log names what came and went', asyn
   await pruneKeys(folder, Date.now() + 2 * KEEP)
   await until(() => logs.length > 1)
   expect(logs[1]).toMatchObject({ came: [], went: gone })
-  expect(keystore.verificationKey(gone[0]!)).toBeUndefined()
+  expect(await keystore.verificationKey(gone[0]!)).toBeUndefined()
 })
 
 test('a change between the loading of the keys and the following is noticed', async () => {
@@ -296,4 +302,59 @@ test('stopped, it notices nothing more', async () => {
   await rotate()
   await settled()
   expect([keystore.signingKey.kid, logs]).toEqual([kid, []])
+})
+
+describe('a kid that is not known', () => {
+  async function followUnpolled() {
+    let now = 0
+    const { keystore, follower, logs } = await follow(loadKeys(folder), () => now)
+    // The first check of the follower itself.
+    await delay(50)
+    return { keystore, follower, logs, pass: (ms: number) => void (now += ms) }
+  }
+  const twice = async () => {
+    await rotate()
+    await rotate()
+    return loadKeys(folder)
+  }
+
+  test('is looked for in the folder, without waiting for the next poll', async () => {
+    const { keystore } = await followUnpolled()
+    const { sig, enc } = await twice()
+    expect((await keystore.verificationKey(sig.current.kid))?.kid).toBe(sig.current.kid)
+    expect((await keystore.decryptionKey(enc.current.kid))?.kid).toBe(enc.current.kid)
+  })
+
+  test('is looked for once in five seconds, by all who ask at once together', async () => {
+    const { keystore, logs, pass } = await followUnpolled()
+    const first = await twice()
+    const found = await Promise.all([
+      keystore.verificationKey(first.sig.current.kid),
+      keystore.verificationKey(first.sig.next!.kid),
+    ])
+    expect(found.map((key) => key?.kid)).toEqual([first.sig.current.kid, first.sig.next!.kid])
+    expect(logs).toHaveLength(1)
+
+    const second = await twice()
+    const { kid } = second.sig.current
+    pass(4999)
+    expect(await keystore.verificationKey(kid)).toBeUndefined()
+    pass(1)
+    expect((await keystore.verificationKey(kid))?.kid).toBe(kid)
+  })
+
+  test('is neither there nor gone while the folder cannot be used', async () => {
+    const { keystore, logs, pass } = await followUnpolled()
+    const { kid } = (await twice()).sig.current
+    await rename(folder.path, `${folder.path}-away`)
+    for (let tries = 0; tries < 2; tries++) {
+      await expect(keystore.verificationKey(kid)).rejects.toMatchObject({
+        ...{ name: 'UnavailableError', retryAfter: 5 },
+      })
+    }
+    expect(errors(logs)).toHaveLength(1)
+    await rename(`${folder.path}-away`, folder.path)
+    pass(5000)
+    expect((await keystore.verificationKey(kid))?.kid).toBe(kid)
+  })
 })

@@ -6,13 +6,17 @@ import { generateKeys, pruneKeys, rotateKeys } from '../../server/keystore/folde
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { describeKeys, keyTable, type KeyDescription } from '../../server/keystore/key-list.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { DEFAULTS, ecKey, emptyFolder, fill, MODERN, pkcs8, rsaKey } from './fixtures.ts'
 
 let path: string
 beforeEach(async () => {
   path = await emptyFolder()
 })
-const folder = (algorithms = DEFAULTS, passphrase?: string) => ({ path, passphrase, algorithms })
+const folder = (algorithms = DEFAULTS, passphrase?: string) => ({
+  ...{ path, passphrase, algorithms },
+  scryptCost: CHEAP_SCRYPT,
+})
 
 test('every key is described: by use, then current, next, previous, the newest first', async () => {
   await generateKeys(folder(DEFAULTS, 'x'))

@@ -24,6 +24,7 @@ test('records are read as they were written', async () => {
       created: '2026-01-02T03:04:05.000Z',
       current_since: '2026-01-12T03:04:05.000Z',
       retires: '2026-02-02T03:04:05.000Z',
+      removed: '2026-03-02T03:04:05.000Z',
     },
   } as const
   await fill(path, { 'keys.json': formatRecords(records) })
@@ -42,6 +43,7 @@ test.each<[string, string]>([
   ['a time that is none', JSON.stringify({ a: { ...good, created: 'yesterday' } })],
   ['a promotion that is none', JSON.stringify({ a: { ...good, current_since: 'then' } })],
   ['a retirement that is none', JSON.stringify({ a: { ...good, retires: 1 } })],
+  ['a removal that is none', JSON.stringify({ a: { ...good, removed: true } })],
 ])('records that are %s stop the boot with one sentence', async (_name, text) => {
   const folder = { path, passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)

@@ -7,6 +7,7 @@ import { fingerprint, readFolder, type KeyFolder } from '../../server/keystore/f
 import { toKeyPair } from '../../server/keystore/key-pair.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { parsePrivateKey } from '../../server/keystore/pem.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import {
   DEFAULTS,
   ecKey,
@@ -30,6 +31,7 @@ const folder = (changes: Partial<KeyFolder> = {}): KeyFolder => ({
   path,
   passphrase: undefined,
   algorithms: DEFAULTS,
+  scryptCost: CHEAP_SCRYPT,
   ...changes,
 })
 const files = async () => (await readdir(path)).sort()
@@ -280,7 +282,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
   test('one key in both files, its point compressed in one', async () => {
     const key = ecKey()
     const compressed = withCompressedPoint(key)
-    expect(parsePrivateKey(compressed, undefined).equals(ecKey())).toBe(false)
+    expect((await parsePrivateKey(compressed, undefined)).equals(ecKey())).toBe(false)
     await fill(path, { 'sig.key': pkcs8(key), 'enc.key': compressed })
     expect((await problemsOf(loadKeys(folder())))[0]).toContain('are the same key')
   })

@@ -9,6 +9,7 @@ import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { keysCommand } from '../../server/keystore/keys-command.ts'
 import { testConfig } from '../support/config.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import {
   DEFAULTS,
   ecKey,
@@ -38,10 +39,13 @@ interface Circumstances {
 async function run(args: string[], circumstances: Circumstances = {}) {
   const { passphrase, newPassphrase, importPassphrase, ...rest } = circumstances
   const somebody = person(...(rest.answers ?? []))
-  const config = testConfig({
-    ...{ keysDir, privateKeyPassphrase: passphrase, algorithms: DEFAULTS },
-    ...rest.config,
-  })
+  const config = {
+    ...testConfig({
+      ...{ keysDir, privateKeyPassphrase: passphrase, algorithms: DEFAULTS },
+      ...rest.config,
+    }),
+    scryptCost: CHEAP_SCRYPT,
+  }
   const code = await keysCommand(args, config, somebody.terminal, {
     fresh: newPassphrase,
     imported: importPassphrase,
@@ -213,7 +217,8 @@ test('prune says what it removed', async () => {
 describe('passphrase', () => {
   test('asks for the new one, twice, and shows the keys under it', async () => {
     await run(['generate'])
-    const answers = ['new', 'new']
+    const fresh = 'a new passphrase'
+    const answers = [fresh, fresh]
     const { code, lines, noted, asked } = await run(['passphrase'], { answers })
     expect(code).toBe(0)
     expect(asked).toEqual([
@@ -224,7 +229,7 @@ describe('passphrase', () => {
       'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',
     ])
     expect(lines.filter((line) => line.startsWith('Warning'))).toEqual([])
-    await loaded('new')
+    await loaded(fresh)
   })
 
   test('asks for the old one first where the environment has none', async () => {
@@ -263,44 +268,44 @@ describe('import', () => {
   const key = ecKey()
   beforeEach(async () => {
     file = join(await emptyFolder(), 'mine.pem')
-    await run(['generate'], { passphrase: 'folder' })
+    await run(['generate'], { passphrase: 'of the folder' })
   })
 
   test.each(['sig', 'enc'])("makes the file's key the next one for %s", async (use) => {
     await writeFile(file, pkcs8(key))
     const { code, noted, asked } = await run(['import', '--use', use, file], {
-      passphrase: 'folder',
+      passphrase: 'of the folder',
     })
     expect([code, asked]).toEqual([0, []])
     expect(noted).toEqual([
       'It is the next key: published now, used from the next rotation on. A next key that was there before is gone.',
     ])
-    const set = await loaded('folder')
+    const set = await loaded('of the folder')
     expect(set[use as 'sig'].next!.privateKey.equals(key)).toBe(true)
-    const keys = await json(['list'], { passphrase: 'folder' })
+    const keys = await json(['list'], { passphrase: 'of the folder' })
     expect(keys.map(({ encrypted }) => encrypted)).toEqual(Array(4).fill(true))
   })
 
   test("asks for the file's own passphrase, or takes it from the environment", async () => {
     await writeFile(file, pkcs8(key, 'its own'))
     const args = ['import', '--use', 'sig', file]
-    const { asked } = await run(args, { passphrase: 'folder', answers: ['its own'] })
+    const { asked } = await run(args, { passphrase: 'of the folder', answers: ['its own'] })
     expect(asked).toEqual([[`Passphrase of ${file}`, 'IMPORT_PASSPHRASE']])
     const other = ecKey()
     await writeFile(file, pkcs8(other, 'another'))
     // That of another command is none of its own.
-    const stuck = run(args, { passphrase: 'folder', newPassphrase: 'another' })
+    const stuck = run(args, { passphrase: 'of the folder', newPassphrase: 'another' })
     expect(await problemsOf(stuck)).toEqual([
       'There is no terminal to ask on. Set IMPORT_PASSPHRASE.',
     ])
-    const again = await run(args, { passphrase: 'folder', importPassphrase: 'another' })
+    const again = await run(args, { passphrase: 'of the folder', importPassphrase: 'another' })
     expect(again.asked).toEqual([])
-    expect((await loaded('folder')).sig.next!.privateKey.equals(other)).toBe(true)
+    expect((await loaded('of the folder')).sig.next!.privateKey.equals(other)).toBe(true)
   })
 
   test('of a file that cannot be read is refused', async () => {
     for (const path of [file, keysDir]) {
-      const work = run(['import', '--use', 'sig', path], { passphrase: 'folder' })
+      const work = run(['import', '--use', 'sig', path], { passphrase: 'of the folder' })
       expect(await problemsOf(work)).toEqual([
         `${path} cannot be read. Check the path and its rights.`,
       ])
@@ -316,7 +321,7 @@ describe('import', () => {
     await writeFile(file, pkcs8(ecKey(), 'x'))
     const before = await contents()
     const given = args.map((arg) => (arg === 'FILE' ? file : arg))
-    const { code, lines, noted, asked } = await run(given, { answers: ['folder', 'x'] })
+    const { code, lines, noted, asked } = await run(given, { answers: ['of the folder', 'x'] })
     expect([code, lines, asked]).toEqual([2, [], []])
     expect(noted).toEqual([expect.stringMatching(/^import .*\. See: npm run keys -- --help$/)])
     expect(await contents()).toEqual(before)
@@ -361,6 +366,45 @@ test.each([['generate'], ['list'], ['rotate'], ['prune']])('%s tells warnings', 
   const { text } = command === 'generate' ? first : await run([command])
   const count = command === 'rotate' ? 6 : 4
   expect(text.match(/^Warning: .*\.key is not protected by a passphrase/gm)).toHaveLength(count)
+})
+
+describe('a passphrase of fewer than 12 characters', () => {
+  const WARNING =
+    'Warning: the passphrase has fewer than 12 characters, and whoever copies the key files may guess it. Choose a longer one: npm run keys -- passphrase'
+  const file = async () => {
+    const path = join(await emptyFolder(), 'mine.pem')
+    await writeFile(path, pkcs8(ecKey()))
+    return path
+  }
+  const COMMANDS: [string, () => Promise<string[]> | string[]][] = [
+    ['generate', () => ['generate']],
+    ['rotate', () => ['rotate']],
+    ['rotate --revoke', () => ['rotate', '--revoke']],
+    ['import', async () => ['import', '--use', 'sig', await file()]],
+    ['passphrase', () => ['passphrase']],
+  ]
+
+  test.each(COMMANDS)('is warned of by %s, which writes keys', async (name, args) => {
+    for (const [passphrase, warnings] of [
+      ['11 charact\u{1f511}', [WARNING]],
+      ['12 characte\u{1f511}', []],
+    ] as const) {
+      keysDir = await emptyFolder()
+      const given =
+        name === 'passphrase'
+          ? { passphrase: PASSPHRASE, newPassphrase: passphrase }
+          : { passphrase }
+      if (name !== 'generate') await run(['generate'], { passphrase: given.passphrase })
+      const { code, noted } = await run(await args(), given)
+      expect([code, noted.slice(1)]).toEqual([0, warnings])
+    }
+  })
+
+  test.each(['list', 'prune'])('is not warned of by %s, which writes none', async (command) => {
+    await run(['generate'], { passphrase: 'short' })
+    const { text, noted } = await run([command], { passphrase: 'short' })
+    expect(text + noted.join()).not.toContain('Warning')
+  })
 })
 
 test('no output holds key material or the passphrase', async () => {

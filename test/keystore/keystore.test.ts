@@ -6,9 +6,11 @@ import { loadKeys } from '../../server/keystore/key-set.ts'
 import {
   createEphemeralKeystore,
   createKeystore,
-  openKeystore,
   recipient,
 } from '../../server/keystore/keystore.ts'
+import { openKeystore } from '../../server/keystore/open-keystore.ts'
+import { UnavailableError } from '../../server/unavailable-error.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { DEFAULTS, emptyFolder, keySet, problemsOf, ring } from './fixtures.ts'
 
 const ALL_FILES = ['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key']
@@ -63,10 +65,11 @@ describe('a keystore', () => {
   })
 })
 
+const pairs = (use: 'sig' | 'enc') =>
+  Promise.all([1, 2, 3, 4].map(() => generateKeyPair(use, DEFAULTS)))
+const made = Promise.all([pairs('sig'), pairs('enc')])
+
 describe('a keystore of keys of every state', () => {
-  const pairs = (use: 'sig' | 'enc') =>
-    Promise.all([1, 2, 3, 4].map(() => generateKeyPair(use, DEFAULTS)))
-  const made = Promise.all([pairs('sig'), pairs('enc')])
   const rings = async () => {
     const [sig, enc] = await made
     const toRing = ([current, next, ...previous]: typeof sig, currentSince: number) =>
@@ -133,6 +136,55 @@ describe('a keystore of keys of every state', () => {
   })
 })
 
+describe('a kid that is not known', () => {
+  test('is looked for again if the keystore follows a folder, and no other', async () => {
+    const [sig, enc] = await made
+    const keystore = createKeystore(keySet(sig[0]!, enc[0]!))
+    let looks = 0
+    keystore.follow(() => {
+      looks++
+      keystore.replace(keySet(sig[1]!, ring(enc[1]!, { previous: [enc[0]!] })))
+      return Promise.resolve()
+    })
+    expect(keystore.verificationKey(sig[0]!.kid)).toBe(sig[0])
+    for (const kid of [undefined, enc[0]!.kid]) expect(keystore.decryptionKey(kid)).toBe(enc[0])
+    expect(keystore.storageKey(enc[0]!.kid)).toBe(enc[0])
+    expect(looks).toBe(0)
+
+    expect(await keystore.verificationKey(sig[1]!.kid)).toBe(sig[1])
+    expect(looks).toBe(1)
+    expect(await keystore.decryptionKey(enc[2]!.kid)).toBeUndefined()
+    expect(await keystore.storageKey(enc[2]!.kid)).toBeUndefined()
+    expect(looks).toBe(3)
+  })
+
+  test('is neither there nor gone while the folder cannot be read', async () => {
+    const [sig, enc] = await made
+    const keystore = createKeystore(keySet(sig[0]!, enc[0]!))
+    keystore.follow(() => Promise.reject(new UnavailableError('away', 5)))
+    await expect(keystore.decryptionKey('x')).rejects.toThrow(UnavailableError)
+    await expect(keystore.verificationKey('x')).rejects.toThrow(UnavailableError)
+    await expect(keystore.storageKey('x')).rejects.toThrow(UnavailableError)
+    expect(keystore.decryptionKey(enc[0]!.kid)).toBe(enc[0])
+  })
+})
+
+test('what is stored outlives the retirement of its key, and tokens do not', async () => {
+  const [sig, enc] = await made
+  const [current, next, previous, retired] = enc
+  const keystore = createKeystore({
+    ...keySet(sig[0]!, ring(current!, { next: next!, previous: [previous!] })),
+    ...{ retired: [retired!], removed: ['gone'] },
+  })
+  for (const key of enc) expect(keystore.storageKey(key.kid)).toBe(key)
+  expect(keystore.decryptionKey(retired!.kid)).toBeUndefined()
+  expect(keystore.jwks.keys.map(({ kid }) => kid)).not.toContain(retired!.kid)
+  // What is sealed to the next key comes from a server that is ahead.
+  const kids = [...enc.map(({ kid }) => kid), 'gone', 'unknown']
+  expect(kids.filter((kid) => keystore.isPrevious(kid))).toEqual([previous!.kid, retired!.kid])
+  expect(kids.filter((kid) => keystore.isRemoved(kid))).toEqual(['gone'])
+})
+
 test('keys in memory are fresh every time', async () => {
   const [one, other] = [
     await createEphemeralKeystore(DEFAULTS),
@@ -163,7 +215,7 @@ describe('opening', () => {
       expect(opened.keystore.signingKey.kid).toBe(sig.current.kid)
       expect(opened.keystore.encryptionKey.kid).toBe(enc.current.kid)
       expect(opened.warnings).toEqual(warnings)
-      expect(opened.fingerprint).toBe(fingerprint)
+      expect(opened.source?.fingerprint).toBe(fingerprint)
       expect(warnings).toHaveLength(4)
       expect(fingerprint).toMatch(/^sig\.next\.key /m)
     }
@@ -177,7 +229,10 @@ describe('opening', () => {
 
   test('with sessions preserved opens keys under a passphrase', async () => {
     const config = { ...(await settings(true)), privateKeyPassphrase: 'x' }
-    await generateKeys({ path: config.keysDir, passphrase: 'x', algorithms: DEFAULTS })
+    await generateKeys({
+      ...{ path: config.keysDir, passphrase: 'x', algorithms: DEFAULTS },
+      scryptCost: CHEAP_SCRYPT,
+    })
     expect((await openKeystore(config)).warnings).toEqual([])
   })
 
@@ -188,7 +243,7 @@ describe('opening', () => {
     const kids = [sig.current.kid, ...boots.map(({ keystore }) => keystore.signingKey.kid)]
     expect(new Set(kids).size).toBe(3)
     expect(boots.map(({ warnings }) => warnings)).toEqual([[], []])
-    expect(boots.map(({ fingerprint }) => fingerprint)).toEqual([undefined, undefined])
+    expect(boots.map(({ source }) => source)).toEqual([undefined, undefined])
     expect((await readdir(config.keysDir)).sort()).toEqual(ALL_FILES)
   })
 

@@ -5,9 +5,9 @@ import { isEncrypted, parsePrivateKey, PemError } from '../../server/keystore/pe
 import { ecKey, FORMS, opensslPem, PASSPHRASE, pkcs8, rsaKey } from './fixtures.ts'
 
 /** Why `pem` gives no key. Anything but a PemError fails the test, as does success. */
-function faultOf(pem: string, passphrase?: string): string {
+async function faultOf(pem: string, passphrase?: string): Promise<string> {
   try {
-    parsePrivateKey(pem, passphrase)
+    await parsePrivateKey(pem, passphrase)
   } catch (error) {
     if (error instanceof PemError) return error.fault
     throw error
@@ -33,50 +33,52 @@ describe.each(CASES)('%s in %s form, as openssl writes it', (_name, form, key) =
   const plain = opensslPem(key, form)
   const encrypted = opensslPem(key, form, PASSPHRASE)
 
-  test('is read', () => {
+  test('is read', async () => {
     expect(isEncrypted(plain)).toBe(false)
-    expect(parsePrivateKey(plain, undefined).equals(key)).toBe(true)
+    expect((await parsePrivateKey(plain, undefined)).equals(key)).toBe(true)
   })
 
-  test('is read when there is a passphrase that it does not need', () => {
-    expect(parsePrivateKey(plain, PASSPHRASE).equals(key)).toBe(true)
+  test('is read when there is a passphrase that it does not need', async () => {
+    expect((await parsePrivateKey(plain, PASSPHRASE)).equals(key)).toBe(true)
   })
 
-  test('is read with its passphrase', () => {
+  test('is read with its passphrase', async () => {
     expect(isEncrypted(encrypted)).toBe(true)
-    expect(parsePrivateKey(encrypted, PASSPHRASE).equals(key)).toBe(true)
+    expect((await parsePrivateKey(encrypted, PASSPHRASE)).equals(key)).toBe(true)
   })
 
-  test('is not read without its passphrase', () => {
-    expect(faultOf(encrypted)).toBe('passphrase_missing')
+  test('is not read without its passphrase', async () => {
+    expect(await faultOf(encrypted)).toBe('passphrase_missing')
   })
 
-  test.each(['wrong', '', `${PASSPHRASE} `])('is not read with the passphrase %j', (passphrase) => {
-    expect(faultOf(encrypted, passphrase)).toBe('passphrase_wrong')
-  })
+  test.each(['wrong', '', `${PASSPHRASE} `])(
+    'is not read with the passphrase %j',
+    async (passphrase) => {
+      expect(await faultOf(encrypted, passphrase)).toBe('passphrase_wrong')
+    },
+  )
 
-  test('is read with the line ends of Windows and text around it', () => {
+  test('is read with the line ends of Windows and text around it', async () => {
     const text = `A note\n${encrypted}\nAnother`.replaceAll(/\r?\n/g, '\r\n')
-    expect(parsePrivateKey(text, PASSPHRASE).equals(key)).toBe(true)
+    expect((await parsePrivateKey(text, PASSPHRASE)).equals(key)).toBe(true)
   })
 
-  test('is not read when it was cut short', () => {
-    expect(faultOf(plain.slice(0, plain.length / 2))).toBe('corrupt')
+  test('is not read when it was cut short', async () => {
+    expect(await faultOf(plain.slice(0, plain.length / 2))).toBe('corrupt')
   })
 
-  test('is not read when its middle is gone', () => {
+  test('is not read when its middle is gone', async () => {
     const lines = plain.trimEnd().split('\n')
     lines.splice(1, 1)
-    expect(faultOf(lines.join('\n'))).toBe('corrupt')
+    expect(await faultOf(lines.join('\n'))).toBe('corrupt')
   })
 })
 
-test('parameters before an EC key, as `openssl ecparam -genkey` writes them, are passed over', () => {
+test('parameters before an EC key, as `openssl ecparam -genkey` writes them, are passed over', async () => {
   const parameters =
     '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'
-  expect(parsePrivateKey(parameters + opensslPem(EC, 'traditional'), undefined).equals(EC)).toBe(
-    true,
-  )
+  const key = await parsePrivateKey(parameters + opensslPem(EC, 'traditional'), undefined)
+  expect(key.equals(EC)).toBe(true)
 })
 
 describe('an encrypted PKCS#8 key that was damaged is told from one of another passphrase', () => {
@@ -87,8 +89,8 @@ describe('an encrypted PKCS#8 key that was damaged is told from one of another p
     ['without its last line', lines.slice(0, -1)],
     ['without its middle', [...lines.slice(0, 8), ...lines.slice(9)]],
     ['without its body', [lines[0]!, lines.at(-1)!]],
-  ])('%s', (_name, damaged) => {
-    expect(faultOf(damaged.join('\n'), PASSPHRASE)).toBe('corrupt')
+  ])('%s', async (_name, damaged) => {
+    expect(await faultOf(damaged.join('\n'), PASSPHRASE)).toBe('corrupt')
   })
 
   // Outer lengths in each of the forms that DER has (X.690 §8.1.3), and in ones it has not.
@@ -106,10 +108,10 @@ describe('an encrypted PKCS#8 key that was damaged is told from one of another p
     ['an indefinite length', '30800000', 'corrupt'],
     ['an indefinite length and nothing after', '3080', 'corrupt'],
     ['no sequence', '0400', 'corrupt'],
-  ])('%s', (_name, hex, fault) => {
+  ])('%s', async (_name, hex, fault) => {
     const body = Buffer.from(hex, 'hex').toString('base64')
     const pem = `${lines[0]}\n${body}\n${lines.at(-1)}\n`
-    expect(faultOf(pem, PASSPHRASE)).toBe(fault)
+    expect(await faultOf(pem, PASSPHRASE)).toBe(fault)
   })
 })
 
@@ -135,8 +137,8 @@ test.each<[string, () => string, string]>([
     () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
     'public',
   ],
-])('%s is no private key', (_name, make, fault) => {
-  expect(faultOf(make(), PASSPHRASE)).toBe(fault)
+])('%s is no private key', async (_name, make, fault) => {
+  expect(await faultOf(make(), PASSPHRASE)).toBe(fault)
 })
 
 function publicPem(type: 'spki' | 'pkcs1'): string {
@@ -145,10 +147,10 @@ function publicPem(type: 'spki' | 'pkcs1'): string {
     .toString()
 }
 
-test('what is wrong is said without a word of the text', () => {
+test('what is wrong is said without a word of the text', async () => {
   const pem = pkcs8(EC).slice(0, 120)
   try {
-    parsePrivateKey(pem, 'my passphrase')
+    await parsePrivateKey(pem, 'my passphrase')
     throw new Error('It was read.')
   } catch (error) {
     expect(error).toMatchObject({ name: 'PemError', message: 'corrupt' })
@@ -156,14 +158,14 @@ test('what is wrong is said without a word of the text', () => {
   }
 })
 
-test('of 500 damages to an encrypted key, none makes anything but a key or a PemError', () => {
+test('of 500 damages to an encrypted key, none makes anything but a key or a PemError', async () => {
   const pem = pkcs8(EC, 'pass')
-  fc.assert(
-    fc.property(fc.nat(pem.length), fc.nat(12), fc.string(), (at, count, text) => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(pem.length), fc.nat(12), fc.string(), async (at, count, text) => {
       const damaged = pem.slice(0, at) + text + pem.slice(at + count)
       try {
         // Damage to nothing but line ends or text around the key leaves it readable.
-        expect(parsePrivateKey(damaged, 'pass').equals(EC)).toBe(true)
+        expect((await parsePrivateKey(damaged, 'pass')).equals(EC)).toBe(true)
       } catch (error) {
         expect(error).toBeInstanceOf(PemError)
       }

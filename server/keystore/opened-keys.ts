@@ -1,0 +1,42 @@
+import type { KeyObject } from 'node:crypto'
+import { calculateJwkThumbprint } from 'jose'
+import { publicKeyOf } from './key-type.ts'
+import { parsePrivateKey } from './pem.ts'
+
+/** A private key and its name. */
+interface OpenedKey {
+  readonly key: KeyObject
+  readonly kid: string
+}
+
+/**
+ * The keys of a folder by the text of their files. Opening an encrypted key takes about 50 ms of
+ * computing, so a folder that is read again opens only the files that have changed.
+ */
+export interface OpenedKeys {
+  readonly isEmpty: boolean
+  /** The key of a PEM text. @throws PemError */
+  open(pem: string, passphrase: string | undefined): Promise<OpenedKey>
+  /** Forgets the keys of all other texts. */
+  retain(pems: ReadonlySet<string>): void
+}
+
+export function createOpenedKeys(): OpenedKeys {
+  const keys = new Map<string, OpenedKey>()
+  return {
+    get isEmpty() {
+      return keys.size === 0
+    },
+    async open(pem, passphrase) {
+      const known = keys.get(pem)
+      if (known !== undefined) return known
+      const key = await parsePrivateKey(pem, passphrase)
+      const kid = await calculateJwkThumbprint(publicKeyOf(key).export({ format: 'jwk' }))
+      keys.set(pem, { key, kid })
+      return { key, kid }
+    },
+    retain(pems) {
+      for (const pem of keys.keys()) if (!pems.has(pem)) keys.delete(pem)
+    },
+  }
+}

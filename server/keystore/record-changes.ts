@@ -1,0 +1,42 @@
+import type { KeyFolder, StoredKey } from './folder.ts'
+import type { KeyRecord, KeyRecords } from './key-records.ts'
+import { algorithmOf } from './key-set.ts'
+
+/** Milliseconds for which the records of removed keys are kept: much longer than a session lives. */
+const REMEMBERED = 2 * 365 * 86_400_000
+
+/** The folder's records while a change is planned. */
+export type Records = Record<string, KeyRecord>
+
+/** What is to be written of the keys in the folder and of those that were removed. */
+export function recordsOf(
+  folder: KeyFolder,
+  keys: readonly StoredKey[],
+  removed: KeyRecords,
+): Records {
+  const remembered = Object.entries(removed).filter(
+    ([, record]) => Date.parse(record.removed ?? '') > Date.now() - REMEMBERED,
+  )
+  const present = keys.map((key) => [key.kid, recordOf(folder, key)] as const)
+  return Object.fromEntries([...remembered, ...present])
+}
+
+/** The record of a key in the folder; one that was restored from a backup is not removed. */
+export function recordOf(folder: KeyFolder, key: StoredKey): KeyRecord {
+  if (key.record !== undefined) return { ...key.record, removed: undefined }
+  return {
+    alg: algorithmOf(key, folder.algorithms),
+    created: new Date(key.createdAt).toISOString(),
+  }
+}
+
+/**
+ * Records that a key is gone for good. A server that finds something sealed to it then knows that
+ * no later look at the folder can bring it back.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export function markRemoved(records: Records, kid: string, now: number): void {
+  const record = records[kid]
+  if (record !== undefined) records[kid] = { ...record, removed: new Date(now).toISOString() }
+}
