@@ -3,7 +3,7 @@ import { presentAccount } from '../accounts/accounts.ts'
 import { passwordFault } from '../accounts/password-policy.ts'
 import { audit } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
-import { HttpError, tokenRefused } from '../errors.ts'
+import { HttpError } from '../errors.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
@@ -44,18 +44,10 @@ export function accountRoutes(services: Services) {
 
   /** Who is signed in, and the key to their local data. */
   const read: Handler<SessionState> = async (ctx) => {
-    const { id, account, clientId, sealedDatabaseKey } = ctx.state.session
+    const { id, account, sealedDatabaseKey } = ctx.state.session
     const databaseKey = await openDatabaseKey(tokens, sealedDatabaseKey)
-    if (databaseKey === undefined) {
-      // The encryption key was replaced under a living session: nothing can bring its data back.
-      ctx.state.log.warn({ session_id: id }, 'the database key of a session cannot be opened')
-      await sessions.end(id)
-      audit(ctx.state.log, 'session_ended', {
-        account_id: account.id,
-        session_id: id,
-        client_id: clientId,
-      })
-      throw tokenRefused()
+    if (databaseKey === null) {
+      ctx.state.log.warn({ session_id: id }, 'the key of a database key has been removed')
     }
     ctx.body = { account: presentAccount(account), session_id: id, database_key: databaseKey }
   }

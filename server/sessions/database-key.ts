@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { decodeProtectedHeader } from 'jose'
+import type { Database } from '../database/open.ts'
 import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../keystore/algorithms.ts'
-import type { TokenContext } from '../token/context.ts'
-import { decrypt, type DecryptionKey } from '../token/decrypt.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import { recipient } from '../keystore/keystore.ts'
+import { parseHeader } from '../token/compact.ts'
+import type { TokenContext } from '../token/context.ts'
+import { decrypt } from '../token/decrypt.ts'
 import { encrypt } from '../token/encrypt.ts'
+import { TokenError } from '../token/token-error.ts'
+import { UnavailableError } from '../unavailable-error.ts'
+
+/** Seconds. By then the server has read its key folder again, several times. */
+const RETRY_AFTER = 5
 
 /**
  * The key that a client encrypts its local data with while a session lives. It is stored encrypted
@@ -24,41 +30,94 @@ export async function createDatabaseKey(context: TokenContext): Promise<Database
   return { plain, sealed: await encrypt(plain, recipient(keystore), algorithms) }
 }
 
-/** What is stored outlives a change of the algorithm that its key is used with. */
-function asStored(key: KeyPair | undefined, alg: string | undefined): DecryptionKey | undefined {
-  const known = ENCRYPTION_ALGS.find((name) => name === alg)
-  return key && known && { ...key, alg: known }
-}
+/** What is stored cannot be opened although its key is there: the database has been damaged. */
+class DamagedDatabaseKeyError extends Error {
+  override readonly name = 'DamagedDatabaseKeyError'
 
-/** Opens a stored key; `undefined` where the server no longer has the key that it was sealed to. */
-export async function openDatabaseKey(
-  { keystore }: TokenContext,
-  sealed: string,
-): Promise<string | undefined> {
-  try {
-    const { plaintext } = await decrypt(
-      sealed,
-      (kid) => asStored(keystore.decryptionKey(kid), decodeProtectedHeader(sealed).alg),
-      // What is stored outlives a change of TOKEN_ENCRYPTION_ENC.
-      ENCRYPTION_ENCS,
-    )
-    return plaintext
-  } catch {
-    return undefined
+  constructor(cause: unknown) {
+    super('A stored database key is damaged.', { cause })
   }
 }
 
 /**
- * The same key sealed to the server's current encryption key, or `undefined` where it is already or
- * cannot be opened any more. Done at every renewal, so that no living session needs a key that has
- * retired.
+ * Opens a stored key. Changes nothing, whatever is wrong.
+ *
+ * @returns `null` if the key that it was sealed to has been removed for good.
+ * @throws UnavailableError if that key is not at hand, and may come.
  */
-export async function resealDatabaseKey(
-  context: TokenContext,
+export async function openDatabaseKey(
+  { keystore }: TokenContext,
   sealed: string,
-): Promise<string | undefined> {
-  const { keystore, algorithms } = context
-  if (decodeProtectedHeader(sealed).kid === keystore.encryptionKey.kid) return undefined
-  const plain = await openDatabaseKey(context, sealed)
-  return plain && (await encrypt(plain, recipient(keystore), algorithms))
+): Promise<string | null> {
+  const { kid, alg } = readHeader(sealed)
+  const key = await keystore.storageKey(kid)
+  if (key !== undefined) return decryptWith(key, alg, sealed)
+  if (keystore.isRemoved(kid)) return null
+  const cause = new Error(`The key folder has no key ${kid}.`)
+  throw new UnavailableError('A database key cannot be opened yet.', RETRY_AFTER, { cause })
 }
+
+/**
+ * Seals a session's database key to the server's current encryption key if the key that it is sealed
+ * to is on its way out. Called at every renewal, so that no living session needs a key that has
+ * retired. What cannot be opened is left as it is.
+ */
+export async function moveDatabaseKey(
+  db: Database,
+  context: TokenContext,
+  sessionId: string,
+): Promise<void> {
+  const session = await db
+    .selectFrom('sessions')
+    .select('database_key')
+    .where('id', '=', sessionId)
+    .executeTakeFirst()
+  if (session === undefined) return
+  const moved = await reseal(context, session.database_key)
+  if (moved === undefined) return
+  await db
+    .updateTable('sessions')
+    .set({ database_key: moved })
+    .where('id', '=', sessionId)
+    // Another renewal may have moved it meanwhile.
+    .where('database_key', '=', session.database_key)
+    .execute()
+}
+
+async function reseal(context: TokenContext, sealed: string): Promise<string | undefined> {
+  const { keystore, algorithms } = context
+  try {
+    if (!keystore.isPrevious(readHeader(sealed).kid)) return undefined
+    const plain = await openDatabaseKey(context, sealed)
+    return plain === null ? undefined : await encrypt(plain, recipient(keystore), algorithms)
+  } catch (error) {
+    // Whoever reads it gets an error; the session can be renewed all the same.
+    if (error instanceof DamagedDatabaseKeyError) return undefined
+    throw error
+  }
+}
+
+function readHeader(sealed: string): { kid: string; alg: unknown } {
+  try {
+    const { kid, alg } = parseHeader(sealed, 5)
+    if (typeof kid === 'string') return { kid, alg }
+  } catch (error) {
+    throw damaged(error)
+  }
+  throw new DamagedDatabaseKeyError('It names no key.')
+}
+
+async function decryptWith(key: KeyPair, storedAlg: unknown, sealed: string): Promise<string> {
+  // What is stored outlives changes of the algorithms that its key is used with.
+  const alg = ENCRYPTION_ALGS.find((name) => name === storedAlg)
+  try {
+    const { plaintext } = await decrypt(sealed, () => alg && { ...key, alg }, ENCRYPTION_ENCS)
+    return plaintext
+  } catch (error) {
+    throw damaged(error)
+  }
+}
+
+/** For a `catch`: an error that is no TokenError is a fault of ours, and passes through. */
+const damaged = (error: unknown): unknown =>
+  error instanceof TokenError ? new DamagedDatabaseKeyError(error) : error

@@ -5,7 +5,7 @@ import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/context.ts'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../token/kinds.ts'
-import { createDatabaseKey, resealDatabaseKey } from './database-key.ts'
+import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { recordRefreshToken, useRefreshToken } from './refresh.ts'
 import { issuePair, type TokenPair } from './token-pair.ts'
 
@@ -128,6 +128,8 @@ export function createSessions(
     },
 
     async refresh({ sid, sub, jti }, client, scope) {
+      // Before the token is used up: if this fails, it can be tried again.
+      await moveDatabaseKey(db, context, sid)
       const now = clock()
       const result = await db.transaction().execute(async (trx) => {
         const rotation = await useRefreshToken(trx, { sid, jti }, now, refreshReuseInterval * 1000)
@@ -135,9 +137,9 @@ export function createSessions(
           await trx.deleteFrom('sessions').where('id', '=', sid).execute()
         }
         if (rotation !== 'used') return { outcome: rotation }
-        const { created_at, database_key } = await trx
+        const { created_at } = await trx
           .selectFrom('sessions')
-          .select(['created_at', 'database_key'])
+          .select('created_at')
           .where('id', '=', sid)
           .executeTakeFirstOrThrow()
         const expiresAt = expiryOf(created_at)
@@ -147,17 +149,9 @@ export function createSessions(
           .where('id', '=', sid)
           .execute()
         const newJti = await recordRefreshToken(trx, sid, expiresAt)
-        return { outcome: 'refreshed', expiresAt, jti: newJti, sealed: database_key } as const
+        return { outcome: 'refreshed', expiresAt, jti: newJti } as const
       })
       if (result.outcome !== 'refreshed') return result
-      const resealed = await resealDatabaseKey(context, result.sealed)
-      if (resealed !== undefined) {
-        await db
-          .updateTable('sessions')
-          .set({ database_key: resealed })
-          .where('id', '=', sid)
-          .execute()
-      }
       const session = { id: sid, accountId: sub, ...result }
       const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
       return { outcome: 'refreshed', tokens }

@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
-import { createDatabaseKey } from '../../server/sessions/database-key.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../support/client.ts'
-import { logLines } from '../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -143,31 +140,4 @@ describe('deleting the account', () => {
     expect([answer.status, answer.body.error]).toEqual([400, error])
     expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
   })
-})
-
-test('a session whose database key was sealed to a lost key ends', async () => {
-  const email = someEmail()
-  const lost = await client.signUp(email)
-  const other = await client.login(email)
-  const { config, clock, database } = server
-  const { issuer, algorithms } = config
-  const keystore = await createEphemeralKeystore(algorithms)
-  const { sealed } = await createDatabaseKey({ issuer, algorithms, keystore, clock })
-  await database
-    .updateTable('sessions')
-    .set({ database_key: sealed })
-    .where('id', '=', lost.sessionId)
-    .execute()
-
-  const answer = await client.sendAs(lost, 'GET', '/account')
-  const garbage = await client.send('GET', '/account', undefined, { authorization: 'Bearer x' })
-  expect([answer.status, answer.text]).toEqual([401, garbage.text])
-  expect(answer.headers.get('www-authenticate')).toBe(garbage.headers.get('www-authenticate'))
-  const left = await sessionIds()
-  expect(left).not.toContain(lost.sessionId)
-  expect(left).toContain(other.sessionId)
-  expect((await client.sendAs(other, 'GET', '/account')).status).toBe(200)
-  expect(logLines(server)).toContainEqual(
-    expect.objectContaining({ level: 'warn', session_id: lost.sessionId }),
-  )
 })

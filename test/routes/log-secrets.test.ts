@@ -208,7 +208,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   await expectLine('DELETE', `/healthz?${changed}`, [null, 405])
   await rawRequest(server.url, '/healthz', { headers: [['X-Request-Id', `${PASSWORD} !`]] })
 
-  // Sessions that end: by signing out, by a lost key, by expiry, with the account.
+  // Sessions that end: by signing out, by expiry, with the account; and one whose key is lost.
   const out = await client.login('logged@mail.test', PASSWORD)
   const lost = await client.login('logged@mail.test', PASSWORD)
   const deleted = await client.signUp(someEmail(), PASSWORD)
@@ -227,7 +227,7 @@ test('the log has a line for every request, and no secret of any', async () => {
     .set({ database_key: databaseKey.sealed })
     .where('id', '=', lost.sessionId)
     .execute()
-  await expectLine('GET', '/account', ['/account', 401], { token: await sealed(lost.accessJws) })
+  await expectLine('GET', '/account', ['/account', 503], { token: await sealed(lost.accessJws) })
   await expectLine('DELETE', '/account', ['/account', 204], {
     token: await sealed(deleted.accessJws),
     body: { password: PASSWORD },

@@ -1,13 +1,24 @@
-import { beforeAll, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
+import type { Database } from '../../server/database/open.ts'
 import type { EncryptionAlg } from '../../server/keystore/algorithms.ts'
-import type { KeyPair } from '../../server/keystore/key-pair.ts'
-import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
-import { createDatabaseKey, openDatabaseKey } from '../../server/sessions/database-key.ts'
+import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
+import {
+  createEphemeralKeystore,
+  createKeystore,
+  type Keystore,
+} from '../../server/keystore/keystore.ts'
+import {
+  createDatabaseKey,
+  moveDatabaseKey,
+  openDatabaseKey,
+} from '../../server/sessions/database-key.ts'
 import type { TokenContext } from '../../server/token/context.ts'
 import { encrypt } from '../../server/token/encrypt.ts'
+import { keySet, ring } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { testConfig } from '../support/config.ts'
+import { addSession, openFilled } from './fixtures.ts'
 
 const { issuer, algorithms } = testConfig()
 let keystore: Keystore
@@ -40,11 +51,7 @@ test('it outlives a change of the content encryption', async () => {
 /** A keystore whose one key for encryption is used with `alg`. */
 const using = (alg: EncryptionAlg, key = keystore.encryptionKey): Keystore => {
   const encryptionKey: KeyPair = { ...key, alg }
-  return {
-    ...keystore,
-    encryptionKey,
-    decryptionKey: (kid) => (kid === undefined || kid === key.kid ? encryptionKey : undefined),
-  }
+  return createKeystore(keySet(keystore.signingKey, encryptionKey))
 }
 
 const ECDH = ['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'] as const
@@ -68,14 +75,30 @@ test.each(['RSA-OAEP-256', 'RSA-OAEP', 'RSA1_5', 'dir', 'A128KW', 'PBES2-HS256+A
     const [header = '', ...rest] = sealed.split('.')
     const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), alg } as object
     const forged = Buffer.from(JSON.stringify(changed)).toString('base64url')
-    expect(await openDatabaseKey(context, [forged, ...rest].join('.'))).toBeUndefined()
+    await expectDamaged([forged, ...rest].join('.'))
   },
 )
 
-test('it does not outlive the key that it was sealed to', async () => {
-  const other = { ...context, keystore: await createEphemeralKeystore(algorithms) }
-  const { sealed } = await createDatabaseKey(other)
-  expect(await openDatabaseKey(context, sealed)).toBeUndefined()
+/** Neither null, which would say that it is lost, nor a fault that passes. */
+const expectDamaged = (sealed: string) =>
+  expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
+    name: 'DamagedDatabaseKeyError',
+  })
+
+test('while the key that it was sealed to is away, nothing is said of it', async () => {
+  const other = await createEphemeralKeystore(algorithms)
+  const { sealed } = await createDatabaseKey({ ...context, keystore: other })
+  await expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
+    ...{ name: 'UnavailableError', retryAfter: 5 },
+  })
+})
+
+test('it is lost with the key that it was sealed to, once that has been removed for good', async () => {
+  const other = await createEphemeralKeystore(algorithms)
+  const { sealed } = await createDatabaseKey({ ...context, keystore: other })
+  const { signingKey, encryptionKey } = keystore
+  const set = { ...keySet(signingKey, encryptionKey), removed: [other.encryptionKey.kid] }
+  expect(await openDatabaseKey({ ...context, keystore: createKeystore(set) }, sealed)).toBeNull()
 })
 
 test.each([
@@ -95,6 +118,96 @@ test.each([
       return sealed.replace(/.{22}$/, 'A'.repeat(22))
     },
   ],
-])('%s is not opened', async (_, sealed) => {
-  expect(await openDatabaseKey(context, await sealed())).toBeUndefined()
+])('%s is damaged', async (_, sealed) => {
+  await expectDamaged(await sealed())
+})
+
+test('a fault of ours is not taken for damage', async () => {
+  const broken: Keystore = {
+    ...keystore,
+    storageKey: () => {
+      throw new TypeError('a bug')
+    },
+  }
+  const { sealed } = await createDatabaseKey(context)
+  const opened = openDatabaseKey({ ...context, keystore: broken }, sealed)
+  await expect(opened).rejects.toThrow(TypeError)
+})
+
+describe('at a renewal, a stored key', () => {
+  let db: Database
+  let former: TokenContext
+  /** Keys after a rotation, with a next one. */
+  let now: TokenContext
+  let nextKey: KeyPair
+  beforeEach(async () => {
+    db = await openFilled()
+    await addSession(db, 'one')
+    await addSession(db, 'other')
+    former = { ...context, keystore: await createEphemeralKeystore(algorithms) }
+    nextKey = await generateKeyPair('enc', algorithms)
+    const enc = ring(keystore.encryptionKey, {
+      ...{ next: nextKey, previous: [former.keystore.encryptionKey] },
+    })
+    now = { ...context, keystore: createKeystore(keySet(keystore.signingKey, enc)) }
+  })
+  afterEach(() => db.destroy())
+
+  const store = (sealed: string) =>
+    db.updateTable('sessions').set({ database_key: sealed }).where('id', '=', 'one').execute()
+  const stored = async (id = 'one') => {
+    const rows = db.selectFrom('sessions').select('database_key').where('id', '=', id)
+    return (await rows.executeTakeFirstOrThrow()).database_key
+  }
+
+  test('moves from a previous key to the current one', async () => {
+    const { plain, sealed } = await createDatabaseKey(former)
+    await store(sealed)
+    await moveDatabaseKey(db, now, 'one')
+    expect(decodeProtectedHeader(await stored()).kid).toBe(keystore.encryptionKey.kid)
+    expect(await openDatabaseKey(now, await stored())).toBe(plain)
+    expect(await stored('other')).toBe('sealed')
+  })
+
+  const sealedTo = async (encryptionKey: KeyPair) => {
+    const { signingKey } = keystore
+    const sealer = { ...context, keystore: createKeystore(keySet(signingKey, encryptionKey)) }
+    return (await createDatabaseKey(sealer)).sealed
+  }
+  test.each<[string, () => Promise<string> | string]>([
+    ['the current key', () => sealedTo(keystore.encryptionKey)],
+    ['the next key, which another server uses already', () => sealedTo(nextKey)],
+    ['an unknown key', async () => sealedTo(await generateKeyPair('enc', algorithms))],
+    [
+      'a previous key, and damaged',
+      async () => (await createDatabaseKey(former)).sealed.replace(/.{22}$/, 'A'.repeat(22)),
+    ],
+    ['no key at all', () => 'garbage'],
+  ])('stays as it is if it is sealed to %s', async (_, make) => {
+    const sealed = await make()
+    await store(sealed)
+    await moveDatabaseKey(db, now, 'one')
+    expect(await stored()).toBe(sealed)
+  })
+
+  test('is not taken back to what it was when another renewal has moved it meanwhile', async () => {
+    const { sealed } = await createDatabaseKey(former)
+    const elsewhere = await sealedTo(nextKey)
+    await store(sealed)
+    const slow: Keystore = {
+      ...now.keystore,
+      encryptionKey: now.keystore.encryptionKey,
+      async storageKey(kid) {
+        await store(elsewhere)
+        return now.keystore.storageKey(kid)
+      },
+    }
+    await moveDatabaseKey(db, { ...now, keystore: slow }, 'one')
+    expect(await stored()).toBe(elsewhere)
+  })
+
+  test('of a session that has ended is nowhere', async () => {
+    await moveDatabaseKey(db, now, 'ended')
+    expect(await stored()).toBe('sealed')
+  })
 })

@@ -285,7 +285,10 @@ describe('while another process tries to write after every statement', () => {
       return racing.refresh(refresh, client, 'user')
     })
     expect(refreshed.outcome).toBe('refreshed')
-    expect(tries.slice(0, 2)).toEqual(['begin: written', 'update: database is locked'])
+    // The first select is of the stored database key, which may have to move.
+    expect(tries.slice(0, 3)).toEqual([
+      ...['select: written', 'begin: written', 'update: database is locked'],
+    ])
     expect(tries.at(-1)).toBe('commit: written')
   })
 })
