@@ -40,6 +40,13 @@ export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): vo
   audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
 }
 
+/** One line for each of an account's sessions that something else has ended. */
+export function auditEnded(log: Logger, accountId: string, sessionIds: readonly string[]): void {
+  for (const id of sessionIds) {
+    audit(log, 'session_ended', { account_id: accountId, session_id: id })
+  }
+}
+
 /** LOG_LEVEL says how much there is to read, and not whether there is a record. */
 function audible(log: Logger): Logger {
   const isSilent = log.level === 'silent'

@@ -24,6 +24,9 @@ export interface Config {
   readonly refreshTokenTtl: number
   readonly refreshReuseInterval: number
   readonly sessionMaxAge: number
+  /** How many sessions an account has at most. */
+  readonly maxSessions: number
+  readonly unusedClientTtl: number
   readonly requestBinding: 'optional' | 'required'
   readonly rateLimits: Readonly<
     Record<'login' | 'signUp' | 'clients' | 'reset' | 'refresh', RateLimit | 'off'>
@@ -93,6 +96,8 @@ function toConfig(env: Variables): Config {
     refreshTokenTtl: env.REFRESH_TOKEN_TTL,
     refreshReuseInterval: env.REFRESH_REUSE_INTERVAL,
     sessionMaxAge: env.SESSION_MAX_AGE,
+    maxSessions: env.MAX_SESSIONS,
+    unusedClientTtl: env.UNUSED_CLIENT_TTL,
     requestBinding: env.REQUEST_BINDING,
     rateLimits: Object.freeze({
       login: env.RATE_LIMIT_LOGIN,

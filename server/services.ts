@@ -100,7 +100,7 @@ export function createServices(dependencies: Dependencies): Services {
       replayCache,
       notBefore: bindingsNotBefore,
     }),
-    clients: createClients(database, clock),
+    clients: createClients(database, clock, config),
     credentials: createCredentials(database),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
     confirmPassword: createConfirmPassword(passwords, rateLimits, wrongPasswords),

@@ -40,6 +40,10 @@ const schema = z.object({
   REFRESH_REUSE_INTERVAL: duration.default(10),
   // Half a year: signed in for good is too long, however often somebody comes back.
   SESSION_MAX_AGE: duration.default(180 * 86_400),
+  // Far more than anybody has devices: a limit for programs that sign in and never out.
+  MAX_SESSIONS: integer(1, 10_000).default(100),
+  // A week: whoever opens an app and signs up later registers again without noticing.
+  UNUSED_CLIENT_TTL: duration.default(7 * 86_400),
   // Enforced where a client binds; required leaves out the clients that do not.
   REQUEST_BINDING: oneOf(['optional', 'required']).default('optional'),
   // Each for one address and, where there is one, for one account. Wide enough for an office behind one

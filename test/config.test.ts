@@ -52,6 +52,8 @@ describe('without any variable', () => {
       refreshTokenTtl: 30 * 24 * 60 * 60,
       refreshReuseInterval: 10,
       sessionMaxAge: 180 * 24 * 60 * 60,
+      maxSessions: 100,
+      unusedClientTtl: 7 * 24 * 60 * 60,
       requestBinding: 'optional',
       rateLimits: {
         login: { count: 60, duration: 60 },
@@ -114,6 +116,9 @@ describe('a good value is taken', () => {
     ['REFRESH_TOKEN_TTL', '16m', { refreshTokenTtl: 960 }],
     ['REFRESH_REUSE_INTERVAL', '1s', { refreshReuseInterval: 1 }],
     ['SESSION_MAX_AGE', '1h', { sessionMaxAge: 3600 }],
+    ['MAX_SESSIONS', '1', { maxSessions: 1 }],
+    ['MAX_SESSIONS', '10000', { maxSessions: 10_000 }],
+    ['UNUSED_CLIENT_TTL', '1h', { unusedClientTtl: 3600 }],
     ['REQUEST_BINDING', 'required', { requestBinding: 'required' }],
     ['REQUEST_BINDING', 'optional', { requestBinding: 'optional' }],
     ['SMTP_URL', '', { smtp: undefined }],
@@ -209,6 +214,8 @@ describe('a bad value is refused with its name and what is accepted', () => {
     ['REFRESH_TOKEN_TTL', ['', '0d', 'forever', '1w'], /duration.*30d/],
     ['REFRESH_REUSE_INTERVAL', ['', '0s', '10', 'off', '-1s'], /duration.*10s/],
     ['SESSION_MAX_AGE', ['', '0d', 'never', '3651d'], /duration.*30d/],
+    ['MAX_SESSIONS', ['', '0', '10001', '-1', '1.5', 'off'], /from 1 to 10000/],
+    ['UNUSED_CLIENT_TTL', ['', '0d', 'never', '3651d'], /duration.*30d/],
     ['REQUEST_BINDING', ['', 'off', '1', 'Required'], /optional, required/],
     ...['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map(
       (action): [string, string[], RegExp] => [

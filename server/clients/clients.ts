@@ -18,40 +18,85 @@ export interface Client {
 }
 
 export interface Clients {
-  /** Stores a client, or finds the one that has this key: `isNew` says which. */
+  /**
+   * Stores a client, or finds the one that has this key: `isNew` says which. Until its first session
+   * it is there for `unusedClientTtl`, counted from its last registration.
+   */
   register(registration: Registration): Promise<{ client: Client; isNew: boolean }>
   find(id: string): Promise<Client | undefined>
 }
 
-export function createClients(db: Database, clock: () => number): Clients {
-  const find = async (id: string) => {
-    const row = await db
-      .selectFrom('clients')
-      .selectAll()
-      .where('client_id', '=', id)
-      .executeTakeFirst()
-    return row && toClient(row)
-  }
+interface ClientsOptions {
+  /** Seconds. */
+  readonly unusedClientTtl: number
+}
+
+export function createClients(
+  db: Database,
+  clock: () => number,
+  { unusedClientTtl }: ClientsOptions,
+): Clients {
   return {
-    find,
-    async register({ id, name, jwk }) {
-      const row: ClientRow = {
-        client_id: id,
-        client_name: name ?? null,
-        jwk: JSON.stringify(jwk),
-        created_at: clock(),
-      }
-      const inserted = await db
-        .insertInto('clients')
-        .values(row)
-        .onConflict((conflict) => conflict.column('client_id').doNothing())
-        .returningAll()
+    async find(id) {
+      const row = await db
+        .selectFrom('clients')
+        .selectAll()
+        .where('client_id', '=', id)
+        .where((where) =>
+          where.or([where('expires_at', 'is', null), where('expires_at', '>', clock())]),
+        )
         .executeTakeFirst()
-      const isNew = inserted !== undefined
-      // A second registration changes nothing: anybody who has seen the public key could send it.
-      return { client: isNew ? toClient(inserted) : ((await find(id)) ?? toClient(row)), isNew }
+      return row && toClient(row)
+    },
+    async register({ id, name, jwk }) {
+      const now = clock()
+      const expiresAt = now + unusedClientTtl * 1000
+      return db.transaction().execute(async (trx) => {
+        // A second registration changes nothing else: anybody who has seen the public key could send
+        // it. First of all a write, which takes the lock that keeps the sweep out.
+        await trx
+          .updateTable('clients')
+          .set({ expires_at: expiresAt })
+          .where('client_id', '=', id)
+          .where('expires_at', 'is not', null)
+          .execute()
+        const known = await trx
+          .selectFrom('clients')
+          .selectAll()
+          .where('client_id', '=', id)
+          .executeTakeFirst()
+        if (known !== undefined) return { client: toClient(known), isNew: false }
+        const row: ClientRow = {
+          client_id: id,
+          client_name: name ?? null,
+          jwk: JSON.stringify(jwk),
+          created_at: now,
+          expires_at: expiresAt,
+        }
+        const { numInsertedOrUpdatedRows } = await trx
+          .insertInto('clients')
+          .values(row)
+          .onConflict((conflict) => conflict.column('client_id').doNothing())
+          .executeTakeFirstOrThrow()
+        return { client: toClient(row), isNew: numInsertedOrUpdatedRows === 1n }
+      })
     },
   }
+}
+
+/**
+ * Keeps a client from being removed as unused: within the transaction that begins its session, so
+ * that neither is there without the other.
+ *
+ * @returns `false` for a client that has been removed.
+ */
+export async function markUsed(trx: Database, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('clients')
+    .set({ expires_at: null })
+    .where('client_id', '=', id)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
 }
 
 /**

@@ -20,6 +20,8 @@ export interface ClientRow {
   /** JSON: the public members of that key. */
   jwk: string
   created_at: number
+  /** When it is removed, unless it has had a session by then; null from its first session on. */
+  expires_at: number | null
 }
 
 /** Yours to replace: columns for what else you keep about a person. */

@@ -8,7 +8,7 @@ import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
 import { email, line, opaque, password } from './fields.ts'
-import { knownClient } from './known-client.ts'
+import { knownClient, unknownClient } from './known-client.ts'
 
 const name = line(200)
 // Yours to replace: what else a person tells you when they sign up.
@@ -30,16 +30,18 @@ export function accountRoutes(services: Services) {
     const account = await accounts.create({ email: body.email, name: body.name, passwordHash })
     // Somebody else signed up with the address while the password was being hashed.
     if (account === undefined) throw accountExists()
-    const session = await sessions.start(account, client)
-    // Removed or changed in the moment since: there is an account, and no session.
-    if (session === undefined) throw accountExists()
+    const started = await sessions.start(account, client)
+    // If either was removed or changed in the moment since, there is an account and no session.
+    if (started.outcome === 'client_removed') throw unknownClient()
+    if (started.outcome !== 'started') throw accountExists()
+    const { signedIn } = started
     audit(ctx.state.log, 'account_created', {
       account_id: account.id,
-      session_id: session.session_id,
+      session_id: signedIn.session_id,
       client_id: client.id,
     })
     ctx.status = 201
-    ctx.body = { account: presentAccount(account), ...session }
+    ctx.body = { account: presentAccount(account), ...signedIn }
   }
 
   /** Who is signed in, and the key to their local data. */

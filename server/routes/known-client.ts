@@ -8,8 +8,9 @@ import { HttpError } from '../errors.ts'
  */
 export async function knownClient(clients: Clients, id: string): Promise<Client> {
   const client = await clients.find(id)
-  if (client === undefined) {
-    throw new HttpError('invalid_client', 'client_id is not that of a registered client.')
-  }
+  if (client === undefined) throw unknownClient()
   return client
 }
+
+export const unknownClient = (): HttpError =>
+  new HttpError('invalid_client', 'client_id is not that of a registered client.')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { presentAccount } from '../accounts/accounts.ts'
-import { audit } from '../audit.ts'
+import { audit, auditEnded } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
 import { challenge, HttpError } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
@@ -8,7 +8,7 @@ import { TooManyTries } from '../limits/too-many-tries.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
 import { emailLookup, opaque, password } from './fields.ts'
-import { knownClient } from './known-client.ts'
+import { knownClient, unknownClient } from './known-client.ts'
 
 // Any text is looked up as an address: a malformed one is an unknown one.
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
@@ -29,8 +29,9 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
       throw error
     }
     // A password that was changed while it was being checked is a wrong one.
-    const session = account && (await sessions.start(account, client))
-    if (account === undefined || session === undefined) {
+    const started = account && (await sessions.start(account, client))
+    if (started?.outcome === 'client_removed') throw unknownClient()
+    if (account === undefined || started?.outcome !== 'started') {
       const known = account ?? (await accounts.findByEmail(email))
       audit(ctx.state.log, 'login_failed', { account_id: known?.id, client_id, source })
       throw new HttpError('invalid_grant', 'The e-mail address or the password is wrong.', {
@@ -38,12 +39,14 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
         headers: { 'WWW-Authenticate': challenge() },
       })
     }
+    const { signedIn, ended } = started
     audit(ctx.state.log, 'login', {
       account_id: account.id,
-      session_id: session.session_id,
+      session_id: signedIn.session_id,
       client_id,
     })
-    ctx.body = { account: presentAccount(account), ...session }
+    auditEnded(ctx.state.log, account.id, ended)
+    ctx.body = { account: presentAccount(account), ...signedIn }
   }
 
   /** Ends the session that the request came with. */

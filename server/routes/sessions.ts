@@ -4,11 +4,11 @@ import { HttpError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { endOwnSession, endSessionsOf, listSessions } from '../sessions/own-sessions.ts'
 
-export function sessionRoutes({ database, tokens }: Services) {
+export function sessionRoutes({ config, database, tokens }: Services) {
   /** Where the account is signed in. */
   const list: Handler<SessionState> = async (ctx) => {
     const { account, id } = ctx.state.session
-    const rows = await listSessions(database, account.id, tokens.clock())
+    const rows = await listSessions(database, account.id, tokens.clock(), config.maxSessions)
     ctx.body = {
       sessions: rows.map((row) => ({
         session_id: row.id,

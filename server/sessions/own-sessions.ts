@@ -11,13 +11,18 @@ export interface SessionSummary {
   readonly lastUsedAt: number
 }
 
-/** An account's living sessions, the newest first. */
-export function listSessions(
+/**
+ * An account's living sessions, the newest first.
+ *
+ * @param limit Of more than that, those that were used last.
+ */
+export async function listSessions(
   db: Database,
   accountId: string,
   now: number,
+  limit: number,
 ): Promise<SessionSummary[]> {
-  return db
+  const sessions = await db
     .selectFrom('sessions')
     .innerJoin('clients', 'clients.client_id', 'sessions.client_id')
     .select([
@@ -29,9 +34,12 @@ export function listSessions(
     ])
     .where('sessions.account_id', '=', accountId)
     .where('sessions.expires_at', '>', now)
+    .orderBy('sessions.last_used_at', 'desc')
     .orderBy('sessions.created_at', 'desc')
     .orderBy('sessions.id')
+    .limit(limit)
     .execute()
+  return sessions.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
 }
 
 /** Ends one session of an account, and says whether there was one. */

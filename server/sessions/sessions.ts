@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { recordSignIn } from '../accounts/known-clients.ts'
-import type { Client } from '../clients/clients.ts'
+import { markUsed, type Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/context.ts'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../token/kinds.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { recordRefreshToken, useRefreshToken } from './refresh.ts'
+import { endSurplusSessions } from './session-limit.ts'
 import { issuePair, type TokenPair } from './token-pair.ts'
 
 /** A session that is alive, with whom it belongs to. */
@@ -26,17 +27,22 @@ export interface SignedIn extends TokenPair {
   readonly database_key: string
 }
 
+export type Started =
+  /** `ended`: the sessions that made room for it. */
+  | { readonly outcome: 'started'; readonly signedIn: SignedIn; readonly ended: readonly string[] }
+  /** The account's password or scope has changed since it was read, or the account is gone. */
+  | { readonly outcome: 'account_changed' }
+  /** The client has been removed since it was found: it had never been used. */
+  | { readonly outcome: 'client_removed' }
+
 export type Refreshed =
   | { readonly outcome: 'refreshed'; readonly tokens: TokenPair }
   /** `reused`: the session has been ended for it. */
   | { readonly outcome: 'reused' | 'unknown' }
 
 export interface Sessions {
-  /**
-   * Starts a session beside any that the account has already; `undefined` where the account's
-   * password or scope has changed since it was read, or the account is gone.
-   */
-  start(account: Account, client: Client): Promise<SignedIn | undefined>
+  /** Starts a session beside those that the account has, up to the limit. */
+  start(account: Account, client: Client): Promise<Started>
   /** The session that an access token speaks of, if it is alive and all three still belong together. */
   findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
   /**
@@ -49,12 +55,14 @@ export interface Sessions {
   end(id: string): Promise<boolean>
 }
 
-/** All in seconds. */
-interface Lifetimes {
+interface SessionOptions {
+  /** Seconds, as those that follow. */
   readonly accessTokenTtl: number
   readonly refreshTokenTtl: number
   readonly refreshReuseInterval: number
   readonly sessionMaxAge: number
+  /** How many an account has at most. */
+  readonly maxSessions: number
 }
 
 /** How stale `last_used_at` may be, milliseconds: reading must not cost a write each time. */
@@ -63,9 +71,11 @@ const LAST_USED_PRECISION = 60_000
 export function createSessions(
   db: Database,
   context: TokenContext,
-  { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge }: Lifetimes,
+  options: SessionOptions,
 ): Sessions {
   const { clock } = context
+  const { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge, maxSessions } =
+    options
 
   /** When a session that is renewed now ends by itself, milliseconds since the epoch. */
   const expiryOf = (createdAt: number) =>
@@ -77,7 +87,7 @@ export function createSessions(
       const id = randomUUID()
       const now = clock()
       const expiresAt = expiryOf(now)
-      const jti = await db.transaction().execute(async (trx) => {
+      const begun = await db.transaction().execute(async (trx) => {
         // A write, though it changes nothing: it takes the lock before the first read.
         const { numUpdatedRows } = await trx
           .updateTable('accounts')
@@ -85,7 +95,8 @@ export function createSessions(
           .where('id', '=', account.id)
           .where('version', '=', account.version)
           .executeTakeFirstOrThrow()
-        if (numUpdatedRows === 0n) return undefined
+        if (numUpdatedRows === 0n) return { outcome: 'account_changed' } as const
+        if (!(await markUsed(trx, client.id))) return { outcome: 'client_removed' } as const
         await trx
           .insertInto('sessions')
           .values({
@@ -99,12 +110,16 @@ export function createSessions(
           })
           .execute()
         await recordSignIn(trx, account.id, client.id, now)
-        return recordRefreshToken(trx, id, expiresAt)
+        const ended = await endSurplusSessions(trx, account.id, id, { maxSessions, now })
+        const jti = await recordRefreshToken(trx, id, expiresAt)
+        return { outcome: 'started', ended, jti } as const
       })
-      if (jti === undefined) return undefined
+      if (begun.outcome !== 'started') return begun
+      const { jti, ended } = begun
       const session = { id, accountId: account.id, expiresAt, jti }
       const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
-      return { session_id: id, database_key: databaseKey.plain, ...tokens }
+      const signedIn = { session_id: id, database_key: databaseKey.plain, ...tokens }
+      return { outcome: 'started', signedIn, ended }
     },
 
     async findAlive({ sid, sub, client_id, scope }) {

@@ -9,20 +9,29 @@ const BATCH = 500
 /** Milliseconds between sweeps. */
 const INTERVAL = 5 * 60_000
 
+/**
+ * Milliseconds that a client is kept after it has expired. Signing in does not find it any more, but
+ * whoever has found it just before can still finish.
+ */
+const CLIENT_GRACE = 10 * 60_000
+
 /** Removes what has expired and nobody can use any more, a batch at a time; says how many rows. */
 export async function sweepExpired(db: Database, now: number): Promise<number> {
   let removed = 0
-  for (const [table, key] of [
-    ['sessions', 'id'],
-    ['refresh_tokens', 'jti_hash'],
-    ['password_resets', 'jti_hash'],
+  for (const [table, key, before] of [
+    ['sessions', 'id', now],
+    ['refresh_tokens', 'jti_hash', now],
+    ['password_resets', 'jti_hash', now],
+    ['clients', 'client_id', now - CLIENT_GRACE],
   ] as const) {
     removed += await inBatches(() =>
       db
         .deleteFrom(table)
         .where(key, 'in', (rows) =>
-          rows.selectFrom(table).select(key).where('expires_at', '<=', now).limit(BATCH),
+          rows.selectFrom(table).select(key).where('expires_at', '<=', before).limit(BATCH),
         )
+        // Once more: on PostgreSQL, what has been renewed since it was selected is still in that list.
+        .where('expires_at', '<=', before)
         .executeTakeFirstOrThrow(),
     )
   }

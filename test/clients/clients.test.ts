@@ -28,12 +28,14 @@ afterAll(async () => {
 })
 
 test('a client keeps the algorithm that it was registered for', async () => {
-  const found = await createClients(after.database, after.clock).find(client.id)
+  const found = await createClients(after.database, after.clock, after.config).find(client.id)
   expect(recipientOf(found!)).toMatchObject({ kid: client.id, alg: 'ECDH-ES+A128KW' })
 })
 
 test('a client that is not there is undefined', async () => {
-  expect(await createClients(after.database, after.clock).find('nobody')).toBeUndefined()
+  expect(
+    await createClients(after.database, after.clock, after.config).find('nobody'),
+  ).toBeUndefined()
 })
 
 test('a change of the curve leaves a registered client able to sign in', async () => {

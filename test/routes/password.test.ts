@@ -636,7 +636,7 @@ describe('signing in while the password changes', () => {
       : reset(await resetToken(email)))
     expect(answer.status).toBe(204)
     const registered = (await clients.find(client.id))!
-    expect(await sessions.start(stale, registered)).toBeUndefined()
+    expect(await sessions.start(stale, registered)).toEqual({ outcome: 'account_changed' })
     const ids = await server.database
       .selectFrom('sessions')
       .select('id')
@@ -644,7 +644,7 @@ describe('signing in while the password changes', () => {
       .execute()
     expect(ids).toEqual(how === 'change' ? [{ id: session.sessionId }] : [])
     const fresh = (await accounts.findByEmail(email))!
-    expect(await sessions.start(fresh, registered)).toBeDefined()
+    expect(await sessions.start(fresh, registered)).toMatchObject({ outcome: 'started' })
   })
 
   test('over HTTP: whatever the order, no session of the old password is left', async () => {

@@ -1,7 +1,15 @@
 /** Rows to work on, without the server around them. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { SignedIn, Started } from '../../server/sessions/sessions.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
+
+/** What a session that has started gave. */
+export async function signedInBy(start: Promise<Started>): Promise<SignedIn> {
+  const started = await start
+  if (started.outcome !== 'started') throw new Error(started.outcome)
+  return started.signedIn
+}
 
 interface SessionFields {
   readonly accountId?: string

@@ -9,12 +9,12 @@ beforeEach(async () => {
 })
 afterEach(() => db.destroy())
 
-const listed = async (accountId: string, now = NOW) =>
-  (await listSessions(db, accountId, now)).map(({ id }) => id)
+const listed = async (accountId: string, now = NOW, limit = 100) =>
+  (await listSessions(db, accountId, now, limit)).map(({ id }) => id)
 
 test('a session is listed with its client and its times', async () => {
   await addSession(db, 's', { createdAt: NOW - 500, lastUsedAt: NOW - 100 })
-  expect(await listSessions(db, 'ada', NOW)).toEqual([
+  expect(await listSessions(db, 'ada', NOW, 100)).toEqual([
     {
       id: 's',
       clientId: 'phone',
@@ -31,7 +31,7 @@ test('the newest comes first; the same instant is no tie', async () => {
   await addSession(db, 'new-a', { createdAt: NOW, clientId: 'tab' })
   await addSession(db, 'middle', { createdAt: NOW - 1 })
   expect(await listed('ada')).toEqual(['new-a', 'new-b', 'middle', 'old'])
-  expect((await listSessions(db, 'ada', NOW))[0]!.clientName).toBeNull()
+  expect((await listSessions(db, 'ada', NOW, 100))[0]!.clientName).toBeNull()
 })
 
 test('what is another account’s, or has expired, is not', async () => {
@@ -41,6 +41,14 @@ test('what is another account’s, or has expired, is not', async () => {
   expect(await listed('ada')).toEqual(['almost'])
   expect(await listed('ada', NOW + 1)).toEqual([])
   expect(await listed('nobody')).toEqual([])
+})
+
+test('no more are listed than the limit: those that were used last, the newest first', async () => {
+  await addSession(db, 'unused', { createdAt: NOW - 1, lastUsedAt: NOW - 1 })
+  await addSession(db, 'old', { createdAt: NOW - 9, lastUsedAt: NOW })
+  await addSession(db, 'new', { createdAt: NOW - 2, lastUsedAt: NOW })
+  expect(await listed('ada', NOW, 2)).toEqual(['new', 'old'])
+  expect(await listed('ada', NOW, 3)).toEqual(['unused', 'new', 'old'])
 })
 
 test('one is ended by its owner, once, and by nobody else', async () => {

@@ -14,7 +14,7 @@ import { createSessions, removeAllSessions, type Sessions } from '../../server/s
 import type { AccessTokenClaims, RefreshTokenClaims } from '../../server/token/kinds.ts'
 import { someEmail, TestClient } from '../support/client.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
-import { openFilled, sessionIds } from './fixtures.ts'
+import { openFilled, sessionIds, signedInBy } from './fixtures.ts'
 
 let server: TestServer
 let sessions: Sessions
@@ -38,9 +38,10 @@ beforeAll(async () => {
     refreshTokenTtl: 3600,
     refreshReuseInterval: 10,
     sessionMaxAge: 5400,
+    maxSessions: 1000,
   })
   testClient = await TestClient.registered(server.url)
-  client = (await createClients(database, clock).find(testClient.id))!
+  client = (await createClients(database, clock, config).find(testClient.id))!
   account = await makeAccount()
 })
 afterAll(() => server.stop())
@@ -51,7 +52,7 @@ const claimsOf = async (pair: { access_token: string; refresh_token: string }) =
 })
 
 const start = async () => {
-  const signedIn = (await sessions.start(account, client))!
+  const signedIn = await signedInBy(sessions.start(account, client))
   return { signedIn, ...(await claimsOf(signedIn)) }
 }
 
@@ -99,10 +100,19 @@ test('no session starts for an account that has changed since it was read, or is
     .where('id', '=', changed.id)
     .execute()
   const before = await writes()
-  expect(await sessions.start(changed, client)).toBeUndefined()
-  expect(await sessions.start({ ...changed, id: 'nobody' }, client)).toBeUndefined()
+  const changedMeanwhile = { outcome: 'account_changed' }
+  expect(await sessions.start(changed, client)).toEqual(changedMeanwhile)
+  expect(await sessions.start({ ...changed, id: 'nobody' }, client)).toEqual(changedMeanwhile)
   expect(await writes()).toBe(before)
-  expect(await sessions.start({ ...changed, version: 1 }, client)).toBeDefined()
+  await signedInBy(sessions.start({ ...changed, version: 1 }, client))
+})
+
+test('no session starts for a client that has been removed, and none ends for it', async () => {
+  await start()
+  const before = await sessionIds(server.database)
+  const gone = { ...client, id: 'gone' }
+  expect(await sessions.start(account, gone)).toEqual({ outcome: 'client_removed' })
+  expect(await sessionIds(server.database)).toEqual(before)
 })
 
 test('the client of a session that starts is known from then on, one that did not start changes nothing', async () => {
@@ -110,7 +120,7 @@ test('the client of a session that starts is known from then on, one that did no
   const known = () => isKnownClient(server.database, someone.email_key, client.id, server.clock())
   await sessions.start({ ...someone, version: 7 }, client)
   expect(await known()).toBe(false)
-  const session = (await sessions.start(someone, client))!
+  const session = await signedInBy(sessions.start(someone, client))
   expect(await known()).toBe(true)
   // Also when it has signed out.
   await sessions.end(session.session_id)
@@ -213,8 +223,9 @@ test('a greatest age below every lifetime caps the first tokens too', async () =
   const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
   const short = createSessions(server.database, context, {
     ...{ accessTokenTtl: 900, refreshTokenTtl: 3600, refreshReuseInterval: 10, sessionMaxAge: 300 },
+    maxSessions: 1000,
   })
-  const signedIn = (await short.start(account, client))!
+  const signedIn = await signedInBy(short.start(account, client))
   const { access, refresh } = await claimsOf(signedIn)
   const now = Math.floor(clock() / 1000)
   expect([signedIn.expires_in, access.exp - now, refresh.exp - now]).toEqual([300, 300, 300])
@@ -270,9 +281,9 @@ describe('while another process tries to write after every statement', () => {
 
   test('a session starts', async () => {
     const account = await ada()
-    const signedIn = await interfered((racing) => racing.start(account, client))
+    const signedIn = await interfered((racing) => signedInBy(racing.start(account, client)))
     expect(signedIn).toBeDefined()
-    expect(await sessionIds(db)).toEqual([signedIn!.session_id])
+    expect(await sessionIds(db)).toEqual([signedIn.session_id])
     expect(tries.slice(0, 2)).toEqual(['begin: written', 'update: database is locked'])
     expect(tries.at(-1)).toBe('commit: written')
   })
@@ -280,7 +291,7 @@ describe('while another process tries to write after every statement', () => {
   test('a session is renewed', async () => {
     const account = await ada()
     const refreshed = await interfered(async (racing) => {
-      const { refresh } = await claimsOf((await racing.start(account, client))!)
+      const { refresh } = await claimsOf(await signedInBy(racing.start(account, client)))
       tries.length = 0
       return racing.refresh(refresh, client, 'user')
     })

@@ -3,6 +3,7 @@ import { clientsAccountsSessions } from './001-clients-accounts-sessions.ts'
 import { refreshAndReset } from './002-refresh-and-reset.ts'
 import { closeNumberedHistory } from './003-close-numbered-history.ts'
 import { knownClients } from './004-known-clients.ts'
+import { unusedClients } from './005-unused-clients.ts'
 import { numbered } from './numbered-history.ts'
 
 /**
@@ -20,5 +21,6 @@ export const CORE_HISTORY: History = {
     '002-refresh-and-reset': numbered(2, refreshAndReset),
     '003-close-numbered-history': closeNumberedHistory,
     '004-known-clients': knownClients,
+    '005-unused-clients': unusedClients,
   },
 }

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createClients, markUsed, type Clients } from '../../server/clients/clients.ts'
+import { openDatabase, type Database } from '../../server/database/open.ts'
+import { sweepExpired } from '../../server/sessions/sweep.ts'
+import { addSession, NOW, openFilled } from '../sessions/fixtures.ts'
+import { createClock, type TestClock } from '../support/clock.ts'
+
+/** Seconds. */
+const TTL = 3600
+/** Seconds; longer than an expired client is kept for those who have just found it. */
+const LATER = TTL + 3600
+
+let db: Database
+let clock: TestClock
+let clients: Clients
+beforeEach(async () => {
+  db = await openDatabase(':memory:')
+  clock = createClock()
+  clients = createClients(db, clock, { unusedClientTtl: TTL })
+})
+afterEach(() => db.destroy())
+
+const jwk = { kty: 'EC', alg: 'ECDH-ES+A128KW' }
+const register = (id = 'phone', name?: string) => clients.register({ id, name, jwk })
+const stored = async () => {
+  const rows = await db.selectFrom('clients').select('client_id').orderBy('client_id').execute()
+  return rows.map(({ client_id }) => client_id)
+}
+const isFound = async (id = 'phone') => (await clients.find(id)) !== undefined
+
+test('a client that is never used is found until it expires', async () => {
+  expect(await register()).toMatchObject({ isNew: true, client: { createdAt: clock() } })
+  clock.advance(TTL - 1)
+  expect(await isFound()).toBe(true)
+  clock.advance(1)
+  expect(await isFound()).toBe(false)
+})
+
+test('it is removed some minutes later, when nobody can be signing in with it any more', async () => {
+  await register()
+  clock.advance(TTL)
+  await sweepExpired(db, clock())
+  expect(await stored()).toEqual(['phone'])
+  clock.advance(9 * 60)
+  await sweepExpired(db, clock())
+  expect(await stored()).toEqual(['phone'])
+  clock.advance(60)
+  expect(await sweepExpired(db, clock())).toBe(1)
+  expect(await stored()).toEqual([])
+})
+
+test('its key can be registered again, as a new client', async () => {
+  await register()
+  clock.advance(LATER)
+  await sweepExpired(db, clock())
+  expect(await register()).toMatchObject({ isNew: true, client: { createdAt: clock() } })
+  expect(await isFound()).toBe(true)
+})
+
+test('a client that has been used stays, also when its sessions are gone', async () => {
+  await register()
+  expect(await markUsed(db, 'phone')).toBe(true)
+  clock.advance(100 * LATER)
+  expect(await sweepExpired(db, clock())).toBe(0)
+  expect(await isFound()).toBe(true)
+})
+
+test('what has been removed cannot be used', async () => {
+  expect(await markUsed(db, 'phone')).toBe(false)
+})
+
+describe('a second registration', () => {
+  test('begins the time of an unused client anew, and changes nothing else', async () => {
+    const first = await register('phone', 'A phone')
+    clock.advance(TTL - 1)
+    expect(await register('phone', 'Another name')).toEqual({ client: first.client, isNew: false })
+    clock.advance(TTL - 1)
+    expect(await isFound()).toBe(true)
+    clock.advance(1)
+    expect(await isFound()).toBe(false)
+  })
+
+  test('finds one again that has expired and was not removed yet', async () => {
+    const first = await register()
+    clock.advance(TTL)
+    expect(await register()).toEqual({ client: first.client, isNew: false })
+    expect(await isFound()).toBe(true)
+    await sweepExpired(db, clock())
+    expect(await stored()).toEqual(['phone'])
+  })
+
+  test('gives a client that is used no time to expire', async () => {
+    await register()
+    await markUsed(db, 'phone')
+    await register()
+    clock.advance(LATER)
+    await sweepExpired(db, clock())
+    expect(await isFound()).toBe(true)
+  })
+
+  test('at the same time is still one client, and new once', async () => {
+    const registered = await Promise.all(Array.from({ length: 10 }, () => register()))
+    expect(registered.filter(({ isNew }) => isNew)).toHaveLength(1)
+    expect(await stored()).toEqual(['phone'])
+  })
+})
+
+test('clients from before there was an expiry are never removed, with or without a session', async () => {
+  const old = await openFilled()
+  await addSession(old, 's', { clientId: 'phone', expiresAt: NOW + 1 })
+  const later = NOW + 10 * 365 * 86_400_000
+  // The session alone.
+  expect(await sweepExpired(old, later)).toBe(1)
+  for (const id of ['phone', 'tab']) {
+    const row = old.selectFrom('clients').select('client_id').where('client_id', '=', id)
+    expect(await row.executeTakeFirst()).toBeDefined()
+  }
+  await old.destroy()
+})
