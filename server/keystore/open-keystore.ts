@@ -1,9 +1,10 @@
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import type { Algorithms } from './algorithms.ts'
 import type { KeyFolder } from './folder.ts'
-import { loadKeys } from './key-set.ts'
+import { loadKeys, type LoadedKeys } from './key-set.ts'
 import { createEphemeralKeystore, createKeystore, type ReloadableKeystore } from './keystore.ts'
 import { createOpenedKeys } from './opened-keys.ts'
+import { recordSigningKey } from './record-signing-key.ts'
 
 interface KeyFolderConfig {
   readonly keysDir: string
@@ -34,8 +35,14 @@ export async function openKeystore(
     return { keystore, warnings: [], source: undefined }
   }
   const folder = keyFolderOf(config)
-  const { fingerprint, warnings, ...keys } = await loadKeys(folder)
+  const { fingerprint, warnings, ...keys } = await loadRecordedKeys(folder)
   return { keystore: createKeystore(keys), warnings, source: { folder, fingerprint } }
+}
+
+async function loadRecordedKeys(folder: KeyFolder): Promise<LoadedKeys> {
+  const keys = await loadKeys(folder)
+  const { recorded, warnings } = await recordSigningKey(folder, keys.sig.current)
+  return recorded ? loadKeys(folder) : { ...keys, warnings: [...keys.warnings, ...warnings] }
 }
 
 /** The configured key folder; it remembers the keys that have been opened. */

@@ -1,0 +1,39 @@
+import { StartupError } from '../startup-error.ts'
+import { SIGNING_ALGS, SIGNING_KEY_TYPES } from './algorithms.ts'
+import { changeFolder } from './folder-changes.ts'
+import type { KeyFolder } from './folder.ts'
+import type { KeyPair } from './key-pair.ts'
+import { formatRecords, readRecords, RECORDS_FILE } from './key-records.ts'
+import { mismatch } from './key-type.ts'
+import { recordsOf } from './record-changes.ts'
+
+/**
+ * Records which algorithm a user's own signing key is used with, if its type serves for several: a
+ * PEM does not say. Otherwise a change from EdDSA to Ed25519, or from PS256 to RS256, would apply to
+ * the key that is in use, and every token that it has signed would be refused.
+ *
+ * @param current The current signing key of the folder.
+ * @returns Whether the folder was changed, and a warning if that was needed and impossible.
+ */
+export async function recordSigningKey(
+  folder: KeyFolder,
+  current: KeyPair,
+): Promise<{ recorded: boolean; warnings: string[] }> {
+  const others = SIGNING_ALGS.filter(
+    (alg) =>
+      alg !== current.alg && mismatch(current.privateKey, SIGNING_KEY_TYPES[alg]) === undefined,
+  )
+  if (others.length === 0 || (await readRecords(folder.path))[current.kid] !== undefined) {
+    return { recorded: false, warnings: [] }
+  }
+  try {
+    await changeFolder(folder, ({ keys, removed }) => ({
+      [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed)),
+    }))
+    return { recorded: true, warnings: [] }
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error
+    const warning = `${error.message} ${RECORDS_FILE} should record that the signing key is used with ${current.alg}. Until it does, a change of TOKEN_SIGNING_ALG to ${others.join(' or ')} signs everybody out.`
+    return { recorded: false, warnings: [warning] }
+  }
+}
