@@ -2,7 +2,6 @@ import type { JWK } from 'jose'
 import { z } from 'zod'
 import { HttpError } from '../errors.ts'
 import { requiredKeyType, type Algorithms } from '../keystore/algorithms.ts'
-import { encrypt } from '../token/encrypt.ts'
 import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
 
 export interface Registration {
@@ -38,16 +37,13 @@ export async function checkRegistration(
   }
   try {
     const imported = await importPublicKey(key, requiredKeyType('enc', algorithms))
-    // A key that nothing can be encrypted to (an X25519 point of low order) is found out here.
-    await encrypt('', imported, algorithms)
     return {
       id: imported.kid,
       name,
       jwk: { ...imported.key.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
     }
   } catch (error) {
-    const fault = error instanceof PublicKeyError ? error.message : 'cannot be encrypted to'
-    throw refuse(`The key in jwks ${fault}.`)
+    throw error instanceof PublicKeyError ? refuse(`The key in jwks ${error.message}.`) : error
   }
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, sql } from 'kysely'
 import Libsql from 'libsql'
+import type { Logger } from '../logger.ts'
 import { StartupError } from '../startup-error.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
@@ -40,7 +41,7 @@ export async function openDatabase(file: string, busyTimeout = BUSY_TIMEOUT): Pr
   } catch (error) {
     // A failure to close must not hide why it was closed.
     await db?.destroy().catch(() => undefined)
-    if (error instanceof StartupError) throw error
+    if (!isStorageFault(error)) throw error
     throw new StartupError([
       `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
     ])
@@ -76,17 +77,20 @@ async function whenNotBusy(work: () => void, timeout: number): Promise<void> {
   }
 }
 
-/** Whether the database answers. */
-export async function isReachable(db: Database): Promise<boolean> {
+/** Whether the database answers. If it does not, the log says why. */
+export async function isReachable(db: Database, log: Logger): Promise<boolean> {
   try {
     await sql`select 1`.execute(db)
     return true
-  } catch {
+  } catch (error) {
+    log.warn({ err: error }, 'the database does not answer')
     return false
   }
 }
 
-function explain(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string }
-  return code === undefined || code === '' ? message : code
-}
+/** An error of the file system or of SQLite. It has a code, if only an empty one; a bug has none. */
+const isStorageFault = (error: unknown): error is { code: string; message: string } =>
+  typeof (error as { code?: unknown }).code === 'string'
+
+const explain = ({ code, message }: { code: string; message: string }): string =>
+  code === '' ? message : code

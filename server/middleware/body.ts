@@ -27,16 +27,24 @@ export function readBody(): AppMiddleware {
         limit: MAX_BODY,
       })
     } catch (error) {
-      if ((error as { type?: string }).type === 'entity.too.large') {
-        throw new HttpError('payload_too_large', 'The body is over 64 KiB.', {
-          // The rest of it is still on the wire: do not wait for it.
-          headers: { Connection: 'close' },
-        })
-      }
-      throw new HttpError('invalid_request', 'The body did not arrive whole.')
+      throw bodyFault(error)
     }
     await next()
   }
+}
+
+/** What is wrong with a body that could not be read, or, if nothing is, the error itself. */
+function bodyFault(error: unknown): unknown {
+  const { type, code } = error as { readonly type?: string; readonly code?: string }
+  if (type === 'entity.too.large') {
+    return new HttpError('payload_too_large', 'The body is over 64 KiB.', {
+      // The rest of it is still on the wire: do not wait for it.
+      headers: { Connection: 'close' },
+    })
+  }
+  const isCutShort = type === 'request.aborted' || type === 'request.size.invalid'
+  if (!isCutShort && code !== 'ECONNRESET') return error
+  return new HttpError('invalid_request', 'The body did not arrive whole.')
 }
 
 interface BodyOptions {

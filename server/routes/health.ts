@@ -10,7 +10,7 @@ export function healthRoutes({ config, database, isStopping, keystore, tokens }:
 
   /** Ready: it makes sense to send requests here. */
   const ready: Handler = async (ctx) => {
-    const isReady = !isStopping() && (await isReachable(database))
+    const isReady = !isStopping() && (await isReachable(database, ctx.state.log))
     const age = Math.floor((tokens.clock() - keystore.currentSince) / 1000)
     ctx.state.logged = {
       key_age_days: Math.floor(age / 86_400),

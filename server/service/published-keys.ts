@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
 import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../keystore/algorithms.ts'
-import { importPublicKey } from '../token/public-key.ts'
+import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
 import type { VerificationKey } from '../token/verify.ts'
 
 /** Milliseconds for each of the two answers. */
@@ -55,8 +55,9 @@ async function toVerificationKey(jwk: unknown): Promise<VerificationKey | undefi
   try {
     const { kid: thumbprint, key } = await importPublicKey(jwk as JWK, SIGNING_KEY_TYPES[alg])
     return thumbprint === kid ? { kid, alg, publicKey: key } : undefined
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof PublicKeyError) return undefined
+    throw error
   }
 }
 

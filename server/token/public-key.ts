@@ -1,4 +1,11 @@
-import { createPublicKey, KeyObject, type JsonWebKey, type webcrypto } from 'node:crypto'
+import {
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  KeyObject,
+  type JsonWebKey,
+  type webcrypto,
+} from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import type { KeyType } from '../keystore/algorithms.ts'
 import { mismatch } from '../keystore/key-type.ts'
@@ -29,7 +36,7 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
  * Imports somebody's public key and checks that it is one, whole, and of the required type.
  *
  * @throws PublicKeyError for a private or symmetric key, another type or curve, a point off the
- *   curve, a weak RSA key, or anything that is no key.
+ *   curve or of low order, a weak RSA key, or anything that is no key.
  */
 export async function importPublicKey(
   input: PublicKeyInput,
@@ -60,12 +67,27 @@ function toKeyObject(input: PublicKeyInput): KeyObject {
     else if (typeof input === 'string') key = createPublicKey(input)
     else if (isJwk(input)) key = createPublicKey({ key: input as JsonWebKey, format: 'jwk' })
     else key = KeyObject.from(input)
-  } catch {
-    throw new PublicKeyError('is not a public key, or is damaged')
+  } catch (error) {
+    throw isKeyFault(error) ? new PublicKeyError('is not a public key, or is damaged') : error
   }
   if (key.type !== 'public') throw new PublicKeyError(`is a ${key.type} key`)
+  if (key.asymmetricKeyType === 'x25519') assertAgreement(key)
   return key
 }
+
+/** RFC 7748 §6.1: a point of low order gives everybody the same secret, and OpenSSL refuses to. */
+function assertAgreement(publicKey: KeyObject): void {
+  const { privateKey } = generateKeyPairSync('x25519')
+  try {
+    diffieHellman({ privateKey, publicKey })
+  } catch (error) {
+    throw isKeyFault(error) ? new PublicKeyError('is a point of low order') : error
+  }
+}
+
+/** Node's and OpenSSL's complaints about a key have a code. A bug, or a lack of memory, has none. */
+const isKeyFault = (error: unknown): boolean =>
+  typeof (error as NodeJS.ErrnoException).code === 'string'
 
 function isJwk(input: PublicKeyInput): input is JWK {
   return typeof input === 'object' && (input as unknown) !== null && Object.hasOwn(input, 'kty')

@@ -4,12 +4,16 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { sql } from 'kysely'
+import { sql, type Migration } from 'kysely'
+import { createLogger } from '../../server/logger.ts'
+import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
 import { StartupError } from '../../server/startup-error.ts'
 
 let folder: string
 const opened: Database[] = []
+const logs: string[] = []
+const log = createLogger('trace', { write: (line) => void logs.push(line) })
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'database-'))
@@ -167,8 +171,19 @@ describe('a database that somebody else is making', () => {
     const result = await open(file).catch((error: unknown) => error)
     await released
     expect(result).not.toBeInstanceOf(Error)
-    expect(await isReachable(result as Database)).toBe(true)
+    expect(await isReachable(result as Database, log)).toBe(true)
   })
+})
+
+test('a bug in a migration is no fault of the file', async () => {
+  const migrations = CORE_HISTORY.migrations as Record<string, Migration>
+  const bug = new TypeError('x is not a function')
+  migrations['999-bug'] = { up: () => Promise.reject(bug) }
+  try {
+    await expect(open(':memory:')).rejects.toBe(bug)
+  } finally {
+    delete migrations['999-bug']
+  }
 })
 
 describe('what cannot be opened is refused with one sentence that names it and DATABASE_URL', () => {
@@ -211,7 +226,7 @@ describe('every database', () => {
     const [one, two] = [await open(':memory:'), await open(':memory:')]
     await one.insertInto('clients').values(client('one')).execute()
     expect(await two.selectFrom('clients').selectAll().execute()).toEqual([])
-    expect(await isReachable(one)).toBe(true)
+    expect(await isReachable(one, log)).toBe(true)
   })
 
   test.each([
@@ -259,8 +274,12 @@ describe('every database', () => {
 
   test('is not reachable once it is closed', async () => {
     const db = await openDatabase(join(folder, 'auth.db'))
-    expect(await isReachable(db)).toBe(true)
+    expect(await isReachable(db, log)).toBe(true)
     await db.destroy()
-    expect(await isReachable(db)).toBe(false)
+    expect(await isReachable(db, log)).toBe(false)
+    expect(JSON.parse(logs.at(-1)!)).toMatchObject({
+      level: 'warn',
+      err: { message: expect.stringMatching(/driver/) },
+    })
   })
 })

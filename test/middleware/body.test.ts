@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import Koa from 'koa'
@@ -36,6 +37,38 @@ const post = (
     headers: [['Content-Type', type], ...headers],
     body,
   })
+
+/** A context whose request is a stream. */
+const contextOf = (req: Readable, length = '') =>
+  ({
+    req,
+    state: {},
+    get: (name: string) => (name === 'Content-Length' ? length : ''),
+  }) as unknown as AppContext
+const read = (req: Readable, length?: string) =>
+  Promise.resolve(readBody()(contextOf(req, length), () => Promise.resolve()))
+const failing = (error: Error) =>
+  new Readable({
+    read() {
+      this.destroy(error)
+    },
+  })
+
+test.each([
+  ['is shorter than it says', () => read(Readable.from([Buffer.from('abc')]), '4')],
+  ['is cut off', () => read(failing(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })))],
+])('a body that %s is a bad request', async (_, work) => {
+  await expect(work()).rejects.toMatchObject({ code: 'invalid_request' })
+})
+
+test('a body that cannot be read for a fault of ours is none', async () => {
+  const bug = new TypeError('x is not a function')
+  await expect(read(failing(bug))).rejects.toBe(bug)
+  const stream = Readable.from([Buffer.from('abc')])
+  await read(stream)
+  // Somebody has read it already.
+  await expect(read(stream)).rejects.toMatchObject({ type: 'stream.not.readable' })
+})
 
 test.each([
   'application/json',

@@ -145,6 +145,24 @@ describe('an answer that is not believed', () => {
   })
 })
 
+test('a fault of ours while a key is read leaves no key out: nothing is known then', async () => {
+  let reads = 0
+  const jwk = {
+    ...key.publicJwk,
+    get crv() {
+      // Its shape is checked first.
+      if (++reads > 1) throw new RangeError('Array buffer allocation failed')
+      return 'P-256'
+    },
+  }
+  line.instead = (url) =>
+    url.endsWith('/jwks.json')
+      ? Promise.resolve({ status: 200, json: () => Promise.resolve({ keys: [jwk] }) } as Response)
+      : answer(metadata)
+  await expect(keys.find(key.kid)).rejects.toMatchObject({ name: 'KeysUnavailableError' })
+  expect(JSON.parse(logs.at(-1)!)).toMatchObject({ level: 'warn', err: { type: 'RangeError' } })
+})
+
 test.each<[string, (jwk: Record<string, unknown>) => unknown]>([
   ['is for encryption', (jwk) => ({ ...jwk, use: 'enc' })],
   ['has no use', (jwk) => ({ ...jwk, use: undefined })],

@@ -240,6 +240,23 @@ describe('RSA', () => {
   })
 })
 
+test.each(['00', '01'])('a point of low order on X25519 (%s…) is refused', async (first) => {
+  const x = Buffer.from(first.padEnd(64, '0'), 'hex').toString('base64url')
+  const jwk = { kty: 'OKP', crv: 'X25519', x }
+  expect(await fault(jwk, ENCRYPTION_CURVES.X25519)).toBe('is a point of low order')
+})
+
+test('a fault of ours while a key is read is no fault of the key', async () => {
+  const bug = new RangeError('Array buffer allocation failed')
+  const jwk = {
+    ...jwkOf(pairs['EC P-256'].publicKey),
+    get crv(): string {
+      throw bug
+    },
+  }
+  await expect(importPublicKey(jwk, P256)).rejects.toBe(bug)
+})
+
 describe('a JWK has one spelling', () => {
   const { x, ...point } = jwkOf(pairs['EC P-256'].publicKey)
   const { n, e } = jwkOf(pairs.RSA.publicKey)

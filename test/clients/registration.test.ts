@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals'
+import { generateKeyPairSync } from 'node:crypto'
+import { checkRegistration } from '../../server/clients/registration.ts'
+import { DEFAULTS } from '../token/fixtures.ts'
+
+const jwk = {
+  ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+  use: 'enc',
+}
+
+test('a key that is not good is a bad registration, and names what is wrong', async () => {
+  await expect(
+    checkRegistration('A phone', [{ ...jwk, y: jwk.x }], DEFAULTS),
+  ).rejects.toMatchObject({
+    code: 'invalid_client_metadata',
+    message: expect.stringMatching(/damaged/),
+  })
+})
+
+test('a fault of ours while the key is read is no bad registration', async () => {
+  const bug = new RangeError('Array buffer allocation failed')
+  const key = {
+    ...jwk,
+    get crv(): string {
+      throw bug
+    },
+  }
+  await expect(checkRegistration('A phone', [key], DEFAULTS)).rejects.toBe(bug)
+})
