@@ -428,9 +428,10 @@ describe('after wrong passwords in a row', () => {
   })
 
   test('a client that has signed out is known for 90 days after it signed in', async () => {
-    const { client, session, stranger, email, advance } = await scene()
+    const { server, client, session, email, advance } = await scene()
     await client.sendAs(session, 'POST', '/account/logout')
     advance(90 * 86_400 - 1)
+    const stranger = await TestClient.registered(server.url)
     await lock(stranger, email, '192.0.2.1')
     expect((await login(client, email, WRONG, '192.0.2.1')).status).toBe(401)
     // From now on it is one of those who fail at this address.
