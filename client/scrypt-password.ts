@@ -30,8 +30,13 @@ const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
  *
  * What it makes throws AuthError: `weak_password`; `invalid_request`, as the server does, for a
  * password or an address that is too long.
+ *
+ * @param cost For tests. All clients of an account must derive alike.
  */
-export function scryptPassword({ issuer, minLength = 8 }: ScryptOptions): DerivePassword {
+export function scryptPassword(
+  { issuer, minLength = 8 }: ScryptOptions,
+  cost = COST,
+): DerivePassword {
   return async function derivePassword(password, address, isNew) {
     if (password.length > MAX_PASSWORD_LENGTH) {
       throw new AuthError('invalid_request', 'The password is too long.')
@@ -47,6 +52,6 @@ export function scryptPassword({ issuer, minLength = 8 }: ScryptOptions): Derive
       )
     }
     const salt = `jwe-auth-server password 1\n${issuer}\n${address.normalize('NFC').toLowerCase()}`
-    return base64url.encode(await scryptAsync(normalised, salt, COST))
+    return base64url.encode(await scryptAsync(normalised, salt, cost))
   }
 }
