@@ -336,7 +336,8 @@ describe('a session', () => {
       expect(answer.status).toBe(200)
       refreshJws = await client.open(answer.body.refresh_token)
       const accessJws = await client.open(answer.body.access_token)
-      const account = await client.sendAs({ accessJws }, 'GET', '/account')
+      const { keys } = await jwks(server.url)
+      const account = await use(server.url, await sealTo(accessJws, encKey(keys)))
       expect(account.body.database_key).toBe(session.databaseKey)
     }
     const { sig } = await loadKeys(folder)

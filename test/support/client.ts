@@ -36,6 +36,8 @@ export class TestClient {
   readonly publicJwk: JWK
   readonly privateKey: CryptoKey
   id = ''
+  /** The server's, kept as clients keep it: until it may be another one. */
+  #serverKey: Promise<{ kid: string; key: CryptoKey | Uint8Array }> | undefined
 
   private constructor(url: string, publicJwk: JWK, privateKey: CryptoKey) {
     this.url = url
@@ -71,6 +73,7 @@ export class TestClient {
       },
       body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     })
+    if (response.status === 401) this.#serverKey = undefined
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
     return {
@@ -110,17 +113,22 @@ export class TestClient {
 
   /** JWS → JWE for the server, by its published key. */
   async seal(jws: string, header: Record<string, unknown> = {}): Promise<string> {
-    const { body } = await this.send('GET', '/.well-known/jwks.json')
-    const jwk = (body.keys as JWK[]).find(({ use }) => use === 'enc')!
+    const { kid, key } = await (this.#serverKey ??= this.#fetchServerKey())
     return new CompactEncrypt(new TextEncoder().encode(jws))
       .setProtectedHeader({
         alg: 'ECDH-ES+A128KW',
         enc: 'A128GCM',
-        kid: jwk.kid!,
+        kid,
         cty: 'JWT',
         ...header,
       })
-      .encrypt(await importJWK(jwk, 'ECDH-ES+A128KW'))
+      .encrypt(key)
+  }
+
+  async #fetchServerKey() {
+    const { body } = await this.send('GET', '/.well-known/jwks.json')
+    const jwk = (body.keys as JWK[]).find(({ use }) => use === 'enc')!
+    return { kid: jwk.kid!, key: await importJWK(jwk, 'ECDH-ES+A128KW') }
   }
 
   private async opened(answer: Answer): Promise<TestSession> {
