@@ -17,6 +17,7 @@ import { within } from './timers.ts'
 import { checkAccessClaims, checkTimes, type AccessTokenClaims } from './token/claims.ts'
 import type { ClientKey } from './token/client-key.ts'
 import { verify } from './token/verify.ts'
+import { temporaryVaults } from './vault/temporary-vault.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 /**
@@ -31,6 +32,7 @@ export class AuthClient {
   readonly #holder: SessionHolder
   readonly #signedIn: SignedIn
   readonly #derive: DerivePassword
+  readonly #temporaryVault: (sessionId: string) => Promise<Vault>
 
   /** @throws AuthError `insecure_server` */
   constructor(options: AuthClientOptions) {
@@ -52,6 +54,7 @@ export class AuthClient {
     this.#holder = holder
     this.#signedIn = signedIn
     this.#derive = derivePassword
+    this.#temporaryVault = temporaryVaults(holder.page)
     this.account = new AccountRequests({ server, fetch, holder, signedIn, derive: derivePassword })
   }
 
@@ -88,7 +91,8 @@ export class AuthClient {
    * the server must agree. If anything is missing, what is left is removed, without a word. Later, it
    * finds out whether they still are; nobody else takes their place.
    *
-   * @throws AuthError `network`, `keys_too_old` when the server cannot be asked. Nothing is removed then.
+   * @throws AuthError `network`, `keys_too_old` when the server cannot be asked, or the server's own code,
+   *   such as `temporarily_unavailable`. Nothing is removed then.
    */
   async resume(): Promise<Session | undefined> {
     const session = this.#holder.page.session ?? (await this.#holder.restore())
@@ -161,15 +165,17 @@ export class AuthClient {
   }
 
   /**
-   * Local data of this session, encrypted: see vault/vault.ts.
+   * Local data of this session, encrypted: see vault/vault.ts. If the server has lost the key to it,
+   * an empty vault in memory, with a `warning`.
    *
    * @throws AuthError `not_signed_in`; `network` as long as the server has not been reached since the
-   *   start: it alone has the key.
+   *   start: it alone has the key. `temporarily_unavailable` while the server cannot read the key.
    */
   async vault(): Promise<Vault> {
     const { known, stored } = await this.#signedIn.known()
-    const storage = this.#context.store.vault(stored.session_id)
-    return openVault(storage, known.databaseKey, stored.session_id)
+    const { session_id } = stored
+    if (known.databaseKey === null) return this.#temporaryVault(session_id)
+    return openVault(this.#context.store.vault(session_id), known.databaseKey, session_id)
   }
 
   /** What the server says to this client alone about its tokens. */

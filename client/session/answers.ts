@@ -32,8 +32,8 @@ export interface TokenPair {
 export interface AccountAnswer {
   readonly account: Account
   readonly session_id: string
-  /** 32 bytes, base64url. */
-  readonly database_key: string
+  /** 32 bytes, base64url; `null` if the server has lost it, while the session goes on. */
+  readonly database_key: string | null
 }
 
 const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
@@ -48,10 +48,26 @@ export function readTokenPair(body: Json, url: string): TokenPair {
 }
 
 export function readAccountAnswer(body: Json, url: string): AccountAnswer {
-  const answer = texts(body, 'session_id', 'database_key')
+  const answer = texts(body, 'session_id')
   if (answer === undefined || !SESSION_ID.test(answer.session_id)) throw badAnswer(url)
-  if (!DATABASE_KEY.test(answer.database_key)) throw badAnswer(url)
-  return { ...answer, account: readAccount(body['account'], url) }
+  return {
+    ...answer,
+    account: readAccount(body['account'], url),
+    database_key: readDatabaseKey(body['database_key'], url),
+  }
+}
+
+/** Reads the answer to signing up or in; a new session has a key. */
+export function readSignedIn(body: Json, url: string): AccountAnswer {
+  const answer = readAccountAnswer(body, url)
+  if (answer.database_key === null) throw badAnswer(url)
+  return answer
+}
+
+function readDatabaseKey(value: unknown, url: string): string | null {
+  if (value === null) return null
+  if (typeof value !== 'string' || !DATABASE_KEY.test(value)) throw badAnswer(url)
+  return value
 }
 
 export function readAccount(value: unknown, url: string): Account {

@@ -12,7 +12,11 @@ export interface LiveSession {
   readonly stored: StoredSession
   readonly access: OpenedToken<AccessTokenClaims>
   /** What only the server says; unknown while it has not been reached since the start. */
-  readonly known?: { readonly account: Account; readonly databaseKey: string }
+  readonly known?: {
+    readonly account: Account
+    /** `null` if the server has lost it. */
+    readonly databaseKey: string | null
+  }
 }
 
 /** One of which the server has said what only it can. */

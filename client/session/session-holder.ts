@@ -4,7 +4,7 @@ import type { Json } from '../json.ts'
 import type { AccessTokenClaims } from '../token/claims.ts'
 import { within } from '../timers.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { readAccountAnswer, readTokenPair } from './answers.ts'
+import { readSignedIn, readTokenPair } from './answers.ts'
 import {
   isGood,
   nowFor,
@@ -53,7 +53,7 @@ export class SessionHolder {
    */
   async begin(key: ClientKey, body: Json, url: string): Promise<LiveSession> {
     const { store } = this.#options
-    const { account, session_id, database_key } = readAccountAnswer(body, url)
+    const { account, session_id, database_key } = readSignedIn(body, url)
     const expected = { sessionId: session_id, subject: account.id }
     const session = await openPair(this.#options, key, expected, readTokenPair(body, url))
     const known = { account, databaseKey: database_key }

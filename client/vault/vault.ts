@@ -5,6 +5,8 @@ import type { VaultStorage } from '../stores/client-store.ts'
 
 /** Local data, encrypted at rest. Names are as secret as values. */
 export interface Vault {
+  /** One sentence for a person, if what is kept here will not outlive the page though it should. */
+  readonly warning?: string
   /** What was kept under a name; `undefined` for nothing. */
   get(name: string): Promise<unknown>
   /** Keeps anything that JSON can hold. */

@@ -20,6 +20,7 @@ import {
 } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
 import type { TestServer } from '../support/server.ts'
+import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 
 const NEW_PASSWORD = 'another brick in the wall'
 const passphrase = 'the passphrase of a program'
@@ -42,7 +43,7 @@ const stores: [string, () => Promise<() => ClientStore>][] = [
     'a store in a folder',
     async () => {
       const folder = await scratchFolder()
-      return () => fileStore({ folder, passphrase })
+      return () => fileStore({ folder, passphrase, scryptCost: CHEAP_SCRYPT })
     },
   ],
 ]
@@ -447,7 +448,7 @@ describe('algorithms', () => {
       const other = await startServer({ algorithms })
       try {
         const folder = await scratchFolder()
-        const store = () => fileStore({ folder, passphrase })
+        const store = () => fileStore({ folder, passphrase, scryptCost: CHEAP_SCRYPT })
         const { client, wire, email } = await signedUp(other, { store: store() })
         const { jwe, header } = await client.accessToken()
         expect(header['alg']).toBe(algorithms.signingAlg)

@@ -240,6 +240,7 @@ describe('a session answer', () => {
     ['without session_id', { session_id: undefined }],
     ['with a session_id that is a path', { session_id: '../key' }],
     ['without database_key', { database_key: undefined }],
+    ['with a database_key that was lost already', { database_key: null }],
     ['with a short database_key', { database_key: 'A'.repeat(42) }],
     ['with a long database_key', { database_key: 'A'.repeat(44) }],
     ['with a database_key of other letters', { database_key: `${'A'.repeat(42)}+` }],
@@ -280,6 +281,7 @@ describe('what GET /account says', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['no database_key', { database_key: undefined }],
+    ['an empty database_key', { database_key: '' }],
     ['another session', { session_id: 'another' }],
     ['another person', { account: { id: 'x', email: 'x', name: 1, scope: '', created_at: 'x' } }],
   ])('with %s: nothing is left of the session', async (_name, changes) => {

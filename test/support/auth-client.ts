@@ -140,11 +140,12 @@ export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
   })
   let [current, next] = [await generate(), await generate()]
   let previous: Generation[] = []
+  const removed: string[] = []
   const all = () => {
     const rings = (['sig', 'enc'] as const).map((use) =>
       ring(current[use], { next: next[use], previous: previous.map((keys) => keys[use]) }),
     )
-    return keySet(rings[0]!, rings[1]!)
+    return { ...keySet(rings[0]!, rings[1]!), removed }
   }
   const keystore: ReloadableKeystore = createKeystore(all())
   return {
@@ -156,8 +157,9 @@ export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
       next = await generate()
       keystore.replace(all())
     },
-    /** The previous keys are gone. */
+    /** The previous keys are gone for good. */
     prune() {
+      removed.push(...previous.flatMap(({ sig, enc }) => [sig.kid, enc.kid]))
       previous = []
       keystore.replace(all())
     },

@@ -98,5 +98,6 @@ function presentAnswer({ status, answerHeaders, answer }: Exchange): Node[] {
 /** The answer, without the one thing in it that is nobody's business who looks over a shoulder. */
 function withoutKey(answer: string): unknown {
   const body = JSON.parse(answer) as Record<string, unknown>
-  return 'database_key' in body ? { ...body, database_key: '(not shown: the key of step 8)' } : body
+  if (typeof body['database_key'] !== 'string') return body
+  return { ...body, database_key: '(not shown: the key of step 8)' }
 }

@@ -16,9 +16,11 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
       say(result, '', 'Write something first.')
       return
     }
-    await (await auth.vault()).set(NOTE, note.value)
-    if (storeWarning !== undefined) {
-      say(result, 'good', `Kept, encrypted, in memory. ${storeWarning}`)
+    const vault = await auth.vault()
+    await vault.set(NOTE, note.value)
+    const warning = storeWarning ?? vault.warning
+    if (warning !== undefined) {
+      say(result, 'good', `Kept, encrypted, in memory. ${warning}`)
       return
     }
     say(

@@ -10,6 +10,7 @@ import { fileStore } from '../../../client/stores/file-store.ts'
 import type { KeyType } from '../../../client/token/algorithms.ts'
 import { codeOf, errorOf, scratchFolder } from '../../support/auth-client.ts'
 import { bundled, PROJECT_ROOT } from '../../support/bundle.ts'
+import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import { ecKey, pkcs8 } from '../../keystore/fixtures.ts'
 
 const P256: KeyType = { kty: 'EC', crv: 'P-256' }
@@ -21,7 +22,8 @@ beforeEach(async () => {
   folder = join(await scratchFolder(), 'client')
   keyFile = join(folder, 'client.key')
 })
-const open = (secret = passphrase) => fileStore({ folder, passphrase: secret })
+const open = (secret = passphrase) =>
+  fileStore({ folder, passphrase: secret, scryptCost: CHEAP_SCRYPT })
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
 describe('the key', () => {

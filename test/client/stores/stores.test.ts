@@ -7,13 +7,18 @@ import { oneAtATime } from '../../../client/stores/one-at-a-time.ts'
 import type { KeyType } from '../../../client/token/algorithms.ts'
 import { codeOf, scratchFolder } from '../../support/auth-client.ts'
 import { encryptJwe } from '../../support/foreign-jose.ts'
+import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import { publicKeyOf } from '../token/fixtures.ts'
 
 const P256: KeyType = { kty: 'EC', crv: 'P-256' }
 
 describe.each([
   ['memory', () => Promise.resolve(memoryStore())],
-  ['file', async () => fileStore({ folder: await scratchFolder(), passphrase: 'p' })],
+  [
+    'file',
+    async () =>
+      fileStore({ folder: await scratchFolder(), passphrase: 'p', scryptCost: CHEAP_SCRYPT }),
+  ],
 ] as const)('a store in %s', (kind, make) => {
   test('says what it is', async () => {
     const store = await make()

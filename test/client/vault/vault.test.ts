@@ -16,6 +16,7 @@ import {
 } from '../../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'
 import type { TestServer } from '../../support/server.ts'
+import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 
 const KEY = Buffer.alloc(32, 7).toString('base64url')
 const OTHER_KEY = Buffer.alloc(32, 8).toString('base64url')
@@ -23,7 +24,11 @@ const SESSION = 'session-1'
 
 describe.each([
   ['memory', () => Promise.resolve(memoryStore())],
-  ['a folder', async () => fileStore({ folder: await scratchFolder(), passphrase: 'p' })],
+  [
+    'a folder',
+    async () =>
+      fileStore({ folder: await scratchFolder(), passphrase: 'p', scryptCost: CHEAP_SCRYPT }),
+  ],
 ] as const)('a vault in %s', (_name, makeStore) => {
   let store: ClientStore
   let storage: VaultStorage
@@ -206,7 +211,7 @@ describe('the vault of a session', () => {
 
   async function inFolder() {
     const folder = await scratchFolder()
-    const open = () => fileStore({ folder, passphrase: 'p' })
+    const open = () => fileStore({ folder, passphrase: 'p', scryptCost: CHEAP_SCRYPT })
     const party = await signedUp(server, { store: open() })
     return { ...party, folder, open, vault: await party.client.vault() }
   }
@@ -268,7 +273,10 @@ describe('the vault of a session', () => {
     'in %s takes nothing from whoever opened it before somebody else came',
     async (kind) => {
       const folder = await scratchFolder()
-      const store = kind === 'memory' ? memoryStore() : fileStore({ folder, passphrase: 'p' })
+      const store =
+        kind === 'memory'
+          ? memoryStore()
+          : fileStore({ folder, passphrase: 'p', scryptCost: CHEAP_SCRYPT })
       const { client } = await signedUp(server, { store })
       const ofA = await client.vault()
       await ofA.set('draft', 'of A')
