@@ -55,6 +55,8 @@ export interface SessionRow {
   last_used_at: number
   /** The earlier of: not renewed for REFRESH_TOKEN_TTL, SESSION_MAX_AGE. */
   expires_at: Generated<number>
+  /** Counts the changes of the password in this session. Tokens of another generation are dead. */
+  generation: Generated<number>
 }
 
 /** The refresh tokens that are unused, or were used a moment ago: see sessions/refresh.ts. */
@@ -62,7 +64,10 @@ export interface RefreshTokenRow {
   /** SHA-256, base64url. */
   jti_hash: string
   session_id: string
+  /** When it was first used. */
   used_at: number | null
+  /** 32 random bytes, base64url, from its first use on: its successor's `jti` is derived with it. */
+  salt: string | null
   expires_at: number
 }
 

@@ -2,18 +2,19 @@ import { z } from 'zod'
 import { presentAccount } from '../accounts/accounts.ts'
 import { audit, auditEnded } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
-import { challenge, HttpError } from '../errors.ts'
+import { challenge, HttpError, tokenRefused } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { TooManyTries } from '../limits/too-many-tries.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
+import { endOwnSession } from '../sessions/own-sessions.ts'
 import { emailLookup, opaque, password } from './fields.ts'
 import { knownClient, unknownClient } from './known-client.ts'
 
 // Any text is looked up as an address: a malformed one is an unknown one.
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
-export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
+export function loginRoutes({ accounts, clients, database, sessions, signIn }: Services) {
   /** Signs in. An unknown address and a wrong password are one case, in words and in time. */
   const login: Handler = async (ctx) => {
     const { email, password, client_id } = parseBody(ctx, loginSchema)
@@ -51,8 +52,8 @@ export function loginRoutes({ accounts, clients, sessions, signIn }: Services) {
 
   /** Ends the session that the request came with. */
   const logout: Handler<SessionState> = async (ctx) => {
-    const { id, account, clientId } = ctx.state.session
-    await sessions.end(id)
+    const { id, account, clientId, generation } = ctx.state.session
+    if (!(await endOwnSession(database, account.id, id, generation))) throw tokenRefused()
     audit(ctx.state.log, 'logout', {
       account_id: account.id,
       session_id: id,

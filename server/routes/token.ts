@@ -38,7 +38,8 @@ export function tokenRoutes(services: Services) {
       await binding.check(ctx, header, claims, 'body')
       return claims
     })
-    await rateLimits.consume('refresh', 'account', claims.sid)
+    // Dead tokens, of an earlier generation, use up nothing of the living.
+    await rateLimits.consume('refresh', 'account', `${claims.sid}:${claims.gen ?? 0}`)
     const [client, account] = await Promise.all([
       clients.find(claims.client_id),
       accounts.find(claims.sub),
@@ -60,14 +61,16 @@ export function tokenRoutes(services: Services) {
   const revoke: Handler = async (ctx) => {
     const { token } = parseBody(ctx, revokeSchema, { form: true })
     const claims = await readAny(ctx, token)
-    if (claims !== undefined && (await endOwnSession(database, claims.sub, claims.sid))) {
+    ctx.body = {}
+    if (claims === undefined) return
+    const { sub, sid, gen = 0 } = claims
+    if (await endOwnSession(database, sub, sid, gen)) {
       audit(ctx.state.log, 'session_ended', {
-        account_id: claims.sub,
-        session_id: claims.sid,
+        account_id: sub,
+        session_id: sid,
         client_id: claims.client_id,
       })
     }
-    ctx.body = {}
   }
 
   /** The claims of a valid access or refresh token, if it is not bound to another request. */

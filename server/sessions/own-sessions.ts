@@ -42,12 +42,23 @@ export async function listSessions(
   return sessions.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
 }
 
-/** Ends one session of an account, and says whether there was one. */
-export async function endOwnSession(db: Database, accountId: string, id: string): Promise<boolean> {
+/**
+ * Ends one session of an account: its tokens are refused and its database key is gone from now on.
+ * Says whether there was one.
+ *
+ * @param generation The one that it must be of, if it is ended by a token of its own.
+ */
+export async function endOwnSession(
+  db: Database,
+  accountId: string,
+  id: string,
+  generation?: number,
+): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('sessions')
     .where('id', '=', id)
     .where('account_id', '=', accountId)
+    .$if(generation !== undefined, (query) => query.where('generation', '=', generation ?? 0))
     .executeTakeFirstOrThrow()
   return numDeletedRows > 0n
 }

@@ -1,79 +1,112 @@
-import { createHash, randomUUID } from 'node:crypto'
-import type { Database } from '../database/open.ts'
+import type { Transaction } from 'kysely'
+import type { Schema } from '../database/schema.ts'
+import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
 
 /**
- * Refresh token rotation (RFC 9700 §4.14.2). A refresh token is for one use, which gives the next.
- * Once more within the reuse interval (a lost answer, two tabs) it gives another. Later, somebody
- * has a copy: which of the two is the thief cannot be told, and the session ends. A copy that is used
- * within the interval goes unnoticed: the price of not signing people out for a lost answer.
+ * Refresh token rotation (RFC 9700 §4.14.2). A refresh token is for one use, which gives its
+ * successor. If it is used again within the reuse interval (a lost answer, two tabs), it gives the
+ * same successor, so that a session has one lineage. Later, somebody has a copy: nobody can tell
+ * which of the two is the thief, and the session ends. A copy that is used within the interval goes
+ * unnoticed until both have used the successor: the price of not signing people out for a lost
+ * answer.
  */
 export type Rotation =
-  | 'used'
-  | 'reused'
-  /** The session is gone. */
-  | 'unknown'
+  | {
+      readonly outcome: 'rotated'
+      /** The successor's. */
+      readonly jti: string
+      /** When the successor expires, milliseconds since the epoch. */
+      readonly expiresAt: number
+    }
+  /** Used again within the interval, but its successor has been used too: the session goes on. */
+  | { readonly outcome: 'superseded' }
+  /** Used again after the interval: the session has been ended for it. */
+  | { readonly outcome: 'reused' }
+  /** The session is gone, or is of another generation. */
+  | { readonly outcome: 'unknown' }
+
+/** What a refresh token that has been validated says of itself. */
+interface RefreshToken {
+  readonly sid: string
+  readonly jti: string
+  readonly gen?: number | undefined
+}
+
+interface RotationPolicy {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Milliseconds, from the first use. */
+  readonly reuseInterval: number
+  /** When a session that began at a time ends by itself if it is renewed now. */
+  readonly expiryOf: (createdAt: number) => number
+}
 
 /**
- * Uses up a refresh token whose signature and claims have been checked. Within a transaction: its
- * first statement writes, so that of simultaneous uses, in this process or another, one is first.
- *
- * @param now Milliseconds since the epoch.
- * @param reuseInterval Milliseconds.
+ * Uses up a refresh token whose signature and claims have been checked, and records its successor.
+ * The first statement locks the session: of simultaneous uses, in this process or another, one is
+ * first.
  */
-export async function useRefreshToken(
-  db: Database,
-  { sid, jti }: { readonly sid: string; readonly jti: string },
-  now: number,
-  reuseInterval: number,
+export async function rotateRefreshToken(
+  trx: Transaction<Schema>,
+  { sid, jti, gen = 0 }: RefreshToken,
+  { now, reuseInterval, expiryOf }: RotationPolicy,
 ): Promise<Rotation> {
-  const { numUpdatedRows } = await db
-    .updateTable('refresh_tokens')
-    .set({ used_at: now })
-    .where('jti_hash', '=', hash(jti))
-    .where('session_id', '=', sid)
-    .where('used_at', 'is', null)
-    .executeTakeFirstOrThrow()
-  const session = await db
-    .selectFrom('sessions')
-    .select('id')
+  const session = await trx
+    .updateTable('sessions')
+    .set({ generation: gen })
     .where('id', '=', sid)
+    .where('generation', '=', gen)
     .where('expires_at', '>', now)
+    .returning('created_at')
     .executeTakeFirst()
-  if (session === undefined) return 'unknown'
+  if (session === undefined) return { outcome: 'unknown' }
   // Used long ago: from now on they are known by their absence.
-  await db
+  await trx
     .deleteFrom('refresh_tokens')
     .where('session_id', '=', sid)
     .where('used_at', '<', now - reuseInterval)
     .execute()
-  if (numUpdatedRows > 0n) return 'used'
-  const usedBefore = await db
+  const token = await trx
     .selectFrom('refresh_tokens')
-    .select('jti_hash')
+    .select(['used_at', 'salt'])
     .where('jti_hash', '=', hash(jti))
     .where('session_id', '=', sid)
     .executeTakeFirst()
-  // We signed it and its session lives: where it is not found any more, its use is long past.
-  return usedBefore === undefined ? 'reused' : 'used'
-}
-
-/**
- * Records a new refresh token of a session; gives its `jti`. Only the hash is stored.
- *
- * @param expiresAt Milliseconds since the epoch.
- */
-export async function recordRefreshToken(
-  db: Database,
-  sessionId: string,
-  expiresAt: number,
-): Promise<string> {
-  const jti = randomUUID()
-  await db
-    .insertInto('refresh_tokens')
-    .values({ jti_hash: hash(jti), session_id: sessionId, used_at: null, expires_at: expiresAt })
+  if (token === undefined) {
+    // We signed it and its session lives, so its use is long past.
+    await trx.deleteFrom('sessions').where('id', '=', sid).execute()
+    return { outcome: 'reused' }
+  }
+  if (token.salt !== null) {
+    const successor = successorOf(jti, token.salt, sid)
+    const expiresAt = await expiryIfUnused(trx, successor)
+    if (expiresAt === undefined) return { outcome: 'superseded' }
+    return { outcome: 'rotated', jti: successor, expiresAt }
+  }
+  const salt = newSalt()
+  await trx
+    .updateTable('refresh_tokens')
+    // If a server before this version used it, it has no salt: it gets its one successor now.
+    .set({ salt, used_at: token.used_at ?? now })
+    .where('jti_hash', '=', hash(jti))
     .execute()
-  return jti
+  const successor = successorOf(jti, salt, sid)
+  const expiresAt = expiryOf(session.created_at)
+  await trx
+    .updateTable('sessions')
+    .set({ last_used_at: now, expires_at: expiresAt })
+    .where('id', '=', sid)
+    .execute()
+  await recordRefreshToken(trx, sid, successor, expiresAt)
+  return { outcome: 'rotated', jti: successor, expiresAt }
 }
 
-/** What is stored of a token's `jti`. It is random: no salt is needed. */
-export const hash = (jti: string): string => createHash('sha256').update(jti).digest('base64url')
+async function expiryIfUnused(trx: Transaction<Schema>, jti: string): Promise<number | undefined> {
+  const row = await trx
+    .selectFrom('refresh_tokens')
+    .select('expires_at')
+    .where('jti_hash', '=', hash(jti))
+    .where('used_at', 'is', null)
+    .executeTakeFirst()
+  return row?.expires_at
+}

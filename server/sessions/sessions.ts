@@ -6,7 +6,9 @@ import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/context.ts'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../token/kinds.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
-import { recordRefreshToken, useRefreshToken } from './refresh.ts'
+import type { NextGeneration } from './generation.ts'
+import { recordRefreshToken } from './refresh-tokens.ts'
+import { rotateRefreshToken, type Rotation } from './refresh.ts'
 import { endSurplusSessions } from './session-limit.ts'
 import { issuePair, type TokenPair } from './token-pair.ts'
 
@@ -14,6 +16,10 @@ import { issuePair, type TokenPair } from './token-pair.ts'
 export interface Session {
   readonly id: string
   readonly clientId: string
+  /** Of the token that it was found by. */
+  readonly generation: number
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
   readonly account: Account
   /** What this access token allows (RFC 6749 §3.3). */
   readonly scope: string
@@ -37,8 +43,7 @@ export type Started =
 
 export type Refreshed =
   | { readonly outcome: 'refreshed'; readonly tokens: TokenPair }
-  /** `reused`: the session has been ended for it. */
-  | { readonly outcome: 'reused' | 'unknown' }
+  | Exclude<Rotation, { readonly outcome: 'rotated' }>
 
 export interface Sessions {
   /** Starts a session beside those that the account has, up to the limit. */
@@ -51,8 +56,11 @@ export interface Sessions {
    * @param scope A part of the account's scope, or all of it.
    */
   refresh(claims: RefreshTokenClaims, client: Client, scope: string): Promise<Refreshed>
-  /** Ends a session: its tokens are refused and its database key is gone from now on. */
-  end(id: string): Promise<boolean>
+  /**
+   * Makes a pair of the session's next generation, which is good once `beginGeneration` has recorded
+   * it. If either fails, nothing has changed.
+   */
+  prepareGeneration(session: Session, client: Client): Promise<NextGeneration>
 }
 
 interface SessionOptions {
@@ -87,6 +95,7 @@ export function createSessions(
       const id = randomUUID()
       const now = clock()
       const expiresAt = expiryOf(now)
+      const jti = randomUUID()
       const begun = await db.transaction().execute(async (trx) => {
         // A write, though it changes nothing: it takes the lock before the first read.
         const { numUpdatedRows } = await trx
@@ -111,73 +120,58 @@ export function createSessions(
           .execute()
         await recordSignIn(trx, account.id, client.id, now)
         const ended = await endSurplusSessions(trx, account.id, id, { maxSessions, now })
-        const jti = await recordRefreshToken(trx, id, expiresAt)
-        return { outcome: 'started', ended, jti } as const
+        await recordRefreshToken(trx, id, jti, expiresAt)
+        return { outcome: 'started', ended } as const
       })
       if (begun.outcome !== 'started') return begun
-      const { jti, ended } = begun
-      const session = { id, accountId: account.id, expiresAt, jti }
+      const session = { id, accountId: account.id, generation: 0, expiresAt, jti }
       const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
       const signedIn = { session_id: id, database_key: databaseKey.plain, ...tokens }
-      return { outcome: 'started', signedIn, ended }
+      return { outcome: 'started', signedIn, ended: begun.ended }
     },
 
-    async findAlive({ sid, sub, client_id, scope }) {
+    async findAlive({ sid, sub, client_id, scope, gen: generation = 0 }) {
       const now = clock()
       const row = await db
         .selectFrom('sessions')
         .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
         .selectAll('accounts')
-        .select(['sessions.database_key', 'sessions.last_used_at'])
+        .select(['sessions.database_key', 'sessions.last_used_at', 'sessions.expires_at'])
         .where('sessions.id', '=', sid)
         .where('sessions.account_id', '=', sub)
         .where('sessions.client_id', '=', client_id)
+        .where('sessions.generation', '=', generation)
         .where('sessions.expires_at', '>', now)
         .executeTakeFirst()
       if (row === undefined) return undefined
-      const { database_key, last_used_at, ...account } = row
+      const { database_key, last_used_at, expires_at, ...account } = row
       if (now - last_used_at >= LAST_USED_PRECISION) {
         await db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', sid).execute()
       }
-      return { id: sid, clientId: client_id, account, scope, sealedDatabaseKey: database_key }
+      return {
+        ...{ id: sid, clientId: client_id, generation, expiresAt: expires_at },
+        ...{ account, scope, sealedDatabaseKey: database_key },
+      }
     },
 
-    async refresh({ sid, sub, jti }, client, scope) {
+    async refresh({ sid, sub, jti, gen = 0 }, client, scope) {
       // Before the token is used up: if this fails, it can be tried again.
       await moveDatabaseKey(db, context, sid)
-      const now = clock()
-      const result = await db.transaction().execute(async (trx) => {
-        const rotation = await useRefreshToken(trx, { sid, jti }, now, refreshReuseInterval * 1000)
-        if (rotation === 'reused') {
-          await trx.deleteFrom('sessions').where('id', '=', sid).execute()
-        }
-        if (rotation !== 'used') return { outcome: rotation }
-        const { created_at } = await trx
-          .selectFrom('sessions')
-          .select('created_at')
-          .where('id', '=', sid)
-          .executeTakeFirstOrThrow()
-        const expiresAt = expiryOf(created_at)
-        await trx
-          .updateTable('sessions')
-          .set({ last_used_at: now, expires_at: expiresAt })
-          .where('id', '=', sid)
-          .execute()
-        const newJti = await recordRefreshToken(trx, sid, expiresAt)
-        return { outcome: 'refreshed', expiresAt, jti: newJti } as const
-      })
-      if (result.outcome !== 'refreshed') return result
-      const session = { id: sid, accountId: sub, ...result }
+      const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
+      const rotation = await db
+        .transaction()
+        .execute((trx) => rotateRefreshToken(trx, { sid, jti, gen }, policy))
+      if (rotation.outcome !== 'rotated') return rotation
+      const session = { id: sid, accountId: sub, generation: gen, ...rotation }
       const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
       return { outcome: 'refreshed', tokens }
     },
 
-    async end(id) {
-      const { numDeletedRows } = await db
-        .deleteFrom('sessions')
-        .where('id', '=', id)
-        .executeTakeFirstOrThrow()
-      return numDeletedRows > 0n
+    async prepareGeneration({ id, account, generation, expiresAt }, client) {
+      const jti = randomUUID()
+      const next = { id, accountId: account.id, generation: generation + 1, expiresAt, jti }
+      const tokens = await issuePair(context, next, client, account.scope, accessTokenTtl)
+      return { jti, expiresAt, tokens }
     },
   }
 }

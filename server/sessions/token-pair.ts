@@ -16,6 +16,7 @@ export interface TokenPair {
 interface TokenSession {
   readonly id: string
   readonly accountId: string
+  readonly generation: number
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
   /** The refresh token's, as it was recorded. */
@@ -35,8 +36,9 @@ export async function issuePair(
   accessTokenTtl: number,
 ): Promise<TokenPair> {
   const recipient = recipientOf(client)
-  const { id: sid, accountId: sub, jti } = session
-  const claims = { sub, aud: client.id, client_id: client.id, sid }
+  const { id: sid, accountId: sub, generation, jti } = session
+  const gen = generation === 0 ? {} : { gen: generation }
+  const claims = { sub, aud: client.id, client_id: client.id, sid, ...gen }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
   const [access, refresh] = await Promise.all([

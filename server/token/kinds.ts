@@ -12,8 +12,11 @@ const time = z.int().nonnegative()
 
 /** On every token (RFC 7519 §4.1). */
 const registered = { iss: text, sub: text, aud: text, iat: time, exp: time, jti: text }
-/** On the tokens of a session: the client that it is for, and the session. */
-const session = { ...registered, client_id: text, sid: text }
+/**
+ * On the tokens of a session: the client that it is for, the session, and the session's generation,
+ * left out while it is 0.
+ */
+const session = { ...registered, client_id: text, sid: text, gen: z.int().positive().optional() }
 
 const isForItsClient = (claims: { aud: string; client_id: string }) =>
   claims.aud === claims.client_id

@@ -115,6 +115,20 @@ describe('every refused token gives the same answer', () => {
     ['that is not signed', () => client.seal(`${unsigned({ alg: 'none', typ: 'at+jwt' })}.`)],
     ['with another typ', async () => client.seal(await mint({}, undefined, { typ: 'JWT' }))],
     ['a refresh token', () => client.seal(session.refreshJws)],
+    ['of a generation that has not come', async () => client.seal(await mint({ gen: 1 }))],
+    ['of a generation that no token names', async () => client.seal(await mint({ gen: 0 }))],
+    [
+      'of a generation that is over',
+      async () => {
+        const own = await client.signUp()
+        await server.database
+          .updateTable('sessions')
+          .set({ generation: 1 })
+          .where('id', '=', own.sessionId)
+          .execute()
+        return client.seal(own.accessJws)
+      },
+    ],
     ['of another issuer', async () => client.seal(await mint({ iss: 'https://other.test' }))],
     ['of another audience', async () => client.seal(await mint({ aud: otherClient.id }))],
     [

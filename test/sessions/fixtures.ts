@@ -1,6 +1,6 @@
 /** Rows to work on, without the server around them. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
-import type { SignedIn, Started } from '../../server/sessions/sessions.ts'
+import type { Session, SignedIn, Started } from '../../server/sessions/sessions.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
 
@@ -53,6 +53,25 @@ export const sessionRow = (id: string, fields: SessionFields = {}) => ({
 
 export async function addSession(db: Database, id: string, fields?: SessionFields): Promise<void> {
   await db.insertInto('sessions').values(sessionRow(id, fields)).execute()
+}
+
+/** A session as it is found for a request: see `findAlive`. */
+export async function sessionOf(db: Database, id: string): Promise<Session> {
+  const row = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const account = await db
+    .selectFrom('accounts')
+    .selectAll()
+    .where('id', '=', row.account_id)
+    .executeTakeFirstOrThrow()
+  return {
+    ...{ id, account, clientId: row.client_id, scope: account.scope },
+    ...{ generation: row.generation, expiresAt: row.expires_at },
+    sealedDatabaseKey: row.database_key,
+  }
 }
 
 export const sessionIds = async (db: Database) =>

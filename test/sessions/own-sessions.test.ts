@@ -62,6 +62,14 @@ test('one is ended by its owner, once, and by nobody else', async () => {
   expect(await sessionIds(db)).toEqual(['other'])
 })
 
+test('by a token of its own, one is ended only in the generation of the token', async () => {
+  await addSession(db, 's')
+  await db.updateTable('sessions').set({ generation: 2 }).execute()
+  for (const other of [0, 1, 3]) expect(await endOwnSession(db, 'ada', 's', other)).toBe(false)
+  expect(await sessionIds(db)).toEqual(['s'])
+  expect(await endOwnSession(db, 'ada', 's', 2)).toBe(true)
+})
+
 test.each([
   [undefined, ['a1', 'a2', 'a3'], ['b1']],
   ['a2', ['a1', 'a3'], ['a2', 'b1']],

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,17 +6,21 @@ import { Kysely, SqliteDialect } from 'kysely'
 import Libsql from 'libsql'
 import type { Database } from '../../server/database/open.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { hash, recordRefreshToken, useRefreshToken } from '../../server/sessions/refresh.ts'
-import { addSession, NOW, openFilled } from './fixtures.ts'
+import { hash, recordRefreshToken, successorOf } from '../../server/sessions/refresh-tokens.ts'
+import { rotateRefreshToken } from '../../server/sessions/refresh.ts'
+import { addSession, NOW, openFilled, sessionIds } from './fixtures.ts'
 
 const INTERVAL = 10_000
 const SID = 'session'
-/** When the sessions of these tests expire, and their tokens. */
+/** When the session of these tests expires unless it is renewed. */
 const END = NOW + 3_600_000
+/** Milliseconds that a renewal gives. */
+const TTL = 90 * 86_400_000
 
 let folder: string
 let file: string
 let db: Database
+let recorded = 0
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'refresh-'))
@@ -30,109 +33,182 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const record = (sid = SID) => recordRefreshToken(db, sid, END)
-const use = (jti: string, at = NOW, sid = SID) => useRefreshToken(db, { sid, jti }, at, INTERVAL)
-
-/** Uses a token, and records the next. */
-async function next(jti: string, at = NOW): Promise<string> {
-  expect(await use(jti, at)).toBe('used')
-  return record()
+/** Records an unused token, as signing in does; gives its `jti`. */
+async function record(sid = SID): Promise<string> {
+  const jti = `first-${recorded++}`
+  await recordRefreshToken(db, sid, jti, END)
+  return jti
 }
 
-/** Makes the session longer than anything that a test waits for. */
-const prolong = () =>
-  db
-    .updateTable('sessions')
-    .set({ expires_at: NOW * 2 })
-    .execute()
+const rotate = (jti: string, at = NOW, sid = SID, gen?: number, on = db) =>
+  on
+    .transaction()
+    .execute((trx) =>
+      rotateRefreshToken(
+        trx,
+        { sid, jti, gen },
+        { now: at, reuseInterval: INTERVAL, expiryOf: () => at + TTL },
+      ),
+    )
+const outcome = async (...args: Parameters<typeof rotate>) => (await rotate(...args)).outcome
+
+/** Uses a token that must be good; gives its successor's `jti`. */
+async function next(jti: string, at = NOW, sid = SID): Promise<string> {
+  const rotation = await rotate(jti, at, sid)
+  if (rotation.outcome !== 'rotated') throw new Error(rotation.outcome)
+  return rotation.jti
+}
+
 const rows = () => db.selectFrom('refresh_tokens').selectAll().execute()
+const rowOf = async (jti: string) => (await rows()).find(({ jti_hash }) => jti_hash === hash(jti))
+const session = async () => {
+  const [row] = await db.selectFrom('sessions').selectAll().where('id', '=', SID).execute()
+  return row
+}
 
-test('the hash is SHA-256, and what is recorded is nothing but it', async () => {
-  const jti = await recordRefreshToken(db, SID, NOW + 7)
-  const expected = createHash('sha256').update(jti).digest('base64url')
-  expect(hash(jti)).toBe(expected)
-  expect(await rows()).toEqual([
-    { jti_hash: expected, session_id: SID, used_at: null, expires_at: NOW + 7 },
-  ])
-  expect(await record()).not.toBe(jti)
-})
+describe('the first use of a token', () => {
+  test('notes when, makes a salt, and records the successor that follows from it', async () => {
+    const jti = await record()
+    const rotation = await rotate(jti, NOW + 5)
+    const { salt } = (await rowOf(jti))!
+    const successor = successorOf(jti, salt!, SID)
+    expect(rotation).toEqual({
+      ...{ outcome: 'rotated', jti: successor, expiresAt: NOW + 5 + TTL },
+    })
+    expect(Buffer.from(salt!, 'base64url')).toHaveLength(32)
+    expect(await rows()).toHaveLength(2)
+    expect(await rowOf(jti)).toMatchObject({ used_at: NOW + 5, session_id: SID })
+    expect(await rowOf(successor)).toEqual({
+      ...{ jti_hash: hash(successor), session_id: SID, used_at: null, salt: null },
+      expires_at: NOW + 5 + TTL,
+    })
+  })
 
-test('using an unused token notes when, of it alone', async () => {
-  const jti = await record()
-  const sibling = await record()
-  expect(await use(jti, NOW + 5)).toBe('used')
-  const usedAt = Object.fromEntries((await rows()).map((row) => [row.jti_hash, row.used_at]))
-  expect(usedAt).toEqual({ [hash(jti)]: NOW + 5, [hash(sibling)]: null })
+  test('moves the end of its session on, and of no other', async () => {
+    await addSession(db, 'other')
+    await rotate(await record(), NOW + 7)
+    expect(await session()).toMatchObject({ last_used_at: NOW + 7, expires_at: NOW + 7 + TTL })
+    const others = await db
+      .selectFrom('sessions')
+      .select('expires_at')
+      .where('id', '=', 'other')
+      .execute()
+    expect(others).toEqual([{ expires_at: END }])
+  })
+
+  test('leaves nothing from which the database alone could make the successor', async () => {
+    const jti = await record()
+    const successor = await next(jti)
+    const stored = JSON.stringify(await rows())
+    for (const secret of [jti, successor]) expect(stored).not.toContain(secret)
+  })
 })
 
 describe('a used token', () => {
+  test('gives the same successor, however often and at whatever time within the interval', async () => {
+    const jti = await record()
+    const first = await rotate(jti)
+    for (let use = 0; use < 600; use++) {
+      // Prolonged by nothing: the later uses are no renewals.
+      expect(await rotate(jti, NOW + Math.floor((use * INTERVAL) / 599))).toEqual(first)
+    }
+    expect(await rows()).toHaveLength(2)
+    expect(await session()).toMatchObject({ last_used_at: NOW, expires_at: NOW + TTL })
+  })
+
   test.each([
-    ['at once', 0, 'used'],
-    ['when the interval ends', INTERVAL, 'used'],
+    ['at once', 0, 'rotated'],
+    ['when the interval ends', INTERVAL, 'rotated'],
     ['a millisecond later', INTERVAL + 1, 'reused'],
     ['long after', 86_400_000, 'reused'],
   ])('again %s', async (_, later, expected) => {
-    await prolong()
     const jti = await record()
-    await use(jti)
-    expect(await use(jti, NOW + later)).toBe(expected)
+    await rotate(jti)
+    expect(await outcome(jti, NOW + later)).toBe(expected)
+    expect(await sessionIds(db)).toEqual(expected === 'reused' ? [] : [SID])
   })
 
-  test('again does not prolong the interval', async () => {
+  test('again does not prolong the interval, which runs from the first use', async () => {
     const jti = await record()
-    await use(jti)
-    expect(await use(jti, NOW + INTERVAL)).toBe('used')
-    expect(await use(jti, NOW + INTERVAL + 1)).toBe('reused')
+    await rotate(jti)
+    expect(await outcome(jti, NOW + INTERVAL)).toBe('rotated')
+    expect((await rowOf(jti))!.used_at).toBe(NOW)
+    expect(await outcome(jti, NOW + INTERVAL + 1)).toBe('reused')
   })
 
-  test('is reused after the interval, however many came after it, or none', async () => {
+  test('whose successor is used is behind: refused, with no harm to the session', async () => {
+    const first = await record()
+    const second = await next(first)
+    const third = await next(second, NOW + 1)
+    for (const at of [NOW + 1, NOW + INTERVAL]) {
+      expect(await outcome(first, at)).toBe('superseded')
+    }
+    expect(await sessionIds(db)).toEqual([SID])
+    expect(await next(second, NOW + INTERVAL + 1)).toBe(third)
+    expect(await outcome(third, NOW + INTERVAL + 1)).toBe('rotated')
+  })
+
+  test('is reused after the interval, however many came after it', async () => {
     const first = await record()
     const second = await next(first)
     await next(second, NOW + 1)
-    expect(await use(first, NOW + INTERVAL)).toBe('used')
-    expect(await use(second, NOW + INTERVAL + 1)).toBe('used')
-    expect(await use(first, NOW + INTERVAL + 1)).toBe('reused')
-    expect(await use(second, NOW + INTERVAL + 2)).toBe('reused')
+    expect(await outcome(first, NOW + INTERVAL + 1)).toBe('reused')
+    expect(await outcome(second, NOW + INTERVAL + 1)).toBe('unknown')
   })
 
   test('is reused though what noted its use has been removed by another use', async () => {
     const first = await record()
     const second = await next(first)
-    expect(await use(second, NOW + INTERVAL + 1)).toBe('used')
-    expect((await rows()).map((row) => row.jti_hash)).toEqual([hash(second)])
-    expect(await use(first, NOW + INTERVAL + 1)).toBe('reused')
-    expect(await use(first, NOW)).toBe('reused')
+    const third = await next(second, NOW + INTERVAL + 1)
+    expect((await rows()).map((row) => row.jti_hash).toSorted()).toEqual(
+      [hash(second), hash(third)].toSorted(),
+    )
+    expect(await outcome(first, NOW)).toBe('reused')
+  })
+
+  test('that a server before this version has used gets one successor, and no longer interval', async () => {
+    const jti = await record()
+    await db.updateTable('refresh_tokens').set({ used_at: NOW }).execute()
+    const successor = await next(jti, NOW + 4000)
+    expect(await next(jti, NOW + INTERVAL)).toBe(successor)
+    expect(await rows()).toHaveLength(2)
+    expect(await outcome(jti, NOW + INTERVAL + 1)).toBe('reused')
+  })
+
+  test('and one that it used long ago is a copy', async () => {
+    const jti = await record()
+    await db
+      .updateTable('refresh_tokens')
+      .set({ used_at: NOW - INTERVAL - 1 })
+      .execute()
+    expect(await outcome(jti)).toBe('reused')
   })
 })
 
-describe('siblings, from two uses of one token at once', () => {
+describe('a token of another generation', () => {
+  const setGeneration = (generation: number) =>
+    db.updateTable('sessions').set({ generation }).where('id', '=', SID).execute()
+
   test.each([
-    ['at once', 0],
-    ['when the interval ends', INTERVAL],
-    ['a millisecond later', INTERVAL + 1],
-    ['long after', 86_400_000],
-  ])('one that was never used is good %s', async (_, later) => {
-    await prolong()
-    const first = await record()
-    const [one, two] = [await next(first), await next(first)]
-    expect(await use(one)).toBe('used')
-    expect(await use(two, NOW + later)).toBe('used')
-    // From then on it is a used token like any other.
-    expect(await use(two, NOW + later + INTERVAL)).toBe('used')
-    expect(await use(two, NOW + later + INTERVAL + 1)).toBe('reused')
+    [1, undefined],
+    [2, 1],
+    [0, 1],
+  ])('than %d, %s, is of no use and does no harm, used or not', async (generation, gen) => {
+    const jti = await record()
+    await setGeneration(generation)
+    const before = [await rows(), await session()]
+    // Neither unused nor, as after a change of the password, unheard of.
+    for (const each of [jti, 'of a row that is gone']) {
+      expect(await outcome(each, NOW, SID, gen)).toBe('unknown')
+    }
+    expect([await rows(), await session()]).toEqual(before)
   })
 
-  test('the successors of each are good, whatever the other does', async () => {
-    await prolong()
-    const first = await record()
-    let [one, two] = [await next(first), await next(first)]
-    for (let round = 1; round <= 4; round++) {
-      one = await next(one, NOW + round * 60_000)
-      if (round % 2 === 0) two = await next(two, NOW + round * 60_000 + 30_000)
-    }
-    expect(await use(one, NOW + 86_400_000)).toBe('used')
-    expect(await use(two, NOW + 2 * 86_400_000)).toBe('used')
-    expect(await use(first, NOW + 2 * 86_400_000)).toBe('reused')
+  test('and one of the same is rotated, and reused, as ever', async () => {
+    const jti = await record()
+    await setGeneration(3)
+    expect(await outcome(jti, NOW, SID, 3)).toBe('rotated')
+    expect(await outcome('of a row that is gone', NOW, SID, 3)).toBe('reused')
   })
 })
 
@@ -141,40 +217,37 @@ test.each([
   ['of a session that there is not', undefined, 'no-session', 'unknown'],
 ])('a token %s', async (_, jti, sid, expected) => {
   const known = await record()
-  expect(await use(jti ?? known, NOW, sid)).toBe(expected)
-  // Nor is it used up by that.
-  expect(await use(known, NOW + INTERVAL + 1)).toBe('used')
+  expect(await outcome(jti ?? known, NOW, sid)).toBe(expected)
+  expect(await outcome(known)).toBe(expected === 'reused' ? 'unknown' : 'rotated')
 })
 
 test('a token of another session is none of this one, and stays unused', async () => {
   await addSession(db, 'other')
   const jti = await record('other')
-  expect(await use(jti)).toBe('reused')
+  expect(await outcome(jti)).toBe('reused')
+  expect(await sessionIds(db)).toEqual(['other'])
   expect(await rows()).toEqual([expect.objectContaining({ used_at: null })])
-  expect(await use(jti, NOW, 'other')).toBe('used')
+  expect(await outcome(jti, NOW, 'other')).toBe('rotated')
 })
 
 test.each([
-  [-1, 'used'],
+  [-1, 'rotated'],
   [0, 'unknown'],
   [1, 'unknown'],
 ])('%d ms after its session has expired a token is %s', async (later, expected) => {
   const jti = await record()
-  expect(await use(jti, END + later)).toBe(expected)
+  expect(await outcome(jti, END + later)).toBe(expected)
 })
 
 test('what was used longer ago than the interval is not kept, but for other sessions’', async () => {
   await addSession(db, 'other')
   const others = await record('other')
-  await use(others, NOW, 'other')
-  const siblings = await record()
+  await rotate(others, NOW, 'other')
   let jti = await record()
   for (let i = 0; i < 5; i++) jti = await next(jti, NOW + i * (INTERVAL + 1))
-  const last = NOW + 4 * (INTERVAL + 1)
-  const kept = Object.fromEntries((await rows()).map((row) => [row.jti_hash, row.used_at]))
-  expect(Object.keys(kept)).toHaveLength(4)
-  expect(kept).toMatchObject({ [hash(others)]: NOW, [hash(siblings)]: null, [hash(jti)]: null })
-  expect(Object.values(kept)).toContain(last)
+  const kept = (await rows()).filter(({ session_id }) => session_id === SID)
+  expect(kept.map(({ used_at }) => used_at).toSorted()).toEqual([NOW + 4 * (INTERVAL + 1), null])
+  expect((await rowOf(others))!.used_at).toBe(NOW)
 })
 
 /** The same database, with `interfere` after each statement that `after` matches. */
@@ -193,12 +266,9 @@ function interferedWith(after: RegExp, interfere: (other: Libsql.Database) => vo
   })
 }
 
-/** As sessions.ts calls it. */
-async function useWithin(racing: Database, jti: string) {
+async function outcomeOn(racing: Database, jti: string): Promise<string> {
   try {
-    return await racing
-      .transaction()
-      .execute((trx) => useRefreshToken(trx, { sid: SID, jti }, NOW, INTERVAL))
+    return await outcome(jti, NOW, SID, undefined, racing)
   } finally {
     await racing.destroy()
   }
@@ -206,16 +276,12 @@ async function useWithin(racing: Database, jti: string) {
 
 test.each([
   [
-    'another use came before: the loser has a sibling of what the winner has',
-    `update refresh_tokens set used_at = ${NOW}`,
-    'used',
-  ],
-  [
     'another use came before, long ago: it is one too many',
     `update refresh_tokens set used_at = ${NOW - INTERVAL - 1}`,
     'reused',
   ],
   ['the session ended before: nothing is left to renew', 'delete from sessions', 'unknown'],
+  ['the password changed before', 'update sessions set generation = 1', 'unknown'],
 ])('within a transaction that has begun, %s', async (_, statement, expected) => {
   const jti = await record()
   let times = 0
@@ -223,8 +289,24 @@ test.each([
     times++
     other.exec(statement)
   })
-  expect(await useWithin(racing, jti)).toBe(expected)
+  expect(await outcomeOn(racing, jti)).toBe(expected)
   expect(times).toBe(1)
+})
+
+test('within a transaction that has begun, another use came before: both give the same', async () => {
+  const jti = await record()
+  const salt = Buffer.alloc(32, 7).toString('base64url')
+  const successor = successorOf(jti, salt, SID)
+  const racing = interferedWith(/^begin/, (other) => {
+    other.exec(`update refresh_tokens set used_at = ${NOW}, salt = '${salt}'`)
+    other.exec(
+      `insert into refresh_tokens values ('${hash(successor)}', '${SID}', null, ${END}, null)`,
+    )
+  })
+  const rotation = await rotate(jti, NOW, SID, undefined, racing)
+  await racing.destroy()
+  expect(rotation).toMatchObject({ jti: successor, expiresAt: END })
+  expect(await rows()).toHaveLength(2)
 })
 
 test('another process that tries to write in the middle of a renewal does not make it fail', async () => {
@@ -238,7 +320,7 @@ test('another process that tries to write in the middle of a renewal does not ma
       outcomes.push((error as Error).message)
     }
   })
-  expect(await useWithin(racing, jti)).toBe('used')
+  expect(await outcomeOn(racing, jti)).toBe('rotated')
   // Before it and after it, and in between it has to wait.
   expect([outcomes[0], outcomes.at(-1)]).toEqual(['written', 'written'])
   expect(new Set(outcomes.slice(1, -1))).toEqual(new Set(['database is locked']))

@@ -10,6 +10,7 @@ import { isKnownClient } from '../../server/accounts/known-clients.ts'
 import { createClients, type Client } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account, Schema } from '../../server/database/schema.ts'
+import { endOwnSession } from '../../server/sessions/own-sessions.ts'
 import { createSessions, removeAllSessions, type Sessions } from '../../server/sessions/sessions.ts'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../../server/token/kinds.ts'
 import { someEmail, TestClient } from '../support/client.ts'
@@ -85,6 +86,7 @@ test('what is stored is neither a token nor a readable database key', async () =
     created_at: server.clock(),
     last_used_at: server.clock(),
     expires_at: server.clock() + 3_600_000,
+    generation: 0,
   })
   const stored = JSON.stringify(row)
   expect(stored).not.toContain(signedIn.database_key)
@@ -123,7 +125,7 @@ test('the client of a session that starts is known from then on, one that did no
   const session = await signedInBy(sessions.start(someone, client))
   expect(await known()).toBe(true)
   // Also when it has signed out.
-  await sessions.end(session.session_id)
+  await endOwnSession(server.database, someone.id, session.session_id)
   expect(await known()).toBe(true)
 })
 
@@ -134,14 +136,16 @@ test('a session is alive for its own account and client only, until it ends', as
     clientId: client.id,
     account,
     scope: 'user',
+    generation: 0,
+    expiresAt: server.clock() + 3_600_000,
     sealedDatabaseKey: expect.any(String),
   })
   expect(await sessions.findAlive({ ...access, sub: 'another' })).toBeUndefined()
   expect(await sessions.findAlive({ ...access, client_id: 'another' })).toBeUndefined()
   expect(await sessions.findAlive({ ...access, sid: 'another' })).toBeUndefined()
-  expect(await sessions.end(access.sid)).toBe(true)
+  expect(await sessions.findAlive({ ...access, gen: 1 })).toBeUndefined()
+  expect(await endOwnSession(server.database, account.id, access.sid)).toBe(true)
   expect(await sessions.findAlive(access)).toBeUndefined()
-  expect(await sessions.end(access.sid)).toBe(false)
 })
 
 test('the scope is the token’s own, which may be narrower than the account’s', async () => {

@@ -18,10 +18,16 @@ beforeAll(async () => {
 })
 
 /** A pair of a session that has so many milliseconds left. */
-async function pairOf(left: number, accessTokenTtl = 900) {
+async function pairOf(left: number, accessTokenTtl = 900, generation = 0) {
   const { context, clock } = fixture
   const expiresAt = clock() + left
-  const session = { id: 'session-1', accountId: 'account-1', expiresAt, jti: 'recorded' }
+  const session = {
+    id: 'session-1',
+    accountId: 'account-1',
+    generation,
+    expiresAt,
+    jti: 'recorded',
+  }
   const pair = await issuePair(context, session, client, 'user admin', accessTokenTtl)
   const [access, refresh] = await Promise.all([
     open(pair.access_token, fixture.client),
@@ -64,4 +70,10 @@ test.each([
   expect(pair.expires_in).toBe(accessLife)
   expect(decodeJwt(access).exp! - fixture.now).toBe(accessLife)
   expect(decodeJwt(refresh).exp! - fixture.now).toBe(refreshLife)
+})
+
+test('both say the session’s generation, once it is not the first', async () => {
+  const { access, refresh } = await pairOf(3_600_000, 900, 2)
+  expect([decodeJwt(access)['gen'], decodeJwt(refresh)['gen']]).toEqual([2, 2])
+  expect(decodeJwt((await pairOf(3_600_000)).access)).not.toHaveProperty('gen')
 })

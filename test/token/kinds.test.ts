@@ -29,6 +29,17 @@ test.each(MEMBERS)('$name: $member must be there, of its type', ({ kind, claims,
   }
 })
 
+test.each(KINDS.slice(0, 2))('$name: gen is a whole number, left out for 0', ({ kind, claims }) => {
+  expect(kind.claims.parse({ ...claims, gen: 3 })).toEqual({ ...claims, gen: 3 })
+  for (const gen of [0, -1, 1.5, '1', null, true, [1]]) {
+    expect(kind.claims.safeParse({ ...claims, gen }).success).toBe(false)
+  }
+})
+
+test('reset: has no gen', () => {
+  expect(resetToken.claims.safeParse({ ...REGISTERED, gen: 1 }).success).toBe(false)
+})
+
 test.each(KINDS.slice(0, 2))('$name: is for its client alone', ({ kind, claims }) => {
   expect(kind.claims.safeParse({ ...claims, aud: 'another' }).success).toBe(false)
 })

@@ -4,6 +4,7 @@ import { refreshAndReset } from './002-refresh-and-reset.ts'
 import { closeNumberedHistory } from './003-close-numbered-history.ts'
 import { knownClients } from './004-known-clients.ts'
 import { unusedClients } from './005-unused-clients.ts'
+import { sessionLineage } from './006-session-lineage.ts'
 import { numbered } from './numbered-history.ts'
 
 /**
@@ -22,5 +23,6 @@ export const CORE_HISTORY: History = {
     '003-close-numbered-history': closeNumberedHistory,
     '004-known-clients': knownClients,
     '005-unused-clients': unusedClients,
+    '006-session-lineage': sessionLineage,
   },
 }

@@ -1,0 +1,23 @@
+import { expect, test } from '@jest/globals'
+import { Kysely } from 'kysely'
+import Libsql from 'libsql'
+import { LibsqlDialect } from '../../../server/database/libsql-dialect.ts'
+import { migrate } from '../../../server/database/migrate.ts'
+import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
+import type { Schema } from '../../../server/database/schema.ts'
+import { STARTS } from '../fixtures.ts'
+
+test('what is there is of the first generation, and no refresh token has a salt', async () => {
+  const sqlite = new Libsql(':memory:')
+  sqlite.exec(STARTS['of version 2'])
+  const db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
+  await migrate(db, CORE_HISTORY)
+  expect(await db.selectFrom('sessions').select(['id', 'generation']).execute()).toEqual([
+    { id: 's', generation: 0 },
+    { id: 't', generation: 0 },
+  ])
+  expect(await db.selectFrom('refresh_tokens').selectAll().execute()).toEqual([
+    { jti_hash: 'r', session_id: 't', used_at: null, expires_at: 9, salt: null },
+  ])
+  await db.destroy()
+})
