@@ -101,7 +101,7 @@ export function createServices(dependencies: Dependencies): Services {
       notBefore: bindingsNotBefore,
     }),
     clients: createClients(database, clock, config),
-    credentials: createCredentials(database),
+    credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
     confirmPassword: createConfirmPassword(passwords, rateLimits, wrongPasswords),
     passwordResets: createPasswordResets(database, accounts, tokens, mailer, background),

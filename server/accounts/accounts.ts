@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
+import { asSession } from '../sessions/lock-session.ts'
+import type { Session } from '../sessions/sessions.ts'
 import { emailKey } from './email.ts'
 
 /** What a new account may do. */
@@ -25,11 +27,16 @@ export interface Accounts {
   findByEmail(email: string): Promise<Account | undefined>
   /** Oldest first. */
   page(limit: number, after?: PageStart): Promise<Account[]>
-  rename(id: string, name: string): Promise<void>
+  /** @throws StaleSessionError */
+  rename(session: Session, name: string): Promise<void>
   /** The same password under other parameters: not a change of password. */
   rehash(account: Account, passwordHash: string): Promise<void>
-  /** Removes the account and, with it, its sessions and their keys. */
-  remove(id: string): Promise<void>
+  /**
+   * Removes the session's account and, with it, its sessions and their keys.
+   *
+   * @throws StaleSessionError
+   */
+  remove(session: Session): Promise<void>
 }
 
 export function createAccounts(db: Database, clock: () => number): Accounts {
@@ -70,8 +77,10 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
             )
       return page.limit(limit).execute()
     },
-    async rename(id, name) {
-      await db.updateTable('accounts').set({ name }).where('id', '=', id).execute()
+    async rename(session, name) {
+      await asSession(db, session, clock(), (trx) =>
+        trx.updateTable('accounts').set({ name }).where('id', '=', session.account.id).execute(),
+      )
     },
     async rehash({ id, version }, passwordHash) {
       await db
@@ -81,8 +90,10 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
         .where('version', '=', version)
         .execute()
     },
-    async remove(id) {
-      await db.deleteFrom('accounts').where('id', '=', id).execute()
+    async remove(session) {
+      await asSession(db, session, clock(), (trx) =>
+        trx.deleteFrom('accounts').where('id', '=', session.account.id).execute(),
+      )
     },
   }
 }

@@ -1,4 +1,7 @@
-import type { SessionState } from '../context.ts'
+import type { Next } from 'koa'
+import type { AppContext, SessionState } from '../context.ts'
+import { HttpError, tokenRefused } from '../errors.ts'
+import { StaleSessionError } from '../sessions/lock-session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { TokenContext } from '../token/context.ts'
 import { accessToken } from '../token/kinds.ts'
@@ -20,7 +23,7 @@ interface BearerDependencies {
  * holds, and puts the session on `ctx.state` (RFC 6750).
  */
 export function bearer({ tokens, sessions, binding, refusedTokens }: BearerDependencies) {
-  return bearerToken<SessionState>(async (ctx, token) => {
+  const authenticate = bearerToken<SessionState>(async (ctx, token) => {
     const { claims, header } = await validate(tokens, accessToken, token)
     const session = await sessions.findAlive(claims)
     if (session === undefined) throw invalid('session')
@@ -28,4 +31,17 @@ export function bearer({ tokens, sessions, binding, refusedTokens }: BearerDepen
     await binding.check(ctx, header, claims)
     ctx.state.session = session
   }, refusedTokens)
+  return async function bearer(ctx: AppContext<SessionState>, next: Next): Promise<void> {
+    try {
+      await authenticate(ctx, next)
+    } catch (error) {
+      throw error instanceof StaleSessionError ? overtaken(error) : error
+    }
+  }
 }
+
+/** The answer to a request that was checked and let through, and then came too late. */
+const overtaken = ({ reason }: StaleSessionError): HttpError =>
+  reason === 'session_ended'
+    ? tokenRefused()
+    : new HttpError('invalid_grant', 'The password was changed in the meantime.')

@@ -57,7 +57,7 @@ export function accountRoutes(services: Services) {
   const rename: Handler<SessionState> = async (ctx) => {
     const { account } = ctx.state.session
     const body = parseBody(ctx, renameSchema)
-    await accounts.rename(account.id, body.name)
+    await accounts.rename(ctx.state.session, body.name)
     ctx.body = { account: presentAccount({ ...account, name: body.name }) }
   }
 
@@ -66,7 +66,7 @@ export function accountRoutes(services: Services) {
     const { account, id, clientId } = ctx.state.session
     const body = parseBody(ctx, removeSchema)
     await services.confirmPassword(ctx.state.session, body.password)
-    await accounts.remove(account.id)
+    await accounts.remove(ctx.state.session)
     audit(ctx.state.log, 'account_deleted', {
       account_id: account.id,
       session_id: id,

@@ -3,7 +3,7 @@ import { emailKey } from '../accounts/email.ts'
 import { passwordFault } from '../accounts/password-policy.ts'
 import { audit } from '../audit.ts'
 import type { AppContext, Handler, SessionState } from '../context.ts'
-import { HttpError } from '../errors.ts'
+import { HttpError, tokenRefused } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { parseBody } from '../middleware/body.ts'
 import type { Services } from '../services.ts'
@@ -15,24 +15,26 @@ const resetSchema = z.object({ token: opaque, new_password: password })
 const requestSchema = z.object({ email })
 
 export function passwordRoutes(services: Services) {
-  const { binding, config, credentials, passwords, passwordResets, rateLimits, wrongPasswords } =
-    services
+  const { binding, clients, config, credentials, passwords, passwordResets } = services
+  const { rateLimits, sessions, wrongPasswords } = services
 
-  /** Sets a new password; every other session ends. */
+  /** Sets a new password; every other session ends, and every older token of this one. */
   const change: Handler<SessionState> = async (ctx) => {
     const body = parseBody(ctx, changeSchema)
-    const { account, id, clientId } = ctx.state.session
+    const { session } = ctx.state
+    const { account, id, clientId } = session
     checkNew(body.new_password, account.email)
-    await services.confirmPassword(ctx.state.session, body.current_password)
+    await services.confirmPassword(session, body.current_password)
+    const client = await clients.find(clientId)
+    // Removed, and its sessions with it.
+    if (client === undefined) throw tokenRefused()
     const passwordHash = await passwords.hash(body.new_password)
-    const ended = await credentials.changePassword(account, passwordHash, id)
-    if (ended === undefined) {
-      throw new HttpError('invalid_grant', 'The password was changed in the meantime.')
-    }
+    const next = await sessions.prepareGeneration(session, client)
+    const ended = await credentials.changePassword(session, passwordHash, next)
     const ids = { account_id: account.id, session_id: id, client_id: clientId }
     audit(ctx.state.log, 'password_changed', ids)
     auditEnded(ctx, account.id, ended)
-    ctx.status = 204
+    ctx.body = next.tokens
   }
 
   /** Sets a new password by a reset token, which is used up; every session ends. */

@@ -2,6 +2,7 @@ import { audit } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
 import { HttpError } from '../errors.ts'
 import type { Services } from '../services.ts'
+import { asSession } from '../sessions/lock-session.ts'
 import { endOwnSession, endSessionsOf, listSessions } from '../sessions/own-sessions.ts'
 
 export function sessionRoutes({ config, database, tokens }: Services) {
@@ -25,7 +26,10 @@ export function sessionRoutes({ config, database, tokens }: Services) {
   const endOne: Handler<SessionState> = async (ctx) => {
     const { account } = ctx.state.session
     const sessionId = ctx.params['session_id'] ?? ''
-    if (!(await endOwnSession(database, account.id, sessionId))) {
+    const isEnded = await asSession(database, ctx.state.session, tokens.clock(), (trx) =>
+      endOwnSession(trx, account.id, sessionId),
+    )
+    if (!isEnded) {
       throw new HttpError('not_found', 'The account has no such session.')
     }
     audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
@@ -35,7 +39,10 @@ export function sessionRoutes({ config, database, tokens }: Services) {
   /** Ends every session but the current one. */
   const endOthers: Handler<SessionState> = async (ctx) => {
     const { account, id } = ctx.state.session
-    for (const sessionId of await endSessionsOf(database, account.id, id)) {
+    const ended = await asSession(database, ctx.state.session, tokens.clock(), (trx) =>
+      endSessionsOf(trx, account.id, id),
+    )
+    for (const sessionId of ended) {
       audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
     }
     ctx.status = 204

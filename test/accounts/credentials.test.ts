@@ -3,13 +3,16 @@ import { createAccounts } from '../../server/accounts/accounts.ts'
 import { createCredentials } from '../../server/accounts/credentials.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
+import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
+import type { Session } from '../../server/sessions/sessions.ts'
+import { sessionOf } from '../sessions/fixtures.ts'
 
 let database: Database
 let account: Account
 let bystander: Account
 
 const accounts = () => createAccounts(database, () => 0)
-const credentials = () => createCredentials(database)
+const credentials = () => createCredentials(database, () => 0)
 const read = async ({ id } = account) => (await accounts().find(id))!
 const sessionIds = async () =>
   (await database.selectFrom('sessions').select('id').orderBy('id').execute()).map(({ id }) => id)
@@ -54,12 +57,6 @@ afterEach(() => database.destroy())
 
 describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[], object]>([
   [
-    'changePassword',
-    (of) => credentials().changePassword(of, 'new', 'a1'),
-    ['a2'],
-    { password_hash: 'new' },
-  ],
-  [
     'resetPassword',
     (of) => credentials().resetPassword(of, 'new', 'reset-a1'),
     ['a1', 'a2'],
@@ -88,7 +85,7 @@ describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[],
   })
 
   test('changes nothing where the account is gone', async () => {
-    await accounts().remove(account.id)
+    await database.deleteFrom('accounts').where('id', '=', account.id).execute()
     expect(await change(account)).toBeUndefined()
     expect(await sessionIds()).toEqual(['e1'])
   })
@@ -120,7 +117,100 @@ test('another hash of the same password is no change: rehashing keeps the versio
 })
 
 test('a rehash that comes after a change does not bring the old password back', async () => {
-  await credentials().changePassword(account, 'new', 'a1')
+  await changePassword(await sessionOf(database, 'a1'))
   await accounts().rehash(account, 'rehash of the old')
   expect((await read()).password_hash).toBe('new')
+})
+
+const tokens = { access_token: '', refresh_token: '', token_type: 'Bearer', expires_in: 1 } as const
+const changePassword = (session: Session, jti = 'next') =>
+  credentials().changePassword(session, 'new', { jti, expiresAt: 7, tokens })
+
+describe('changePassword', () => {
+  const refreshTokens = () =>
+    database.selectFrom('refresh_tokens').selectAll().orderBy('jti_hash').execute()
+  const generations = async () => {
+    const rows = await database.selectFrom('sessions').select(['id', 'generation']).execute()
+    return Object.fromEntries(rows.map(({ id, generation }) => [id, generation]))
+  }
+  beforeEach(async () => {
+    for (const id of ['a1', 'a2', 'e1']) await recordRefreshToken(database, id, `of ${id}`, 5)
+  })
+
+  test('raises the version, ends the other sessions, and leaves this one its next generation', async () => {
+    expect(await changePassword(await sessionOf(database, 'a1'))).toEqual(['a2'])
+    expect(await read()).toEqual({ ...account, password_hash: 'new', version: 1 })
+    expect(await read(bystander)).toEqual(bystander)
+    expect(await generations()).toEqual({ a1: 1, e1: 0 })
+    expect(await resetHashes()).toEqual(['reset-e1'])
+    const kept = (await refreshTokens()).map(({ jti_hash, session_id, expires_at, used_at }) => [
+      ...[jti_hash, session_id, expires_at, used_at],
+    ])
+    expect(kept).toHaveLength(2)
+    expect(kept).toEqual(
+      expect.arrayContaining([
+        [hash('next'), 'a1', 7, null],
+        [hash('of e1'), 'e1', 5, null],
+      ]),
+    )
+  })
+
+  test.each<[string, string, () => Promise<unknown>]>([
+    [
+      'its session has ended',
+      'session_ended',
+      () => database.deleteFrom('sessions').where('id', '=', 'a1').execute(),
+    ],
+    [
+      'its session has expired',
+      'session_ended',
+      () => database.updateTable('sessions').set({ expires_at: 0 }).execute(),
+    ],
+    [
+      'its session has changed the password before',
+      'session_ended',
+      async () => changePassword(await sessionOf(database, 'a1'), 'before'),
+    ],
+    [
+      'another session has changed the password',
+      'session_ended',
+      async () => changePassword(await sessionOf(database, 'a2'), 'before'),
+    ],
+    [
+      'the password was reset',
+      'session_ended',
+      () => credentials().resetPassword(account, 'other', 'reset-a1'),
+    ],
+    [
+      'the account is gone',
+      'session_ended',
+      () => database.deleteFrom('accounts').where('id', '=', account.id).execute(),
+    ],
+    [
+      'the account has another version, and the session lives',
+      'account_changed',
+      () => database.updateTable('accounts').set({ version: 1, password_hash: 'other' }).execute(),
+    ],
+  ])('changes nothing where %s meanwhile', async (_, reason, interfere) => {
+    const session = await sessionOf(database, 'a1')
+    await interfere()
+    const state = async () => [
+      ...[await accounts().find(account.id), await generations(), await resetHashes()],
+      await refreshTokens(),
+    ]
+    const before = await state()
+    const change = changePassword(session)
+    await expect(change).rejects.toMatchObject({ name: 'StaleSessionError', reason })
+    expect(await state()).toEqual(before)
+  })
+
+  test('of ten at once one succeeds', async () => {
+    const session = await sessionOf(database, 'a1')
+    const changes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => changePassword(session, `next-${i}`)),
+    )
+    expect(changes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await generations()).toEqual({ a1: 1, e1: 0 })
+    expect((await read()).version).toBe(1)
+  })
 })

@@ -40,6 +40,20 @@ const change = (
   current_password: unknown,
   new_password: unknown,
 ) => client.sendAs(session, 'PUT', '/account/password', { current_password, new_password })
+/** Changes the password; gives the fresh pair, opened. */
+async function changed(session: { readonly accessJws: string }, from: string, to: string) {
+  const { status, text, body } = await change(session, from, to)
+  if (status !== 200) throw new Error(`${status} ${text}`)
+  return {
+    accessJws: await client.open(body.access_token),
+    refreshJws: await client.open(body.refresh_token),
+  }
+}
+const refresh = async (jws: string) =>
+  client.send('POST', '/token', {
+    grant_type: 'refresh_token',
+    refresh_token: await client.seal(jws),
+  })
 const reset = (token: unknown, new_password: unknown = NEW_PASSWORD, to = client) =>
   to.send('PUT', '/account/password-reset', { token, new_password })
 const requestReset = (email: unknown, id = 'reset') =>
@@ -69,9 +83,13 @@ describe('changing the password', () => {
     const others = [await client.login(email), await client.login(email)]
     const bystander = await person()
     const answer = await change(session, GOOD_PASSWORD, NEW_PASSWORD)
-    expect([answer.status, answer.text]).toEqual([204, ''])
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({
+      ...{ access_token: expect.any(String), refresh_token: expect.any(String) },
+      ...{ token_type: 'Bearer', expires_in: 900 },
+    })
     expect(answer.headers.get('cache-control')).toBe('no-store')
-    expect(await isAlive(session)).toBe(true)
+    expect(await isAlive({ accessJws: await client.open(answer.body.access_token) })).toBe(true)
     for (const other of others) expect(await isAlive(other)).toBe(false)
     expect(await isAlive(bystander.session)).toBe(true)
     expect(await tryLogin(email, GOOD_PASSWORD)).toBe(401)
@@ -133,28 +151,122 @@ describe('changing the password', () => {
     const answers = await Promise.all(
       sessions.map((each, i) => change(each, GOOD_PASSWORD, `${NEW_PASSWORD} ${i}`)),
     )
-    const winners = answers.flatMap(({ status }, i) => (status === 204 ? [i] : []))
+    const winners = answers.flatMap(({ status }, i) => (status === 200 ? [i] : []))
     expect(winners).toHaveLength(1)
     for (const { status, body } of answers) {
-      if (status !== 204) expect(['invalid_grant', 'invalid_token']).toContain(body.error)
+      if (status !== 200) expect(['invalid_grant', 'invalid_token']).toContain(body.error)
     }
+    const fresh = await client.open(answers[winners[0]!]!.body.access_token)
+    expect(await isAlive({ accessJws: fresh })).toBe(true)
     for (const i of sessions.keys()) {
-      expect(await isAlive(sessions[i]!)).toBe(i === winners[0])
+      expect(await isAlive(sessions[i]!)).toBe(false)
       expect(await tryLogin(email, `${NEW_PASSWORD} ${i}`)).toBe(i === winners[0] ? 200 : 401)
     }
   })
 
-  test('the refresh tokens of the sessions that ended are dead, that of the current one is not', async () => {
+  test('of ten by one session at once, one wins', async () => {
+    const { email, session } = await person()
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => change(session, GOOD_PASSWORD, `${NEW_PASSWORD} ${i}`)),
+    )
+    const winners = answers.flatMap(({ status }, i) => (status === 200 ? [i] : []))
+    expect(winners).toHaveLength(1)
+    for (const { status, body } of answers) {
+      if (status !== 200) expect([401, 'invalid_token']).toEqual([status, body.error])
+    }
+    expect(await tryLogin(email, `${NEW_PASSWORD} ${winners[0]}`)).toBe(200)
+  })
+
+  test('the refresh tokens of the sessions that ended are dead', async () => {
     const { email, session } = await person()
     const other = await client.login(email)
-    expect((await change(session, GOOD_PASSWORD, NEW_PASSWORD)).status).toBe(204)
-    const refresh = async (jws: string) =>
-      client.send('POST', '/token', {
-        grant_type: 'refresh_token',
-        refresh_token: await client.seal(jws),
-      })
+    await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
     expect((await refresh(other.refreshJws)).body.error).toBe('invalid_grant')
-    expect((await refresh(session.refreshJws)).status).toBe(200)
+  })
+})
+
+describe('tokens from before a change of the password, in the session that made it', () => {
+  test('are dead everywhere, and end nothing; the fresh ones go on', async () => {
+    const { session } = await person()
+    const renewed = await client.login(session.answer.body.account.email as string)
+    const before = [session.accessJws, session.refreshJws]
+    const fresh = await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
+    expect(await isAlive(renewed)).toBe(false)
+    for (const jws of before) {
+      expect(
+        (await client.send('POST', '/revoke', { token: await client.seal(jws) })).body,
+      ).toEqual({})
+    }
+    expect(await isAlive(session)).toBe(false)
+    const refused = await client.sendAs(session, 'GET', '/account')
+    expect(refused.headers.get('www-authenticate')).toContain('error="invalid_token"')
+    expect((await client.sendAs(session, 'POST', '/account/logout')).status).toBe(401)
+    // Before reuse detection: its record is gone, and that must not be taken for a copy.
+    for (let use = 0; use < 2; use++) {
+      expect((await refresh(session.refreshJws)).body.error).toBe('invalid_grant')
+      server.clock.advance(11)
+    }
+    expect(await isAlive(fresh)).toBe(true)
+    const next = await refresh(fresh.refreshJws)
+    expect(next.status).toBe(200)
+    expect(await isAlive({ accessJws: await client.open(next.body.access_token) })).toBe(true)
+    expect(server.logs.some((line) => line.includes('refresh_reused'))).toBe(false)
+  })
+
+  test('used before or not, a copy of the refresh token is dead', async () => {
+    const { session } = await person()
+    const next = await refresh(session.refreshJws)
+    const copies = [session.refreshJws, await client.open(next.body.refresh_token)]
+    const fresh = await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
+    for (const jws of copies) expect((await refresh(jws)).body.error).toBe('invalid_grant')
+    expect(await isAlive(fresh)).toBe(true)
+  })
+
+  test('the fresh ones say which generation they are of, and it grows', async () => {
+    const { session } = await person()
+    expect(decodeJwt(session.accessJws)).not.toHaveProperty('gen')
+    let current: { accessJws: string; refreshJws: string } = session
+    for (const gen of [1, 2, 3]) {
+      const passwords = [GOOD_PASSWORD, 'number one of these', 'number two of these', 'number 3 of']
+      current = await changed(current, passwords[gen - 1]!, passwords[gen]!)
+      expect(decodeJwt(current.accessJws)).toMatchObject({ gen, sid: session.sessionId })
+      expect(decodeJwt(current.refreshJws)).toMatchObject({ gen, sid: session.sessionId })
+    }
+    const { body } = await refresh(current.refreshJws)
+    expect(decodeJwt(await client.open(body.access_token))).toMatchObject({ gen: 3 })
+  })
+
+  test('the fresh pair lives as long as the session, and its vault key stays', async () => {
+    const { session } = await person()
+    server.clock.advance(60)
+    const fresh = await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
+    const now = Math.floor(server.clock() / 1000)
+    expect(decodeJwt(fresh.accessJws).exp).toBe(now + 900)
+    expect(decodeJwt(fresh.refreshJws).exp).toBe(decodeJwt(session.refreshJws).exp)
+    const { body } = await client.sendAs(fresh, 'GET', '/account')
+    expect(body.database_key).toBe(session.databaseKey)
+    expect(body.session_id).toBe(session.sessionId)
+  })
+
+  test('use up none of the renewals that RATE_LIMIT_REFRESH leaves to the fresh ones', async () => {
+    const rateLimits = { ...server.config.rateLimits, refresh: { count: 2, duration: 60 } }
+    const limited = await startTestServer({ config: { rateLimits, trustedProxies: 1 } })
+    try {
+      const phone = await TestClient.registered(limited.url)
+      const session = await phone.signUp()
+      const body = { current_password: GOOD_PASSWORD, new_password: NEW_PASSWORD }
+      const answer = await phone.sendAs(session, 'PUT', '/account/password', body)
+      const renew = async (jws: string, from: string) => {
+        const body = { grant_type: 'refresh_token', refresh_token: await phone.seal(jws) }
+        return (await phone.send('POST', '/token', body, { 'x-forwarded-for': from })).status
+      }
+      const thiefs = [await renew(session.refreshJws, '192.0.2.1')]
+      for (let i = 0; i < 2; i++) thiefs.push(await renew(session.refreshJws, '192.0.2.2'))
+      expect(thiefs).toEqual([400, 400, 429])
+      expect(await renew(await phone.open(answer.body.refresh_token), '192.0.2.3')).toBe(200)
+    } finally {
+      await limited.stop()
+    }
   })
 })
 
@@ -433,7 +545,7 @@ describe('a reset token', () => {
   test('dies when the password changes', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
-    expect((await change(session, GOOD_PASSWORD, 'yet another password')).status).toBe(204)
+    await changed(session, GOOD_PASSWORD, 'yet another password')
     expect((await reset(token)).body).toEqual(REFUSED)
     expect(await tryLogin(email, 'yet another password')).toBe(200)
   })
@@ -614,10 +726,11 @@ describe('a reset token', () => {
       change(session, GOOD_PASSWORD, 'yet another password'),
       reset(token),
     ])
-    expect([changed.status, resetted.status].filter((status) => status === 204)).toHaveLength(1)
     const isReset = resetted.status === 204
+    expect(changed.status).toBe(isReset ? 401 : 200)
     expect(await tryLogin(email, isReset ? NEW_PASSWORD : 'yet another password')).toBe(200)
-    expect(await isAlive(session)).toBe(!isReset)
+    expect(await tryLogin(email, isReset ? 'yet another password' : NEW_PASSWORD)).toBe(401)
+    expect(await isAlive(session)).toBe(false)
   })
 })
 
@@ -634,7 +747,7 @@ describe('signing in while the password changes', () => {
     const answer = await (how === 'change'
       ? change(session, GOOD_PASSWORD, NEW_PASSWORD)
       : reset(await resetToken(email)))
-    expect(answer.status).toBe(204)
+    expect(answer.status).toBe(how === 'change' ? 200 : 204)
     const registered = (await clients.find(client.id))!
     expect(await sessions.start(stale, registered)).toEqual({ outcome: 'account_changed' })
     const ids = await server.database
@@ -659,9 +772,10 @@ describe('signing in while the password changes', () => {
         }),
       ),
     ])
-    expect(changed.status).toBe(204)
+    expect(changed.status).toBe(200)
     for (const { status } of logins) expect([200, 401]).toContain(status)
-    const { body } = await client.sendAs(session, 'GET', '/account/sessions')
+    const fresh = { accessJws: await client.open(changed.body.access_token) }
+    const { body } = await client.sendAs(fresh, 'GET', '/account/sessions')
     expect(body.sessions).toHaveLength(1)
   })
 })

@@ -1,5 +1,48 @@
-import { createPasswordHasher } from '../../server/accounts/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from '../../server/accounts/password-hash.ts'
 
 /** For tests whose subject is not the hash: the least that argon2 allows, about 0.1 ms. */
 export const createCheapHasher = () =>
   createPasswordHasher({ memoryCost: 8, timeCost: 1, parallelism: 1 })
+
+type Work = 'hash' | 'verify'
+
+export interface HeldHasher extends PasswordHasher {
+  /** The next work of a kind is done, and then waits until it is released. */
+  hold(work: Work): {
+    /** Resolves when the work waits. */
+    readonly reached: Promise<unknown>
+    readonly release: () => void
+  }
+}
+
+/** A cheap hasher that a test can stop: whatever happens meanwhile is what happens in its queue. */
+export function createHeldHasher(): HeldHasher {
+  const cheap = createCheapHasher()
+  let next: { work: Work; reach: () => void; released: Promise<unknown> } | undefined
+  async function pass(work: Work): Promise<void> {
+    if (next?.work !== work) return
+    const { reach, released } = next
+    next = undefined
+    reach()
+    await released
+  }
+  return {
+    ...cheap,
+    async hash(password) {
+      const hash = await cheap.hash(password)
+      await pass('hash')
+      return hash
+    },
+    async verify(hash, password) {
+      const isRight = await cheap.verify(hash, password)
+      await pass('verify')
+      return isRight
+    },
+    hold(work) {
+      let release: () => void = () => undefined
+      const released = new Promise<void>((resolve) => (release = resolve))
+      const reached = new Promise<void>((reach) => (next = { work, reach, released }))
+      return { reached, release }
+    },
+  }
+}

@@ -1,6 +1,7 @@
 import { createApp } from '../../server/app.ts'
 import { createBackground, type Background } from '../../server/background.ts'
 import type { Config } from '../../server/config.ts'
+import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { createHttpServer } from '../../server/http-server.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
@@ -34,6 +35,8 @@ interface TestServerOptions {
   readonly replayCache?: ReplayCache
   /** Milliseconds since the epoch: see Dependencies. */
   readonly bindingsNotBefore?: number
+  /** Hashes passwords; a cheap one by default. */
+  readonly passwords?: PasswordHasher
   /** Hash passwords as in production, which takes 20 ms each; cheaply by default. */
   readonly productionHashes?: boolean
 }
@@ -57,7 +60,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     mailer,
     background,
     clock,
-    ...(options.productionHashes === true ? {} : { passwords: createCheapHasher() }),
+    ...(options.productionHashes === true
+      ? {}
+      : { passwords: options.passwords ?? createCheapHasher() }),
     ...(isStopping === undefined ? {} : { isStopping }),
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),

@@ -1,0 +1,60 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../database/open.ts'
+import type { Schema } from '../database/schema.ts'
+import type { Session } from './sessions.ts'
+
+/** While a request was under way, its session ended or its account changed. */
+export class StaleSessionError extends Error {
+  override readonly name = 'StaleSessionError'
+  readonly reason: 'session_ended' | 'account_changed'
+
+  constructor(reason: StaleSessionError['reason']) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+/**
+ * Runs `work`, in a transaction, for a session that is still alive. Requests are checked when they
+ * arrive, but they can take long: passwords wait in a queue to be hashed. So whatever a session does
+ * to its account is checked again here, and nothing can end the session before it takes effect.
+ *
+ * @param now Milliseconds since the epoch.
+ * @throws StaleSessionError if the session has ended, has begun another generation, or its account
+ *   has another version than when the session was found. Nothing is changed then.
+ */
+export function asSession<T>(
+  database: Database,
+  session: Session,
+  now: number,
+  work: (trx: Transaction<Schema>) => Promise<T>,
+): Promise<T> {
+  return database.transaction().execute(async (trx) => {
+    await lockSession(trx, session, now)
+    return work(trx)
+  })
+}
+
+/** Updates that change nothing, because they lock. The account first, as everywhere: no deadlock. */
+async function lockSession(
+  trx: Transaction<Schema>,
+  { id, generation, account }: Session,
+  now: number,
+): Promise<void> {
+  const ofAccount = await trx
+    .updateTable('accounts')
+    .set({ version: account.version })
+    .where('id', '=', account.id)
+    .where('version', '=', account.version)
+    .executeTakeFirstOrThrow()
+  const ofSession = await trx
+    .updateTable('sessions')
+    .set({ generation })
+    .where('id', '=', id)
+    .where('account_id', '=', account.id)
+    .where('generation', '=', generation)
+    .where('expires_at', '>', now)
+    .executeTakeFirstOrThrow()
+  if (ofSession.numUpdatedRows === 0n) throw new StaleSessionError('session_ended')
+  if (ofAccount.numUpdatedRows === 0n) throw new StaleSessionError('account_changed')
+}
