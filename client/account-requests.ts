@@ -8,6 +8,7 @@ import {
   readAccount,
   readAccountAnswer,
   readSessions,
+  readTokenPair,
   type Account,
   type AccountAnswer,
   type SessionEntry,
@@ -41,15 +42,25 @@ export class AccountRequests {
     return renamed
   }
 
-  /** Every other session ends. */
+  /**
+   * Changes the password. Every other session ends, and so does every older token of this one. When
+   * this resolves, the fresh tokens are kept.
+   *
+   * @throws AuthError `invalid_grant` for a wrong password. After `network` or `store_failed` the
+   *   password may have been changed, so try again: `invalid_grant` then means that it was;
+   *   `session_ended` that the fresh tokens are lost, and this session's vault with them.
+   */
   async changePassword(current: string, fresh: string): Promise<void> {
-    const { derive } = this.#options
+    const { derive, holder, signedIn } = this.#options
     const address = await this.#address()
     const body = {
       current_password: await derive(current, address, false),
       new_password: await derive(fresh, address, true),
     }
-    await this.#request('/account/password', json(body, 'PUT'))
+    const path = '/account/password'
+    await holder.exchange(async (tokens) =>
+      readTokenPair(await readAnswer(await signedIn.send(path, json(body, 'PUT'), tokens)), path),
+    )
   }
 
   /** The account and everything of it is gone, on the server and here. */

@@ -1,6 +1,6 @@
 import type { Reader } from './discovery/reader.ts'
 import { reach, type Fetch } from './http.ts'
-import type { SessionHolder } from './session/session-holder.ts'
+import type { TokenSource } from './session/renewal.ts'
 import { bind } from './token/binding.ts'
 import { unlessAborted } from './timers.ts'
 import { seal } from './token/seal.ts'
@@ -12,21 +12,21 @@ import { seal } from './token/seal.ts'
  */
 export async function sealedFetch(
   fetch: Fetch,
-  holder: SessionHolder,
+  tokens: TokenSource,
   reader: Reader,
   request: Request,
 ): Promise<Response> {
   // Read once: the digest is over just these bytes, and every try sends them.
   const body = new Uint8Array(await request.arrayBuffer())
   const { signal } = request
-  let session = await unlessAborted(signal, () => holder.fresh())
+  let session = await unlessAborted(signal, () => tokens.fresh())
   let key = await unlessAborted(signal, () => reader.key())
   /** Seconds that the reader's clock is ahead of what we take for the server's. */
   let ahead = 0
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
-    const req = await bind(request.method, url, body, holder.now + ahead)
+    const req = await bind(request.method, url, body, tokens.now + ahead)
     const token = await seal(session.access.jws, key.key, key.enc, req)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
@@ -41,7 +41,7 @@ export async function sealedFetch(
     key = await reader.key()
     response = await attempt()
   }
-  const difference = dateOf(response) - holder.now
+  const difference = dateOf(response) - tokens.now
   if (isRefused(response) && !isExpired(response) && Math.abs(difference) > CLOCK_TOLERANCE) {
     // For this request only: nobody has signed a date.
     ahead = difference
@@ -49,10 +49,10 @@ export async function sealedFetch(
   }
   if (!isRefused(response)) return response
   // Another service may refuse for reasons of its own, and always: not every time for a fresh token.
-  const isFresh = holder.now - session.access.claims.iat < RENEWED
+  const isFresh = tokens.now - session.access.claims.iat < RENEWED
   if (isFresh && !reader.issuesTokens) return response
   const refused = session
-  session = await unlessAborted(signal, () => holder.renew(refused))
+  session = await unlessAborted(signal, () => tokens.renew(refused))
   // The fresh token has set the clock.
   ahead = 0
   return attempt()

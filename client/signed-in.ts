@@ -5,6 +5,7 @@ import { badAnswer, readAnswer, TIMEOUT, unreachable, type Fetch } from './http.
 import { sealedFetch } from './sealed-fetch.ts'
 import { readAccountAnswer } from './session/answers.ts'
 import { isKnown, type KnownSession, type LiveSession } from './session/live-session.ts'
+import type { TokenSource } from './session/renewal.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
 interface SignedInOptions {
@@ -25,8 +26,12 @@ export class SignedIn {
   }
 
   /** See AuthClient. */
-  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const { fetch, holder, baseUrl, readers } = this.#options
+  async fetch(
+    input: string | URL | Request,
+    init?: RequestInit,
+    tokens: TokenSource = this.#options.holder,
+  ): Promise<Response> {
+    const { fetch, baseUrl, readers } = this.#options
     const isPath = typeof input === 'string' && input.startsWith('/')
     const common: RequestInit = { credentials: 'omit', redirect: 'error' }
     const request = new Request(isPath ? baseUrl + input : input, { ...common, ...init })
@@ -34,7 +39,7 @@ export class SignedIn {
       .filter((each) => isBelow(request.url, each.baseUrl))
       // Of two that begin alike, the longer one is meant.
       .sort((a, b) => b.baseUrl.length - a.baseUrl.length)
-    if (reader !== undefined) return sealedFetch(fetch, holder, reader, request)
+    if (reader !== undefined) return sealedFetch(fetch, tokens, reader, request)
     throw new AuthError(
       'origin_not_allowed',
       `${new URL(request.url).origin} is neither the server nor one of "services".`,
@@ -42,10 +47,10 @@ export class SignedIn {
   }
 
   /** Sends to a path of the server, within the library's own time limit. */
-  async send(path: string, init?: RequestInit): Promise<Response> {
+  async send(path: string, init?: RequestInit, tokens?: TokenSource): Promise<Response> {
     const signal = AbortSignal.timeout(TIMEOUT)
     try {
-      return await this.fetch(path, { ...init, signal })
+      return await this.fetch(path, { ...init, signal }, tokens)
     } catch (error) {
       throw signal.aborted ? unreachable(this.#options.baseUrl + path, error) : error
     }

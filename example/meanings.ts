@@ -22,5 +22,6 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   exp: 'expires, in seconds since 1970',
   jti: 'the name of this one token',
   sid: 'the session that it belongs to',
+  gen: 'how often the password was changed in it',
   scope: 'what it allows',
 }

@@ -1,4 +1,5 @@
 import type { AuthServer } from '../discovery/server.ts'
+import type { Fetch } from '../http.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 import { checkTimes, type AccessTokenClaims } from '../token/claims.ts'
 import type { ClientKey } from '../token/client-key.ts'
@@ -31,6 +32,11 @@ export interface SessionContext {
   readonly server: AuthServer
   /** Milliseconds since the epoch. */
   readonly clock: () => number
+}
+
+/** What it takes to ask the server for more. */
+export interface OnlineContext extends SessionContext {
+  readonly fetch: Fetch
 }
 
 /** Seconds before its end at which a token is renewed: it has to arrive alive. */

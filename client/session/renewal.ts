@@ -1,55 +1,137 @@
-import { endsSession, hasCode } from '../errors.ts'
-import type { Fetch } from '../http.ts'
+import { endsSession, hasCode, sessionEnded } from '../errors.ts'
 import type { TokenPair } from './answers.ts'
-import { openerOf, openPair, type LiveSession, type SessionContext } from './live-session.ts'
+import {
+  isGood,
+  nowFor,
+  openerOf,
+  openPair,
+  openStored,
+  type LiveSession,
+  type OnlineContext,
+} from './live-session.ts'
+import type { PageSession } from './page-session.ts'
 import { renew } from './renew.ts'
+import { readSession, writeSession } from './stored-session.ts'
 import { openRefreshToken } from './tokens.ts'
+
+/** Where the tokens come from that requests are sent with. */
+export interface TokenSource {
+  /** Seconds since the epoch, by the server's clock as far as it is known. */
+  readonly now: number
+  /** A session whose access token is still good for a moment: renewed if need be. */
+  fresh(): Promise<LiveSession>
+  /** A session with another access token than that of `used`. */
+  renew(used: LiveSession): Promise<LiveSession>
+}
+
+/** A pair that has come and is not kept yet. */
+interface PendingPair {
+  readonly pair: TokenPair
+  /** The refresh token that it replaces, as it is stored. */
+  readonly of: string
+  /** When it came, milliseconds since the epoch. */
+  readonly at: number
+}
 
 /** Codes of what no other try will mend. */
 const LOST = ['token_invalid', 'token_expired', 'session_ended']
 
-/** Renews a session, and holds on to a fresh pair until it has been opened and kept. */
+/**
+ * Replaces a session's tokens, and holds on to a fresh pair until it has been opened and kept.
+ * Everything here needs the store for itself: see `exclusively`.
+ */
 export class Renewal {
-  readonly #context: SessionContext & { readonly fetch: Fetch }
-  /** A pair, the refresh token that was used up for it, and when it came. */
-  #pending: { readonly of: string; readonly pair: TokenPair; readonly at: number } | undefined
+  readonly #context: OnlineContext
+  readonly #page: PageSession
+  #pending: PendingPair | undefined
 
-  constructor(context: SessionContext & { readonly fetch: Fetch }) {
+  constructor(context: OnlineContext, page: PageSession) {
     this.#context = context
+    this.#page = page
   }
 
   /**
-   * Uses up the session's refresh token and opens what comes for it. Should the keys to open it be out
-   * of reach, or the store to keep it, the same pair is there for the next try.
+   * A session with another access token than that of `used`: one that another page has kept, or a
+   * fresh one, for which the refresh token is used up. Should the keys to open it be out of reach, or
+   * the store to keep it, the same pair is there for the next try.
    *
-   * @param keep Keeps the renewed session.
    * @throws AuthError `session_ended` where it can be renewed no more.
    */
-  async renew(
-    { stored, access }: LiveSession,
-    keep: (renewed: LiveSession) => Promise<LiveSession>,
-  ): Promise<LiveSession> {
-    const context = this.#context
-    const opener = await openerOf(context, stored)
-    const { jws } = await openRefreshToken(stored.refresh_token, opener).catch(
+  async renew(used: LiveSession): Promise<LiveSession> {
+    const { fetch, server } = this.#context
+    const kept = await this.#kept(used.stored.session_id)
+    if (kept.access.jwe !== used.access.jwe && isGood(this.#context, kept)) {
+      return this.#page.replace(kept)
+    }
+    const { refresh_token } = kept.stored
+    if (this.#pending?.of === refresh_token) return this.#settle(kept, this.#pending)
+    const opener = await openerOf(this.#context, kept.stored)
+    const { jws } = await openRefreshToken(refresh_token, opener).catch(
       endsSession('token_invalid'),
     )
-    if (this.#pending?.of !== jws) {
-      const pair = await renew(context.fetch, context.server, jws)
-      this.#pending = { of: jws, pair, at: context.clock() }
+    return this.#settle(kept, this.#hold(kept, await renew(fetch, server, jws)))
+  }
+
+  /**
+   * Takes over a pair that makes every older token of the session dead, such as that of a change of
+   * the password.
+   *
+   * @param ask Asks for the pair, with tokens from the source that it is given: any other would wait
+   *   for this to end.
+   * @throws AuthError `session_ended`, and whatever `ask` throws.
+   */
+  async exchange(
+    sessionId: string,
+    ask: (tokens: TokenSource) => Promise<TokenPair>,
+  ): Promise<LiveSession> {
+    const context = this.#context
+    let renewing: Promise<LiveSession> | undefined
+    let current = await this.#kept(sessionId)
+    const tokens: TokenSource = {
+      get now() {
+        return nowFor(context, current)
+      },
+      fresh: async () => (isGood(context, current) ? current : tokens.renew(current)),
+      renew: async (used) => {
+        renewing = this.renew(used)
+        return (current = await renewing)
+      },
     }
-    const { pair, at } = this.#pending
+    // Whoever asks may give up before a renewal ends, which needs the store for itself.
+    const pair = await ask(tokens).finally(() => renewing?.catch(() => undefined))
+    return this.#settle(current, this.#hold(current, pair))
+  }
+
+  #hold({ stored }: LiveSession, pair: TokenPair): PendingPair {
+    this.#pending = { pair, of: stored.refresh_token, at: this.#context.clock() }
+    return this.#pending
+  }
+
+  /** Opens a pair and keeps it. */
+  async #settle({ stored, access }: LiveSession, { pair, at }: PendingPair): Promise<LiveSession> {
+    const { store } = this.#context
     try {
+      const { key } = await openerOf(this.#context, stored)
       const expected = { sessionId: stored.session_id, subject: access.claims.sub }
       // The clock is set by when it came.
-      const then = { ...context, clock: () => at }
-      const renewed = await keep(await openPair(then, opener.key, expected, pair))
+      const renewed = await openPair({ ...this.#context, clock: () => at }, key, expected, pair)
+      // It may have ended while the server was thinking.
+      const still = await readSession(store)
+      if (still?.session_id !== stored.session_id) throw sessionEnded()
+      await writeSession(store, renewed.stored)
       this.#pending = undefined
-      return renewed
+      return this.#page.replace(renewed)
     } catch (error) {
       // It will be no better the next time.
       if (LOST.some((code) => hasCode(error, code))) this.#pending = undefined
       throw error
     }
+  }
+
+  /** The session in the store, which must be this one. */
+  async #kept(sessionId: string): Promise<LiveSession> {
+    const kept = await openStored(this.#context).catch(endsSession('token_invalid'))
+    if (kept?.stored.session_id !== sessionId) throw sessionEnded()
+    return kept
   }
 }

@@ -1,14 +1,11 @@
-import { json, send, type Fetch } from '../http.ts'
+import { json, send } from '../http.ts'
 import { seal } from '../token/seal.ts'
-import { openerOf, type SessionContext } from './live-session.ts'
+import { openerOf, type OnlineContext } from './live-session.ts'
 import type { StoredSession } from './stored-session.ts'
 import { openRefreshToken } from './tokens.ts'
 
 /** Has the server end a session that this client has replaced (RFC 7009). Should it fail, it expires by itself. */
-export async function revoke(
-  context: SessionContext & { readonly fetch: Fetch },
-  stored: StoredSession,
-): Promise<void> {
+export async function revoke(context: OnlineContext, stored: StoredSession): Promise<void> {
   const { server, fetch } = context
   try {
     const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))

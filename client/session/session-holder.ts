@@ -1,10 +1,9 @@
-import { AuthError, endsSession, hasCode, sessionEnded } from '../errors.ts'
-import type { Fetch } from '../http.ts'
+import { AuthError, hasCode } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { AccessTokenClaims } from '../token/claims.ts'
 import { within } from '../timers.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { readSignedIn, readTokenPair } from './answers.ts'
+import { readSignedIn, readTokenPair, type TokenPair } from './answers.ts'
 import {
   isGood,
   nowFor,
@@ -12,29 +11,25 @@ import {
   openPair,
   openStored,
   type LiveSession,
-  type SessionContext,
+  type OnlineContext,
 } from './live-session.ts'
 import { PageSession } from './page-session.ts'
-import { Renewal } from './renewal.ts'
+import { Renewal, type TokenSource } from './renewal.ts'
 import { revoke } from './revoke.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
-interface HolderOptions extends SessionContext {
-  readonly fetch: Fetch
-}
-
 /** Holds the session of this page, in step with the store, which other pages may share. */
-export class SessionHolder {
-  readonly #options: HolderOptions
+export class SessionHolder implements TokenSource {
+  readonly #options: OnlineContext
   readonly #renewal: Renewal
   /** What this page has in memory. */
   readonly page = new PageSession()
   #renewing: { readonly of: string; readonly result: Promise<LiveSession> } | undefined
 
-  constructor(options: HolderOptions) {
+  constructor(options: OnlineContext) {
     this.#options = options
-    this.#renewal = new Renewal(options)
+    this.#renewal = new Renewal(options, this.page)
     options.store.subscribe(() => {
       // What the store cannot say now, it says at the next request.
       this.#onOtherPage().catch(() => undefined)
@@ -61,7 +56,8 @@ export class SessionHolder {
       const replaced = await readSession(store)
       // What earlier sessions have left: nobody has their keys any more.
       await store.removeVaults(session_id)
-      return [await this.#keep({ ...session, known }), replaced]
+      await writeSession(store, session.stored)
+      return [this.page.replace({ ...session, known }), replaced]
     })
     if (replaced !== undefined) await revoke(this.#options, replaced)
     return kept
@@ -122,13 +118,26 @@ export class SessionHolder {
     const renewing = {
       of,
       result: this.#options.store
-        .exclusively(() => this.#renew(used))
+        .exclusively(() => this.#unlessEnded(of, () => this.#renewal.renew(used)))
         .finally(() => {
           if (this.#renewing === renewing) this.#renewing = undefined
         }),
     }
     this.#renewing = renewing
     return renewing.result
+  }
+
+  /**
+   * Replaces the session's tokens by a pair that `ask` gets from the server. Nobody who shares the
+   * store renews meanwhile: with the older tokens they would be told that the session has ended.
+   *
+   * @throws AuthError `session_ended`, after which nothing of it is left here; whatever `ask` throws.
+   */
+  async exchange(ask: (tokens: TokenSource) => Promise<TokenPair>): Promise<LiveSession> {
+    const id = (await this.current()).stored.session_id
+    return this.#options.store.exclusively(() =>
+      this.#unlessEnded(id, () => this.#renewal.exchange(id, ask)),
+    )
   }
 
   /** The id of the session in memory, or, in a page that has had none yet, of the one in the store. */
@@ -150,29 +159,14 @@ export class SessionHolder {
     return openAccessToken(session.access.jwe, opener)
   }
 
-  async #renew(used: LiveSession): Promise<LiveSession> {
-    const { session_id } = used.stored
+  /** What is found to have ended is forgotten. */
+  async #unlessEnded(sessionId: string, work: () => Promise<LiveSession>): Promise<LiveSession> {
     try {
-      const kept = await openStored(this.#options).catch(endsSession('token_invalid'))
-      if (kept?.stored.session_id !== session_id) throw sessionEnded()
-      if (kept.access.jwe !== used.access.jwe && isGood(this.#options, kept)) {
-        return this.page.replace(kept)
-      }
-      return await this.#renewal.renew(kept, async (renewed) => {
-        // It may have ended while the server was thinking.
-        const still = await readSession(this.#options.store)
-        if (still?.session_id !== session_id) throw sessionEnded()
-        return this.#keep(renewed)
-      })
+      return await work()
     } catch (error) {
-      if (hasCode(error, 'session_ended')) await this.#forget(session_id)
+      if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
       throw error
     }
-  }
-
-  async #keep(session: LiveSession): Promise<LiveSession> {
-    await writeSession(this.#options.store, session.stored)
-    return this.page.replace(session)
   }
 
   /** See `end`. Another session that is here by now stays. */

@@ -13,6 +13,8 @@ export interface RefreshTokenClaims {
   readonly jti: string
   /** The session. */
   readonly sid: string
+  /** How often the password was changed in it; absent for never. */
+  readonly gen?: number
 }
 
 /** RFC 9068. */
@@ -31,10 +33,15 @@ export function checkClaims(payload: Json, { issuer, clientId }: Expected): Refr
   const claims = texts(payload, 'iss', 'aud', 'client_id', 'sub', 'jti', 'sid')
   if (claims?.iss !== issuer || claims.aud !== clientId) throw invalid()
   if (claims.client_id !== clientId) throw invalid()
-  const { iat, exp } = payload
+  const { iat, exp, gen } = payload
   if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid()
-  return { ...claims, iat, exp }
+  if (gen === undefined) return { ...claims, iat, exp }
+  if (!isCount(gen)) throw invalid()
+  return { ...claims, iat, exp, gen }
 }
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) > 0
 
 /** The claims of an access token: those of every token, and a scope. */
 export function checkAccessClaims(payload: Json, expected: Expected): AccessTokenClaims {

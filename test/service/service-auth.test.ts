@@ -5,6 +5,7 @@ import type { JWK } from 'jose'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import type { ServiceAuthOptions } from '../../server/service.ts'
+import { GOOD_PASSWORD } from '../support/client.ts'
 import { encryptJwe } from '../support/foreign-jose.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { REFUSED_PARAMETERS } from '../token/fixtures.ts'
@@ -116,6 +117,15 @@ test('takes what a client sends, and knows whose it is', async () => {
     kid: (await jwkOf(scene.service.url)).kid,
     req: { htm: 'POST', htu: `${scene.service.url}/notes`, dig: expect.any(String) },
   })
+})
+
+test('takes the tokens of a session in which the password was changed', async () => {
+  const changed = await createPerson(scene)
+  await changed.client.account.changePassword(GOOD_PASSWORD, 'another brick in the wall')
+  const answer = await changed.call('/notes')
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ claims: { gen: 1 } })
+  expect(changed.toService()).toHaveLength(1)
 })
 
 test('takes any enc that the auth server could be configured with', async () => {

@@ -13,6 +13,7 @@ const MEANING: Readonly<Record<string, string>> = {
   exp: 'When it stops being good. Then a second token fetches the next one.',
   jti: 'A name for this one token.',
   sid: 'The session. End it, and the token is dead at once.',
+  gen: 'How often the password was changed in this session. Older tokens are dead.',
   scope: 'What it lets you do.',
 }
 

@@ -16,6 +16,7 @@ describe('claims', () => {
     expect(checkAccessClaims({ ...claims, extra: 1 }, expected)).toEqual(claims)
     expect(checkClaims({ ...claims, extra: 1 }, expected)).toEqual(registered)
     expect(checkAccessClaims({ ...claims, scope: '' }, expected).scope).toBe('')
+    expect(checkAccessClaims({ ...claims, gen: 2 }, expected)).toEqual({ ...claims, gen: 2 })
   })
 
   test.each<[string, unknown]>([
@@ -46,6 +47,11 @@ describe('claims', () => {
     ['exp', 1e300],
     ['exp', 1000],
     ['exp', 999],
+    ['gen', 0],
+    ['gen', -1],
+    ['gen', 1.5],
+    ['gen', '1'],
+    ['gen', null],
     ['scope', undefined],
     ['scope', ['user']],
   ])('%s: %j is refused', async (name, value) => {
