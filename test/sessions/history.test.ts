@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { decodeJwt } from 'jose'
 import { TestClient, someEmail, type Answer } from '../support/client.ts'
 import { isAccepted, violations, type Kind, type Operation } from '../support/history.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
@@ -20,11 +21,20 @@ function random(seed: number): () => number {
 
 interface Live {
   readonly id: string
-  accessJws: string
-  refreshJws: string
-  /** One renewal at a time, as a client with one store does it. */
+  tokens: Tokens
+  /** The refresh token before, used up by now. */
+  usedJws: string | undefined
+  /** One renewal at a time, as a client with one store does it; but see `renew`. */
   isRenewing: boolean
 }
+
+interface Tokens {
+  readonly generation: number
+  readonly accessJws: string
+  readonly refreshJws: string
+}
+
+const jtiOf = (jws: string): string => decodeJwt(jws).jti!
 
 interface Person {
   readonly email: string
@@ -34,14 +44,14 @@ interface Person {
 
 /** How often each is chosen, out of a hundred. Few sign-ins end, so that much is at stake. */
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
-  ['use', 36],
-  ['refresh', 18],
-  ['login', 22],
-  ['logout', 7],
-  ['endOne', 5],
+  ['use', 28],
+  ['refresh', 20],
+  ['login', 25],
+  ['logout', 6],
+  ['endOne', 8],
   ['revoke', 5],
   ['endOthers', 2],
-  ['password', 5],
+  ['password', 6],
 ]
 
 /** Lets workers do as the seed says, over HTTP, and gives what they saw. */
@@ -59,51 +69,74 @@ async function record(client: TestClient, seed: number): Promise<Operation[]> {
 
   /** Sends with everything made before, so that the times are those of the request alone. */
   async function timed(
-    operation: Pick<Operation, 'kind' | 'account' | 'session' | 'target' | 'password'>,
+    operation: Omit<Operation, 'start' | 'end' | 'status' | 'error'>,
     send: () => Promise<Answer>,
-  ): Promise<Answer> {
+  ): Promise<{ readonly answer: Answer; readonly tokens: Tokens | undefined }> {
     const start = performance.now()
     const answer = await send()
     const end = performance.now()
     const { status, body } = answer
-    // What a sign-in gave is known only now.
+    // What it gave is known only now.
     const session = operation.session ?? (body?.session_id as string | undefined)
-    history.push({ ...operation, session, start, end, status, error: body?.error })
-    return answer
+    const tokens = await opened(answer)
+    const gives = operation.kind === 'refresh' ? tokens && jtiOf(tokens.refreshJws) : undefined
+    history.push({ ...operation, session, gives, start, end, status, error: body?.error })
+    return { answer, tokens }
+  }
+
+  /** The tokens of an answer, if it has any. */
+  async function opened({ body }: Answer): Promise<Tokens | undefined> {
+    if (body?.access_token === undefined) return undefined
+    const accessJws = await client.open(body.access_token)
+    const { gen = 0 } = decodeJwt<{ gen?: number }>(accessJws)
+    return { generation: gen, accessJws, refreshJws: await client.open(body.refresh_token) }
   }
 
   async function signIn(person: Person, path: string): Promise<void> {
     const { email, password } = person
     const body = { email, password, client_id: client.id }
-    const answer = await timed(
+    const { answer, tokens } = await timed(
       { kind: 'login', account: email, session: undefined, password },
       () => client.send('POST', path, body),
     )
-    if (answer.status >= 300) return
-    const [accessJws, refreshJws] = await Promise.all([
-      client.open(answer.body.access_token),
-      client.open(answer.body.refresh_token),
-    ])
+    if (tokens === undefined) return
     const id = answer.body.session_id as string
-    const session = { id, accessJws, refreshJws, isRenewing: false }
+    const session = { id, tokens, usedJws: undefined, isRenewing: false }
     everySession.push([person, session])
     person.sessions.push(session)
     // Forget the oldest now and then, or nearly everybody is signed out for good.
     if (person.sessions.length > 6) person.sessions.shift()
   }
 
+  /**
+   * Renews, sometimes twice at once (an answer that is late, a second tab), and sometimes with the
+   * token before (an answer that was lost, or a copy).
+   */
   async function renew(person: Person, session: Live): Promise<void> {
     if (session.isRenewing) return
     session.isRenewing = true
-    const body = {
-      grant_type: 'refresh_token',
-      refresh_token: await client.seal(session.refreshJws),
+    const { tokens, usedJws } = session
+    const isLate = usedJws !== undefined && below(4) === 0
+    const jws = isLate ? usedJws : tokens.refreshJws
+    const { gen = 0 } = decodeJwt<{ gen?: number }>(jws)
+    const times = below(3) === 0 ? 2 : 1
+    const sealed = await Promise.all(Array.from({ length: times }, () => client.seal(jws)))
+    const operation = {
+      ...({ kind: 'refresh', account: person.email, session: session.id } as const),
+      ...{ generation: gen, token: jtiOf(jws) },
     }
-    const operation = { kind: 'refresh', account: person.email, session: session.id } as const
-    const answer = await timed(operation, () => client.send('POST', '/token', body))
-    if (answer.status === 200) {
-      session.accessJws = await client.open(answer.body.access_token)
-      session.refreshJws = await client.open(answer.body.refresh_token)
+    const renewed = await Promise.all(
+      sealed.map((refresh_token) =>
+        timed(operation, () =>
+          client.send('POST', '/token', { grant_type: 'refresh_token', refresh_token }),
+        ),
+      ),
+    )
+    const fresh = renewed.find(({ tokens }) => tokens !== undefined)?.tokens
+    // Unless the password was changed meanwhile, which has given fresher ones.
+    if (fresh !== undefined && session.tokens === tokens) {
+      session.usedJws = jws
+      session.tokens = fresh
     }
     session.isRenewing = false
   }
@@ -120,12 +153,15 @@ async function record(client: TestClient, seed: number): Promise<Operation[]> {
       await renew(person, session)
       return
     }
-    const isOfOthers = kind === 'endOthers' || kind === 'password'
     const others = person.sessions.filter((other) => other !== session)
-    const ended = isOfOthers ? others[below(others.length)] : kind === 'logout' ? session : target
+    const other = others[below(others.length)]
+    const ended = {
+      ...{ use: undefined, endOthers: other, logout: session, endOne: target, revoke: target },
+      // It ends the others, and of its own session every token until now.
+      password: below(2) === 0 ? session : other,
+    }[kind]
     // Ready to be sent the moment that the ending is acknowledged.
-    const probe =
-      kind !== 'use' && ended !== undefined ? await preparedUse(person, ended) : undefined
+    const probe = ended === undefined ? undefined : await preparedUse(person, ended)
     await send(kind, person, session, target)
     await probe?.()
   }
@@ -133,11 +169,11 @@ async function record(client: TestClient, seed: number): Promise<Operation[]> {
   /** A use of a session with its token sealed already. */
   async function preparedUse(
     person: Person,
-    { id, accessJws }: Live,
-  ): Promise<() => Promise<Answer>> {
+    { id, tokens: { accessJws, generation } }: Live,
+  ): Promise<() => Promise<unknown>> {
     const authorization = `Bearer ${await client.seal(accessJws)}`
     return () =>
-      timed({ kind: 'use', account: person.email, session: id }, () =>
+      timed({ kind: 'use', account: person.email, session: id, generation }, () =>
         client.send('GET', '/account', undefined, { authorization }),
       )
   }
@@ -150,15 +186,17 @@ async function record(client: TestClient, seed: number): Promise<Operation[]> {
   ): Promise<void> {
     const account = person.email
     if (kind === 'revoke') {
-      const token = await client.seal(below(2) === 0 ? target.accessJws : target.refreshJws)
-      const operation = { kind, account, session: undefined, target: target.id }
+      const { accessJws, refreshJws, generation } = target.tokens
+      const token = await client.seal(below(2) === 0 ? accessJws : refreshJws)
+      const operation = { kind, account, session: undefined, target: target.id, generation }
       await timed(operation, () => client.send('POST', '/revoke', { token }))
       return
     }
-    const authorization = `Bearer ${await client.seal(session.accessJws)}`
+    const { accessJws, generation } = session.tokens
+    const authorization = `Bearer ${await client.seal(accessJws)}`
     const to = (method: string, path: string, body?: unknown) => () =>
       client.send(method, path, body, { authorization })
-    const operation = { kind, account, session: session.id }
+    const operation = { kind, account, session: session.id, generation }
     switch (kind) {
       case 'use':
         await timed(operation, to('GET', '/account'))
@@ -178,11 +216,13 @@ async function record(client: TestClient, seed: number): Promise<Operation[]> {
       case 'password': {
         const { password } = person
         const changed = `password number ${passwords++}`
-        const answer = await timed(
+        const { tokens } = await timed(
           { ...operation, password },
           to('PUT', '/account/password', { current_password: password, new_password: changed }),
         )
-        if (answer.status === 204) person.password = changed
+        if (tokens === undefined) return
+        person.password = changed
+        session.tokens = tokens
       }
     }
   }
@@ -228,6 +268,12 @@ describe('what many do at once', () => {
         const count = accepted.filter((operation) => operation.kind === kind).length
         expect({ kind, isThere: count > 0 }).toEqual({ kind, isThere: true })
       }
+      const generations = accepted.map(({ generation = 0 }) => generation)
+      expect(Math.max(...generations)).toBeGreaterThan(0)
+      const renewals = accepted.filter(({ kind }) => kind === 'refresh')
+      const successors = new Set(renewals.map(({ gives }) => gives))
+      expect(renewals.length).toBeGreaterThan(successors.size)
+      expect(history.filter(({ error }) => error === 'invalid_grant').length).toBeGreaterThan(0)
       expect(history.length).toBeGreaterThan(OPERATIONS / 2)
       expect(history.filter(({ status }) => status === 401).length).toBeGreaterThan(10)
       const overlapping = history.filter(({ start }, index) =>
@@ -238,6 +284,12 @@ describe('what many do at once', () => {
     120_000,
   )
 })
+
+/** An operation that takes a moment. */
+const at = (start: number) => ({ start, end: start + 1 })
+
+/** By the session that the change of the password below leaves. */
+const RENEWAL = { kind: 'refresh', account: 'ada', session: 'a2', generation: 1 } as const
 
 describe('the checker', () => {
   const GOOD: readonly Operation[] = [
@@ -301,9 +353,18 @@ describe('the checker', () => {
       password: 'p1',
       start: 65,
       end: 75,
-      status: 204,
+      status: 200,
     },
-    { kind: 'use', account: 'ada', session: 'a2', start: 80, end: 81, status: 200 },
+    // Its own session goes on with the tokens that it gave; those from before are dead.
+    { kind: 'use', account: 'ada', session: 'a2', generation: 1, start: 80, end: 81, status: 200 },
+    { kind: 'use', account: 'ada', session: 'a2', start: 70, end: 76, status: 401 },
+    { kind: 'use', account: 'ada', session: 'a2', start: 80, end: 81, status: 401 },
+    { kind: 'revoke', account: 'ada', session: undefined, target: 'a2', ...at(82), status: 200 },
+    // One token used twice has one successor, and is behind once that is used.
+    { ...RENEWAL, token: 'r1', gives: 'r2', start: 82, end: 84, status: 200 },
+    { ...RENEWAL, token: 'r1', gives: 'r2', start: 83, end: 86, status: 200 },
+    { ...RENEWAL, token: 'r2', gives: 'r3', start: 87, end: 88, status: 200 },
+    { ...RENEWAL, token: 'r1', start: 87, end: 89, status: 400, error: 'invalid_grant' },
     { kind: 'use', account: 'ada', session: 'a3', start: 80, end: 81, status: 401 },
     { kind: 'use', account: 'bob', session: 'b1', start: 80, end: 81, status: 200 },
     {
@@ -349,6 +410,8 @@ describe('the checker', () => {
   })
 
   const use = { kind: 'use', account: 'ada', start: 200, end: 201, status: 200 } as const
+  const bobs = { ...use, account: 'bob', session: 'b1' } as const
+  const own = { ...use, session: 'a2', generation: 1 } as const
   test.each<[string, Operation[], RegExp]>([
     [
       'a use after a logout',
@@ -390,8 +453,8 @@ describe('the checker', () => {
     [
       'a use that began just after a session was ended from elsewhere',
       [
-        { ...use, kind: 'endOne', session: 'a2', target: 'a2', start: 100, end: 110, status: 204 },
-        { ...use, session: 'a2', start: 110.001 },
+        { ...own, kind: 'endOne', target: 'a2', start: 100, end: 110, status: 204 },
+        { ...own, start: 110.001 },
       ],
       /^use by a2 .* after endOne by a2 of a2/,
     ],
@@ -399,7 +462,7 @@ describe('the checker', () => {
       'a use after all others were ended',
       [
         { ...use, kind: 'login', session: 'a6', password: 'p2', start: 100, end: 110 },
-        { ...use, kind: 'endOthers', session: 'a2', start: 120, end: 130, status: 204 },
+        { ...own, kind: 'endOthers', start: 120, end: 130, status: 204 },
         { ...use, session: 'a6' },
       ],
       /^use by a6 .* after endOthers by a2/,
@@ -408,15 +471,7 @@ describe('the checker', () => {
       'another session after a change of password',
       [
         { ...use, kind: 'login', session: 'a6', password: 'p2', start: 100, end: 110 },
-        {
-          ...use,
-          kind: 'password',
-          session: 'a2',
-          password: 'p2',
-          start: 120,
-          end: 130,
-          status: 204,
-        },
+        { ...own, kind: 'password', password: 'p2', start: 120, end: 130 },
         { ...use, session: 'a6' },
       ],
       /^use by a6 .* after password by a2/,
@@ -432,8 +487,66 @@ describe('the checker', () => {
       /^login by a6 .* after password by a2/,
     ],
     [
+      'a token from before a change of the password, in the session that made it',
+      [
+        { ...bobs, kind: 'password', password: 'q1', start: 100, end: 110 },
+        { ...bobs, generation: 1 },
+        bobs,
+      ],
+      /^use by b1 .* after password by b1/,
+    ],
+    [
+      'a renewal with one',
+      [
+        { ...bobs, kind: 'password', password: 'q1', start: 100, end: 110 },
+        { ...bobs, kind: 'refresh', token: 'r0', gives: 'r9' },
+      ],
+      /^refresh by b1 .* after password by b1/,
+    ],
+    [
+      'a use after a revocation by a token of the same generation',
+      [
+        { ...own, kind: 'revoke', session: undefined, target: 'a2', start: 100, end: 110 },
+        { ...own, start: 120 },
+      ],
+      /^use by a2 .* after revoke by nobody of a2/,
+    ],
+    [
+      'siblings',
+      [
+        { ...own, kind: 'refresh', token: 'r3', gives: 'r4' },
+        { ...own, kind: 'refresh', token: 'r3', gives: 'r5' },
+      ],
+      /^refresh by a2 .* and refresh by a2 .* gave two successors of one token/,
+    ],
+    [
+      'a token that gives its successor though that was used',
+      [{ ...own, kind: 'refresh', token: 'r1', gives: 'r2' }],
+      /^refresh by a2 .* after refresh by a2/,
+    ],
+    [
+      'a refused renewal whose successor nobody has used',
+      [{ ...own, kind: 'refresh', token: 'r2', status: 400, error: 'invalid_grant' }],
+      /^refresh by a2 .* was refused without a cause/,
+    ],
+    [
+      'a refusal for an ending that was refused itself',
+      [
+        {
+          ...use,
+          account: 'bob',
+          kind: 'logout',
+          session: 'b1',
+          start: 100,
+          end: 110,
+          status: 401,
+        },
+      ],
+      /^logout by b1 .* was refused without a cause/,
+    ],
+    [
       'a fault of the server',
-      [{ ...use, session: 'a2', status: 503, error: 'temporarily_unavailable' }],
+      [{ ...own, status: 503, error: 'temporarily_unavailable' }],
       /^use by a2 .*: a fault of the server/,
     ],
     [
@@ -443,7 +556,7 @@ describe('the checker', () => {
     ],
     [
       'a refused renewal that nothing explains',
-      [{ ...use, kind: 'refresh', session: 'a2', status: 400, error: 'invalid_grant' }],
+      [{ ...own, kind: 'refresh', status: 400, error: 'invalid_grant' }],
       /^refresh by a2 .* was refused without a cause/,
     ],
   ])('finds %s', (_, bad, expected) => {

@@ -9,10 +9,15 @@ export interface Operation {
   readonly account: string
   /** The session that it came with; for a login the one that it gave. */
   readonly session: string | undefined
+  /** Of the token that it came with, or, of a `revoke`, that it was about; 0 by default. */
+  readonly generation?: number
   /** The session that it is to end: `endOne` and `revoke`. */
   readonly target?: string
   /** The password that a login was tried with, or that a change replaced. */
   readonly password?: string
+  /** The refresh token that a `refresh` used up, and the one that it gave. */
+  readonly token?: string
+  readonly gives?: string | undefined
   /** Milliseconds, of one clock: before the request was sent, after its answer was read. */
   readonly start: number
   readonly end: number
@@ -34,14 +39,25 @@ export function violations(history: readonly Operation[]): string[] {
       }
     }
   }
+  for (const one of history) {
+    for (const other of history) {
+      if (one.gives === undefined || other.gives === undefined || one.token !== other.token)
+        continue
+      if (one.gives < other.gives) {
+        found.push(`${describe(one)} and ${describe(other)} gave two successors of one token`)
+      }
+    }
+  }
   for (const refused of history) {
     if (refused.session === undefined || refused.kind === 'login' || isAccepted(refused)) continue
     // Somebody else's session, a password that was changed in between: refused, and signed in still.
     if (refused.status !== 401 && refused.error !== 'invalid_grant') continue
     if (refused.kind === 'password' && refused.status !== 401) continue
-    const { session } = refused
     const hasCause = history.some(
-      (cause) => cause !== refused && cause.start < refused.end && mayEnd(cause, session, history),
+      (cause) =>
+        isAccepted(cause) &&
+        cause.start < refused.end &&
+        (mayEnd(cause, refused, history) || mayOvertake(cause, refused, history)),
     )
     if (!hasCause) found.push(`${describe(refused)} was refused without a cause`)
   }
@@ -55,39 +71,53 @@ function excludes(ending: Operation, later: Operation, history: readonly Operati
     const isChange = ending.kind === 'password' && ending.account === later.account
     return isChange && ending.password === later.password
   }
-  if (later.session === undefined) return false
-  const signedIn = history.find(
-    ({ kind, session }) => kind === 'login' && session === later.session,
-  )
-  if (signedIn === undefined || !mayEnd(ending, later.session, history)) return false
+  if (mayOvertake(ending, later, history)) return true
+  if (!mayEnd(ending, later, history)) return false
+  const signedIn = signInOf(later, history)
   // A sign-in that was under way may have come after the ending, unless it was by the old password.
-  const isByOldPassword = ending.kind === 'password' && ending.password === signedIn.password
-  return signedIn.end < ending.start || isByOldPassword
+  const isByOldPassword = ending.kind === 'password' && ending.password === signedIn?.password
+  return signedIn !== undefined && (signedIn.end < ending.start || isByOldPassword)
 }
 
-/** Whether `ending`, if it takes effect, ends a session that is there. */
-function mayEnd(ending: Operation, session: string, history: readonly Operation[]): boolean {
+/** Whether `ending`, if it takes effect, leaves the token that an operation came with dead. */
+function mayEnd(
+  ending: Operation,
+  { session, generation = 0 }: Operation,
+  history: readonly Operation[],
+): boolean {
+  if (session === undefined) return false
+  const isOfTheAccount = () =>
+    history.some(
+      (login) =>
+        login.kind === 'login' && login.session === session && login.account === ending.account,
+    )
   switch (ending.kind) {
     case 'logout':
       return ending.session === session
     case 'endOne':
-    case 'revoke':
       return ending.target === session
+    case 'revoke':
+      // By a token of an earlier generation, it has no effect.
+      return ending.target === session && generation <= (ending.generation ?? 0)
     case 'endOthers':
+      return ending.session !== session && isOfTheAccount()
     case 'password':
-      return (
-        ending.session !== session &&
-        history.some(
-          (login) =>
-            login.kind === 'login' && login.session === session && login.account === ending.account,
-        )
-      )
+      return ending.session === session ? generation <= (ending.generation ?? 0) : isOfTheAccount()
     case 'login':
     case 'use':
     case 'refresh':
       return false
   }
 }
+
+/** Whether `use` uses up the successor of the refresh token that `renewal` came with. */
+function mayOvertake(use: Operation, renewal: Operation, history: readonly Operation[]): boolean {
+  if (use.token === undefined || renewal.token === undefined) return false
+  return history.some(({ token, gives }) => token === renewal.token && gives === use.token)
+}
+
+const signInOf = ({ session }: Operation, history: readonly Operation[]) =>
+  history.find((login) => login.kind === 'login' && login.session === session)
 
 const describe = ({ kind, session, target, status, start, end }: Operation): string =>
   `${kind} by ${session ?? 'nobody'}${target === undefined ? '' : ` of ${target}`} (${status}, ${start.toFixed(1)} to ${end.toFixed(1)})`
