@@ -181,7 +181,13 @@ export class AuthClient {
   /** What the server says to this client alone about its tokens. */
   async configuration(): Promise<Json> {
     const key = (await this.#context.store.loadKey()) ?? (await this.register())
-    return readConfiguration(this.#context, key)
+    try {
+      return await readConfiguration(this.#context, key)
+    } catch (error) {
+      // The server forgets clients that do not sign in for long.
+      if (!hasCode(error, 'not_found')) throw error
+      return readConfiguration(this.#context, await this.register())
+    }
   }
 
   async #begin(path: string, person: { email: string; password: string }): Promise<Session> {

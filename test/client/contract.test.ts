@@ -406,6 +406,21 @@ test('the configuration is for this client alone', async () => {
   expect(await client.configuration()).toMatchObject({ aud: configuration['aud'] })
 })
 
+test('a client that the server has forgotten registers again by itself', async () => {
+  const own = await startServer({ unusedClientTtl: 3600 })
+  try {
+    const { client } = clientOf(own)
+    const { aud } = await client.configuration()
+    own.clock.advance(3600)
+    expect(await client.configuration()).toMatchObject({ aud })
+    own.clock.advance(3600)
+    const session = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+    expect(session.account?.email).toContain('@')
+  } finally {
+    await own.stop()
+  }
+})
+
 test('the whole of it against a server that wants every request bound', async () => {
   const strict = await startServer({ requestBinding: 'required' })
   try {

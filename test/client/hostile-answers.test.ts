@@ -355,9 +355,13 @@ describe('the configuration', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('of a server that does not know the client is an error of the server', async () => {
-    const { client } = clientOf(await startedElsewhere(), { store: party.store })
+  test('of a server that does not know the client, though it registers, is an error of the server', async () => {
+    const { client, wire, store } = clientOf(await startedElsewhere(), { store: party.store })
+    const line = path((await store.loadKey())!)
+    const answer = { error: 'not_found', error_description: 'There is no such client.' }
+    wire.on(line, () => Promise.resolve(jsonResponse(answer, 404)))
     expect(await codeOf(client.configuration())).toBe('not_found')
+    expect([wire.count('POST /clients'), wire.count(line)]).toEqual([1, 2])
   })
 })
 
