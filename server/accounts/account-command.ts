@@ -1,4 +1,4 @@
-import { audit } from '../audit.ts'
+import { audit, auditEnded } from '../audit.ts'
 import type { Database } from '../database/open.ts'
 import type { Logger } from '../logger.ts'
 import { createAccounts } from './accounts.ts'
@@ -64,9 +64,7 @@ async function changeScope(
     return 1
   }
   audit(logger, 'scope_changed', { account_id: account.id })
-  for (const id of ended) {
-    audit(logger, 'session_ended', { account_id: account.id, session_id: id })
-  }
+  auditEnded(logger, account.id, ended)
   print(`${account.email} has the scope "${scope}". Sessions ended: ${ended.length}.`)
   return 0
 }

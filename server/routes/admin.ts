@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { presentAccount, type PageStart } from '../accounts/accounts.ts'
-import { audit } from '../audit.ts'
+import { auditEnded } from '../audit.ts'
 import type { AppContext, Handler, SessionState } from '../context.ts'
 import { HttpError } from '../errors.ts'
 import type { Services } from '../services.ts'
@@ -40,9 +40,7 @@ export function adminRoutes({ accounts, database }: Services) {
     if ((await accounts.find(id)) === undefined) {
       throw new HttpError('not_found', 'There is no such account.')
     }
-    for (const sessionId of await endSessionsOf(database, id)) {
-      audit(ctx.state.log, 'session_ended', { account_id: id, session_id: sessionId })
-    }
+    auditEnded(ctx.state.log, id, await endSessionsOf(database, id))
     ctx.status = 204
   }
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { emailKey } from '../accounts/email.ts'
 import { passwordFault } from '../accounts/password-policy.ts'
-import { audit } from '../audit.ts'
-import type { AppContext, Handler, SessionState } from '../context.ts'
+import { audit, auditEnded } from '../audit.ts'
+import type { Handler, SessionState } from '../context.ts'
 import { HttpError, tokenRefused } from '../errors.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { parseBody } from '../middleware/body.ts'
@@ -33,7 +33,7 @@ export function passwordRoutes(services: Services) {
     const ended = await credentials.changePassword(session, passwordHash, next)
     const ids = { account_id: account.id, session_id: id, client_id: clientId }
     audit(ctx.state.log, 'password_changed', ids)
-    auditEnded(ctx, account.id, ended)
+    auditEnded(ctx.state.log, account.id, ended)
     ctx.body = next.tokens
   }
 
@@ -53,7 +53,7 @@ export function passwordRoutes(services: Services) {
     if (ended === undefined) throw resetRefused()
     await wrongPasswords.forgive(account.email_key)
     audit(ctx.state.log, 'password_reset', { account_id: account.id })
-    auditEnded(ctx, account.id, ended)
+    auditEnded(ctx.state.log, account.id, ended)
     ctx.status = 204
   }
 
@@ -73,12 +73,6 @@ export function passwordRoutes(services: Services) {
   }
 
   return { change, requestReset, reset }
-}
-
-function auditEnded(ctx: AppContext, accountId: string, sessionIds: readonly string[]): void {
-  for (const id of sessionIds) {
-    audit(ctx.state.log, 'session_ended', { account_id: accountId, session_id: id })
-  }
 }
 
 const resetRefused = (): HttpError =>

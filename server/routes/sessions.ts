@@ -1,4 +1,4 @@
-import { audit } from '../audit.ts'
+import { audit, auditEnded } from '../audit.ts'
 import type { Handler, SessionState } from '../context.ts'
 import { HttpError } from '../errors.ts'
 import type { Services } from '../services.ts'
@@ -42,9 +42,7 @@ export function sessionRoutes({ config, database, tokens }: Services) {
     const ended = await asSession(database, ctx.state.session, tokens.clock(), (trx) =>
       endSessionsOf(trx, account.id, id),
     )
-    for (const sessionId of ended) {
-      audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
-    }
+    auditEnded(ctx.state.log, account.id, ended)
     ctx.status = 204
   }
 
