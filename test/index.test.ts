@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -245,69 +244,6 @@ describe('what keeps the server from starting is printed on stderr, all of it', 
       expect.stringMatching(/^There are no keys in/),
       expect.stringMatching(/^The database .* cannot be opened/),
     ])
-  })
-
-  const sig = () => join(keysDir, 'sig.key')
-  const enc = () => join(keysDir, 'enc.key')
-  const pem = { type: 'pkcs8', format: 'pem' } as const
-  const faults: [string, () => Promise<unknown>, RegExp][] = [
-    ['no keys', () => rm(keysDir, { recursive: true }), /^There are no keys in .*generate/],
-    ['no signing key', () => rm(sig()), /sig\.key is missing, and enc\.key is there.*backup/],
-    ['no encryption key', () => rm(enc()), /enc\.key is missing, and sig\.key is there.*backup/],
-    ['a corrupt key', () => writeFile(enc(), 'x'), /enc\.key holds no private key .*damaged/],
-    [
-      'a key cut short',
-      async () => writeFile(enc(), (await readFile(enc(), 'utf8')).slice(0, 120)),
-      /enc\.key holds no private key .*damaged/,
-    ],
-    [
-      'a public key',
-      async () => {
-        const key = createPublicKey(createPrivateKey(await readFile(sig())))
-        await writeFile(sig(), key.export({ type: 'spki', format: 'pem' }))
-      },
-      /sig\.key holds a public key/,
-    ],
-    [
-      'a key of another curve',
-      () =>
-        writeFile(sig(), generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export(pem)),
-      /sig\.key is of type EC P-384, not EC P-256.*TOKEN_SIGNING_ALG=ES256/,
-    ],
-    ['one key twice', () => copyFile(sig(), enc()), /enc\.key and sig\.key .* the same key/],
-    [
-      'no passphrase',
-      async () => {
-        const key = createPrivateKey(await readFile(sig()))
-        const cipher = { cipher: 'aes-256-cbc', passphrase: 'right' }
-        await writeFile(sig(), key.export({ ...pem, ...cipher }))
-      },
-      /sig\.key is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set/,
-    ],
-    [
-      'a wrong passphrase',
-      async () => {
-        const key = createPrivateKey(await readFile(enc()))
-        const cipher = { cipher: 'aes-256-cbc', passphrase: 'right' }
-        await writeFile(enc(), key.export({ ...pem, ...cipher }))
-        env['PRIVATE_KEY_PASSPHRASE'] = 'wrong'
-      },
-      /enc\.key does not open with PRIVATE_KEY_PASSPHRASE/,
-    ],
-  ]
-  test.each(faults)('%s, and the folder stays as it is', async (_, damage, sentence) => {
-    await makeKeys()
-    await damage()
-    const contents = async () =>
-      Promise.all(
-        (await readdir(keysDir).catch(() => []))
-          .sort()
-          .map(async (name) => [name, await readFile(join(keysDir, name), 'utf8')]),
-      )
-    const before = await contents()
-    const problems = await problemsOf(start({ PRESERVE_SESSIONS_ON_REBOOT: '1' }))
-    expect(problems).toEqual([expect.stringMatching(sentence)])
-    expect(await contents()).toEqual(before)
   })
 })
 
