@@ -21,14 +21,21 @@ export const isTime = (value: unknown): value is number =>
 
 /** The JSON object in a text or its UTF-8 bytes, or `undefined` for anything else. */
 export function parseObject(source: string | Uint8Array): Json | undefined {
+  const text = typeof source === 'string' ? source : decodeUtf8(source)
+  const value: unknown = text && unlessBad(() => JSON.parse(text) as unknown)
+  return isObject(value) ? value : undefined
+}
+
+/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8. */
+export const decodeUtf8 = (bytes: Uint8Array): string | undefined =>
+  unlessBad(() => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+
+/** What JSON.parse or a decoder gives, or `undefined` for what it refuses, with one of two errors. */
+function unlessBad<T>(work: () => T): T | undefined {
   try {
-    const text =
-      typeof source === 'string'
-        ? source
-        : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source)
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
-  } catch {
+    return work()
+  } catch (error) {
+    if (!/^(Syntax|Type)Error$/.test((error as Error).name)) throw error
     return undefined
   }
 }

@@ -50,6 +50,8 @@ export class CachedDocument<T> {
     try {
       return await this.reload()
     } catch (error) {
+      // A bug is no absence of the server.
+      if (!(error instanceof AuthError)) throw error
       this.#failedAt = clock()
       if (this.#copy === undefined || maxAge === 0) throw error
       if (isBelieved(maxAge)) return this.#copy.value

@@ -81,7 +81,7 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
     },
     vault,
     async removeVaults(except) {
-      const names = await readdir(folder).catch(() => [])
+      const names = await namesIn(folder)
       const found = names.filter((name) => name.startsWith(VAULT))
       const left = new Set([...found.map((name) => name.slice(VAULT.length)), ...openVaults.keys()])
       for (const sessionId of left) {
@@ -106,11 +106,21 @@ function folderVault(folder: string): VaultStorage {
       await writeWhole(folder, fileOf(id), bytes)
     },
     delete: (id) => remove(fileOf(id)),
-    ids: async () => (await readdir(folder).catch(() => [])).filter((name) => SAFE.test(name)),
+    ids: async () => (await namesIn(folder)).filter((name) => SAFE.test(name)),
     async destroy() {
       isDestroyed = true
       await remove(folder)
     },
+  }
+}
+
+/** The names in a folder; none in one that is not there. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw failed(`${folder} cannot be read.`, error)
   }
 }
 

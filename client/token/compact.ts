@@ -34,6 +34,15 @@ function decode(segment: string): Uint8Array {
   throw invalid()
 }
 
+/**
+ * For the `catch` of a call to jose: what it finds wrong with a token, by its codes. Anything else
+ * says nothing about the token, and must not end a session.
+ */
+export function invalidByJose(cause: unknown): never {
+  const { code } = cause as { code?: unknown }
+  throw String(code).startsWith('ERR_J') ? invalid(cause) : cause
+}
+
 export const invalid = (cause?: unknown): AuthError =>
   new AuthError('token_invalid', 'The token is damaged, or not for this client.', {
     cause,

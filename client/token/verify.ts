@@ -1,7 +1,7 @@
 import { compactVerify } from 'jose'
 import { parseObject, type Json } from '../json.ts'
 import { SIGNING_ALGS } from './algorithms.ts'
-import { invalid, parseHeader } from './compact.ts'
+import { invalid, invalidByJose, parseHeader } from './compact.ts'
 import type { ServerKey } from '../discovery/server-keys.ts'
 
 /** Finds the server's signing key that a header's `kid` names. */
@@ -28,12 +28,8 @@ export async function verify(jws: string, typ: string, keys: VerificationKeys): 
   const key = await keys(kid)
   // One key, one algorithm (RFC 8725 §3.1).
   if (key?.use !== 'sig' || key.alg !== alg || !SIGNING_ALGS.includes(key.alg)) throw invalid()
-  try {
-    const verified = await compactVerify(jws, key, { algorithms: [key.alg] })
-    const payload = parseObject(verified.payload)
-    if (payload !== undefined) return { header, payload }
-  } catch (cause) {
-    throw invalid(cause)
-  }
-  throw invalid()
+  const verified = await compactVerify(jws, key, { algorithms: [key.alg] }).catch(invalidByJose)
+  const payload = parseObject(verified.payload)
+  if (payload === undefined) throw invalid()
+  return { header, payload }
 }

@@ -1,6 +1,7 @@
 /** What the server publishes, as it is kept, and what is done while it publishes nonsense. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { calculateJwkThumbprint } from 'jose'
+import { memoryStore } from '../../../client/stores/memory-store.ts'
 import {
   clientOf,
   codeOf,
@@ -87,6 +88,17 @@ const failures: [string, (wire: Wire) => void, string][] = [
     'network',
   ],
 ]
+
+test('a bug is no absence of the server: no copy hides it', async () => {
+  const store = memoryStore()
+  const { client } = await signedUp(server, { store })
+  const bug = new TypeError('x is not a function')
+  const write = jest.spyOn(store, 'write').mockRejectedValue(bug)
+  server.clock.advance(301)
+  await expect(client.fetch('/account')).rejects.toBe(bug)
+  write.mockRestore()
+  expect((await client.fetch('/account')).status).toBe(200)
+})
 
 describe.each(failures)('a server that %s', (_name, fail, code) => {
   test('is nobody to begin with, and nothing of it is kept', async () => {

@@ -136,6 +136,12 @@ describe('files', () => {
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
+  test('that cannot be listed are not taken for none', async () => {
+    await writeFile(folder, 'a file in the place of the folder')
+    expect(await codeOf(open().removeVaults())).toBe('store_failed')
+    expect(await codeOf(open().vault('s').ids())).toBe('store_failed')
+  })
+
   test.each(['', '{', '[]', '"text"', 'null', '\u0000'])('of %j are none', async (text) => {
     await mkdir(folder)
     await writeFile(join(folder, 'session.json'), text)

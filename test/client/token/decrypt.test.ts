@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { CompactEncrypt } from 'jose'
+import { CompactEncrypt, decodeProtectedHeader } from 'jose'
 import { decrypt } from '../../../client/token/decrypt.ts'
 import { generateClientKey } from '../../../client/token/client-key.ts'
 import { codeOf } from '../../support/auth-client.ts'
@@ -83,6 +83,38 @@ describe('header', () => {
     const jwe = fixture.sealFor(deflateRawSync('text'), { zip: 'DEF' })
     expect(await refused(jwe)).toBe('token_invalid')
   })
+})
+
+describe('an epk that is no key of the form of ours is refused, and not taken for a fault', () => {
+  test.each<[string, (epk: Record<string, unknown>) => unknown]>([
+    ['null', () => null],
+    ['a list', () => []],
+    ['with a number for a coordinate', (epk) => ({ ...epk, x: 1 })],
+    ['with an object for a coordinate', (epk) => ({ ...epk, y: {} })],
+    ['with a coordinate too short', (epk) => ({ ...epk, x: 'AAAA' })],
+    ['without a coordinate', ({ kty, crv, x }) => ({ kty, crv, x })],
+    ['with a member more', (epk) => ({ ...epk, key_ops: 'deriveBits' })],
+    ['with ext', (epk) => ({ ...epk, ext: 'yes' })],
+    ['with a curve that is a number', (epk) => ({ ...epk, crv: 256 })],
+    ['of another type', (epk) => ({ ...epk, kty: 'OK' })],
+    ['that is no point', (epk) => ({ ...epk, x: epk['y'] })],
+    ['with letters of no alphabet', (epk) => ({ ...epk, x: '!'.repeat(43) })],
+  ])('%s', async (_, change) => {
+    const header = decodeProtectedHeader(fixture.sealFor('text'))
+    const epk = change(header['epk'] as Record<string, unknown>)
+    expect(await refused(fixture.sealFor('text', { epk }))).toBe('token_invalid')
+  })
+})
+
+test('a fault of ours is no verdict on the token', async () => {
+  const { publicKey } = await crypto.subtle.generateKey(
+    { name: 'ECDH', namedCurve: 'P-256' },
+    false,
+    ['deriveBits'],
+  )
+  // A key that is not for decrypting.
+  const key = { ...fixture.key, privateKey: publicKey }
+  await expect(decrypt(await fixture.access(), key, 'JWT')).rejects.toBeInstanceOf(TypeError)
 })
 
 test('what is for another client does not open, under its kid or ours', async () => {

@@ -181,3 +181,18 @@ test('what the server itself issues is verified', async () => {
   )
   expect(await verify(await server.accessJws(), 'at+jwt', fixture.keys)).toBeDefined()
 })
+
+test.each([
+  ['looked for', () => Promise.reject(new RangeError('Array buffer allocation failed'))],
+  [
+    'used',
+    async (kid: string) => ({
+      ...(await fixture.keys(kid))!,
+      get x(): string {
+        throw new RangeError('Array buffer allocation failed')
+      },
+    }),
+  ],
+])('a fault of ours while a key is %s is no verdict on the token', async (_, keys) => {
+  await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toBeInstanceOf(RangeError)
+})
