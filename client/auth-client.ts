@@ -88,11 +88,11 @@ export class AuthClient {
 
   /**
    * Finds out at the start whether somebody is still signed in: what is kept here must be whole, and
-   * the server must agree. If anything is missing, what is left is removed, without a word. Later, it
-   * finds out whether they still are; nobody else takes their place.
+   * the server must agree. If the server says that the session has ended, what is left of it is
+   * removed, without a word. Later, it finds out whether they still are; nobody else takes their place.
    *
-   * @throws AuthError `network`, `keys_too_old` when the server cannot be asked, or the server's own code,
-   *   such as `temporarily_unavailable`. Nothing is removed then.
+   * @throws AuthError `network`, `keys_too_old` when the server cannot be asked; `bad_answer`, or the
+   *   server's own code, such as `temporarily_unavailable`. Nothing is removed then.
    */
   async resume(): Promise<Session | undefined> {
     const session = this.#holder.page.session ?? (await this.#holder.restore())
@@ -100,8 +100,8 @@ export class AuthClient {
     try {
       return present(await this.#signedIn.ask(session))
     } catch (error) {
-      if (!hasCode(error, 'session_ended')) throw error
-      return undefined
+      if (hasCode(error, 'session_ended') || hasCode(error, 'not_signed_in')) return undefined
+      throw error
     }
   }
 

@@ -55,13 +55,17 @@ export class AuthError extends Error {
 export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof AuthError && error.code === code
 
+/** @param cause Why a session that is kept here cannot be opened. */
+export const notSignedIn = (cause?: unknown): AuthError =>
+  new AuthError('not_signed_in', 'Nobody is signed in.', { cause })
+
 /** Whoever sees it shows the sign-in. */
 export const sessionEnded = (cause?: unknown): AuthError =>
   new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
 
-/** For `catch`: an error with this code means that the session has ended; any other stays what it is. */
-export const endsSession =
-  (code: string) =>
+/** For `catch`: throws another error in place of one with this code. Any other stays what it is. */
+export const inPlaceOf =
+  (code: string, other: (cause: unknown) => AuthError) =>
   (cause: unknown): never => {
-    throw hasCode(cause, code) ? sessionEnded(cause) : cause
+    throw hasCode(cause, code) ? other(cause) : cause
   }

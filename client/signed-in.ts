@@ -1,6 +1,6 @@
 import { isBelow } from './discovery/base-url.ts'
 import type { Reader } from './discovery/reader.ts'
-import { AuthError, hasCode, sessionEnded } from './errors.ts'
+import { AuthError } from './errors.ts'
 import { badAnswer, readAnswer, TIMEOUT, unreachable, type Fetch } from './http.ts'
 import { sealedFetch } from './sealed-fetch.ts'
 import { readAccountAnswer } from './session/answers.ts'
@@ -57,25 +57,19 @@ export class SignedIn {
   }
 
   /**
-   * Asks the server who is signed in, which tells whether the session is alive. An answer that is not
-   * whole, or speaks of another session, ends it.
+   * Asks the server who is signed in, which tells whether the session is alive.
    *
-   * @throws AuthError `session_ended`
+   * @throws AuthError `session_ended`; `bad_answer` for an answer that is not whole, or speaks of
+   *   another session. That is no verdict on this one, which stays.
    */
   async ask({ stored, access }: LiveSession): Promise<KnownSession> {
     const { holder } = this.#options
     const { session_id } = stored
     const body = await readAnswer(await this.send('/account'))
-    try {
-      const { account, database_key, ...answer } = readAccountAnswer(body, '/account')
-      const isOurs = answer.session_id === session_id && account.id === access.claims.sub
-      if (!isOurs) throw badAnswer('/account')
-      return holder.page.know(session_id, { account, databaseKey: database_key })
-    } catch (cause) {
-      if (!hasCode(cause, 'bad_answer')) throw cause
-      await holder.end(session_id)
-      throw sessionEnded(cause)
-    }
+    const { account, database_key, ...answer } = readAccountAnswer(body, '/account')
+    const isOurs = answer.session_id === session_id && account.id === access.claims.sub
+    if (!isOurs) throw badAnswer('/account')
+    return holder.page.know(session_id, { account, databaseKey: database_key })
   }
 
   /** The session, with what only the server says of it: asked, if it has not been since the start. */

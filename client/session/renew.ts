@@ -1,5 +1,5 @@
 import type { AuthServer } from '../discovery/server.ts'
-import { endsSession, hasCode, sessionEnded, type AuthError } from '../errors.ts'
+import { hasCode, inPlaceOf, sessionEnded, type AuthError } from '../errors.ts'
 import { json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from '../http.ts'
 import { sleep, within } from '../timers.ts'
 import { seal } from '../token/seal.ts'
@@ -31,7 +31,7 @@ export async function renew(fetch: Fetch, server: AuthServer, jws: string): Prom
     if (await server.hasRotated(used)) {
       const { key, enc } = await server.key()
       return request(fetch, server.baseUrl, await seal(jws, key, enc)).catch(
-        endsSession('invalid_grant'),
+        inPlaceOf('invalid_grant', sessionEnded),
       )
     }
     throw sessionEnded(error)

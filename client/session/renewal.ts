@@ -1,4 +1,5 @@
-import { endsSession, hasCode, sessionEnded } from '../errors.ts'
+import { hasCode, inPlaceOf, notSignedIn, sessionEnded } from '../errors.ts'
+import { decrypt } from '../token/decrypt.ts'
 import type { TokenPair } from './answers.ts'
 import {
   isGood,
@@ -12,7 +13,6 @@ import {
 import type { PageSession } from './page-session.ts'
 import { renew } from './renew.ts'
 import { readSession, writeSession } from './stored-session.ts'
-import { openRefreshToken } from './tokens.ts'
 
 /** Where the tokens come from that requests are sent with. */
 export interface TokenSource {
@@ -55,20 +55,21 @@ export class Renewal {
    * fresh one, for which the refresh token is used up. Should the keys to open it be out of reach, or
    * the store to keep it, the same pair is there for the next try.
    *
-   * @throws AuthError `session_ended` where it can be renewed no more.
+   * @throws AuthError `session_ended` if the server, or another page, says so; `not_signed_in` if the
+   *   refresh token cannot be opened here.
    */
   async renew(used: LiveSession): Promise<LiveSession> {
     const { fetch, server } = this.#context
-    const kept = await this.#kept(used.stored.session_id)
+    const kept = await this.#kept(used)
     if (kept.access.jwe !== used.access.jwe && isGood(this.#context, kept)) {
       return this.#page.replace(kept)
     }
     const { refresh_token } = kept.stored
     if (this.#pending?.of === refresh_token) return this.#settle(kept, this.#pending)
-    const opener = await openerOf(this.#context, kept.stored)
-    const { jws } = await openRefreshToken(refresh_token, opener).catch(
-      endsSession('token_invalid'),
-    )
+    // It was verified before it was kept. What it is worth now is for the server to say.
+    const jws = await openerOf(this.#context, kept.stored)
+      .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
+      .catch(inPlaceOf('token_invalid', notSignedIn))
     return this.#settle(kept, this.#hold(kept, await renew(fetch, server, jws)))
   }
 
@@ -81,12 +82,12 @@ export class Renewal {
    * @throws AuthError `session_ended`, and whatever `ask` throws.
    */
   async exchange(
-    sessionId: string,
+    session: LiveSession,
     ask: (tokens: TokenSource) => Promise<TokenPair>,
   ): Promise<LiveSession> {
     const context = this.#context
     let renewing: Promise<LiveSession> | undefined
-    let current = await this.#kept(sessionId)
+    let current = await this.#kept(session)
     const tokens: TokenSource = {
       get now() {
         return nowFor(context, current)
@@ -128,10 +129,13 @@ export class Renewal {
     }
   }
 
-  /** The session in the store, which must be this one. */
-  async #kept(sessionId: string): Promise<LiveSession> {
-    const kept = await openStored(this.#context).catch(endsSession('token_invalid'))
-    if (kept?.stored.session_id !== sessionId) throw sessionEnded()
+  /** The session in the store, which must be this one; what is here, if that cannot be opened. */
+  async #kept(session: LiveSession): Promise<LiveSession> {
+    const kept = await openStored(this.#context).catch((error: unknown) => {
+      if (hasCode(error, 'token_invalid')) return session
+      throw error
+    })
+    if (kept?.stored.session_id !== session.stored.session_id) throw sessionEnded()
     return kept
   }
 }

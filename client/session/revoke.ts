@@ -1,3 +1,4 @@
+import { AuthError } from '../errors.ts'
 import { json, send } from '../http.ts'
 import { seal } from '../token/seal.ts'
 import { openerOf, type OnlineContext } from './live-session.ts'
@@ -11,7 +12,8 @@ export async function revoke(context: OnlineContext, stored: StoredSession): Pro
     const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))
     const { key, enc } = await server.key()
     await send(fetch, `${server.baseUrl}/revoke`, json({ token: await seal(jws, key, enc) }))
-  } catch {
-    // Nobody is waiting for it.
+  } catch (error) {
+    // Nobody is waiting for it; a bug must show all the same.
+    if (!(error instanceof AuthError)) throw error
   }
 }

@@ -1,4 +1,4 @@
-import { AuthError, hasCode } from '../errors.ts'
+import { hasCode, notSignedIn } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { AccessTokenClaims } from '../token/claims.ts'
 import { within } from '../timers.ts'
@@ -65,28 +65,19 @@ export class SessionHolder implements TokenSource {
 
   /**
    * The session in the store, without asking the server whether it is alive; its token may have
-   * expired. What nobody can prove any more is removed.
+   * expired. One that cannot be opened is none, and stays where it is: that it has ended is for the
+   * server to say. The next sign-in takes its place.
    */
   async restore(): Promise<LiveSession | undefined> {
     try {
       const session = await openStored(this.#options)
-      if (session === undefined) {
-        // Of one that has ended, something may be left.
-        await this.end(undefined)
-        return undefined
-      }
-      return this.page.restore(session)
+      if (session !== undefined) return this.page.restore(session)
+      // Of one that has ended, something may be left.
+      await this.end(undefined)
     } catch (error) {
-      // The server has other keys, or this client has.
       if (!hasCode(error, 'token_invalid')) throw error
-      const { store } = this.#options
-      await store
-        .exclusively(() => forgetSession(store))
-        .finally(() => {
-          this.page.lose()
-        })
-      return undefined
     }
+    return undefined
   }
 
   /**
@@ -96,7 +87,7 @@ export class SessionHolder implements TokenSource {
    */
   async current(): Promise<LiveSession> {
     const session = this.page.session ?? (this.page.isOver ? undefined : await this.restore())
-    if (session === undefined) throw new AuthError('not_signed_in', 'Nobody is signed in.')
+    if (session === undefined) throw notSignedIn()
     return session
   }
 
@@ -134,9 +125,9 @@ export class SessionHolder implements TokenSource {
    * @throws AuthError `session_ended`, after which nothing of it is left here; whatever `ask` throws.
    */
   async exchange(ask: (tokens: TokenSource) => Promise<TokenPair>): Promise<LiveSession> {
-    const id = (await this.current()).stored.session_id
+    const current = await this.current()
     return this.#options.store.exclusively(() =>
-      this.#unlessEnded(id, () => this.#renewal.exchange(id, ask)),
+      this.#unlessEnded(current.stored.session_id, () => this.#renewal.exchange(current, ask)),
     )
   }
 
@@ -159,12 +150,14 @@ export class SessionHolder implements TokenSource {
     return openAccessToken(session.access.jwe, opener)
   }
 
-  /** What is found to have ended is forgotten. */
+  /** What the server, or another page, says has ended is forgotten. */
   async #unlessEnded(sessionId: string, work: () => Promise<LiveSession>): Promise<LiveSession> {
     try {
       return await work()
     } catch (error) {
       if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
+      // See `restore`.
+      if (hasCode(error, 'not_signed_in')) this.page.lose()
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import { base64url } from 'jose'
 import { AuthError } from '../errors.ts'
-import { isObject } from '../json.ts'
+import { isObject, parseObject } from '../json.ts'
 import type { VaultStorage } from '../stores/client-store.ts'
 
 /** Local data, encrypted at rest. Names are as secret as values. */
@@ -51,16 +51,13 @@ export async function openVault(
   }
 
   async function decrypt(bytes: Uint8Array<ArrayBuffer>, id: string): Promise<VaultRecord> {
-    try {
-      const iv = bytes.subarray(0, IV_LENGTH)
-      const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
-      const plaintext = await crypto.subtle.decrypt(algorithm, content, bytes.subarray(IV_LENGTH))
-      const record: unknown = JSON.parse(new TextDecoder().decode(plaintext))
-      if (isRecord(record)) return record
-    } catch {
-      // Said below.
-    }
-    throw new AuthError('vault_damaged', 'A record of the vault cannot be opened with its key.')
+    const iv = bytes.subarray(0, IV_LENGTH)
+    const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
+    const plaintext = await crypto.subtle
+      .decrypt(algorithm, content, bytes.subarray(IV_LENGTH))
+      .catch(damaged)
+    const record = parseObject(new Uint8Array(plaintext))
+    return isRecord(record) ? record : damaged()
   }
 
   return {
@@ -87,6 +84,11 @@ export async function openVault(
       return records.flatMap((record) => record?.name ?? [])
     },
   }
+}
+
+function damaged(cause?: unknown): never {
+  const message = 'A record of the vault cannot be opened with its key.'
+  throw new AuthError('vault_damaged', message, { cause })
 }
 
 interface VaultRecord {

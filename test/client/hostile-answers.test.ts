@@ -284,11 +284,14 @@ describe('what GET /account says', () => {
     ['an empty database_key', { database_key: '' }],
     ['another session', { session_id: 'another' }],
     ['another person', { account: { id: 'x', email: 'x', name: 1, scope: '', created_at: 'x' } }],
-  ])('with %s: nothing is left of the session', async (_name, changes) => {
-    const { page, store } = await resumed(changes)
-    expect(await page.client.resume()).toBeUndefined()
-    expect(page.client.session).toBeUndefined()
-    expect(await storedSession(store)).toBeUndefined()
+  ])('with %s is no verdict: everything stays', async (_name, changes) => {
+    const { page, store, session } = await resumed(changes)
+    const kept = await storedSession(store)
+    expect(await codeOf(page.client.resume())).toBe('bad_answer')
+    expect(await codeOf(page.client.vault())).toBe('bad_answer')
+    expect(await storedSession(store)).toEqual(kept)
+    page.wire.change('GET /account', undefined)
+    expect(await page.client.resume()).toEqual(session)
   })
 
   test('with a fault of the server: everything stays', async () => {

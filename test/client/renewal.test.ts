@@ -505,11 +505,7 @@ describe('what the store has is checked', () => {
     ['no access token', (kept) => ({ ...kept, access_token: '' })],
     ['no refresh token', (kept) => ({ ...kept, refresh_token: 1 })],
     ['no clock', (kept) => ({ ...kept, clock_offset: 'now' })],
-    ['another client', (kept) => ({ ...kept, client_id: 'another' })],
-    ['another session', (kept) => ({ ...kept, session_id: 'another' })],
-    ['a damaged token', (kept) => ({ ...kept, access_token: `${String(kept['access_token'])}A` })],
-    ['a refresh token in its place', (kept) => ({ ...kept, access_token: kept['refresh_token'] })],
-  ])('%s is no session', async (_name, change) => {
+  ])('%s is no session, and what is left of one is removed', async (_name, change) => {
     const { store, wire } = await signedUp(server)
     await store.write('session', change((await storedSession(store))!))
     await store.vault('left-over').put('a', new Uint8Array(1))
@@ -521,20 +517,73 @@ describe('what the store has is checked', () => {
     expect(wire.sent.length).toBe(before)
   })
 
-  test('a session without its key is no session', async () => {
+  test.each<[string, (kept: Record<string, unknown>) => unknown]>([
+    ['another client', (kept) => ({ ...kept, client_id: 'another' })],
+    ['another session', (kept) => ({ ...kept, session_id: 'another' })],
+    ['a damaged token', (kept) => ({ ...kept, access_token: `${String(kept['access_token'])}A` })],
+    ['a refresh token in its place', (kept) => ({ ...kept, access_token: kept['refresh_token'] })],
+  ])('%s cannot be opened, and stays until the next sign-in', async (_name, change) => {
+    const { store, wire, client: before, email } = await signedUp(server)
+    const { sessionId } = before.session!
+    await (await before.vault()).set('a', 1)
+    const changed = change((await storedSession(store))!)
+    await store.write('session', changed)
+    const sent = wire.sent.length
+    const { client } = clientOf(server, { store, fetch: wire.fetch })
+    expect(await client.resume()).toBeUndefined()
+    expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
+    expect(wire.sent.length).toBe(sent)
+    expect(await storedSession(store)).toEqual(changed)
+    expect(await store.vault(sessionId).ids()).toHaveLength(1)
+    await client.signIn({ email, password: GOOD_PASSWORD })
+    expect(await store.vault(sessionId).ids()).toEqual([])
+    expect((await client.fetch('/account')).status).toBe(200)
+  })
+
+  test('a session without its key cannot be opened, and stays', async () => {
     const { store } = await signedUp(server)
     const other = memoryStore()
     for (const name of ['session', 'server']) await other.write(name, await store.read(name))
     expect(await clientOf(server, { store: other }).client.resume()).toBeUndefined()
-    expect(await storedSession(other)).toBeUndefined()
+    expect(await storedSession(other)).toEqual(await storedSession(store))
   })
 
-  test('what is damaged while a page is open ends the session there too', async () => {
+  test.each([
+    ['the access token', { access_token: 'damaged' }],
+    ['both tokens', { access_token: 'damaged', refresh_token: 'damaged' }],
+  ])('%s, damaged in the store, are replaced by a page that is open', async (_name, damage) => {
     const party = await signedUp(server)
-    const kept = await storedSession(party.store)
-    await party.store.write('session', { ...kept, access_token: 'damaged' })
+    const { client, store } = party
+    await (await client.vault()).set('a', 1)
+    await store.write('session', { ...(await storedSession(store)), ...damage })
     expire()
-    expect(await codeOf(party.client.fetch('/account'))).toBe('session_ended')
-    expect(await storedSession(party.store)).toBeUndefined()
+    expect(await status(party)).toBe(200)
+    const { client: after } = clientOf(server, { store })
+    expect((await after.resume())?.sessionId).toBe(client.session?.sessionId)
+    expect(await (await after.vault()).get('a')).toBe(1)
+  })
+
+  test('a damaged session that has ended is removed once the server says so', async () => {
+    const { client, store } = await signedUp(server)
+    await store.write('session', { ...(await storedSession(store)), access_token: 'damaged' })
+    await server.database.deleteFrom('sessions').execute()
+    expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
+    expect(await storedSession(store)).toBeUndefined()
+  })
+
+  test('a page whose key is gone is not signed in any more, and nothing is removed', async () => {
+    const { client, store, wire } = await signedUp(server)
+    const loadKey = store.loadKey.bind(store)
+    const kept = await storedSession(store)
+    let changes = 0
+    client.onChange(() => changes++)
+    store.loadKey = () => Promise.resolve(undefined)
+    expire()
+    const sent = wire.count(TOKEN)
+    expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
+    expect([client.session, changes, wire.count(TOKEN)]).toEqual([undefined, 1, sent])
+    expect(await storedSession(store)).toEqual(kept)
+    store.loadKey = loadKey
+    expect((await client.resume())?.sessionId).toBe(kept?.['session_id'])
   })
 })

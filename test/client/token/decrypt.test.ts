@@ -85,7 +85,7 @@ describe('header', () => {
   })
 })
 
-describe('an epk that is no key of the form of ours is refused, and not taken for a fault', () => {
+describe('an epk that is no key is refused, and not taken for a fault of ours', () => {
   test.each<[string, (epk: Record<string, unknown>) => unknown]>([
     ['null', () => null],
     ['a list', () => []],
@@ -93,7 +93,8 @@ describe('an epk that is no key of the form of ours is refused, and not taken fo
     ['with an object for a coordinate', (epk) => ({ ...epk, y: {} })],
     ['with a coordinate too short', (epk) => ({ ...epk, x: 'AAAA' })],
     ['without a coordinate', ({ kty, crv, x }) => ({ kty, crv, x })],
-    ['with a member more', (epk) => ({ ...epk, key_ops: 'deriveBits' })],
+    ['with key_ops', (epk) => ({ ...epk, key_ops: 'deriveBits' })],
+    ['without a curve', ({ kty, x, y }) => ({ kty, x, y })],
     ['with ext', (epk) => ({ ...epk, ext: 'yes' })],
     ['with a curve that is a number', (epk) => ({ ...epk, crv: 256 })],
     ['of another type', (epk) => ({ ...epk, kty: 'OK' })],
