@@ -13,10 +13,14 @@ export default {
   collectCoverageFrom: [
     ...['server/**/*.ts', 'client/**/*.ts', 'pkcs8/**/*.ts'],
     // Types alone are nothing to run.
-    ...['!server/context.ts', '!server/database/schema.ts'],
-    ...['!client/options.ts', '!client/stores/client-store.ts', '!server/service/options.ts'],
+    ...['!server/http/context.ts', '!server/database/schema.ts'],
+    ...[
+      '!client/options.ts',
+      '!client/stores/client-store.ts',
+      '!server/resource-server/options.ts',
+    ],
     // These run in a browser, where the browser tests measure them.
-    '!client/playground/**',
+    '!server/features/playground/page/**',
     ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
   ],
   coverageDirectory: 'coverage',

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { devNull } from 'node:os'
-import { loadConfig } from '../server/config.ts'
-import { createLogger } from '../server/logger.ts'
+import { loadConfig } from '../server/config/config.ts'
+import { createLogger } from '../server/log/logger.ts'
 import { startServer } from '../server/start.ts'
 
 /** A server to talk to. */

@@ -24,7 +24,7 @@ import {
   type ClaimsState,
   type RequestState,
   type ServiceAuthOptions,
-} from '../server/service.ts'
+} from '../server/resource-server/index.ts'
 
 /** At most 10 000 characters. */
 const noteSchema = z.object({ text: z.string().min(1).max(10_000) })

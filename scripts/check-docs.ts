@@ -2,8 +2,8 @@
 // link in a Markdown page leads nowhere.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
-import { loadConfig } from '../server/config.ts'
-import { isPlaceholder, VARIABLES } from '../server/variables.ts'
+import { loadConfig } from '../server/config/config.ts'
+import { isPlaceholder, VARIABLES } from '../server/config/variables.ts'
 import { findConfigurationProblems } from './configuration-docs.ts'
 import { findBrokenLinks } from './markdown-links.ts'
 

@@ -1,9 +1,9 @@
 /** The program: `npm start`. Everything that happens is called from here. */
 import { constants } from 'node:os'
-import { loadConfig } from './config.ts'
-import { createLogger } from './logger.ts'
+import { loadConfig } from './config/config.ts'
+import { createLogger } from './log/logger.ts'
 import { startServer } from './start.ts'
-import { StartupError } from './startup-error.ts'
+import { StartupError } from './config/startup-error.ts'
 
 /**
  * npm passes Ctrl-C on to a program that the terminal has told already: a second signal within this

@@ -1,5 +1,5 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { normalisePassword } from './password-hash.ts'
 import { emailKey } from './email.ts'
 

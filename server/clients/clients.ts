@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
-import type { EncryptionAlg } from '../keystore/algorithms.ts'
+import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import type { Recipient } from '../token/encrypt.ts'
 import type { Registration } from './registration.ts'
 

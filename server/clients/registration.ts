@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
-import { HttpError } from '../errors.ts'
-import { requiredKeyType, type Algorithms } from '../keystore/algorithms.ts'
+import { HttpError } from '../http/http-error.ts'
+import { requiredKeyType, type Algorithms } from '../../protocol/algorithms.ts'
 import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
 
 export interface Registration {

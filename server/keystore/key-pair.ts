@@ -10,7 +10,7 @@ import {
   type KeyType,
   type KeyUse,
   type SigningAlg,
-} from './algorithms.ts'
+} from '../../protocol/algorithms.ts'
 
 /** One of the server's own keys. */
 export interface KeyPair {

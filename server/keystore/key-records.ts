@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { StartupError } from '../startup-error.ts'
-import { ENCRYPTION_ALGS, SIGNING_ALGS } from './algorithms.ts'
+import { StartupError } from '../config/startup-error.ts'
+import { ENCRYPTION_ALGS, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 
 /** What a PEM does not say about its key. Nothing secret. */
 const recordSchema = z.object({

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { StartupError } from '../startup-error.ts'
+import { StartupError } from '../config/startup-error.ts'
 import {
   algorithmFor,
   ENCRYPTION_ALGS,
@@ -10,7 +10,7 @@ import {
   SIGNING_KEY_TYPES,
   type Algorithms,
   type KeyUse,
-} from './algorithms.ts'
+} from '../../protocol/algorithms.ts'
 import { keyFileName, readFolder, type KeyFolder, type StoredKey } from './folder.ts'
 import { toKeyPair, type KeyPair } from './key-pair.ts'
 import { mismatch } from './key-type.ts'

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { RSA_MODULUS_BITS, type KeyType } from './algorithms.ts'
+import { RSA_MODULUS_BITS, type KeyType } from '../../protocol/algorithms.ts'
 
 /** OpenSSL's names of the curves → JWA's (RFC 7518 §6.2.1.1). */
 const NAMED_CURVES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 import type { Recipient } from '../token/encrypt.ts'
-import type { Algorithms, EncryptionAlg } from './algorithms.ts'
+import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from './key-pair.ts'
 import type { KeyRing, KeySet } from './key-set.ts'
 

@@ -1,5 +1,5 @@
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
-import type { Algorithms } from './algorithms.ts'
+import type { Algorithms } from '../../protocol/algorithms.ts'
 import type { KeyFolder } from './folder.ts'
 import { loadKeys, type LoadedKeys } from './key-set.ts'
 import { createEphemeralKeystore, createKeystore, type ReloadableKeystore } from './keystore.ts'

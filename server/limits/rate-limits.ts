@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { RateLimiterRes } from 'rate-limiter-flexible'
-import type { Config } from '../config.ts'
-import { UnavailableError } from '../unavailable-error.ts'
+import type { Config } from '../config/config.ts'
+import { UnavailableError } from '../http/unavailable-error.ts'
 import { createMemoryLimiter } from './memory-limiter.ts'
 import { TooManyTries } from './too-many-tries.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from '../database/open.ts'
-import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../keystore/algorithms.ts'
+import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import { recipient } from '../keystore/keystore.ts'
 import { parseHeader } from '../token/compact.ts'
@@ -8,7 +8,7 @@ import type { TokenContext } from '../token/context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { encrypt } from '../token/encrypt.ts'
 import { TokenError } from '../token/token-error.ts'
-import { UnavailableError } from '../unavailable-error.ts'
+import { UnavailableError } from '../http/unavailable-error.ts'
 
 /** Seconds. By then the server has read its key folder again, several times. */
 const RETRY_AFTER = 5

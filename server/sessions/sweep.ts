@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { DeleteResult } from 'kysely'
 import { removeForgottenClients } from '../accounts/known-clients.ts'
 import type { Database } from '../database/open.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../log/logger.ts'
 
 /** Rows at once: a write lock held for a moment and no longer. */
 const BATCH = 500

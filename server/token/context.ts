@@ -1,4 +1,4 @@
-import type { Algorithms, EncryptionEnc } from '../keystore/algorithms.ts'
+import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
 import type { VerificationKeys } from './verify.ts'

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { compactDecrypt } from 'jose'
 import { z } from 'zod'
-import type { EncryptionEnc } from '../keystore/algorithms.ts'
+import type { EncryptionEnc } from '../../protocol/algorithms.ts'
 import { decodeUtf8, parseHeader } from './compact.ts'
 import { isEphemeralKey } from './ephemeral-key.ts'
 import { invalid, refusedByJose } from './token-error.ts'

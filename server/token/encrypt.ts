@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { CompactEncrypt } from 'jose'
-import type { Algorithms, EncryptionAlg } from '../keystore/algorithms.ts'
+import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
 
 /** Whom a JWE is for: a public encryption key, its thumbprint and, where it is another than the configured one, its algorithm. */
 export interface Recipient {

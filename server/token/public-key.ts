@@ -7,7 +7,7 @@ import {
   type webcrypto,
 } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
-import type { KeyType } from '../keystore/algorithms.ts'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import { mismatch } from '../keystore/key-type.ts'
 
 /** A public key as it may be handed in: a JWK, an SPKI PEM, or already imported. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { compactVerify } from 'jose'
 import { z } from 'zod'
-import type { SigningAlg } from '../keystore/algorithms.ts'
+import type { SigningAlg } from '../../protocol/algorithms.ts'
 import { parseHeader, parseObject } from './compact.ts'
 import { invalid, refusedByJose } from './token-error.ts'
 

@@ -9,7 +9,7 @@ import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords } from '../../server/limits/wrong-passwords.ts'
-import { UnavailableError } from '../../server/unavailable-error.ts'
+import { UnavailableError } from '../../server/http/unavailable-error.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
 import { createCheapHasher } from '../support/passwords.ts'
 

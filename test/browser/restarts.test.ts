@@ -1,6 +1,6 @@
 /** Servers that stop, start again, and change their keys, under a page that stays open. */
 import { expect, test } from '@jest/globals'
-import { pruneKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
+import { pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import {
   ask,
   button,

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { bundle } from '../../bundle.js'
+import { bundle } from '../../scripts/bundle.js'
 import { reportCoverage } from './coverage.js'
 import { findChromium } from './find-chromium.js'
 

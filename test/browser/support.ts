@@ -18,10 +18,10 @@ import {
   type Page,
 } from 'playwright-core'
 import type * as Client from '../../client/index.ts'
-import type { Config } from '../../server/config.ts'
-import { generateKeys } from '../../server/keystore/folder-changes.ts'
+import type { Config } from '../../server/config/config.ts'
+import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import { startServer, type RunningServer } from '../../server/start.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'

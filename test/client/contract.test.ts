@@ -8,7 +8,7 @@ import { memoryStore } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import { createCredentials } from '../../server/accounts/credentials.ts'
-import { ENCRYPTION_ENCS, SIGNING_ALGS, type Algorithms } from '../../server/keystore/algorithms.ts'
+import { ENCRYPTION_ENCS, SIGNING_ALGS, type Algorithms } from '../../protocol/algorithms.ts'
 import {
   clientOf,
   codeOf,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { Algorithms } from '../../server/keystore/algorithms.ts'
+import type { Algorithms } from '../../protocol/algorithms.ts'
 import { createClients, recipientOf } from '../../server/clients/clients.ts'
 import { someEmail, TestClient } from '../support/client.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'

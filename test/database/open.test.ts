@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { sql, type Migration } from 'kysely'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
-import { StartupError } from '../../server/startup-error.ts'
+import { StartupError } from '../../server/config/startup-error.ts'
 
 let folder: string
 const opened: Database[] = []

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createNotesService } from '../../example/notes-service.ts'
-import { createHttpServer, createLogger } from '../../server/service.ts'
+import { createHttpServer, createLogger } from '../../server/resource-server/index.ts'
 import { createClock } from '../support/clock.ts'
 import { freePort, killAll, run } from '../support/process.ts'
 import { startTestServer } from '../support/server.ts'
@@ -13,7 +13,7 @@ import {
   tearDown,
   type Person,
   type Scene,
-} from '../service/fixtures.ts'
+} from '../resource-server/fixtures.ts'
 
 let scene: Scene
 let ada: Person

@@ -5,11 +5,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from '@jest/globals'
-import type { Algorithms } from '../../server/keystore/algorithms.ts'
+import type { Algorithms } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import type { KeyRing, KeySet } from '../../server/keystore/key-set.ts'
-import type { Terminal } from '../../server/keystore/keys-command.ts'
-import { StartupError } from '../../server/startup-error.ts'
+import type { Terminal } from '../../server/commands/keys/keys-command.ts'
+import { StartupError } from '../../server/config/startup-error.ts'
 
 export const DEFAULTS: Algorithms = {
   signingAlg: 'ES256',

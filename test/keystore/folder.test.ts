@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { generateKeys, revokeKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
+import { generateKeys, revokeKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import {
   fingerprint,
   hasKeys,

@@ -7,13 +7,13 @@ import {
   generateKeys,
   pruneKeys,
   rotateKeys,
-} from '../../server/keystore/folder-changes.ts'
+} from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { fakeIntervals } from '../support/timers.ts'
 import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'

@@ -5,7 +5,7 @@ import {
   SIGNING_ALGS,
   type Algorithms,
   type KeyUse,
-} from '../../server/keystore/algorithms.ts'
+} from '../../protocol/algorithms.ts'
 import { generateKeyPair, toKeyPair } from '../../server/keystore/key-pair.ts'
 import { DEFAULTS, ecKey, RSA_ENCRYPTION } from './fixtures.ts'
 

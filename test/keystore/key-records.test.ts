@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generateKeys, rotateKeys } from '../../server/keystore/folder-changes.ts'
+import { generateKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { formatRecords, readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { DEFAULTS, emptyFolder, fill, problemsOf } from './fixtures.ts'

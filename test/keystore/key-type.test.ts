@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import type { KeyType } from '../../server/keystore/algorithms.ts'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import { mismatch, publicKeyOf } from '../../server/keystore/key-type.ts'
 import { ecKey, rsaKey } from './fixtures.ts'
 

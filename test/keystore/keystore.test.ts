@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { readdir } from 'node:fs/promises'
-import { generateKeys } from '../../server/keystore/folder-changes.ts'
+import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import {
@@ -9,7 +9,7 @@ import {
   recipient,
 } from '../../server/keystore/keystore.ts'
 import { openKeystore } from '../../server/keystore/open-keystore.ts'
-import { UnavailableError } from '../../server/unavailable-error.ts'
+import { UnavailableError } from '../../server/http/unavailable-error.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { DEFAULTS, emptyFolder, keySet, problemsOf, ring } from './fixtures.ts'
 

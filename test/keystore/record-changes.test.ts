@@ -7,7 +7,7 @@ import {
   pruneKeys,
   revokeKeys,
   rotateKeys,
-} from '../../server/keystore/folder-changes.ts'
+} from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { formatRecords, readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'

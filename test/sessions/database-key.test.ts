@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import type { Database } from '../../server/database/open.ts'
-import type { EncryptionAlg } from '../../server/keystore/algorithms.ts'
+import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import {
   createEphemeralKeystore,

@@ -7,7 +7,7 @@ import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
 import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
 import { addSession, NOW, openFilled, sessionIds, sessionRow } from './fixtures.ts'
 

@@ -1,4 +1,4 @@
-import { loadConfig, type Config } from '../../server/config.ts'
+import { loadConfig, type Config } from '../../server/config/config.ts'
 
 /** The default configuration, with a database in memory and whatever a test changes. */
 export function testConfig(changes: Partial<Config> = {}): Config {

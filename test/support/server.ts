@@ -1,11 +1,14 @@
 import { createApp } from '../../server/app.ts'
-import { createBackground, type Background } from '../../server/background.ts'
-import type { Config } from '../../server/config.ts'
+import {
+  createBackground,
+  type Background,
+} from '../../server/features/password-reset/background.ts'
+import type { Config } from '../../server/config/config.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
-import { createHttpServer } from '../../server/http-server.ts'
+import { createHttpServer } from '../../server/http/http-server.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import type { ReplayCache } from '../../server/token/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'

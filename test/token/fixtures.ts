@@ -1,7 +1,7 @@
 /** A server's token context, a client of it, and the means to forge what a client would send. */
 import { createHmac, sign as signBytes, type KeyObject } from 'node:crypto'
 import { compactDecrypt } from 'jose'
-import type { Algorithms } from '../../server/keystore/algorithms.ts'
+import type { Algorithms } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import { encrypt } from '../../server/token/encrypt.ts'

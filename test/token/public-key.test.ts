@@ -8,11 +8,7 @@ import {
 } from 'node:crypto'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, type JWK } from 'jose'
-import {
-  ENCRYPTION_CURVES,
-  SIGNING_KEY_TYPES,
-  type KeyType,
-} from '../../server/keystore/algorithms.ts'
+import { ENCRYPTION_CURVES, SIGNING_KEY_TYPES, type KeyType } from '../../protocol/algorithms.ts'
 import {
   importPublicKey,
   PublicKeyError,

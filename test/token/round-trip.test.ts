@@ -7,7 +7,7 @@ import {
   SIGNING_ALGS,
   type Algorithms,
   type KeyUse,
-} from '../../server/keystore/algorithms.ts'
+} from '../../protocol/algorithms.ts'
 import { generateKeyPair, toKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { issue } from '../../server/token/issue.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals'
-import { requiredKeyType } from '../../server/keystore/algorithms.ts'
+import { requiredKeyType } from '../../protocol/algorithms.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { importPublicKey, type PublicKeyInput } from '../../server/token/public-key.ts'
 import { sign } from '../../server/token/sign.ts'

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { recipientOf, type Client } from './clients.ts'
+import { checkRegistration } from './registration.ts'
+import type { Handler } from '../http/context.ts'
+import { HttpError } from '../http/http-error.ts'
+import { parseBody } from '../http/body.ts'
+import type { Services } from '../composition.ts'
+import { tokenConfiguration } from './token-configuration.ts'
+import { encrypt } from '../token/encrypt.ts'
+import { line } from '../http/fields.ts'
+
+const registrationSchema = z.object({
+  client_name: line(100).optional(),
+  jwks: z.object(
+    { keys: z.array(z.unknown(), 'must be a list of keys') },
+    'must be a JWK Set: an object with "keys"',
+  ),
+})
+
+export function clientRoutes({ config, clients, keystore }: Services) {
+  /** Registers an installation by its public key (RFC 7591 §3). */
+  const register: Handler = async (ctx) => {
+    const body = parseBody(ctx, registrationSchema, { code: 'invalid_client_metadata' })
+    const registration = await checkRegistration(
+      body.client_name,
+      body.jwks.keys,
+      config.algorithms,
+    )
+    if (keystore.jwks.keys.some(({ kid }) => kid === registration.id)) {
+      throw new HttpError('invalid_client_metadata', "The key in jwks is the server's own.")
+    }
+    const { client, isNew } = await clients.register(registration)
+    ctx.status = isNew ? 201 : 200
+    ctx.body = presentClient(client)
+  }
+
+  /** The token configuration, for this client's eyes. */
+  const configuration: Handler = async (ctx) => {
+    const client = await clients.find(ctx.params['client_id'] ?? '')
+    if (client === undefined) throw new HttpError('not_found', 'There is no such client.')
+    const text = JSON.stringify(tokenConfiguration(config, client.id))
+    ctx.type = 'application/jose'
+    ctx.body = await encrypt(text, recipientOf(client), config.algorithms, 'json')
+  }
+
+  const presentClient = (client: Client) => ({
+    client_id: client.id,
+    client_id_issued_at: Math.floor(client.createdAt / 1000),
+    ...(client.name === null ? {} : { client_name: client.name }),
+    jwks: {
+      keys: [{ ...client.jwk, use: 'enc', alg: client.alg, kid: client.id }],
+    },
+  })
+
+  return { register, configuration }
+}

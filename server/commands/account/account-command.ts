@@ -1,0 +1,70 @@
+import { audit, auditEnded } from '../../log/audit.ts'
+import type { Database } from '../../database/open.ts'
+import type { Logger } from '../../log/logger.ts'
+import { createAccounts } from '../../accounts/accounts.ts'
+import { createCredentials } from '../../accounts/credentials.ts'
+
+const HELP = `Usage: npm run account -- scope <email> "<scope>"
+
+  scope    give an account another scope, such as "user admin", and sign it out everywhere
+  --help   show this`
+
+/** RFC 6749 §3.3: words of printable ASCII but quotation marks and backslashes, one space between. */
+const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/
+
+/**
+ * Runs one `npm run account` command.
+ *
+ * @param open Opens the database, once the arguments are known to be right.
+ * @param print Takes one line of output.
+ * @returns The exit code: 0 for success, 1 where there is no such account, 2 for wrong arguments.
+ */
+export async function accountCommand(
+  args: readonly string[],
+  open: () => Promise<Database>,
+  logger: Logger,
+  print: (line: string) => void,
+): Promise<number> {
+  const [command, email, scope, ...rest] = args
+  if (command === '--help' || command === '-h' || command === 'help') {
+    print(HELP)
+    return 0
+  }
+  if (command !== 'scope' || email === undefined || scope === undefined || rest.length > 0) {
+    print(HELP)
+    return 2
+  }
+  if (!SCOPE.test(scope)) {
+    print('The scope must be words with one space between, such as "user admin".')
+    return 2
+  }
+  const database = await open()
+  try {
+    return await changeScope(database, logger, email, scope, print)
+  } finally {
+    await database.destroy()
+  }
+}
+
+async function changeScope(
+  database: Database,
+  logger: Logger,
+  email: string,
+  scope: string,
+  print: (line: string) => void,
+): Promise<number> {
+  const account = await createAccounts(database, Date.now).findByEmail(email)
+  if (account === undefined) {
+    print(`There is no account with the address ${email}.`)
+    return 1
+  }
+  const ended = await createCredentials(database).changeScope(account, scope)
+  if (ended === undefined) {
+    print('The account was changed in the meantime. Try again.')
+    return 1
+  }
+  audit(logger, 'scope_changed', { account_id: account.id })
+  auditEnded(logger, account.id, ended)
+  print(`${account.email} has the scope "${scope}". Sessions ended: ${ended.length}.`)
+  return 0
+}

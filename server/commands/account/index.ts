@@ -1,0 +1,23 @@
+/** The program: `npm run account`. */
+import { loadConfig } from '../../config/config.ts'
+import { openDatabase } from '../../database/open.ts'
+import { createLogger } from '../../log/logger.ts'
+import { StartupError } from '../../config/startup-error.ts'
+import { accountCommand } from './account-command.ts'
+
+try {
+  const config = loadConfig()
+  process.exitCode = await accountCommand(
+    process.argv.slice(2),
+    () => openDatabase(config.databaseFile),
+    // Beside the result, not in it.
+    createLogger(config.logLevel, process.stderr),
+    (line) => {
+      process.stdout.write(`${line}\n`)
+    },
+  )
+} catch (error) {
+  if (!(error instanceof StartupError)) throw error
+  process.stderr.write(error.problems.map((problem) => `${problem}\n`).join(''))
+  process.exitCode = 1
+}

@@ -1,0 +1,71 @@
+import type { KeyObject } from 'node:crypto'
+import { StartupError } from '../../config/startup-error.ts'
+import { algorithmFor, requiredKeyType, type KeyUse } from '../../../protocol/algorithms.ts'
+import { changeFolder, requireCurrent } from './folder-changes.ts'
+import { keyFileName, type KeyFolder } from '../../keystore/folder.ts'
+import { toKeyPair } from '../../keystore/key-pair.ts'
+import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
+import { mismatch } from '../../keystore/key-type.ts'
+import { parsePrivateKey, PemError, type PemFault } from '../../keystore/pem.ts'
+import { markRemoved, recordsOf } from '../../keystore/record-changes.ts'
+import { toPem } from '../../keystore/write-key.ts'
+
+/**
+ * Makes a user's own key the next one.
+ *
+ * @param file The PEM, with the passphrase that it has of its own.
+ * @returns Its kid.
+ * @throws StartupError for a key that does not fit the configuration, or is here already.
+ */
+export async function importKey(
+  folder: KeyFolder,
+  use: KeyUse,
+  file: { readonly path: string; readonly pem: string; readonly passphrase: string | undefined },
+  now: number,
+): Promise<string> {
+  let key: KeyObject
+  try {
+    key = await parsePrivateKey(file.pem, file.passphrase)
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error
+    throw new StartupError([`${file.path} ${explainImport(error.fault)}`])
+  }
+  const alg = algorithmFor(use, folder.algorithms)
+  const pair = await toKeyPair(key, use, alg)
+  await changeFolder(folder, async ({ keys, removed }) => {
+    requireCurrent(folder, keys, use)
+    const name = keyFileName(use, 'next')
+    const fault = mismatch(key, requiredKeyType(use, folder.algorithms))
+    const problems =
+      fault === undefined
+        ? []
+        : [`${file.path} is ${fault}, which the configuration asks for. Import another key.`]
+    if (keys.some(({ kid }) => kid === pair.kid)) {
+      problems.push(`${file.path} holds a key that is in the folder already. Import another.`)
+    }
+    if (problems.length > 0) throw new StartupError(problems)
+    const records = recordsOf(folder, keys, removed)
+    const replaced = keys.find((key) => key.name === name)
+    if (replaced !== undefined) markRemoved(records, replaced.kid, now)
+    records[pair.kid] = { alg, created: new Date(now).toISOString() }
+    return {
+      [name]: await toPem(key, folder),
+      [RECORDS_FILE]: formatRecords(records),
+    }
+  })
+  return pair.kid
+}
+
+/** What to do about a PEM that cannot be imported: finishes the sentence "<path> …". */
+function explainImport(fault: PemFault): string {
+  switch (fault) {
+    case 'corrupt':
+      return 'holds no private key in PEM form, or a damaged one. Nothing was changed.'
+    case 'public':
+      return 'holds a public key. Import the private one.'
+    case 'passphrase_missing':
+      return 'is protected by a passphrase. Set IMPORT_PASSPHRASE.'
+    case 'passphrase_wrong':
+      return 'does not open with the passphrase. Set IMPORT_PASSPHRASE to the one that it was made with.'
+  }
+}

@@ -1,0 +1,72 @@
+import { basename } from 'node:path'
+import { readFolder, type KeyFolder, type KeyState } from '../../keystore/folder.ts'
+import { algorithmOf } from '../../keystore/key-set.ts'
+import type { KeyUse } from '../../../protocol/algorithms.ts'
+
+/** A key as `npm run keys -- list` shows it. Times are RFC 3339. */
+export interface KeyDescription {
+  readonly kid: string
+  readonly use: KeyUse
+  readonly alg: string
+  readonly state: KeyState
+  readonly created: string
+  /** When a previous key may be removed. */
+  readonly retires: string | null
+  readonly encrypted: boolean
+  readonly file: string
+  readonly warnings: readonly string[]
+}
+
+const ORDER: readonly KeyState[] = ['current', 'next', 'previous']
+
+/** Every key of a folder, by use and state. */
+export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]> {
+  const { keys } = await readFolder(folder)
+  return keys
+    .map((key) => ({
+      kid: key.kid,
+      use: key.use,
+      alg: algorithmOf(key, folder.algorithms),
+      state: key.state,
+      created: new Date(key.createdAt).toISOString(),
+      retires: key.record?.retires ?? null,
+      encrypted: key.encrypted,
+      file: key.path,
+      warnings: key.warnings,
+    }))
+    .sort(
+      (a, b) =>
+        b.use.localeCompare(a.use) ||
+        ORDER.indexOf(a.state) - ORDER.indexOf(b.state) ||
+        b.created.localeCompare(a.created),
+    )
+}
+
+/** The same as lines for people, with what ought to be known below. */
+export function keyTable(keys: readonly KeyDescription[]): string[] {
+  if (keys.length === 0) return ['There are no keys.']
+  const rows = [
+    ['kid', 'use', 'algorithm', 'state', 'created', 'retires', 'file'],
+    ...keys.map(({ kid, use, alg, state, created, retires, file }) => [
+      kid,
+      use,
+      alg,
+      state,
+      created.slice(0, 16).replace('T', ' '),
+      retires?.slice(0, 16).replace('T', ' ') ?? '-',
+      basename(file),
+    ]),
+  ]
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  return [
+    ...rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    ),
+    ...keys.flatMap(({ warnings }) => warnings.map((warning) => `Warning: ${warning}`)),
+  ]
+}

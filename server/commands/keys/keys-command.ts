@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises'
+import type { ScryptCost } from '../../../pkcs8/scrypt.ts'
+import type { Config } from '../../config/config.ts'
+import { StartupError } from '../../config/startup-error.ts'
+import { isPlaceholder } from '../../config/variables.ts'
+import { requiredKeyType } from '../../../protocol/algorithms.ts'
+import {
+  changePassphrase,
+  generateKeys,
+  pruneKeys,
+  revokeKeys,
+  rotateKeys,
+} from './folder-changes.ts'
+import { hasKeys, isProtected, type KeyFolder } from '../../keystore/folder.ts'
+import { describeKeys, keyTable } from './key-list.ts'
+import { importKey } from './import-key.ts'
+import { HELP, parseArguments, type KeysOptions } from './arguments.ts'
+import { keyFolderOf } from '../../keystore/open-keystore.ts'
+import { isEncrypted } from '../../keystore/pem.ts'
+import { passphraseWarning } from '../../keystore/write-key.ts'
+
+/** Seconds. Longer than any server that hears of a rotation late goes on with the old keys. */
+const MARGIN = 3600
+
+/** How a command speaks with whoever runs it. */
+export interface Terminal {
+  /** Takes one line of the result. */
+  print(line: string): void
+  /** Takes one line of what is going on or wrong: not part of the result. */
+  note(line: string): void
+  /** Asks for a secret; `variable` is what to set where nobody can be asked. */
+  askSecret(question: string, variable: string): Promise<string>
+}
+
+/** The passphrases that are for one command only, and no part of the configuration. */
+export interface CommandPassphrases {
+  /** NEW_PRIVATE_KEY_PASSPHRASE. */
+  readonly fresh?: string | undefined
+  /** IMPORT_PASSPHRASE. */
+  readonly imported?: string | undefined
+}
+
+/**
+ * Runs one `npm run keys` command.
+ *
+ * @returns The exit code: 0 for success, 2 for wrong arguments.
+ * @throws StartupError for what went wrong, with its remedy.
+ */
+export async function keysCommand(
+  args: readonly string[],
+  config: Config & { readonly scryptCost?: ScryptCost },
+  terminal: Terminal,
+  passphrases: CommandPassphrases = {},
+): Promise<number> {
+  const { values, positionals, fault } = parseArguments(args)
+  if (values.help === true) {
+    terminal.print(HELP)
+    return 0
+  }
+  if (fault !== undefined) {
+    terminal.note(`${fault} See: npm run keys -- --help`)
+    return 2
+  }
+  const [command = '', file = ''] = positionals
+  return run(command, file, values, await openFolder(command, config, terminal))
+
+  async function run(
+    command: string,
+    path: string,
+    options: KeysOptions,
+    folder: KeyFolder,
+  ): Promise<number> {
+    const now = Date.now()
+    switch (command) {
+      case 'generate':
+        await generateKeys(folder)
+        return showNew(
+          folder,
+          'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
+        )
+      case 'rotate':
+        if (options.revoke === true) {
+          await revokeKeys(folder)
+          return showNew(
+            folder,
+            'Every key was replaced. Everybody is signed out once the running servers have taken the new keys, within a second or two.',
+          )
+        }
+        await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
+        return showNew(folder, 'A running server takes the new keys within a second or two.')
+      case 'prune': {
+        const pruned = await pruneKeys(folder, now)
+        return show(
+          folder,
+          pruned.length === 0
+            ? 'No key has retired: nothing was removed.'
+            : `Removed: ${pruned.join(', ')}.`,
+        )
+      }
+      case 'passphrase': {
+        const fresh = await newPassphrase()
+        await changePassphrase(folder, fresh)
+        return showNew(
+          { ...folder, passphrase: fresh },
+          'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',
+        )
+      }
+      case 'import': {
+        const pem = await readFile(path, 'utf8').catch(() => {
+          throw new StartupError([`${path} cannot be read. Check the path and its rights.`])
+        })
+        const passphrase = isEncrypted(pem)
+          ? (passphrases.imported ??
+            (await terminal.askSecret(`Passphrase of ${path}`, 'IMPORT_PASSPHRASE')))
+          : undefined
+        const use = options.use === 'enc' ? 'enc' : 'sig'
+        await importKey(folder, use, { path, pem, passphrase }, now)
+        return showNew(
+          folder,
+          'It is the next key: published now, used from the next rotation on. A next key that was there before is gone.',
+        )
+      }
+      default:
+        return show(folder)
+    }
+  }
+
+  /** Shows the keys after a command that has written some. */
+  async function showNew(folder: KeyFolder, advice: string): Promise<number> {
+    await show(folder, advice)
+    const warning = passphraseWarning(folder.passphrase)
+    if (warning !== undefined) terminal.note(warning)
+    return 0
+  }
+
+  async function show(folder: KeyFolder, advice?: string): Promise<number> {
+    const keys = await describeKeys(folder)
+    if (values.json === true) terminal.print(JSON.stringify(keys))
+    else
+      keyTable(keys).forEach((line) => {
+        terminal.print(line)
+      })
+    if (advice !== undefined) terminal.note(advice)
+    return 0
+  }
+
+  async function newPassphrase(): Promise<string> {
+    const variable = 'NEW_PRIVATE_KEY_PASSPHRASE'
+    const fresh = passphrases.fresh ?? (await terminal.askSecret('New passphrase', variable))
+    if (fresh === '') throw new StartupError(['The new passphrase is empty. Nothing was changed.'])
+    if (passphrases.fresh === undefined) {
+      const again = await terminal.askSecret('Once more', variable)
+      if (again !== fresh) throw new StartupError(['The two differ. Nothing was changed.'])
+    }
+    return fresh
+  }
+}
+
+/** The folder that a command works on, with its passphrase. */
+async function openFolder(command: string, config: Config, terminal: Terminal): Promise<KeyFolder> {
+  const folder = keyFolderOf(config)
+  if (command === 'generate' && isPlaceholder(folder.passphrase ?? '')) {
+    throw new StartupError([
+      'PRIVATE_KEY_PASSPHRASE still holds the placeholder of .env.example, which everybody knows. Set one of your own.',
+    ])
+  }
+  if (command !== 'generate' && !(await hasKeys(folder.path))) {
+    throw new StartupError([
+      `There are no keys in ${folder.path}. Make them with \`npm run keys -- generate\`.`,
+    ])
+  }
+  const makesRsa = (['sig', 'enc'] as const).some(
+    (use) => requiredKeyType(use, config.algorithms).kty === 'RSA',
+  )
+  if (makesRsa && ['generate', 'rotate'].includes(command)) {
+    terminal.note('Making RSA keys: a moment …')
+  }
+  // Without one in the environment, whoever sits at the terminal knows it.
+  const mustAsk = folder.passphrase === undefined && (await isProtected(folder.path))
+  return mustAsk
+    ? { ...folder, passphrase: await terminal.askSecret('Passphrase', 'PRIVATE_KEY_PASSPHRASE') }
+    : folder
+}

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import type { RateLimit } from './parsers.ts'
+import type { Algorithms } from '../../protocol/algorithms.ts'
+import { StartupError } from './startup-error.ts'
+import { isProduction, parseVariables, type Variables } from './variables.ts'
+
+/** The folder that holds package.json: relative paths start here, wherever the command was typed. */
+export const PROJECT_ROOT = findProjectRoot(import.meta.dirname)
+
+/** The validated configuration. Lifetimes are in seconds, paths are absolute. */
+export interface Config {
+  readonly preserveSessions: boolean
+  readonly privateKeyPassphrase: string | undefined
+  readonly keysDir: string
+  readonly host: string
+  readonly port: number
+  readonly issuer: string
+  /** A file's absolute path, or `:memory:`. */
+  readonly databaseFile: string
+  readonly algorithms: Algorithms
+  readonly accessTokenTtl: number
+  readonly refreshTokenTtl: number
+  readonly refreshReuseInterval: number
+  readonly sessionMaxAge: number
+  /** How many sessions an account has at most. */
+  readonly maxSessions: number
+  readonly unusedClientTtl: number
+  readonly requestBinding: 'optional' | 'required'
+  readonly rateLimits: Readonly<
+    Record<'login' | 'signUp' | 'clients' | 'reset' | 'refresh', RateLimit | 'off'>
+  >
+  /** Where mail goes out, or `undefined` for the folder `mailFolder`. */
+  readonly smtp: { readonly url: string; readonly from: string } | undefined
+  readonly mailFolder: string
+  /** How many proxies are trusted; 0: the connection's own address counts. */
+  readonly trustedProxies: number
+  /** Seconds after which a current key is old enough for a warning. */
+  readonly keyMaxAge: number
+  readonly corsOrigins: readonly string[]
+  readonly passwordMinLength: number
+  readonly logLevel: Variables['LOG_LEVEL']
+  readonly production: boolean
+}
+
+/**
+ * Reads the configuration from the environment, and from `.env` in the project's folder for what
+ * the environment does not set.
+ *
+ * @throws StartupError listing every problem at once: the variable, what is wrong, what is accepted.
+ */
+export function loadConfig(
+  environment: NodeJS.ProcessEnv = process.env,
+  dotenv = join(PROJECT_ROOT, '.env'),
+): Config {
+  const raw: NodeJS.ProcessEnv = {
+    ...readDotenv(dotenv),
+    ...environment,
+  }
+  const { values, problems } = parseVariables(raw)
+  if (problems.length > 0) throw new StartupError(problems)
+  return toConfig(values)
+}
+
+/** The passphrases of one `npm run keys` command: no part of the configuration. */
+export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.env): {
+  fresh: string | undefined
+  imported: string | undefined
+} {
+  const { NEW_PRIVATE_KEY_PASSPHRASE: fresh, IMPORT_PASSPHRASE: imported } = environment
+  return {
+    fresh: fresh === '' ? undefined : fresh,
+    imported: imported === '' ? undefined : imported,
+  }
+}
+
+function toConfig(env: Variables): Config {
+  const crv =
+    env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' ? undefined : (env.TOKEN_ENCRYPTION_CRV ?? 'P-256')
+  return Object.freeze({
+    preserveSessions: env.PRESERVE_SESSIONS_ON_REBOOT,
+    privateKeyPassphrase: env.PRIVATE_KEY_PASSPHRASE,
+    keysDir: fromRoot(env.KEYS_DIR),
+    host: env.HOST,
+    port: env.PORT,
+    issuer: env.ISSUER ?? `http://localhost:${env.PORT}`,
+    databaseFile: databasePath(env.DATABASE_URL.slice('file:'.length)),
+    algorithms: Object.freeze({
+      signingAlg: env.TOKEN_SIGNING_ALG,
+      encryptionAlg: env.TOKEN_ENCRYPTION_ALG,
+      encryptionEnc: env.TOKEN_ENCRYPTION_ENC,
+      ...(crv === undefined ? {} : { encryptionCrv: crv }),
+    }),
+    accessTokenTtl: env.ACCESS_TOKEN_TTL,
+    refreshTokenTtl: env.REFRESH_TOKEN_TTL,
+    refreshReuseInterval: env.REFRESH_REUSE_INTERVAL,
+    sessionMaxAge: env.SESSION_MAX_AGE,
+    maxSessions: env.MAX_SESSIONS,
+    unusedClientTtl: env.UNUSED_CLIENT_TTL,
+    requestBinding: env.REQUEST_BINDING,
+    rateLimits: Object.freeze({
+      login: env.RATE_LIMIT_LOGIN,
+      signUp: env.RATE_LIMIT_SIGN_UP,
+      clients: env.RATE_LIMIT_CLIENTS,
+      reset: env.RATE_LIMIT_RESET,
+      refresh: env.RATE_LIMIT_REFRESH,
+    }),
+    smtp:
+      env.SMTP_URL === undefined || env.MAIL_FROM === undefined
+        ? undefined
+        : Object.freeze({ url: env.SMTP_URL, from: env.MAIL_FROM }),
+    mailFolder: fromRoot('./data/mail'),
+    trustedProxies: env.TRUST_PROXY,
+    keyMaxAge: env.KEY_MAX_AGE,
+    corsOrigins: Object.freeze(env.CORS_ORIGINS),
+    passwordMinLength: env.PASSWORD_MIN_LENGTH,
+    logLevel: env.LOG_LEVEL,
+    production: isProduction(env.NODE_ENV),
+  })
+}
+
+const databasePath = (path: string): string =>
+  path === ':memory:' ? path : fromRoot(path.replace(/^\/\/(?=\/)/, ''))
+
+const fromRoot = (path: string): string => (isAbsolute(path) ? path : resolve(PROJECT_ROOT, path))
+
+function readDotenv(path: string): NodeJS.ProcessEnv {
+  try {
+    return parseEnv(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return {}
+    throw new StartupError([
+      `${path} cannot be read (${code}). Make it a file that the server's user may read, or remove it.`,
+    ])
+  }
+}
+
+function findProjectRoot(from: string): string {
+  return existsSync(join(from, 'package.json')) ? from : findProjectRoot(dirname(from))
+}

@@ -1,0 +1,24 @@
+import type { Handler } from '../http/context.ts'
+import { isReachable } from '../database/open.ts'
+import type { Services } from '../composition.ts'
+
+export function healthRoutes({ config, database, isStopping, keystore, tokens }: Services) {
+  /** Alive: the process runs. */
+  const live: Handler = (ctx) => {
+    ctx.body = { status: 'ok' }
+  }
+
+  /** Ready: it makes sense to send requests here. */
+  const ready: Handler = async (ctx) => {
+    const isReady = !isStopping() && (await isReachable(database, ctx.state.log))
+    const age = Math.floor((tokens.clock() - keystore.currentSince) / 1000)
+    ctx.state.logged = {
+      key_age_days: Math.floor(age / 86_400),
+      key_overdue: age > config.keyMaxAge,
+    }
+    ctx.status = isReady ? 200 : 503
+    ctx.body = { status: isReady ? 'ready' : 'unavailable' }
+  }
+
+  return { live, ready }
+}

@@ -1,0 +1,51 @@
+import type { Config } from '../config/config.ts'
+import type { Handler } from '../http/context.ts'
+import { requiredKeyType, type KeyUse } from '../../protocol/algorithms.ts'
+import type { Keystore } from '../keystore/keystore.ts'
+import { answerKeys, KEYS_MAX_AGE } from '../http/answer-keys.ts'
+
+interface DiscoveryDependencies {
+  readonly config: Config
+  readonly keystore: Keystore
+}
+
+export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
+  const jwks: Handler = (ctx) => {
+    answerKeys(ctx, keystore.jwks)
+  }
+
+  /** A current public key, as SPKI PEM. */
+  const pem =
+    (use: KeyUse): Handler =>
+    (ctx) => {
+      const { publicKey } = use === 'sig' ? keystore.signingKey : keystore.encryptionKey
+      ctx.type = 'application/x-pem-file'
+      ctx.body = publicKey.export({ type: 'spki', format: 'pem' })
+    }
+
+  /** RFC 8414 §2 metadata and the public token configuration. */
+  const metadata: Handler = (ctx) => {
+    const { issuer, algorithms } = config
+    const { kty, crv } = requiredKeyType('enc', algorithms)
+    ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`)
+    ctx.body = {
+      issuer,
+      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      token_endpoint: `${issuer}/token`,
+      revocation_endpoint: `${issuer}/revoke`,
+      registration_endpoint: `${issuer}/clients`,
+      response_types_supported: [],
+      grant_types_supported: ['refresh_token'],
+      token_endpoint_auth_methods_supported: ['none'],
+      revocation_endpoint_auth_methods_supported: ['none'],
+      access_token_signing_alg_values_supported: [algorithms.signingAlg],
+      access_token_encryption_alg_values_supported: [algorithms.encryptionAlg],
+      access_token_encryption_enc_values_supported: [algorithms.encryptionEnc],
+      encryption_key_kty: kty,
+      ...(crv === undefined ? {} : { encryption_key_crv: crv }),
+      request_binding: config.requestBinding,
+    }
+  }
+
+  return { jwks, pem, metadata }
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { presentAccount, type PageStart } from '../../accounts/accounts.ts'
+import { auditEnded } from '../../log/audit.ts'
+import type { AppContext, Handler, SessionState } from '../../http/context.ts'
+import { HttpError } from '../../http/http-error.ts'
+import type { Services } from '../../composition.ts'
+import { endSessionsOf } from '../../sessions/own-sessions.ts'
+import { parseObject } from '../../token/compact.ts'
+
+const MAX_PAGE = 100
+const querySchema = z.object({
+  limit: z.coerce
+    .number(`must be a number from 1 to ${MAX_PAGE}`)
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(MAX_PAGE, `must be at most ${MAX_PAGE}`)
+    .default(50),
+  // Ours are under 100.
+  cursor: z.string('must come once').max(256, 'is not one of ours').optional(),
+})
+const cursorSchema = z.object({ createdAt: z.int(), id: z.string() })
+
+/** An example of routes that need more than being signed in. Yours to replace. */
+export function adminRoutes({ accounts, database }: Services) {
+  /** Every account, oldest first, a page at a time: `next_cursor` leads on, and is null at the end. */
+  const list: Handler<SessionState> = async (ctx) => {
+    const { limit, cursor } = parseQuery(ctx)
+    const rows = await accounts.page(limit + 1, cursor === undefined ? undefined : decode(cursor))
+    const page = rows.slice(0, limit)
+    const last = page.at(-1)
+    ctx.body = {
+      accounts: page.map(presentAccount),
+      next_cursor: rows.length > limit && last !== undefined ? encode(last) : null,
+    }
+  }
+
+  /** Signs an account out everywhere. */
+  const endSessions: Handler<SessionState> = async (ctx) => {
+    const id = ctx.params['id'] ?? ''
+    if ((await accounts.find(id)) === undefined) {
+      throw new HttpError('not_found', 'There is no such account.')
+    }
+    auditEnded(ctx.state.log, id, await endSessionsOf(database, id))
+    ctx.status = 204
+  }
+
+  return { list, endSessions }
+}
+
+function parseQuery(ctx: AppContext): z.infer<typeof querySchema> {
+  const parsed = querySchema.safeParse(ctx.query)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new HttpError(
+    'invalid_request',
+    `${issue?.path.join('.') ?? 'The query'} ${issue?.message ?? 'is not valid'}.`,
+  )
+}
+
+const encode = ({ created_at, id }: { created_at: number; id: string }): string =>
+  Buffer.from(JSON.stringify({ createdAt: created_at, id })).toString('base64url')
+
+function decode(cursor: string): PageStart {
+  const parsed = cursorSchema.safeParse(parseObject(Buffer.from(cursor, 'base64url')))
+  if (!parsed.success) throw new HttpError('invalid_request', 'cursor is not one of ours.')
+  return parsed.data
+}

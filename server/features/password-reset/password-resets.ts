@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import type { Background } from './background.ts'
+import type { Database } from '../../database/open.ts'
+import type { Account } from '../../database/schema.ts'
+import { recipient } from '../../keystore/keystore.ts'
+import type { Logger } from '../../log/logger.ts'
+import type { Mailer } from './mailer/mailer.ts'
+import { resetMessage } from './mailer/reset-message.ts'
+import { hash } from '../../sessions/refresh-tokens.ts'
+import type { TokenContext } from '../../token/context.ts'
+import { issue } from '../../token/issue.ts'
+import { resetToken, type RegisteredClaims } from '../../token/kinds.ts'
+import { TokenError } from '../../token/token-error.ts'
+import { validate, type ValidToken } from '../../token/validate.ts'
+import { UnavailableError } from '../../http/unavailable-error.ts'
+import type { Accounts } from '../../accounts/accounts.ts'
+
+/** Seconds. */
+const RESET_TOKEN_TTL = 15 * 60
+/** Reset tokens of one account at a time: nobody's mailbox is to be flooded. */
+const MAX_OPEN = 5
+/** Requests whose mail is not out yet; beyond them, 503 for everybody alike. */
+const QUEUE = 1000
+
+/** What a reset token stands for. */
+export interface FoundReset extends ValidToken<RegisteredClaims> {
+  readonly account: Account
+  readonly jtiHash: string
+}
+
+export interface PasswordResets {
+  /**
+   * Has a reset token mailed, if the address has an account. Returns at once and always alike: the
+   * look-up itself happens after the answer, so that the answer's time tells nothing.
+   *
+   * @throws UnavailableError when too many wait.
+   */
+  request(email: string, log: Logger): void
+  /** What a reset token stands for, if it can still be used; it is not used up by asking. */
+  find(token: string): Promise<FoundReset | undefined>
+}
+
+export function createPasswordResets(
+  database: Database,
+  accounts: Accounts,
+  tokens: TokenContext,
+  mailer: Mailer,
+  background: Background,
+): PasswordResets {
+  async function openResets(accountId: string): Promise<number> {
+    const rows = await database
+      .selectFrom('password_resets')
+      .select('jti_hash')
+      .where('account_id', '=', accountId)
+      .where('expires_at', '>', tokens.clock())
+      .execute()
+    return rows.length
+  }
+
+  async function prepare(email: string, log: Logger): Promise<void> {
+    const account = await accounts.findByEmail(email)
+    const jti = randomUUID()
+    // For an unknown address too: the work must not show in the time of the next answers.
+    const token = await issue(
+      tokens,
+      resetToken,
+      { sub: account?.id ?? randomUUID(), aud: resetToken.audience, jti },
+      recipient(tokens.keystore),
+      RESET_TOKEN_TTL,
+    )
+    if (account === undefined || (await openResets(account.id)) >= MAX_OPEN) return
+    await database
+      .insertInto('password_resets')
+      .values({
+        jti_hash: hash(jti),
+        account_id: account.id,
+        version: account.version,
+        expires_at: tokens.clock() + RESET_TOKEN_TTL * 1000,
+      })
+      .execute()
+    // Not waited for here: how long the mail takes must not show in when the next one comes.
+    background.track(
+      mailer.send(resetMessage(account, token, RESET_TOKEN_TTL)).catch((error: unknown) => {
+        logFailure(log, error)
+      }),
+    )
+  }
+
+  return {
+    request(email, log) {
+      if (background.size >= QUEUE) {
+        throw new UnavailableError('too many password resets wait to be sent', 10)
+      }
+      background.run(() =>
+        prepare(email, log).catch((error: unknown) => {
+          logFailure(log, error)
+        }),
+      )
+    },
+    async find(token) {
+      try {
+        const { claims, header } = await validate(tokens, resetToken, token)
+        const jtiHash = hash(claims.jti)
+        const row = await database
+          .selectFrom('password_resets')
+          .innerJoin('accounts', (join) =>
+            join
+              .onRef('accounts.id', '=', 'password_resets.account_id')
+              .onRef('accounts.version', '=', 'password_resets.version'),
+          )
+          .selectAll('accounts')
+          .where('jti_hash', '=', jtiHash)
+          .where('account_id', '=', claims.sub)
+          .where('expires_at', '>', tokens.clock())
+          .executeTakeFirst()
+        return row && { account: row, jtiHash, claims, header }
+      } catch (error) {
+        if (error instanceof TokenError) return undefined
+        throw error
+      }
+    },
+  }
+}
+
+function logFailure(log: Logger, error: unknown): void {
+  log.error({ err: error }, 'the password reset could not be sent')
+}

@@ -1,0 +1,70 @@
+import type { SessionEntry } from '../../../../../client/index.ts'
+import { byId, element, onClick, say } from '../dom.ts'
+import type { Page, Step } from '../page.ts'
+
+/** Step 9: every session of the account, with a way to end each. */
+export function sessionsStep({ auth }: Page): Step {
+  const list = byId('session-list', HTMLElement)
+  const result = byId('sessions-result', HTMLElement)
+
+  async function refresh() {
+    const sessions = await auth.account.sessions()
+    // They may have gone meanwhile.
+    if (auth.session === undefined) return
+    list.replaceChildren(...sessions.map(present))
+  }
+
+  function present(session: SessionEntry): HTMLElement {
+    const end = element('button', { type: 'button' }, 'End it')
+    const name = session.client_name ?? 'A browser without a name'
+    end.setAttribute('aria-label', `End it: the session of ${name}, ${session.session_id}`)
+    onClick(end, result, async () => {
+      await auth.account.endSession(session.session_id)
+      say(result, 'good', 'Ended. Its tokens are refused from now on, and its vault has no key.')
+      // One's own, perhaps: then the server says so, and the page goes back to step 2.
+      await auth.resume()
+      if (auth.session !== undefined) await refresh()
+    })
+    return element(
+      'li',
+      {},
+      element(
+        'p',
+        {},
+        element('b', {}, name),
+        // Apart from the name, which its owner chose.
+        session.current ? element('em', {}, ' (this one)') : '',
+        element('br'),
+        element(
+          'small',
+          {},
+          `signed in ${inWords(session.created_at)}, last seen ${inWords(session.last_used_at)}`,
+        ),
+      ),
+      end,
+    )
+  }
+
+  onClick(byId('list', HTMLButtonElement), result, async () => {
+    await refresh()
+    say(result, '', '')
+  })
+  onClick(byId('end-others', HTMLButtonElement), result, async () => {
+    await auth.account.endOtherSessions()
+    await refresh()
+    say(result, 'good', 'This is the only session now.')
+  })
+  onClick(byId('leave', HTMLButtonElement), result, async () => {
+    await auth.signOut()
+  })
+
+  return {
+    show: refresh,
+    clear() {
+      list.replaceChildren()
+      say(result, '', '')
+    },
+  }
+}
+
+const inWords = (time: string): string => new Date(time).toLocaleString()

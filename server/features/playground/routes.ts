@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PROJECT_ROOT } from '../../config/config.ts'
+import type { Handler } from '../../http/context.ts'
+import { HttpError } from '../../http/http-error.ts'
+
+/** What `npm run build` makes of client/. */
+const FOLDER = join(PROJECT_ROOT, 'dist', 'browser')
+
+/** File → media type. Nothing else of the folder is served. */
+const FILES = {
+  'index.html': 'text/html; charset=utf-8',
+  'playground.css': 'text/css; charset=utf-8',
+  'playground.js': 'text/javascript; charset=utf-8',
+  'client.js': 'text/javascript; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
+} as const
+
+/** Scripts, styles and requests of this origin and nothing inline: what is typed cannot become code. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+/** The playground: the whole idea on one page, for development. */
+export function playgroundRoutes(folder = FOLDER) {
+  const file =
+    (name: keyof typeof FILES): Handler =>
+    async (ctx) => {
+      const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        throw new HttpError('not_found', 'The playground is not built: npm run build.')
+      })
+      ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
+      // Built again at any time.
+      ctx.set('Cache-Control', 'no-cache')
+      ctx.type = FILES[name]
+      ctx.body = bytes
+    }
+  return { file }
+}

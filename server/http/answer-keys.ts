@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto'
+import type { JSONWebKeySet } from 'jose'
+import type { AppContext } from './context.ts'
+
+/** How long a client may go without asking again, seconds. */
+export const KEYS_MAX_AGE = 300
+
+/** Answers with public keys (RFC 7517 §5), and an ETag so that asking again is cheap. */
+export function answerKeys(ctx: AppContext, jwks: JSONWebKeySet): void {
+  const body = JSON.stringify(jwks)
+  ctx.status = 200
+  ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`)
+  ctx.etag = createHash('sha256').update(body).digest('base64url')
+  ctx.type = 'application/json'
+  if (ctx.fresh) ctx.status = 304
+  else ctx.body = body
+}

@@ -1,0 +1,52 @@
+import type { Next } from 'koa'
+import type { AppContext, RequestState } from './context.ts'
+import { HttpError, tokenExpired, tokenRefused, tokenRequired } from './http-error.ts'
+import { TokenError } from '../token/token-error.ts'
+import { bodyHas } from './body.ts'
+import type { RefusedTokens } from '../log/refused-tokens.ts'
+import { isRepeated } from './repeated-header.ts'
+
+/**
+ * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
+ * wording (RFC 6750 §3). The log has the reasons: each by itself at debug, and their sums at info.
+ *
+ * @param authenticate Leaves on `ctx.state` what it has found out; throws TokenError for a token that
+ *   is refused. Anything else that it throws is no verdict on the token, and passes through.
+ */
+export function bearerToken<State extends RequestState>(
+  authenticate: (ctx: AppContext<State>, token: string) => Promise<void>,
+  refusedTokens: RefusedTokens,
+) {
+  return async function bearer(ctx: AppContext<State>, next: Next): Promise<void> {
+    const token = readToken(ctx)
+    if (token === undefined) throw tokenRequired()
+    try {
+      await authenticate(ctx, token)
+    } catch (error) {
+      // A fault of the database is a fault of ours, and no reason to tell a client that it is out.
+      if (!(error instanceof TokenError)) throw error
+      refusedTokens.count(error.reason)
+      ctx.state.log.debug({ reason: error.reason }, 'access token refused')
+      throw error.code === 'token_expired' ? tokenExpired() : tokenRefused()
+    }
+    await next()
+  }
+}
+
+/**
+ * The token of the one Authorization header, if there is one. What stands in the query or the body
+ * is never read.
+ *
+ * @throws HttpError 400 for a token in two places (RFC 6750 §2).
+ */
+export function readToken(ctx: AppContext): string | undefined {
+  if (isRepeated(ctx.req, 'authorization')) {
+    throw new HttpError('invalid_request', 'There is more than one Authorization header.')
+  }
+  const [, token] = /^bearer +(.*)$/i.exec(ctx.get('Authorization')) ?? []
+  if (token === undefined || token === '') return undefined
+  if (Object.hasOwn(ctx.query, 'access_token') || bodyHas(ctx, 'access_token')) {
+    throw new HttpError('invalid_request', 'The access token is in more than one place.')
+  }
+  return token
+}

@@ -1,0 +1,42 @@
+import { WrongPassword } from '../accounts/wrong-password.ts'
+import type { AppMiddleware } from './context.ts'
+import { HttpError, rateLimited, unavailable } from './http-error.ts'
+import { TooManyTries } from '../limits/too-many-tries.ts'
+import { UnavailableError } from './unavailable-error.ts'
+
+/**
+ * Writes every error. An HttpError says what the client may know, and an error of the domain is
+ * translated here. Anything else is a fault of ours: a bare 500, with the cause in the log under the
+ * request id.
+ */
+export function errors(): AppMiddleware {
+  return async function errors(ctx, next) {
+    try {
+      await next()
+    } catch (thrown) {
+      const error =
+        toHttpError(thrown) ?? new HttpError('server_error', 'Something went wrong on the server.')
+      if (error.code === 'server_error' || hasCause(thrown)) {
+        ctx.state.log.error({ err: thrown }, 'request failed')
+      }
+      // What the handler had set was meant for another answer.
+      ctx.remove('ETag')
+      ctx.set('Cache-Control', 'no-store')
+      ctx.set(error.headers)
+      ctx.status = error.status
+      ctx.body = error.body
+    }
+  }
+}
+
+function toHttpError(thrown: unknown): HttpError | undefined {
+  if (thrown instanceof HttpError) return thrown
+  if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
+  if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)
+  if (thrown instanceof WrongPassword)
+    return new HttpError('invalid_grant', 'The password is wrong.')
+  return undefined
+}
+
+/** A refusal on purpose has no cause; one because something else failed has. */
+const hasCause = (thrown: unknown): boolean => thrown instanceof Error && thrown.cause !== undefined

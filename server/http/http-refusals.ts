@@ -1,0 +1,85 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { toRequestId } from './request-id.ts'
+
+/** More than browsers and proxies send, and well below the 2,000 that Node keeps before it drops the rest. */
+const MAX_HEADERS = 100
+
+/** A request that is refused before anything else sees it, because the connection cannot be trusted any more. */
+export interface Refusal {
+  readonly status: 400 | 408 | 431
+  readonly description: string
+}
+
+const NOT_HTTP: Refusal = { status: 400, description: 'This is not an HTTP request.' }
+
+/** What Node's parser takes for a request and we do not. */
+export function refusalOf(request: IncomingMessage): Refusal | undefined {
+  const { httpVersion, headers, rawHeaders } = request
+  // The parser also takes 0.9 and 2.0 on a request line, and neither is spoken like that.
+  if (httpVersion !== '1.0' && httpVersion !== '1.1') return NOT_HTTP
+  if (rawHeaders.length > 2 * MAX_HEADERS) {
+    return { status: 431, description: `There are more than ${MAX_HEADERS} headers.` }
+  }
+  const coding = headers['transfer-encoding']
+  if (coding === undefined) return undefined
+  // RFC 9112 §6.1: a proxy that speaks HTTP/1.0 has not understood where the body ends.
+  if (httpVersion === '1.0') {
+    return { status: 400, description: 'Transfer-Encoding needs HTTP/1.1.' }
+  }
+  if (coding.toLowerCase() !== 'chunked') {
+    return { status: 400, description: 'The only Transfer-Encoding supported is chunked.' }
+  }
+  return undefined
+}
+
+/** What Node's parser could not read, or would not wait for. */
+export function refusalOfError(code: string | undefined): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, description: 'The headers are too large.' }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, description: 'The request took too long to arrive.' }
+    default:
+      return NOT_HTTP
+  }
+}
+
+/** Answers in the form of every other error, and closes the connection. */
+export function refuse(refusal: Refusal, request: IncomingMessage, response: ServerResponse): void {
+  const { headers, body } = answerOf(refusal, request.headers['x-request-id'])
+  response.writeHead(refusal.status, headers).end(body)
+}
+
+/** The same on a connection on which there is no request to answer. */
+export function refuseConnection(refusal: Refusal, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { headers, body } = answerOf(refusal)
+  socket.end(
+    [
+      `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      '',
+      body,
+    ].join('\r\n'),
+    // A peer that never closes its half would keep the socket open for ever.
+    () => socket.destroy(),
+  )
+}
+
+function answerOf({ description }: Refusal, givenId?: string | string[]) {
+  const body = JSON.stringify({ error: 'invalid_request', error_description: description })
+  return {
+    body,
+    headers: {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Request-Id': toRequestId(givenId),
+      Connection: 'close',
+    },
+  }
+}

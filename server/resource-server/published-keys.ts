@@ -1,0 +1,77 @@
+import type { JWK } from 'jose'
+import { z } from 'zod'
+import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
+import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
+import type { VerificationKey } from '../token/verify.ts'
+
+/** Milliseconds for each of the two answers. */
+const TIMEOUT = 5_000
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+const metadataSchema = z.object({
+  issuer: z.string(),
+  jwks_uri: z.string(),
+  access_token_signing_alg_values_supported: z.array(z.enum(SIGNING_ALGS)).min(1),
+})
+const keySetSchema = z.object({ keys: z.array(z.unknown()) })
+const signingKeySchema = z.looseObject({
+  kid: z.string(),
+  use: z.literal('sig'),
+  alg: z.enum(SIGNING_ALGS),
+})
+
+/**
+ * The signing keys that an auth server publishes, by `kid`: its metadata (RFC 8414) first, then the
+ * JWK Set that it names (RFC 7517 §5). A key that is not whole, is not called by its thumbprint
+ * or does not fit its algorithm is left out.
+ *
+ * @param issuer The auth server's URL. Its documents lie below it.
+ * @throws Error with a sentence for the log.
+ */
+export async function fetchPublishedKeys(
+  issuer: string,
+  fetch: Fetch,
+): Promise<ReadonlyMap<string, VerificationKey>> {
+  const url = `${issuer}/.well-known/oauth-authorization-server`
+  const metadata = metadataSchema.safeParse(await getJson(url, fetch)).data
+  if (metadata === undefined) throw new Error(`${url} is not the metadata of such an auth server.`)
+  // RFC 8414 §3.3: who answers must be who was asked for.
+  if (metadata.issuer !== issuer) throw new Error(`The server at ${issuer} has another ISSUER.`)
+  if (!metadata.jwks_uri.startsWith(`${issuer}/`)) {
+    throw new Error(`The metadata of ${issuer} names keys that are not below it.`)
+  }
+  const set = keySetSchema.safeParse(await getJson(metadata.jwks_uri, fetch)).data
+  if (set === undefined) throw new Error(`${metadata.jwks_uri} is no JWK Set.`)
+  const keys = await Promise.all(set.keys.map(toVerificationKey))
+  return new Map(keys.filter((key) => key !== undefined).map((key) => [key.kid, key]))
+}
+
+/** The algorithm is the key's own: after a change of algorithms, tokens of the one before still live. */
+async function toVerificationKey(jwk: unknown): Promise<VerificationKey | undefined> {
+  const described = signingKeySchema.safeParse(jwk).data
+  if (described === undefined) return undefined
+  const { kid, alg } = described
+  try {
+    const { kid: thumbprint, key } = await importPublicKey(jwk as JWK, SIGNING_KEY_TYPES[alg])
+    return thumbprint === kid ? { kid, alg, publicKey: key } : undefined
+  } catch (error) {
+    if (error instanceof PublicKeyError) return undefined
+    throw error
+  }
+}
+
+async function getJson(url: string, fetch: Fetch): Promise<unknown> {
+  let response: Response
+  try {
+    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT) })
+  } catch (cause) {
+    throw new Error(`${url} cannot be reached.`, { cause })
+  }
+  if (response.status !== 200) throw new Error(`${url} answered ${response.status}.`)
+  try {
+    return await response.json()
+  } catch (cause) {
+    throw new Error(`${url} answered something else than JSON.`, { cause })
+  }
+}

@@ -1,0 +1,50 @@
+import type { KeyObject } from 'node:crypto'
+import { ENCRYPTION_CURVES, type EncryptionAlg, type KeyType } from '../../protocol/algorithms.ts'
+import { generateKeyPair, toKeyPair, type KeyPair } from '../keystore/key-pair.ts'
+import { mismatch } from '../keystore/key-type.ts'
+import { parsePrivateKey, PemError } from '../keystore/pem.ts'
+import { StartupError } from '../config/startup-error.ts'
+
+/** In every JOSE library and browser, as the auth server's own defaults. */
+const DEFAULTS = {
+  signingAlg: 'ES256',
+  encryptionAlg: 'ECDH-ES+A128KW',
+  encryptionEnc: 'A128GCM',
+  encryptionCrv: 'P-256',
+} as const
+const CURVES: readonly KeyType[] = Object.values(ENCRYPTION_CURVES)
+
+/**
+ * A service's own encryption key, ready for use and bound to its one algorithm.
+ *
+ * @param key A key pair; the PEM of a private key, without a passphrase; nothing for a fresh one.
+ * @throws StartupError for a key that tokens cannot be encrypted to.
+ */
+export async function openServiceKey(key: KeyPair | string | undefined): Promise<KeyPair> {
+  if (key === undefined) return generateKeyPair('enc', DEFAULTS)
+  if (typeof key === 'string') return fromPem(key)
+  if (key.use !== 'enc') {
+    throw new StartupError(['The key of the service is for signing. Give it one for encryption.'])
+  }
+  return key
+}
+
+async function fromPem(pem: string): Promise<KeyPair> {
+  let privateKey: KeyObject
+  try {
+    privateKey = await parsePrivateKey(pem, undefined)
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error
+    throw new StartupError([
+      'The key of the service is not the PEM of a private key without a passphrase. Make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+    ])
+  }
+  return toKeyPair(privateKey, 'enc', algorithmOf(privateKey))
+}
+
+function algorithmOf(key: KeyObject): EncryptionAlg {
+  if (CURVES.some((type) => mismatch(key, type) === undefined)) return DEFAULTS.encryptionAlg
+  const fault = mismatch(key, { kty: 'RSA' })
+  if (fault === undefined) return 'RSA-OAEP-256'
+  throw new StartupError([`The key of the service is ${fault}. Give it an EC, X25519 or RSA key.`])
+}

@@ -1,0 +1,50 @@
+import { audit, auditEnded } from '../log/audit.ts'
+import type { Handler, SessionState } from '../http/context.ts'
+import { HttpError } from '../http/http-error.ts'
+import type { Services } from '../composition.ts'
+import { asSession } from './lock-session.ts'
+import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
+
+export function sessionRoutes({ config, database, tokens }: Services) {
+  /** Where the account is signed in. */
+  const list: Handler<SessionState> = async (ctx) => {
+    const { account, id } = ctx.state.session
+    const rows = await listSessions(database, account.id, tokens.clock(), config.maxSessions)
+    ctx.body = {
+      sessions: rows.map((row) => ({
+        session_id: row.id,
+        client_id: row.clientId,
+        client_name: row.clientName,
+        created_at: new Date(row.createdAt).toISOString(),
+        last_used_at: new Date(row.lastUsedAt).toISOString(),
+        current: row.id === id,
+      })),
+    }
+  }
+
+  /** Ends one of the account's sessions; somebody else's is as if it were not there. */
+  const endOne: Handler<SessionState> = async (ctx) => {
+    const { account } = ctx.state.session
+    const sessionId = ctx.params['session_id'] ?? ''
+    const isEnded = await asSession(database, ctx.state.session, tokens.clock(), (trx) =>
+      endOwnSession(trx, account.id, sessionId),
+    )
+    if (!isEnded) {
+      throw new HttpError('not_found', 'The account has no such session.')
+    }
+    audit(ctx.state.log, 'session_ended', { account_id: account.id, session_id: sessionId })
+    ctx.status = 204
+  }
+
+  /** Ends every session but the current one. */
+  const endOthers: Handler<SessionState> = async (ctx) => {
+    const { account, id } = ctx.state.session
+    const ended = await asSession(database, ctx.state.session, tokens.clock(), (trx) =>
+      endSessionsOf(trx, account.id, id),
+    )
+    auditEnded(ctx.state.log, account.id, ended)
+    ctx.status = 204
+  }
+
+  return { list, endOne, endOthers }
+}

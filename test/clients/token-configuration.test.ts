@@ -1,0 +1,56 @@
+import { expect, test } from '@jest/globals'
+import { tokenConfiguration } from '../../server/clients/token-configuration.ts'
+import { decrypt } from '../../server/token/decrypt.ts'
+import { encrypt } from '../../server/token/encrypt.ts'
+import { DEFAULTS, ISSUER, open, recipientOf, setUp } from '../token/fixtures.ts'
+
+const POLICY = {
+  issuer: ISSUER,
+  algorithms: DEFAULTS,
+  accessTokenTtl: 900,
+  refreshTokenTtl: 2_592_000,
+  requestBinding: 'optional',
+} as const
+
+test('a client learns the issuer, its audience, the algorithms and the lifetimes', () => {
+  expect(tokenConfiguration(POLICY, 'client-1')).toEqual({
+    iss: ISSUER,
+    aud: 'client-1',
+    access_token_signing_alg: 'ES256',
+    access_token_encryption_alg: 'ECDH-ES+A128KW',
+    access_token_encryption_enc: 'A128GCM',
+    encryption_key_kty: 'EC',
+    encryption_key_crv: 'P-256',
+    access_token_ttl: 900,
+    refresh_token_ttl: 2_592_000,
+    request_binding: 'optional',
+  })
+})
+
+test('a client learns that it has to bind its requests', () => {
+  const policy = { ...POLICY, requestBinding: 'required' } as const
+  expect(tokenConfiguration(policy, 'client-1').request_binding).toBe('required')
+})
+
+test('RSA has no curve to tell', () => {
+  const { signingAlg, encryptionEnc } = DEFAULTS
+  const algorithms = { signingAlg, encryptionEnc, encryptionAlg: 'RSA-OAEP-256' } as const
+  const configuration = tokenConfiguration({ ...POLICY, algorithms }, 'client-1')
+  expect(configuration.encryption_key_kty).toBe('RSA')
+  expect(configuration).not.toHaveProperty('encryption_key_crv')
+})
+
+test('nothing else of a configuration gets in', () => {
+  const config = { ...POLICY, privateKeyPassphrase: 'secret', keysDir: '/keys' }
+  expect(JSON.stringify(tokenConfiguration(config, 'client-1'))).not.toMatch(/secret|keys/)
+})
+
+test('encrypted to a client, it is read by that client and by no other', async () => {
+  const { client } = await setUp()
+  const { client: stranger } = await setUp()
+  const configuration = tokenConfiguration(POLICY, client.kid)
+  const jwe = await encrypt(JSON.stringify(configuration), recipientOf(client), DEFAULTS, 'json')
+  const { plaintext } = await decrypt(jwe, () => client, ['A128GCM'], 'json')
+  expect(JSON.parse(plaintext)).toEqual(configuration)
+  await expect(open(jwe, stranger)).rejects.toMatchObject({ code: 'ERR_JWE_DECRYPTION_FAILED' })
+})

@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kysely, SqliteDialect, sql } from 'kysely'
+import Libsql from 'libsql'
+import { accountCommand } from '../../../server/commands/account/account-command.ts'
+import { openDatabase, type Database } from '../../../server/database/open.ts'
+import type { Schema } from '../../../server/database/schema.ts'
+import { createLogger } from '../../../server/log/logger.ts'
+import { addSession, openFilled, sessionIds } from '../../sessions/fixtures.ts'
+import { killAll, run } from '../../support/process.ts'
+
+let folder: string
+let file: string
+let db: Database
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'account-'))
+  file = join(folder, 'auth.db')
+  db = await openFilled(file)
+  await addSession(db, 'a1')
+  await addSession(db, 'a2', { clientId: 'tab' })
+  await addSession(db, 'b1', { accountId: 'bob' })
+})
+afterEach(async () => {
+  await killAll()
+  await db.destroy()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Runs a command on a connection of its own; `opened` holds it, where there was one. */
+async function command(args: string[], open = () => openDatabase(file)) {
+  const opened: Database[] = []
+  const lines: string[] = []
+  const logs: string[] = []
+  const logger = createLogger('info', { write: (line) => void logs.push(line) })
+  const opening = async () => {
+    const database = await open()
+    opened.push(database)
+    return database
+  }
+  const code = await accountCommand(args, opening, logger, (line) => void lines.push(line))
+  const audits = logs
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .map(({ audit, account_id, session_id }) => [audit, account_id, session_id])
+  return { code, text: lines.join('\n'), audits, opened }
+}
+
+const isClosed = (database: Database) =>
+  database
+    .selectFrom('accounts')
+    .select('id')
+    .execute()
+    .then(
+      () => false,
+      () => true,
+    )
+
+const accountOf = (id: string) =>
+  db
+    .selectFrom('accounts')
+    .select(['scope', 'version'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+
+test('scope gives an account another scope, signs it out, and says so', async () => {
+  const { code, text, audits, opened } = await command(['scope', 'ADA@mail.test', 'user admin'])
+  expect([code, text]).toEqual([0, 'ada@mail.test has the scope "user admin". Sessions ended: 2.'])
+  expect(await accountOf('ada')).toEqual({ scope: 'user admin', version: 1 })
+  expect(await accountOf('bob')).toEqual({ scope: 'user', version: 0 })
+  expect(await sessionIds(db)).toEqual(['b1'])
+  expect(audits[0]).toEqual(['scope_changed', 'ada', undefined])
+  expect(audits.slice(1).sort()).toEqual([
+    ['session_ended', 'ada', 'a1'],
+    ['session_ended', 'ada', 'a2'],
+  ])
+  expect(await Promise.all(opened.map(isClosed))).toEqual([true])
+})
+
+test.each([
+  ['an unknown address', ['scope', 'nobody@mail.test', 'user'], 1, /no account.*nobody@mail\.test/],
+  ['an empty scope', ['scope', 'ada@mail.test', ''], 2, /^The scope must be words/],
+  ['a space before', ['scope', 'ada@mail.test', ' user'], 2, /^The scope must be words/],
+  ['a space after', ['scope', 'ada@mail.test', 'user '], 2, /^The scope must be words/],
+  ['two spaces', ['scope', 'ada@mail.test', 'user  admin'], 2, /^The scope must be words/],
+  ['a line break', ['scope', 'ada@mail.test', 'user\n'], 2, /^The scope must be words/],
+  ['a quotation mark', ['scope', 'ada@mail.test', 'us"er'], 2, /^The scope must be words/],
+  ['a backslash', ['scope', 'ada@mail.test', 'us\\er'], 2, /^The scope must be words/],
+  ['letters beyond ASCII', ['scope', 'ada@mail.test', 'ädmin'], 2, /^The scope must be words/],
+  ['no scope', ['scope', 'ada@mail.test'], 2, /^Usage: /],
+  ['no address', ['scope'], 2, /^Usage: /],
+  ['a word too many', ['scope', 'ada@mail.test', 'user', 'admin'], 2, /^Usage: /],
+  ['another command', ['delete', 'ada@mail.test', 'user'], 2, /^Usage: /],
+  ['nothing', [], 2, /^Usage: /],
+])('%s changes nothing', async (_, args, expected, message) => {
+  const { code, text, audits, opened } = await command(args)
+  expect([code, text]).toEqual([expected, expect.stringMatching(message)])
+  // Wrong arguments are told without a database; one that was opened is closed.
+  expect(await Promise.all(opened.map(isClosed))).toEqual(expected === 2 ? [] : [true])
+  expect(audits).toEqual([])
+  expect(await accountOf('ada')).toEqual({ scope: 'user', version: 0 })
+  expect(await sessionIds(db)).toEqual(['a1', 'a2', 'b1'])
+})
+
+test.each(['help', '--help', '-h'])('%s shows every command', async (flag) => {
+  const { code, text, opened } = await command([flag])
+  expect(code).toBe(0)
+  expect(opened).toEqual([])
+  expect(text).toMatch(/^Usage: npm run account -- scope <email> "<scope>"$/m)
+  expect(text).toContain('--help')
+})
+
+test('an account that changes in the meantime is left as it has become', async () => {
+  const other = new Libsql(file)
+  const racing = new Kysely<Schema>({
+    dialect: new SqliteDialect({ database: new Libsql(file) }),
+    log({ query }) {
+      if (query.sql.startsWith('select * from "accounts"')) {
+        other.exec(`update accounts set version = version + 1, scope = 'other' where id = 'ada'`)
+      }
+    },
+  })
+  const { code, text, audits, opened } = await command(['scope', 'ada@mail.test', 'admin'], () =>
+    Promise.resolve(racing),
+  )
+  expect([code, text]).toEqual([1, 'The account was changed in the meantime. Try again.'])
+  expect(audits).toEqual([])
+  expect(await accountOf('ada')).toEqual({ scope: 'other', version: 1 })
+  expect(await sessionIds(db)).toEqual(['a1', 'a2', 'b1'])
+  other.close()
+  expect(await Promise.all(opened.map(isClosed))).toEqual([true])
+})
+
+test('a command that fails closes the database all the same', async () => {
+  const broken = await openDatabase(file)
+  await sql`create temp trigger broken before update on accounts
+    begin select raise(abort, 'out of order'); end`.execute(broken)
+  const failing = command(['scope', 'ada@mail.test', 'admin'], () => Promise.resolve(broken))
+  await expect(failing).rejects.toThrow('out of order')
+  expect(await isClosed(broken)).toBe(true)
+  expect(await accountOf('ada')).toEqual({ scope: 'user', version: 0 })
+})
+
+test('a database that cannot be opened is the caller’s to explain', async () => {
+  const failing = command(['scope', 'ada@mail.test', 'admin'], () =>
+    Promise.reject(new Error('no such place')),
+  )
+  await expect(failing).rejects.toThrow('no such place')
+})
+
+describe('the program', () => {
+  const SCRIPT = 'server/commands/account/index.ts'
+  const start = (...args: string[]) => run(SCRIPT, { DATABASE_URL: `file:${file}` }, args)
+
+  test('works on a database that a server has open, and tells its exit code', async () => {
+    const program = start('scope', 'ada@mail.test', 'user admin')
+    expect(await program.exit).toBe(0)
+    // What it did is its output; the log lies beside it.
+    expect(program.stdout.text).toBe(
+      'ada@mail.test has the scope "user admin". Sessions ended: 2.\n',
+    )
+    const audits = program.stderr.text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => (JSON.parse(line) as { audit: string }).audit)
+    expect(audits).toEqual(['scope_changed', 'session_ended', 'session_ended'])
+    expect(await accountOf('ada')).toEqual({ scope: 'user admin', version: 1 })
+    expect(await sessionIds(db)).toEqual(['b1'])
+    const again = await openDatabase(file)
+    await again.destroy()
+  })
+
+  test('tells what is wrong with the arguments without a database', async () => {
+    const program = run(SCRIPT, { DATABASE_URL: `file:${folder}` }, ['scope', 'a@b.test'])
+    expect(await program.exit).toBe(2)
+    expect(program.stdout.text).toMatch(/^Usage: /)
+    expect(program.stderr.text).toBe('')
+  })
+
+  test('tells what stops it as the server would', async () => {
+    const program = run(SCRIPT, { DATABASE_URL: `file:${folder}` }, ['scope', 'a@b.test', 'user'])
+    expect(await program.exit).toBe(1)
+    expect(program.stderr.text).toMatch(/^The database .* cannot be opened .*\n$/)
+    expect(program.stdout.text).toBe('')
+  })
+})

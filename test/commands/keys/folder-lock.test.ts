@@ -1,0 +1,104 @@
+import { beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { spawnSync } from 'node:child_process'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { withFolderLock } from '../../../server/commands/keys/folder-lock.ts'
+import { emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
+
+let folder: string
+let lock: string
+let deadPid: number
+beforeAll(() => {
+  deadPid = spawnSync(process.execPath, ['--eval', '']).pid
+})
+beforeEach(async () => {
+  folder = await emptyFolder()
+  lock = join(folder, '.lock')
+})
+
+const done = () => Promise.resolve('done')
+
+test('the lock is there while the work is done, for its owner alone, and gone after', async () => {
+  const result = await withFolderLock(folder, async () => {
+    expect(await readFile(lock, 'utf8')).toBe(`${hostname()} ${process.pid}`)
+    if (process.platform !== 'win32') expect((await stat(lock)).mode & 0o777).toBe(0o600)
+    return 'done'
+  })
+  expect(result).toBe('done')
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('the lock is gone after work that failed, and the failure is told', async () => {
+  const error = new Error('failed')
+  await expect(withFolderLock(folder, () => Promise.reject(error))).rejects.toBe(error)
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a lock can be taken again', async () => {
+  await withFolderLock(folder, done)
+  expect(await withFolderLock(folder, done)).toBe('done')
+})
+
+test.each<[string, () => string]>([
+  ['this process', () => `${hostname()} ${process.pid}`],
+  ['another live process', () => `${hostname()} ${process.ppid}`],
+  ['another machine, whose processes nobody can see', () => `another.test ${deadPid}`],
+])('a lock of %s is respected and left alone', async (_name, owner) => {
+  await writeFile(lock, owner())
+  let worked = false
+  const problems = await problemsOf(withFolderLock(folder, () => Promise.resolve((worked = true))))
+  expect(problems).toEqual([
+    `Another command is changing ${folder}. Wait for it to end; if there is none, delete ${lock}.`,
+  ])
+  expect(worked).toBe(false)
+  expect(await readFile(lock, 'utf8')).toBe(owner())
+})
+
+// Process 1 is always alive, and nobody but root may signal it.
+const unix = process.platform === 'win32' ? [] : [`${hostname()} 1`]
+test.each(unix)('a lock of a live process of another user is respected (%s)', async (owner) => {
+  await writeFile(lock, owner)
+  expect(await problemsOf(withFolderLock(folder, done))).toHaveLength(1)
+})
+
+test.each<[string, () => string]>([
+  ['a process that has died', () => `${hostname()} ${deadPid}`],
+  ['nobody: its process died before it wrote its name', () => ''],
+])('a lock of %s is taken over', async (_name, owner) => {
+  await writeFile(lock, owner())
+  const result = await withFolderLock(folder, async () => {
+    expect(await readFile(lock, 'utf8')).toBe(`${hostname()} ${process.pid}`)
+    return 'done'
+  })
+  expect(result).toBe('done')
+  expect(await readdir(folder)).toEqual([])
+})
+
+test.each<[string, () => string | undefined]>([
+  ['free', () => undefined],
+  ['left by a process that has died', () => `${hostname()} ${deadPid}`],
+])('of many who want a lock that is %s at once, never two have it', async (_name, owner) => {
+  let most = 0
+  for (let round = 0; round < 100; round++) {
+    const folder = await emptyFolder()
+    const left = owner()
+    if (left !== undefined) await writeFile(join(folder, '.lock'), left)
+    let inside = 0
+    const work = async () => {
+      most = Math.max(most, ++inside)
+      for (let turn = 0; turn < 20; turn++) await setImmediate()
+      inside--
+    }
+    const tries = Array.from({ length: 8 }, () => withFolderLock(folder, work))
+    const results = await Promise.allSettled(tries)
+    expect(results.some(({ status }) => status === 'fulfilled')).toBe(true)
+  }
+  expect(most).toBe(1)
+})
+
+test('a folder that is not there cannot be changed', async () => {
+  const work = withFolderLock(join(folder, 'missing'), done)
+  await expect(work).rejects.toMatchObject({ problems: [expect.stringContaining('ENOENT')] })
+})

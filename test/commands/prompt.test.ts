@@ -1,0 +1,65 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { PassThrough } from 'node:stream'
+import { askSecret } from '../../server/commands/prompt.ts'
+import { problemsOf } from '../keystore/fixtures.ts'
+
+const original = Object.getOwnPropertyDescriptor(process, 'stdin')!
+const write = process.stderr.write.bind(process.stderr)
+afterEach(() => {
+  Object.defineProperty(process, 'stdin', original)
+  process.stderr.write = write
+})
+
+/** Stands in for somebody's terminal: gives what was shown on stderr. */
+function pretend(stdin: PassThrough, isTTY: boolean): string[] {
+  const shown: string[] = []
+  Object.defineProperty(process, 'stdin', { value: Object.assign(stdin, { isTTY }) })
+  process.stderr.write = (text: string) => shown.push(text) > 0
+  return shown
+}
+
+test('without a terminal says what to set', async () => {
+  const shown = pretend(new PassThrough(), false)
+  expect(await problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))).toEqual([
+    'There is no terminal to ask on. Set SOME_VARIABLE.',
+  ])
+  expect(shown).toEqual([])
+})
+
+test('asks on stderr, and shows nothing of the answer', async () => {
+  const stdin = new PassThrough()
+  const shown = pretend(stdin, true)
+  let printed = ''
+  const out = process.stdout.write.bind(process.stdout)
+  process.stdout.write = (text: string) => (printed += text) !== ''
+  try {
+    const answer = askSecret('Passphrase', 'SOME_VARIABLE')
+    for (const letter of 'my \u043f secret\r') stdin.write(letter)
+    expect(await answer).toBe('my \u043f secret')
+  } finally {
+    process.stdout.write = out
+  }
+  expect([shown.join(''), printed]).toEqual(['Passphrase: \n', ''])
+})
+
+test('a second question waits for its own answer', async () => {
+  const stdin = new PassThrough()
+  pretend(stdin, true)
+  for (const word of ['one', 'other']) {
+    const answer = askSecret('Passphrase', 'SOME_VARIABLE')
+    stdin.write(`${word}\r`)
+    expect(await answer).toBe(word)
+  }
+})
+
+test.each([
+  ['Ctrl-C', '\u0003'],
+  ['Ctrl-D', '\u0004'],
+])('%s instead of an answer stops, with a sentence', async (_name, key) => {
+  const stdin = new PassThrough()
+  const shown = pretend(stdin, true)
+  const answer = problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))
+  stdin.write(key)
+  expect(await answer).toEqual(['Stopped. Nothing was changed.'])
+  expect(shown.join('')).toBe('Passphrase: \n')
+})

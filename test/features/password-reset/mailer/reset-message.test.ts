@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals'
+import type { Account } from '../../../../server/database/schema.ts'
+import { resetMessage } from '../../../../server/features/password-reset/mailer/reset-message.ts'
+
+const ACCOUNT: Account = {
+  id: 'account-1',
+  email: 'Ada@Mail.test',
+  email_key: 'ada@mail.test',
+  name: 'Ada\r\nBcc: eve@mail.test',
+  password_hash: '$argon2id$secret',
+  scope: 'user',
+  version: 0,
+  created_at: 0,
+}
+
+test('the message goes to the address as it was given, with the token on a line of its own', () => {
+  const { to, subject, text } = resetMessage(ACCOUNT, 'the.token', 900)
+  expect(to).toBe('Ada@Mail.test')
+  expect(subject).not.toContain('the.token')
+  expect(text.split('\n').filter((line) => line.includes('the.token'))).toEqual(['the.token'])
+  expect(text).toContain('15 minutes')
+})
+
+test('nothing else of the account is in it', () => {
+  const message = JSON.stringify(resetMessage(ACCOUNT, 'the.token', 900))
+  for (const secret of [ACCOUNT.password_hash, ACCOUNT.id, 'eve@mail.test']) {
+    expect(message).not.toContain(secret)
+  }
+})

@@ -1,0 +1,216 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createAccounts } from '../../../server/accounts/accounts.ts'
+import {
+  createPasswordResets,
+  type PasswordResets,
+} from '../../../server/features/password-reset/password-resets.ts'
+import {
+  createBackground,
+  type Background,
+} from '../../../server/features/password-reset/background.ts'
+import { openDatabase, type Database } from '../../../server/database/open.ts'
+import type { Account } from '../../../server/database/schema.ts'
+import { createLogger } from '../../../server/log/logger.ts'
+import type { TokenContext } from '../../../server/token/context.ts'
+import { createTestMailer } from '../../support/mailer.ts'
+import { setUp } from '../../token/fixtures.ts'
+
+let clock: Awaited<ReturnType<typeof setUp>>['clock']
+let tokens: TokenContext
+let database: Database
+let account: Account
+let mailer: ReturnType<typeof createTestMailer>
+let background: Background
+let resets: PasswordResets
+let logs: string[]
+const log = createLogger('trace', { write: (line) => void logs.push(line) })
+
+beforeEach(async () => {
+  const { context, clock: ownClock } = await setUp()
+  tokens = context
+  clock = ownClock
+  logs = []
+  database = await openDatabase(':memory:')
+  const accounts = createAccounts(database, clock)
+  const create = { email: 'Ada@Mail.test', name: undefined, passwordHash: 'hash' }
+  account = (await accounts.create(create))!
+  mailer = createTestMailer()
+  background = createBackground()
+  resets = createPasswordResets(database, accounts, tokens, mailer, background)
+})
+afterEach(() => database.destroy())
+
+const rows = () => database.selectFrom('password_resets').selectAll().execute()
+async function mailed(email = account.email): Promise<string> {
+  resets.request(email, log)
+  await background.idle()
+  return mailer.sent.at(-1)!.text.split('\n').at(-1)!
+}
+
+test('nothing is looked up before the caller goes on, whoever it is for', async () => {
+  for (const email of [account.email, 'nobody@mail.test']) {
+    resets.request(email, log)
+  }
+  expect([mailer.sent, await rows()]).toEqual([[], []])
+  await background.idle()
+  expect(mailer.sent).toHaveLength(1)
+})
+
+test('what is stored stands for the token and the version of its account, for 15 minutes', async () => {
+  const token = await mailed('ADA@mail.TEST')
+  const found = await resets.find(token)
+  expect(found).toMatchObject({ account, jtiHash: expect.any(String) })
+  expect(await rows()).toEqual([
+    {
+      jti_hash: found!.jtiHash,
+      account_id: account.id,
+      version: account.version,
+      expires_at: clock() + 900_000,
+    },
+  ])
+})
+
+test('an unknown address stores nothing and is sent nothing', async () => {
+  resets.request('nobody@mail.test', log)
+  await background.idle()
+  expect([mailer.sent, await rows(), logs]).toEqual([[], [], []])
+})
+
+test('asking for what a token stands for does not use it up', async () => {
+  const token = await mailed()
+  for (let i = 0; i < 3; i++) expect((await resets.find(token))?.account.id).toBe(account.id)
+})
+
+test.each([
+  [899, true],
+  [900, false],
+])('after %i s a token stands for something: %s', async (seconds, isGood) => {
+  const token = await mailed()
+  clock.advance(seconds)
+  expect((await resets.find(token)) !== undefined).toBe(isGood)
+})
+
+test.each<[string, () => Promise<unknown>]>([
+  ['used up', () => database.deleteFrom('password_resets').execute()],
+  [
+    'stored as expired',
+    () => database.updateTable('password_resets').set({ expires_at: clock() }).execute(),
+  ],
+  [
+    'of an earlier version of its account',
+    () => database.updateTable('accounts').set({ version: 7 }).execute(),
+  ],
+  ['of an account that is gone', () => database.deleteFrom('accounts').execute()],
+])('a token stands for nothing when it is %s', async (_, change) => {
+  const token = await mailed()
+  await change()
+  expect(await resets.find(token)).toBeUndefined()
+})
+
+test.each(['', 'garbage', 'a.b.c.d.e'])('no token stands for nothing: "%s"', async (token) => {
+  expect(await resets.find(token)).toBeUndefined()
+})
+
+test('a database that cannot be asked is an error, and not a token that is refused', async () => {
+  const token = await mailed()
+  await database.schema.dropTable('password_resets').execute()
+  await expect(resets.find(token)).rejects.toThrow()
+})
+
+test('an error on the way is logged; what waits behind it goes on', async () => {
+  const send = mailer.send.bind(mailer)
+  mailer.send = () => Promise.reject(new Error('no mail today'))
+  resets.request(account.email, log)
+  await background.idle()
+  mailer.send = send
+  await mailed()
+  expect(logs.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { level: 'error', err: { message: 'no mail today' } },
+  ])
+})
+
+test('a message that is never delivered holds up none of those that follow', async () => {
+  const send = mailer.send.bind(mailer)
+  let deliver: () => void = () => undefined
+  const delivery = new Promise<void>((resolve) => (deliver = resolve))
+  let isStuck = false
+  mailer.send = (message) => {
+    if (isStuck) return send(message)
+    isStuck = true
+    return delivery
+  }
+  const handedOver = new Promise<void>((resolve) => {
+    const { sent } = mailer
+    const poll = setInterval(() => {
+      if (sent.length < 2) return
+      clearInterval(poll)
+      resolve()
+    }, 5)
+  })
+  for (let i = 0; i < 3; i++) resets.request(account.email, log)
+  await handedOver
+  expect(isStuck).toBe(true)
+  expect(background.size).toBeGreaterThan(0)
+  let isIdle = false
+  const idle = background.idle().then(() => (isIdle = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isIdle).toBe(false)
+  deliver()
+  await idle
+  expect(logs).toEqual([])
+})
+
+describe('of one account', () => {
+  const ask = async (email: string, times: number) => {
+    const before = mailer.sent.length
+    for (let i = 0; i < times; i++) resets.request(email, log)
+    await background.idle()
+    return mailer.sent.length - before
+  }
+
+  test('five tokens may be open, whatever is asked for in whatever case', async () => {
+    const accounts = createAccounts(database, clock)
+    await accounts.create({ email: 'bob@mail.test', name: undefined, passwordHash: 'hash' })
+    expect(await ask(account.email, 4)).toBe(4)
+    expect(await ask('ADA@mail.TEST', 4)).toBe(1)
+    expect(await ask(account.email, 1)).toBe(0)
+    expect(await rows()).toHaveLength(5)
+    expect(logs).toEqual([])
+    // Nobody else is held up, and those that were mailed are good.
+    expect(await ask('bob@mail.test', 1)).toBe(1)
+    for (const { text } of mailer.sent.slice(0, 5)) {
+      expect((await resets.find(text.split('\n').at(-1)!))?.account.id).toBe(account.id)
+    }
+  })
+
+  test('one that has expired counts no more, swept away or not', async () => {
+    expect(await ask(account.email, 1)).toBe(1)
+    clock.advance(60)
+    expect(await ask(account.email, 5)).toBe(4)
+    clock.advance(839)
+    expect(await ask(account.email, 1)).toBe(0)
+    clock.advance(1)
+    expect(await ask(account.email, 2)).toBe(1)
+    expect(await rows()).toHaveLength(6)
+  })
+})
+
+test('a thousand may wait, and one more may not', async () => {
+  let release: () => void = () => undefined
+  background.run(
+    () =>
+      new Promise((resolve) => {
+        release = resolve
+      }),
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 999; i++) resets.request('nobody@mail.test', log)
+  for (const email of [account.email, 'nobody@mail.test']) {
+    expect(() => {
+      resets.request(email, log)
+    }).toThrow(expect.objectContaining({ name: 'UnavailableError', retryAfter: 10 }))
+  }
+  release()
+  await background.idle()
+  expect(mailer.sent).toEqual([])
+})

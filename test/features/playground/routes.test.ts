@@ -1,0 +1,113 @@
+/** The files of the playground as they are served; what the page does is in test/browser/. */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HttpError } from '../../../server/http/http-error.ts'
+import { playgroundRoutes } from '../../../server/features/playground/routes.ts'
+import { rawRequest } from '../../support/raw-request.ts'
+import { startTestServer } from '../../support/server.ts'
+
+const PATHS = [
+  ...['/', '/playground/playground.css', '/playground/playground.js'],
+  ...['/playground/client.js', '/playground/icon.svg'],
+]
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'playground-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+type Name = Parameters<ReturnType<typeof playgroundRoutes>['file']>[0]
+
+/** What a handler has made of its context. */
+async function serve(name: Name) {
+  const headers: Record<string, string> = {}
+  const ctx = {
+    set: (header: string, value: string) => (headers[header] = value),
+    type: '',
+    body: '',
+  }
+  const handle = playgroundRoutes(folder).file(name)
+  await handle(ctx as unknown as Parameters<typeof handle>[0])
+  return { headers, type: ctx.type, body: Buffer.from(ctx.body).toString() }
+}
+
+describe('a file', () => {
+  test.each<[Name, string]>([
+    ['index.html', 'text/html; charset=utf-8'],
+    ['playground.css', 'text/css; charset=utf-8'],
+    ['playground.js', 'text/javascript; charset=utf-8'],
+    ['client.js', 'text/javascript; charset=utf-8'],
+    ['icon.svg', 'image/svg+xml'],
+  ])('%s is served as what it is, as it was built last', async (name, type) => {
+    await writeFile(join(folder, name), 'first')
+    expect(await serve(name)).toMatchObject({ type, body: 'first' })
+    await writeFile(join(folder, name), 'second')
+    const { headers, body } = await serve(name)
+    expect(body).toBe('second')
+    expect(headers['Cache-Control']).toBe('no-cache')
+  })
+
+  test('allows nothing but what comes from the same origin', async () => {
+    await writeFile(join(folder, 'index.html'), '')
+    const policy = (await serve('index.html')).headers['Content-Security-Policy']!
+    expect(policy.split('; ')).toEqual(
+      expect.arrayContaining([
+        ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"],
+        ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+        "require-trusted-types-for 'script'",
+      ]),
+    )
+    expect(policy).not.toMatch(/unsafe|\*|http/)
+  })
+
+  test('that is not built is not found, with what to do about it', async () => {
+    const refusal = serve('client.js')
+    await expect(refusal).rejects.toThrow(HttpError)
+    await expect(refusal).rejects.toMatchObject({ code: 'not_found' })
+    await expect(refusal).rejects.toThrow('The playground is not built: npm run build.')
+  })
+
+  test('that cannot be read is another kind of trouble', async () => {
+    await mkdir(join(folder, 'client.js'))
+    await expect(serve('client.js')).rejects.toMatchObject({ code: 'EISDIR' })
+  })
+})
+
+test('the files are public, and there are no others', async () => {
+  const server = await startTestServer()
+  try {
+    for (const path of PATHS) {
+      const { status, body, headers } = await rawRequest(server.url, path)
+      // Built or not, nobody is asked for a token.
+      if (status !== 200) {
+        expect([status, body.error_description]).toEqual([
+          404,
+          'The playground is not built: npm run build.',
+        ])
+      } else expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+      const posted = await rawRequest(server.url, path, { method: 'POST' })
+      expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'HEAD, GET'])
+    }
+    for (const path of ['/playground', '/playground/client.js.map', '/playground/..%2fkeys']) {
+      expect((await rawRequest(server.url, path)).status).toBe(404)
+    }
+  } finally {
+    await server.stop()
+  }
+})
+
+test('in production there is no playground', async () => {
+  const server = await startTestServer({ config: { production: true } })
+  try {
+    for (const path of PATHS) {
+      const { status, text } = await rawRequest(server.url, path)
+      expect(status).toBe(404)
+      expect(text).not.toContain('playground')
+    }
+  } finally {
+    await server.stop()
+  }
+})

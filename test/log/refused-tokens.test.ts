@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { createLogger } from '../../server/log/logger.ts'
+import { createRefusedTokens, type RefusedTokens } from '../../server/log/refused-tokens.ts'
+
+interface Line {
+  readonly level: string
+  readonly count: number
+  readonly reasons: Record<string, number>
+  readonly msg: string
+}
+
+let lines: Line[]
+let refused: RefusedTokens
+
+beforeEach(() => {
+  jest.useFakeTimers()
+  lines = []
+  const logger = createLogger('info', {
+    write: (line) => void lines.push(JSON.parse(line) as Line),
+  })
+  refused = createRefusedTokens(logger)
+})
+afterEach(() => {
+  refused.flush()
+  jest.useRealTimers()
+})
+
+const counts = () => lines.map(({ count }) => count)
+
+test('the first is logged at once, with its reason', () => {
+  refused.count('session')
+  expect(lines).toEqual([
+    {
+      level: 'info',
+      time: expect.any(String),
+      count: 1,
+      reasons: { session: 1 },
+      msg: 'access tokens refused',
+    },
+  ])
+})
+
+test('more in the same second are summed by reason, and logged when it is over', () => {
+  for (let i = 0; i < 1000; i++) refused.count(i % 4 === 0 ? 'exp' : 'session')
+  jest.advanceTimersByTime(999)
+  expect(counts()).toEqual([1])
+  jest.advanceTimersByTime(1)
+  expect(counts()).toEqual([1, 999])
+  expect(lines[1]!.reasons).toEqual({ exp: 249, session: 750 })
+})
+
+test('a line a second at most, for as long as it goes on, and none lost', () => {
+  for (let i = 0; i < 100; i++) {
+    refused.count('session')
+    jest.advanceTimersByTime(100)
+  }
+  expect(lines.length).toBeGreaterThan(5)
+  expect(lines.length).toBeLessThanOrEqual(11)
+  refused.flush()
+  expect(counts().reduce((sum, count) => sum + count)).toBe(100)
+})
+
+test('after a quiet second the next is logged at once, and nothing is left waiting', () => {
+  refused.count('session')
+  jest.advanceTimersByTime(1000)
+  expect(jest.getTimerCount()).toBe(0)
+  expect(counts()).toEqual([1])
+  refused.count('session')
+  expect(counts()).toEqual([1, 1])
+})
+
+test('a flush logs the last ones, once', () => {
+  for (let i = 0; i < 3; i++) refused.count('session')
+  refused.flush()
+  refused.flush()
+  expect(counts()).toEqual([1, 2])
+})

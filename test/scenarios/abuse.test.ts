@@ -1,0 +1,556 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import type { Config } from '../../server/config/config.ts'
+import type { LimitedAction } from '../../server/limits/rate-limits.ts'
+import { GOOD_PASSWORD, someEmail, TestClient, type Answer } from '../support/client.ts'
+import { testConfig } from '../support/config.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+const WRONG = 'not the password'
+const OFF: Config['rateLimits'] = {
+  login: 'off',
+  signUp: 'off',
+  clients: 'off',
+  reset: 'off',
+  refresh: 'off',
+}
+/** What no test reaches: the waits after wrong passwords alone are left. */
+const WIDE = { ...OFF, login: { count: 1_000_000, duration: 60 } }
+
+/** Stops the clock that limits go by. Requests need none: Node's own timers are not faked. */
+function stopTime() {
+  jest.useFakeTimers({
+    doNotFake: [
+      ...(['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate'] as const),
+      ...(['clearImmediate', 'setInterval', 'clearInterval'] as const),
+    ],
+  })
+}
+function advance(seconds: number) {
+  jest.advanceTimersByTime(seconds * 1000)
+}
+
+const servers: TestServer[] = []
+afterEach(async () => {
+  jest.useRealTimers()
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+/** A server behind one proxy, which says what addresses requests come from. */
+async function setUp(rateLimits: Config['rateLimits'], trustedProxies = 1) {
+  const server = await startTestServer({ config: { rateLimits, trustedProxies } })
+  servers.push(server)
+  return { server, client: await TestClient.registered(server.url) }
+}
+
+const post = (client: TestClient, path: string, body: unknown, from?: string) =>
+  client.send('POST', path, body, from === undefined ? {} : { 'x-forwarded-for': from })
+const login = (client: TestClient, email: string, password = WRONG, from?: string) =>
+  post(client, '/account/login', { email, password, client_id: client.id }, from)
+
+function expectLimited(answer: Answer): number {
+  expect([answer.status, answer.body]).toEqual([
+    429,
+    { error: 'rate_limited', error_description: expect.any(String) },
+  ])
+  expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+  return Number(answer.headers.get('retry-after'))
+}
+
+type Send = (client: TestClient, from: string) => Promise<Answer>
+/** One request of each limited kind; none of them for the same account as another. */
+const REQUESTS: [LimitedAction, string, Send][] = [
+  ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
+  [
+    'signUp',
+    'POST /account',
+    (client, from) => {
+      const body = { email: someEmail(), password: 'short', client_id: client.id }
+      return post(client, '/account', body, from)
+    },
+  ],
+  ['clients', 'POST /clients', (client, from) => post(client, '/clients', {}, from)],
+  [
+    'reset',
+    'POST /account/password-reset',
+    (client, from) => post(client, '/account/password-reset', { email: someEmail() }, from),
+  ],
+  [
+    'clients',
+    'GET /clients/:client_id/configuration',
+    (client, from) =>
+      client.send('GET', `/clients/${client.id}/configuration`, undefined, {
+        'x-forwarded-for': from,
+      }),
+  ],
+  [
+    'reset',
+    'PUT /account/password-reset',
+    (client, from) => {
+      const body = { token: 'x', new_password: GOOD_PASSWORD }
+      return client.send('PUT', '/account/password-reset', body, { 'x-forwarded-for': from })
+    },
+  ],
+  ['refresh', 'POST /token', (client, from) => post(client, '/token', {}, from)],
+  ['refresh', 'POST /revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
+]
+
+describe('for one address', () => {
+  test.each(REQUESTS)('%s limits %s, and its limit nothing else', async (action, path, send) => {
+    const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
+    for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
+    const wait = expectLimited(await send(client, '192.0.2.1'))
+    expect(wait).toBeGreaterThan(3000)
+    expect(wait).toBeLessThanOrEqual(3600)
+    expect((await send(client, '192.0.2.2')).status).not.toBe(429)
+    for (const [other, otherPath, sendOther] of REQUESTS) {
+      // Only /token and /revoke share a count.
+      const isCountedApart = other !== action || (otherPath !== path && action !== 'refresh')
+      if (isCountedApart) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
+    }
+  })
+
+  test.each(REQUESTS)('%s that is off limits %s not at all', async (action, _, send) => {
+    const all = { count: 1, duration: 3600 }
+    const limits = { login: all, signUp: all, clients: all, reset: all, refresh: all }
+    const { client } = await setUp({ ...limits, [action]: 'off' })
+    for (let i = 0; i < 10; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
+  })
+
+  test('the limit ends with its window', async () => {
+    stopTime()
+    const { client } = await setUp({ ...OFF, reset: { count: 1, duration: 60 } })
+    const ask = () => post(client, '/account/password-reset', { email: someEmail() }, '192.0.2.1')
+    expect((await ask()).status).toBe(202)
+    expectLimited(await ask())
+    advance(59)
+    expect(expectLimited(await ask())).toBe(1)
+    advance(1)
+    expect((await ask()).status).toBe(202)
+  })
+
+  test('a port behind the address is no other address', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('192.0.2.1:1')).status).toBe(400)
+    expectLimited(await ask('192.0.2.1:2'))
+    expectLimited(await ask('192.0.2.1'))
+    expectLimited(await ask('[::ffff:c000:201]:3'))
+    expect((await ask('[2001:db8::1]:1')).status).toBe(400)
+    expectLimited(await ask('[2001:db8::2]:2'))
+  })
+
+  test('what is no address is one address', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('unknown')).status).toBe(400)
+    expectLimited(await ask('_another'))
+  })
+
+  test('an IPv6 network is one address, and another is another', async () => {
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = (from: string) => post(client, '/clients', {}, from)
+    expect((await ask('2001:db8:1:2::1')).status).toBe(400)
+    expectLimited(await ask('2001:db8:1:2:ffff:ffff:ffff:ffff'))
+    expect((await ask('2001:db8:1:3::1')).status).toBe(400)
+  })
+})
+
+describe('which address counts', () => {
+  const limits = { ...OFF, clients: { count: 2, duration: 60 } }
+  const ask = (client: TestClient, from: string) => post(client, '/clients', {}, from)
+
+  test('with no proxy trusted the header is ignored', async () => {
+    // Registering has used up the first.
+    const { client } = await setUp(limits, 0)
+    expect((await ask(client, '192.0.2.1')).status).toBe(400)
+    expectLimited(await ask(client, '192.0.2.2'))
+  })
+
+  test('with one trusted it is what that one has added: the last', async () => {
+    const { client } = await setUp(limits)
+    for (const spoofed of ['198.51.100.1', '198.51.100.2', '::1', 'x,y']) {
+      const answer = await ask(client, `${spoofed}, 192.0.2.1`)
+      if (spoofed === '198.51.100.1' || spoofed === '198.51.100.2') expect(answer.status).toBe(400)
+      else expectLimited(answer)
+    }
+    expect((await ask(client, '192.0.2.1, 192.0.2.9')).status).toBe(400)
+  })
+
+  test('with two trusted it is the last but one', async () => {
+    const { client } = await setUp(limits, 2)
+    expect((await ask(client, '1.1.1.1, 192.0.2.1, 10.0.0.1')).status).toBe(400)
+    expect((await ask(client, '2.2.2.2, 192.0.2.1, 10.0.0.2')).status).toBe(400)
+    expectLimited(await ask(client, '3.3.3.3, 192.0.2.1, 10.0.0.3'))
+    expect((await ask(client, '192.0.2.1, 192.0.2.2, 10.0.0.1')).status).toBe(400)
+  })
+})
+
+describe('for one account', () => {
+  const two = { count: 2, duration: 60 }
+  let count = 0
+  /** Another address every time. */
+  const anywhere = () => `192.0.2.${++count}`
+
+  test('reset, known or not, in whatever case, for each address of its own', async () => {
+    stopTime()
+    const { client } = await setUp({ ...OFF, reset: two })
+    const known = someEmail()
+    await client.signUp(known)
+    const ask = (email: string, from: string) =>
+      post(client, '/account/password-reset', { email }, from)
+    for (const [i, email] of [known, someEmail()].entries()) {
+      const [from, elsewhere] = [`192.0.2.${100 + i}`, `192.0.2.${200 + i}`]
+      expect((await ask(someEmail(), from)).status).toBe(202)
+      advance(40)
+      expect((await ask(email, from)).status).toBe(202)
+      advance(20)
+      // The address may ask twice again, but for this account once in this minute.
+      expect((await ask(email.toUpperCase(), from)).status).toBe(202)
+      expectLimited(await ask(email, from))
+      // Nobody has used up what the owner may ask for from elsewhere.
+      for (let n = 0; n < 2; n++) expect((await ask(email, elsewhere)).status).toBe(202)
+      expectLimited(await ask(email, elsewhere))
+    }
+  })
+
+  test('refresh, by its session', async () => {
+    const { client } = await setUp({ ...OFF, refresh: two })
+    const session = await client.signUp()
+    const refresh = async (jws: string) =>
+      post(
+        client,
+        '/token',
+        { grant_type: 'refresh_token', refresh_token: await client.seal(jws) },
+        anywhere(),
+      )
+    for (let i = 0; i < 2; i++) expect((await refresh(session.refreshJws)).status).toBe(200)
+    expectLimited(await refresh(session.refreshJws))
+    const other = await client.login(session.answer.body.account.email)
+    expect((await refresh(other.refreshJws)).status).toBe(200)
+  })
+
+  test('login, by each client that it knows, which is not held up by its address', async () => {
+    const { client } = await setUp({ ...OFF, login: two })
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    const from = anywhere()
+    for (let i = 0; i < 2; i++) await login(stranger, someEmail(), WRONG, from)
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, from))
+    for (let i = 0; i < 2; i++) {
+      expect((await login(client, email, GOOD_PASSWORD, from)).status).toBe(200)
+    }
+    expectLimited(await login(client, email, GOOD_PASSWORD, anywhere()))
+    expect((await login(stranger, email, GOOD_PASSWORD, anywhere())).status).toBe(200)
+  })
+})
+
+describe('strangers do not shut out an owner', () => {
+  const LIMITS = testConfig().rateLimits
+
+  test('who signs up: invalid attempts elsewhere use up nothing', async () => {
+    const { client } = await setUp({ ...OFF, signUp: { count: 3, duration: 3600 } })
+    const email = someEmail()
+    const signUp = (password: string, from: string) =>
+      post(client, '/account', { email, password, client_id: client.id }, from)
+    for (let i = 0; i < 9; i++) {
+      for (let n = 0; n < 3; n++) await signUp('short', `198.51.100.${i}`)
+    }
+    expect((await signUp(GOOD_PASSWORD, '192.0.2.1')).status).toBe(201)
+  })
+
+  test('who signs in on a new device, by guessing from one other address', async () => {
+    const { client } = await setUp(LIMITS)
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    const answers = await Promise.all(
+      Array.from({ length: 70 }, () => login(stranger, email, WRONG, '198.51.100.1')),
+    )
+    expect(answers.filter(({ status }) => status === 429).length).toBe(65)
+    const device = await TestClient.registered(client.url)
+    expect((await login(device, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('who signs in on a new device, by guesses from seventy addresses', async () => {
+    const { client } = await setUp(LIMITS)
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    for (let i = 0; i < 70; i++) {
+      expect((await login(stranger, email, WRONG, `198.51.100.${i}`)).status).toBe(401)
+    }
+    const device = await TestClient.registered(client.url)
+    expect((await login(device, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('who is known, by hundreds of guesses from everywhere, the owner’s address included', async () => {
+    const { client } = await setUp(LIMITS)
+    const email = someEmail()
+    await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    await Promise.all(
+      Array.from({ length: 170 }, (_, i) =>
+        login(stranger, email, WRONG, i < 65 ? '192.0.2.1' : `2001:db8:0:${i.toString(16)}::1`),
+      ),
+    )
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '198.51.100.1'))
+    expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('by calling themselves like what others are counted under', async () => {
+    const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const stranger = await TestClient.registered(client.url)
+    for (const [i, name] of [
+      `${client.id} ${email}`,
+      `account:${client.id} ${email}`,
+      JSON.stringify([email, { knownClient: client.id }]),
+    ].entries()) {
+      for (let n = 0; n < 3; n++) await login(stranger, name, WRONG, `192.0.2.${i}`)
+    }
+    expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+    const confirmed = await client.sendAs(session, 'DELETE', '/account', { password: WRONG })
+    expect(confirmed.body.error).toBe('invalid_grant')
+  })
+})
+
+describe('after wrong passwords in a row', () => {
+  /** The owner, signed in on their client, and a stranger with another. */
+  async function scene() {
+    const { server, client } = await setUp(WIDE)
+    const advance = (seconds: number) => {
+      server.clock.advance(seconds)
+    }
+    const email = someEmail()
+    const session = await client.signUp(email)
+    const stranger = await TestClient.registered(server.url)
+    return { server, client, email, session, stranger, advance }
+  }
+  async function lock(client: TestClient, email: string, from?: string) {
+    for (let i = 0; i < 5; i++) {
+      const answer = await login(client, email, WRONG, from)
+      expect([answer.status, answer.body.error]).toEqual([401, 'invalid_grant'])
+    }
+    expectLimited(await login(client, email, WRONG, from))
+  }
+
+  test('five are free, then the wait grows to 15 minutes', async () => {
+    const { stranger, email, advance } = await scene()
+    for (let i = 0; i < 5; i++) expect((await login(stranger, email)).status).toBe(401)
+    const waits = []
+    for (let i = 0; i < 12; i++) {
+      const wait = expectLimited(await login(stranger, email))
+      waits.push(wait)
+      advance(wait)
+      expect((await login(stranger, email)).status).toBe(401)
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900])
+  })
+
+  test('the right password is refused while locked, and afterwards clears the count', async () => {
+    const { stranger, email, advance } = await scene()
+    await lock(stranger, email)
+    expectLimited(await login(stranger, email, GOOD_PASSWORD))
+    advance(1)
+    expect((await login(stranger, email, GOOD_PASSWORD)).status).toBe(200)
+    await lock(stranger, email)
+  })
+
+  test('a right password in between begins the count anew', async () => {
+    const { stranger, email } = await scene()
+    for (let i = 0; i < 4; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+    for (let i = 0; i < 4; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+  })
+
+  test('an unknown address is locked like a known one, with the same answers', async () => {
+    const { stranger, email } = await scene()
+    const tryEight = async (address: string) => {
+      const answers: [number, unknown, string[]][] = []
+      for (let i = 0; i < 8; i++) {
+        const { status, body, headers } = await login(stranger, address)
+        answers.push([status, body, [...headers.keys()]])
+      }
+      return answers
+    }
+    const known = await tryEight(email)
+    expect(known.map(([status]) => status)).toEqual([401, 401, 401, 401, 401, 429, 429, 429])
+    expect(await tryEight(someEmail())).toEqual(known)
+  })
+
+  test('who is elsewhere is not locked, nor is another account here', async () => {
+    const { stranger, email, server } = await scene()
+    const other = someEmail()
+    await stranger.signUp(other)
+    await lock(stranger, email, '192.0.2.1')
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
+    const third = await TestClient.registered(server.url)
+    expect((await login(third, other, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+    // Another client at the same address is no way around.
+    expectLimited(await login(third, email, GOOD_PASSWORD, '192.0.2.1'))
+    expect((await login(third, email, GOOD_PASSWORD, '192.0.2.2')).status).toBe(200)
+  })
+
+  test('an IPv6 network is locked as a whole', async () => {
+    const { stranger, email } = await scene()
+    await lock(stranger, email, '2001:db8:1:2::1')
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:2::2'))
+    expect((await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:3::1')).status).toBe(200)
+  })
+
+  test('the spelling of the address is no way around', async () => {
+    const { stranger, email } = await scene()
+    for (let i = 0; i < 5; i++) {
+      const spelled = i < 65 ? email : email.toUpperCase()
+      expect((await login(stranger, spelled)).status).toBe(401)
+    }
+    expectLimited(await login(stranger, email))
+  })
+
+  test('strangers at the same address do not lock out the client on which the owner is signed in', async () => {
+    const { client, stranger, email } = await scene()
+    await lock(stranger, email, '192.0.2.1')
+    expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+    // Nor does that open the door to strangers.
+    expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
+  })
+
+  test('that client has failures of its own, wherever it is', async () => {
+    const { client, stranger, email } = await scene()
+    for (let i = 0; i < 5; i++) {
+      expect((await login(client, email, WRONG, `192.0.2.${i}`)).status).toBe(401)
+    }
+    expectLimited(await login(client, email, GOOD_PASSWORD, '192.0.2.99'))
+    expect((await login(stranger, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
+  })
+
+  test('a client that has signed out is known for 90 days after it signed in', async () => {
+    const { server, client, session, email, advance } = await scene()
+    await client.sendAs(session, 'POST', '/account/logout')
+    advance(90 * 86_400 - 1)
+    const stranger = await TestClient.registered(server.url)
+    await lock(stranger, email, '192.0.2.1')
+    expect((await login(client, email, WRONG, '192.0.2.1')).status).toBe(401)
+    // From now on it is one of those who fail at this address.
+    advance(1)
+    expect((await login(client, email, WRONG, '192.0.2.1')).status).toBe(401)
+    expect(expectLimited(await login(client, email, GOOD_PASSWORD, '192.0.2.1'))).toBe(2)
+  })
+
+  test('a hundred from anywhere leave strangers one try every 15 minutes', async () => {
+    const { client, stranger, email, advance } = await scene()
+    const guess = (index: number, password = WRONG, address = email) =>
+      login(stranger, address, password, `2001:db8:0:${index.toString(16)}::1`)
+    const unknown = someEmail()
+    for (let i = 0; i < 100; i++) {
+      expect((await guess(i)).status).toBe(401)
+      expect((await guess(i, WRONG, unknown)).status).toBe(401)
+    }
+    // An address that has no account is no different.
+    expect(expectLimited(await guess(100, GOOD_PASSWORD, unknown))).toBe(900)
+    expect(expectLimited(await guess(100, GOOD_PASSWORD))).toBe(900)
+    advance(900)
+    expect((await guess(101)).status).toBe(401)
+    expect(expectLimited(await guess(102, GOOD_PASSWORD))).toBe(900)
+    // The owner, where they are known.
+    expect((await login(client, email, GOOD_PASSWORD)).status).toBe(200)
+    expect((await guess(103, GOOD_PASSWORD)).status).toBe(200)
+  })
+
+  test('a completed reset lets strangers try again', async () => {
+    const { server, stranger, email } = await scene()
+    const guess = (index: number, password = WRONG) =>
+      login(stranger, email, password, `2001:db8:0:${index.toString(16)}::1`)
+    for (let i = 0; i < 100; i++) await guess(i)
+    expectLimited(await guess(100))
+    await stranger.send('POST', '/account/password-reset', { email })
+    await server.background.idle()
+    const token = server.mailer.sent
+      .at(-1)!
+      .text.split('\n')
+      .find((line) => line.startsWith('eyJ'))
+    const password = 'another brick in the wall'
+    const refused = { token, new_password: 'short' }
+    expect((await stranger.send('PUT', '/account/password-reset', refused)).status).toBe(400)
+    expectLimited(await guess(100))
+    const reset = { token, new_password: password }
+    expect((await stranger.send('PUT', '/account/password-reset', reset)).status).toBe(204)
+    expect((await guess(101, password)).status).toBe(200)
+  })
+
+  test('fifty at once are no more than fifty one after the other', async () => {
+    const { stranger, email } = await scene()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => login(stranger, email)))
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(45)
+    expectLimited(await login(stranger, email, GOOD_PASSWORD))
+  })
+
+  test('where logins are not limited there is no lock', async () => {
+    const { client } = await setUp(OFF)
+    const stranger = await TestClient.registered(client.url)
+    const email = someEmail()
+    await client.signUp(email)
+    for (let i = 0; i < 10; i++) expect((await login(stranger, email)).status).toBe(401)
+    await stranger.login(email)
+  })
+
+  describe.each<[string, string, (password: string) => object]>([
+    ['DELETE', '/account', (password) => ({ password })],
+    [
+      'PUT',
+      '/account/password',
+      (current_password) => ({ current_password, new_password: 'another brick in the wall' }),
+    ],
+  ])('to confirm %s %s', (method, path, bodyOf) => {
+    test('the client of the session has to wait, and no other', async () => {
+      const { client, session, stranger: laptop, email } = await scene()
+      const sessions = [session, await client.login(email)]
+      const other = await laptop.login(email)
+      const confirm = (who: typeof session, password: string) =>
+        client.sendAs(who, method, path, bodyOf(password))
+      for (let i = 0; i < 5; i++) {
+        const answer = await confirm(sessions[i % 2]!, WRONG)
+        expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
+      }
+      for (const who of sessions) expectLimited(await confirm(who, GOOD_PASSWORD))
+      expectLimited(await login(client, email, GOOD_PASSWORD))
+      expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
+      expect((await laptop.sendAs(other, method, path, bodyOf(GOOD_PASSWORD))).status).toBeLessThan(
+        300,
+      )
+    })
+
+    test('RATE_LIMIT_LOGIN holds for it', async () => {
+      const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
+      const session = await client.signUp()
+      for (let i = 0; i < 2; i++) {
+        const answer = await client.sendAs(session, method, path, bodyOf(WRONG))
+        expect(answer.body.error).toBe('invalid_grant')
+      }
+      expectLimited(await client.sendAs(session, method, path, bodyOf(GOOD_PASSWORD)))
+    })
+  })
+
+  test('both confirmations share one count, which the right password clears', async () => {
+    const { client, session } = await scene()
+    let own: { readonly accessJws: string } = session
+    const remove = (password: string) => client.sendAs(own, 'DELETE', '/account', { password })
+    const change = (current_password: string) =>
+      client.sendAs(own, 'PUT', '/account/password', {
+        current_password,
+        new_password: GOOD_PASSWORD,
+      })
+    for (let i = 0; i < 4; i++) expect((await remove(WRONG)).status).toBe(400)
+    const changed = await change(GOOD_PASSWORD)
+    expect(changed.status).toBe(200)
+    own = { accessJws: await client.open(changed.body.access_token) }
+    for (let i = 0; i < 3; i++) expect((await remove(WRONG)).status).toBe(400)
+    for (let i = 0; i < 2; i++) expect((await change(WRONG)).status).toBe(400)
+    expectLimited(await remove(GOOD_PASSWORD))
+  })
+})

@@ -1,0 +1,414 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openDatabase } from '../../server/database/open.ts'
+import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
+import { loadKeys } from '../../server/keystore/key-set.ts'
+import { TestClient } from '../support/client.ts'
+import { testConfig } from '../support/config.ts'
+import { freePort, getRaw, killAll, openConnection, run, type Program } from '../support/process.ts'
+
+let folder: string
+let keysDir: string
+let databaseFile: string
+/** Every variable that a server depends on: a developer's own .env must not count. */
+let env: Record<string, string>
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'index-'))
+  keysDir = join(folder, 'keys')
+  databaseFile = join(folder, 'data', 'auth.db')
+  env = {
+    PRESERVE_SESSIONS_ON_REBOOT: '0',
+    PRIVATE_KEY_PASSPHRASE: '',
+    KEYS_DIR: keysDir,
+    HOST: '127.0.0.1',
+    PORT: String(await freePort()),
+    ISSUER: '',
+    DATABASE_URL: `file:${databaseFile}`,
+    TOKEN_SIGNING_ALG: 'ES256',
+    TOKEN_ENCRYPTION_ALG: 'ECDH-ES+A128KW',
+    TOKEN_ENCRYPTION_ENC: 'A128GCM',
+    TOKEN_ENCRYPTION_CRV: 'P-256',
+    ACCESS_TOKEN_TTL: '15m',
+    REFRESH_TOKEN_TTL: '30d',
+    CORS_ORIGINS: '',
+    PASSWORD_MIN_LENGTH: '8',
+    LOG_LEVEL: 'info',
+    KEY_MAX_AGE: '90d',
+    NODE_ENV: 'test',
+  }
+})
+afterEach(async () => {
+  await killAll()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const start = (changes: Record<string, string> = {}) =>
+  run('server/index.ts', { ...env, ...changes })
+const keys = (...args: string[]) => run('server/commands/keys/index.ts', env, args)
+
+async function stop(server: Program): Promise<void> {
+  server.signal('SIGTERM')
+  expect(await server.exit).toBe(0)
+}
+
+const makeKeys = (passphrase?: string) =>
+  generateKeys({ path: keysDir, passphrase, algorithms: testConfig().algorithms })
+
+/** A sign-in whose body has arrived by half: in flight until `finish` sends the rest. */
+async function requestInFlight(url: string) {
+  const body = JSON.stringify({ email: 'nobody@mail.test', password: 'x', client_id: 'x' })
+  const connection = await openConnection(url)
+  connection.send(
+    `POST /account/login HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n` +
+      `Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+  )
+  // The server has seen the request when it asks for the body.
+  await connection.until(/100 Continue/)
+  connection.send(body.slice(0, 10))
+  return {
+    connection,
+    async finish() {
+      connection.send(body.slice(10))
+      // Its normal answer: no such client.
+      expect(await connection.ended).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*"error":"invalid_/m)
+    },
+  }
+}
+
+/** The sentences that a program gave for not starting: all on stderr, and nothing else anywhere. */
+async function problemsOf(program: Program): Promise<string[]> {
+  expect(await program.exit).toBe(1)
+  expect(program.stdout.text).toBe('')
+  expect(program.stderr.text).toMatch(/^The server cannot start:\n\n( {2}- .+\n)+\n$/)
+  expect(program.stderr.text).not.toContain('    at ')
+  return [...program.stderr.text.matchAll(/^ {2}- (.+)$/gm)].map(([, sentence]) => sentence!)
+}
+
+describe('a signal', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a ready server with 0', async (signal) => {
+    const server = start()
+    const url = await server.ready()
+    expect(url).toBe(`http://127.0.0.1:${env['PORT']}`)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 [\s\S]*\{"status":"ready"\}$/)
+    server.signal(signal)
+    expect(await server.exit).toBe(0)
+    expect(server.logs().at(-1).msg).toBe('stopped')
+    expect(server.stderr.text).toBe('')
+    await expect(openConnection(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('lets the request in flight finish, and sends new ones elsewhere meanwhile', async () => {
+    const server = start()
+    const url = await server.ready()
+    const request = await requestInFlight(url)
+    server.signal('SIGTERM')
+    await server.stdout.until(/"msg":"stopping/)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 503 [\s\S]*"unavailable"\}$/)
+    const answer = await getRaw(url, '/.well-known/jwks.json')
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"error":"temporarily_unavailable"/)
+    expect(answer).toMatch(/^Retry-After: [1-9]\d*\r$/im)
+    await request.finish()
+    expect(await server.exit).toBe(0)
+    expect(server.logs().at(-1).msg).toBe('stopped')
+  })
+
+  test('twice at once is one key press, and drops no request', async () => {
+    const server = start()
+    const request = await requestInFlight(await server.ready())
+    server.signal('SIGINT')
+    await delay(50)
+    server.signal('SIGINT')
+    await delay(100)
+    await request.finish()
+    expect(await server.exit).toBe(0)
+    expect(server.stdout.text.match(/"msg":"stopping/g)).toHaveLength(1)
+  })
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('again, %s, is impatience: exit at once with %d', async (signal, code) => {
+    const server = start()
+    const request = await requestInFlight(await server.ready())
+    server.signal('SIGTERM')
+    await server.stdout.until(/"msg":"stopping/)
+    await delay(400)
+    server.signal(signal)
+    expect(await server.exit).toBe(code)
+    expect(await request.connection.ended).not.toContain('HTTP/1.1 4')
+    expect(server.logs().at(-1).msg).not.toBe('stopped')
+  })
+
+  test('leaves the whole database in its one file', async () => {
+    const server = start()
+    const { id } = await TestClient.registered(await server.ready())
+    await stop(server)
+    await copyFile(databaseFile, join(folder, 'backup.db'))
+    const backup = await openDatabase(join(folder, 'backup.db'))
+    const clients = await backup.selectFrom('clients').select('client_id').execute()
+    await backup.destroy()
+    expect(clients).toEqual([{ client_id: id }])
+  })
+})
+
+test.each([
+  ['thrown', 'throw Object.assign(new Error("boom"),{payload:"hunt"+"er2"})'],
+  ['rejected', 'Promise.reject(Object.assign(new Error("boom"),{payload:"hunt"+"er2"}))'],
+])('an error that nobody expected, %s, is logged without what hangs on it', async (_, code) => {
+  const fault = encodeURIComponent(`process.on("SIGUSR2",()=>{${code}})`)
+  const server = start({ NODE_OPTIONS: `--import data:text/javascript,${fault}` })
+  await server.ready()
+  server.signal('SIGUSR2')
+  expect(await server.exit).toBe(1)
+  expect(server.logs().at(-1)).toMatchObject({ level: 'fatal', err: { message: 'boom' } })
+  expect(server.stdout.text + server.stderr.text).not.toContain('hunter2')
+})
+
+test('servers that start at the same time share a new database', async () => {
+  const servers = await Promise.all(
+    [1, 2, 3].map(async () => start({ PORT: String(await freePort()) })),
+  )
+  const urls = await Promise.all(servers.map((server) => server.ready()))
+  const answers = await Promise.all(urls.map((url) => getRaw(url, '/readyz')))
+  expect(answers.filter((answer) => answer.startsWith('HTTP/1.1 200 '))).toHaveLength(3)
+})
+
+describe('SIGHUP', () => {
+  test('has a server read its keys again, at once', async () => {
+    await makeKeys()
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
+    const url = await server.ready()
+    expect(await keys('rotate').exit).toBe(0)
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"keys loaded"/)
+    const { algorithms } = testConfig()
+    const { sig } = await loadKeys({ path: keysDir, passphrase: undefined, algorithms })
+    const jwks = await getRaw(url, '/.well-known/jwks.json')
+    expect(/"kid":"([\w-]+)"/.exec(jwks)![1]).toBe(sig.current.kid)
+    await stop(server)
+  })
+
+  test('does not end a server whose keys are in memory', async () => {
+    const server = start()
+    const url = await server.ready()
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the keys are in memory: there is nothing to reload"/)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 /)
+    await stop(server)
+  })
+
+  test('does not end a server that is not ready yet', async () => {
+    const early =
+      'import net from "node:net";const listen=net.Server.prototype.listen;' +
+      'net.Server.prototype.listen=function(...args){' +
+      'process.kill(process.pid,"SIGHUP");return listen.apply(this,args)}'
+    const fault = encodeURIComponent(early)
+    const server = start({ NODE_OPTIONS: `--import data:text/javascript,${fault}` })
+    await server.ready()
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the keys are in memory: there is nothing to reload"/)
+    await stop(server)
+  })
+
+  test('does not end a server whose folder cannot be used', async () => {
+    await makeKeys()
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
+    const url = await server.ready()
+    await writeFile(join(keysDir, 'sig.key'), 'x')
+    server.signal('SIGHUP')
+    await server.stdout.until(/"msg":"the key folder cannot be used/)
+    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 /)
+    await stop(server)
+  })
+})
+
+describe('what keeps the server from starting is printed on stderr, all of it', () => {
+  test('configuration errors', async () => {
+    const problems = await problemsOf(
+      start({ PORT: '0', PRESERVE_SESSIONS_ON_REBOOT: 'maybe', REFRESH_TOKEN_TTL: 'forever' }),
+    )
+    expect(problems).toEqual([
+      expect.stringMatching(/^PRESERVE_SESSIONS_ON_REBOOT must be 1 or 0/),
+      expect.stringMatching(/^PORT must be a whole number/),
+      expect.stringMatching(/^REFRESH_TOKEN_TTL must be a duration/),
+    ])
+  })
+
+  test('keys and database', async () => {
+    await writeFile(join(folder, 'data'), 'a file, where a folder must be')
+    expect(await problemsOf(start({ PRESERVE_SESSIONS_ON_REBOOT: '1' }))).toEqual([
+      expect.stringMatching(/^There are no keys in/),
+      expect.stringMatching(/^The database .* cannot be opened/),
+    ])
+  })
+})
+
+describe('after a reboot', () => {
+  /** A server on which somebody has signed up, and which has been stopped. */
+  async function signUpAndStop(changes: Record<string, string>) {
+    const server = start(changes)
+    const client = await TestClient.registered(await server.ready())
+    const session = await client.signUp()
+    expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
+    await stop(server)
+    return { client, session, email: session.answer.body.account.email as string }
+  }
+
+  /** The account is there, and signing in gives a session that works. */
+  async function expectAccountSurvives(client: TestClient, email: string, id: string) {
+    const again = await client.login(email)
+    expect(again.answer.body.account.id).toBe(id)
+    expect((await client.sendAs(again, 'GET', '/account')).status).toBe(200)
+  }
+
+  test('with fresh keys, old tokens are refused and the account survives', async () => {
+    const { client, session, email } = await signUpAndStop({})
+    const server = start()
+    await server.ready()
+    expect(server.logs()).toContainEqual(expect.objectContaining({ removed: 1 }))
+    const answer = await client.sendAs(session, 'GET', '/account')
+    expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
+    await expectAccountSurvives(client, email, session.answer.body.account.id)
+  })
+
+  test.each([
+    ['plain', ''],
+    ['protected', 'correct horse battery staple'],
+  ])('with the same keys, %s, tokens, session and database key survive', async (_, passphrase) => {
+    await makeKeys(passphrase === '' ? undefined : passphrase)
+    const preserved = { PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: passphrase }
+    const { client, session } = await signUpAndStop(preserved)
+    await start(preserved).ready()
+    const answer = await client.sendAs(session, 'GET', '/account')
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      {
+        account: session.answer.body.account,
+        session_id: session.sessionId,
+        database_key: session.databaseKey,
+      },
+    ])
+  })
+
+  test('with replaced keys, old tokens are refused and the account survives', async () => {
+    await makeKeys()
+    const preserved = { PRESERVE_SESSIONS_ON_REBOOT: '1' }
+    const { client, session, email } = await signUpAndStop(preserved)
+    await rm(keysDir, { recursive: true })
+    await makeKeys()
+    await start(preserved).ready()
+    const answer = await client.sendAs(session, 'GET', '/account')
+    expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
+    await expectAccountSurvives(client, email, session.answer.body.account.id)
+  })
+
+  test('that was a crash, nothing that was answered is lost', async () => {
+    await makeKeys()
+    const preserved = { PRESERVE_SESSIONS_ON_REBOOT: '1' }
+    const first = start(preserved)
+    const client = await TestClient.registered(await first.ready())
+    const session = await client.signUp()
+    first.signal('SIGKILL')
+    expect(await first.exit).toBe('SIGKILL')
+    await start(preserved).ready()
+    expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
+  })
+})
+
+describe('the keys command', () => {
+  test('makes the keys that it lists and the server starts with, and never overwrites them', async () => {
+    const made = keys('generate')
+    expect(await made.exit).toBe(0)
+    expect(made.stderr.text).toMatch(/^Back them up\. .*\n$/)
+    const listed = keys('list')
+    expect(await listed.exit).toBe(0)
+    const kids = [...listed.stdout.text.matchAll(/^([\w-]{43}) +(sig|enc) +\S+ +(\w+) .*$/gm)]
+    expect(kids.map(([, , use, state]) => `${use} ${state}`)).toEqual([
+      ...['sig current', 'sig next', 'enc current', 'enc next'],
+    ])
+    for (const [row] of kids) expect(made.stdout.text).toContain(row)
+
+    const before = await readFile(join(keysDir, 'sig.key'), 'utf8')
+    const again = keys('generate')
+    expect(await again.exit).toBe(1)
+    expect(again.stdout.text).toBe('')
+    expect(again.stderr.text).toMatch(
+      /^There are keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\. .*\n$/,
+    )
+    expect(await readFile(join(keysDir, 'sig.key'), 'utf8')).toBe(before)
+
+    const url = await start({ PRESERVE_SESSIONS_ON_REBOOT: '1' }).ready()
+    const jwks = await getRaw(url, '/.well-known/jwks.json')
+    for (const [, kid] of kids) expect(jwks).toContain(`"kid":"${kid}"`)
+  })
+
+  test('rotate without keys fails with a sentence', async () => {
+    await mkdir(keysDir)
+    const rotated = keys('rotate')
+    expect(await rotated.exit).toBe(1)
+    expect(rotated.stdout.text).toBe('')
+    expect(rotated.stderr.text).toMatch(/^There are no keys in .*generate.*\n$/)
+    expect(rotated.stderr.text).not.toContain('    at ')
+  })
+
+  test('list without keys says so', async () => {
+    const listed = keys('list')
+    expect(await listed.exit).toBe(1)
+    expect(listed.stdout.text).toBe('')
+    expect(listed.stderr.text).toMatch(/^There are no keys in .*generate.*\n$/)
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('--json prints nothing but JSON, whatever there is to note', async () => {
+    env = { ...env, TOKEN_SIGNING_ALG: 'PS256' }
+    const made = keys('generate', '--json')
+    expect(await made.exit).toBe(0)
+    expect(made.stderr.text).toMatch(/^Making RSA keys: .*\nBack them up\. .*\n$/)
+    expect(JSON.parse(made.stdout.text)).toHaveLength(4)
+  })
+
+  test('takes the new passphrase from the environment, and asks nobody without a terminal', async () => {
+    await makeKeys('old')
+    const stuck = keys('list')
+    expect(await stuck.exit).toBe(1)
+    expect(stuck.stderr.text).toBe('There is no terminal to ask on. Set PRIVATE_KEY_PASSPHRASE.\n')
+    env = { ...env, PRIVATE_KEY_PASSPHRASE: 'old', NEW_PRIVATE_KEY_PASSPHRASE: 'new' }
+    expect(await keys('passphrase').exit).toBe(0)
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: 'new' })
+    await server.ready()
+  })
+
+  test('rotate, twice at once, is done once or twice and never by half', async () => {
+    await makeKeys()
+    const both = [keys('rotate'), keys('rotate')]
+    const codes = await Promise.all(both.map(({ exit }) => exit))
+    const done = codes.filter((code) => code === 0).length
+    expect(done).toBeGreaterThan(0)
+    both.forEach(({ stderr }, index) => {
+      expect(stderr.text).toMatch(
+        codes[index] === 0
+          ? /^A running server takes the new keys .*\n$/
+          : /^Another command is changing .* Wait for it to end.*\n$/,
+      )
+    })
+    const { algorithms } = testConfig()
+    const { sig, enc } = await loadKeys({ path: keysDir, passphrase: undefined, algorithms })
+    expect([sig.previous.length, enc.previous.length]).toEqual([done, done])
+    expect((await readdir(keysDir)).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  test.each([[['destroy']], [[]], [['generate', 'twice']]])(
+    'with the arguments %j says what is wrong with them and exits with 2',
+    async (args) => {
+      const program = keys(...args)
+      expect(await program.exit).toBe(2)
+      expect(program.stdout.text).toBe('')
+      expect(program.stderr.text).toMatch(/^[^\n]+\. See: npm run keys -- --help\n$/)
+      expect(await readdir(folder)).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,72 @@
+/** What a running server's other requests feel of a rotation. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generateKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
+import type { KeyFolder } from '../../server/keystore/folder.ts'
+import { createOpenedKeys } from '../../server/keystore/opened-keys.ts'
+import { createLogger } from '../../server/log/logger.ts'
+import { startServer, type RunningServer } from '../../server/start.ts'
+import { DEFAULTS, PASSPHRASE } from '../keystore/fixtures.ts'
+import { testConfig } from '../support/config.ts'
+
+const KEEP = 3_600_000
+
+let scratch: string
+let server: RunningServer | undefined
+const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'key-reload-'))
+})
+afterEach(async () => {
+  agent.destroy()
+  await server?.stop()
+  await rm(scratch, { recursive: true, force: true })
+})
+
+/** Milliseconds that /healthz takes. */
+function askHealth(url: string): Promise<number> {
+  const begun = performance.now()
+  return new Promise((resolve, reject) => {
+    get(`${url}/healthz`, { agent }, (response) => {
+      response.resume()
+      response.once('end', () => {
+        resolve(performance.now() - begun)
+      })
+    }).once('error', reject)
+  })
+}
+
+test('with ten keys under a passphrase, /healthz answers within 100 ms all the while', async () => {
+  const folder: KeyFolder = {
+    ...{ path: join(scratch, 'keys'), passphrase: PASSPHRASE, algorithms: DEFAULTS },
+    opened: createOpenedKeys(),
+  }
+  await generateKeys(folder)
+  for (let round = 0; round < 3; round++) await rotateKeys(folder, Date.now(), KEEP)
+  expect((await readdir(folder.path)).filter((name) => name.endsWith('.key'))).toHaveLength(10)
+  const config = testConfig({
+    ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
+    ...{ preserveSessions: true, databaseFile: join(scratch, 'auth.db') },
+  })
+  const running = await startServer(config, createLogger('silent'))
+  server = running
+  await askHealth(running.url)
+
+  const slowest: number[] = []
+  // The best of three: another process may have had the cores.
+  for (let round = 0; round < 3 && (slowest.at(-1) ?? Infinity) > 100; round++) {
+    let isDone = false as boolean
+    const rotation = rotateKeys(folder, Date.now(), KEEP)
+      .then(() => running.reloadKeys())
+      .finally(() => (isDone = true))
+    let most = 0
+    do most = Math.max(most, await askHealth(running.url))
+    while (!isDone)
+    await rotation
+    slowest.push(most)
+  }
+  expect(Math.min(...slowest)).toBeLessThan(100)
+})

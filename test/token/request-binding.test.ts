@@ -1,0 +1,107 @@
+import { expect, jest, test } from '@jest/globals'
+import { createLogger } from '../../server/log/logger.ts'
+import type { AppContext } from '../../server/http/context.ts'
+import { createRequestBinding } from '../../server/token/request-binding.ts'
+import { createReplayCache, type ReplayCache } from '../../server/token/replay-cache.ts'
+
+const NOW = 1_767_225_600
+const REQ = { jti: 'once', iat: NOW, htm: 'POST', htu: 'https://auth.test/base/token' }
+const ctx = {
+  method: 'POST',
+  path: '/token',
+  state: { bodyBytes: Buffer.from('{}'), log: createLogger('silent') },
+} as unknown as AppContext
+
+const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCache) =>
+  createRequestBinding({
+    issuer: 'https://auth.test/base',
+    requestBinding,
+    clock: () => NOW * 1000,
+    notBefore: 0,
+    replayCache,
+  })
+const answering = (answer: 'new' | 'seen' | 'full' | 'account_full') => {
+  const remember = jest.fn<ReplayCache['remember']>().mockResolvedValue(answer)
+  return { remember }
+}
+
+const claimsOf = (jti: string) => ({ jti, sub: 'somebody' })
+
+test.each([
+  ['optional', 'header', undefined],
+  ['optional', 'body', undefined],
+  ['required', 'header', 'req_missing'],
+  ['required', 'body', undefined],
+] as const)('%s, a token in the %s without a binding: %s', async (policy, place, reason) => {
+  const cache = answering('new')
+  const checked = create(policy, cache).check(ctx, { alg: 'x' }, claimsOf('token'), place)
+  if (reason === undefined) await expect(checked).resolves.toBeUndefined()
+  else await expect(checked).rejects.toMatchObject({ name: 'TokenError', reason })
+  expect(cache.remember).not.toHaveBeenCalled()
+})
+
+test.each(['optional', 'required'] as const)(
+  '%s: a binding is enforced where it is, also one that is undefined',
+  async (policy) => {
+    const cache = answering('new')
+    for (const place of ['header', 'body'] as const) {
+      const checked = create(policy, cache).check(ctx, { req: undefined }, claimsOf('token'), place)
+      await expect(checked).rejects.toMatchObject({ reason: 'req' })
+    }
+    expect(cache.remember).not.toHaveBeenCalled()
+  },
+)
+
+test('a token in the body has no digest, a token in the header has one', async () => {
+  const binding = create('optional', createReplayCache())
+  await expect(binding.check(ctx, { req: REQ }, claimsOf('a'), 'body')).resolves.toBeUndefined()
+  await expect(binding.check(ctx, { req: REQ }, claimsOf('b'), 'header')).rejects.toMatchObject({
+    reason: 'req_dig',
+  })
+  const { createHash } = await import('node:crypto')
+  const req = { ...REQ, dig: createHash('sha256').update('{}').digest('base64url') }
+  await expect(binding.check(ctx, { req }, claimsOf('c'), 'header')).resolves.toBeUndefined()
+  await expect(binding.check(ctx, { req }, claimsOf('d'), 'body')).rejects.toMatchObject({
+    reason: 'req_dig',
+  })
+})
+
+test.each([
+  ['new', undefined],
+  ['seen', { name: 'TokenError', reason: 'req_replayed' }],
+  [
+    'full',
+    {
+      name: 'HttpError',
+      status: 503,
+      code: 'temporarily_unavailable',
+      headers: { 'Retry-After': '60' },
+    },
+  ],
+  ['account_full', { name: 'TooManyTries', retryAfter: 60 }],
+] as const)('when the cache says %s', async (answer, error) => {
+  const cache = answering(answer)
+  const checked = create('optional', cache).check(ctx, { req: REQ }, claimsOf('token'), 'body')
+  if (error === undefined) await expect(checked).resolves.toBeUndefined()
+  else await expect(checked).rejects.toMatchObject(error)
+  expect(cache.remember).toHaveBeenCalledTimes(1)
+  expect(cache.remember).toHaveBeenCalledWith(
+    expect.stringContaining('once'),
+    NOW * 1000,
+    'somebody',
+  )
+})
+
+test('the cache is asked for the two identifiers together, which cannot be mixed up', async () => {
+  const cache = answering('new')
+  const binding = create('optional', cache)
+  for (const [tokenId, jti] of [
+    ['a', 'b'],
+    ['a', 'c'],
+    ['b', 'b'],
+    ['a', 'b c'],
+  ] as const) {
+    await binding.check(ctx, { req: { ...REQ, jti } }, claimsOf(tokenId), 'body')
+  }
+  expect(new Set(cache.remember.mock.calls.map(([id]) => id)).size).toBe(4)
+})
