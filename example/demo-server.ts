@@ -1,3 +1,4 @@
+import { features } from '../server/features.ts'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { devNull } from 'node:os'
@@ -22,8 +23,8 @@ export async function startOwnServer(): Promise<DemoServer> {
   const issuer = `http://127.0.0.1:${port}`
   const variables = { PORT: String(port), ISSUER: issuer, DATABASE_URL: 'file::memory:' }
   // Neither the environment nor .env: it is the same for everybody.
-  const config = loadConfig(variables, devNull)
-  const server = await startServer(config, createLogger('silent'))
+  const config = loadConfig(features, variables, devNull)
+  const server = await startServer(config, features, createLogger('silent'))
   return { url: server.url, issuer, stop: () => server.stop() }
 }
 

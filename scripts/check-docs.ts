@@ -1,5 +1,6 @@
 // `npm run docs:check`: fails if the documentation of the variables differs from the schema, or if a
 // link in a Markdown page leads nowhere.
+import { features } from '../server/features.ts'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'
@@ -17,10 +18,16 @@ const paths = ['.', 'docs', 'keys']
   .filter((path) => path.endsWith('.md'))
 const pages = new Map(paths.map((path) => [path, read(path)]))
 
+const ALL = Object.assign(
+  {},
+  VARIABLES,
+  ...features.map(({ variables }) => variables),
+) as typeof VARIABLES
+
 const problems = [
   ...findConfigurationProblems({
-    variables: VARIABLES,
-    configure: (environment) => loadConfig(environment, '/nonexistent/.env'),
+    variables: ALL,
+    configure: (environment) => loadConfig(features, environment, '/nonexistent/.env'),
     markdown: read('docs/configuration.md'),
     dotenv: read('.env.example'),
     isPlaceholder,
@@ -30,6 +37,6 @@ const problems = [
 for (const problem of problems) process.stdout.write(`${problem}\n`)
 if (problems.length === 0) {
   process.stdout.write(
-    `Documentation: ${Object.keys(VARIABLES).length} variables and ${pages.size} pages agree.\n`,
+    `Documentation: ${Object.keys(ALL).length} variables and ${pages.size} pages agree.\n`,
   )
 } else process.exitCode = 1

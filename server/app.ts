@@ -1,4 +1,6 @@
 import Koa from 'koa'
+import type { Core } from './core.ts'
+import type { FeatureParts } from './feature.ts'
 import type { RequestState } from './http/context.ts'
 import { accessLog } from './http/access-log.ts'
 import { crossOrigin } from './http/cross-origin.ts'
@@ -10,18 +12,19 @@ import { requestId } from './http/request-id.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { unsentAnswers } from './log/unsent-answers.ts'
 import { createRouter } from './routes.ts'
-import { createServices, type Dependencies } from './composition.ts'
 
-/** Builds the Koa app. It neither listens nor reads the environment: see start.ts. */
-export function createApp(dependencies: Dependencies): Koa<RequestState> {
-  const services = createServices(dependencies)
-  const { corsOrigins, trustedProxies } = services.config
+/**
+ * Builds the Koa app: the middleware in order, then the routes. It neither listens nor reads the
+ * environment: see start.ts.
+ */
+export function createApp(core: Core, features: readonly FeatureParts[]): Koa<RequestState> {
+  const { corsOrigins, trustedProxies } = core.config
   const app = new Koa<RequestState>({
     // Of X-Forwarded-For, only what our own proxies have written is believed.
     proxy: trustedProxies > 0,
     maxIpsCount: trustedProxies,
   })
-  app.use(requestId(services.logger))
+  app.use(requestId(core.logger))
   app.use(accessLog())
   app.use(securityHeaders())
   app.use(crossOrigin(corsOrigins))
@@ -32,9 +35,10 @@ export function createApp(dependencies: Dependencies): Koa<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
-  app.use(draining(services.isStopping))
-  app.use(createRouter(services).routes())
+  app.use(draining(core.isStopping))
+  for (const { middleware } of features) if (middleware !== undefined) app.use(middleware)
+  app.use(createRouter(core, features).routes())
   app.use(noRoute())
-  app.on('error', unsentAnswers(services.logger))
+  app.on('error', unsentAnswers(core.logger))
   return app
 }

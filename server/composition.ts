@@ -1,30 +1,21 @@
-import { createAccounts, type Accounts } from './accounts/accounts.ts'
-import { createConfirmPassword, type ConfirmPassword } from './accounts/confirm-password.ts'
-import { createCredentials, type Credentials } from './accounts/credentials.ts'
+import { createAccounts } from './accounts/accounts.ts'
+import { createConfirmPassword } from './accounts/confirm-password.ts'
+import { createCredentials } from './accounts/credentials.ts'
 import { createPasswordHasher, type PasswordHasher } from './accounts/password-hash.ts'
-import {
-  createPasswordResets,
-  type PasswordResets,
-} from './features/password-reset/password-resets.ts'
-import { createSignIn, type SignIn } from './accounts/sign-in.ts'
-import { createBackground, type Background } from './features/password-reset/background.ts'
-import { createClients, type Clients } from './clients/clients.ts'
+import { createSignIn } from './accounts/sign-in.ts'
+import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'
+import type { Core } from './core.ts'
 import type { Database } from './database/open.ts'
 import type { Keystore } from './keystore/keystore.ts'
-import { createRateLimits, type RateLimits } from './limits/rate-limits.ts'
-import {
-  createWrongPasswords,
-  uncountedPasswords,
-  type WrongPasswords,
-} from './limits/wrong-passwords.ts'
+import { createRateLimits } from './limits/rate-limits.ts'
+import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
-import type { Mailer } from './features/password-reset/mailer/mailer.ts'
-import { createRefusedTokens, type RefusedTokens } from './log/refused-tokens.ts'
-import { createRequestBinding, type RequestBinding } from './token/request-binding.ts'
-import { createSessions, type Sessions } from './sessions/sessions.ts'
+import { createRefusedTokens } from './log/refused-tokens.ts'
+import { createSessions } from './sessions/sessions.ts'
 import type { TokenContext } from './token/context.ts'
 import { createReplayCache, type ReplayCache } from './token/replay-cache.ts'
+import { createRequestBinding } from './token/request-binding.ts'
 
 /** What a server is made of; all of it is handed in, so that two can run in one process. */
 export interface Dependencies {
@@ -32,9 +23,6 @@ export interface Dependencies {
   readonly keystore: Keystore
   readonly database: Database
   readonly logger: Logger
-  readonly mailer: Mailer
-  /** Where work goes that outlives its request; whoever stops the server waits for it. */
-  readonly background?: Background
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
   /** Whether the server has begun to stop. */
@@ -45,69 +33,39 @@ export interface Dependencies {
   readonly bindingsNotBefore?: number
   /** One with the parameters for production by default. */
   readonly passwords?: PasswordHasher
-  /** Counts the access tokens that are refused; whoever stops the server flushes it. */
-  readonly refusedTokens?: RefusedTokens
 }
 
-/** What the routes work with. */
-export interface Services {
-  readonly config: Config
-  readonly keystore: Keystore
-  readonly database: Database
-  readonly logger: Logger
-  readonly isStopping: () => boolean
-  readonly tokens: TokenContext
-  readonly binding: RequestBinding
-  readonly refusedTokens: RefusedTokens
-  readonly rateLimits: RateLimits
-  readonly wrongPasswords: WrongPasswords
-  readonly passwords: PasswordHasher
-  readonly clients: Clients
-  readonly accounts: Accounts
-  readonly credentials: Credentials
-  readonly signIn: SignIn
-  readonly confirmPassword: ConfirmPassword
-  readonly passwordResets: PasswordResets
-  readonly sessions: Sessions
-}
-
-export function createServices(dependencies: Dependencies): Services {
-  const { config, keystore, database, logger, mailer } = dependencies
+/** Wires the core together. */
+export function compose(dependencies: Dependencies): Core {
+  const { config, keystore, database, logger } = dependencies
   const { clock = Date.now, isStopping = () => false } = dependencies
-  const { background = createBackground() } = dependencies
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
-  const { refusedTokens = createRefusedTokens(logger) } = dependencies
   const { issuer, algorithms, requestBinding } = config
   const tokens: TokenContext = { issuer, algorithms, keystore, clock }
   const rateLimits = createRateLimits(config.rateLimits)
   const wrongPasswords =
     config.rateLimits.login === 'off' ? uncountedPasswords : createWrongPasswords(clock)
   const accounts = createAccounts(database, clock)
+  const notBefore = bindingsNotBefore
   return {
     config,
     keystore,
     database,
     logger,
+    clock,
     isStopping,
     tokens,
-    refusedTokens,
     rateLimits,
     wrongPasswords,
     passwords,
     accounts,
-    binding: createRequestBinding({
-      issuer,
-      requestBinding,
-      clock,
-      replayCache,
-      notBefore: bindingsNotBefore,
-    }),
+    binding: createRequestBinding({ issuer, requestBinding, clock, replayCache, notBefore }),
+    refusedTokens: createRefusedTokens(logger),
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
     confirmPassword: createConfirmPassword(passwords, rateLimits, wrongPasswords),
-    passwordResets: createPasswordResets(database, accounts, tokens, mailer, background),
     sessions: createSessions(database, tokens, config),
   }
 }

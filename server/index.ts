@@ -1,9 +1,10 @@
 /** The program: `npm start`. Everything that happens is called from here. */
 import { constants } from 'node:os'
 import { loadConfig } from './config/config.ts'
+import { features } from './features.ts'
 import { createLogger } from './log/logger.ts'
 import { startServer } from './start.ts'
-import { StartupError } from './config/startup-error.ts'
+import { StartupError } from './errors/startup-error.ts'
 
 /**
  * npm passes Ctrl-C on to a program that the terminal has told already: a second signal within this
@@ -12,7 +13,7 @@ import { StartupError } from './config/startup-error.ts'
 const SAME_KEY_PRESS = 300
 
 try {
-  const config = loadConfig()
+  const config = loadConfig(features)
   const logger = createLogger(config.logLevel)
   // Node would print the whole error, with whatever a library hung on it.
   const dieOf = (error: unknown) => {
@@ -26,7 +27,7 @@ try {
   let reloadKeys = () => Promise.resolve()
   process.on('SIGHUP', () => void reloadKeys())
 
-  const server = await startServer(config, logger, performance.timeOrigin)
+  const server = await startServer(config, features, logger, performance.timeOrigin)
   reloadKeys = () => server.reloadKeys()
 
   let stoppingSince: number | undefined

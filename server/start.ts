@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApp } from './app.ts'
-import { createBackground } from './features/password-reset/background.ts'
+import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
+import type { Core } from './core.ts'
+import { migrate } from './database/migrate.ts'
 import { openDatabase } from './database/open.ts'
+import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer, type HttpServer } from './http/http-server.ts'
 import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
-import { createMailer } from './features/password-reset/mailer/create-mailer.ts'
-import { createRefusedTokens } from './log/refused-tokens.ts'
 import { removeAllSessions } from './sessions/sessions.ts'
-import { startSweeping } from './sessions/sweep.ts'
-import { StartupError, together } from './config/startup-error.ts'
+import { startSweeping, sweepExpired } from './sessions/sweep.ts'
+import { StartupError, together } from './errors/startup-error.ts'
 
 /** Milliseconds that requests in flight get to finish. */
 const STOP_GRACE = 10_000
@@ -32,6 +33,7 @@ export interface RunningServer {
  */
 export async function startServer(
   config: Config,
+  features: readonly Feature[],
   logger: Logger,
   startedAt = Date.now(),
 ): Promise<RunningServer> {
@@ -50,23 +52,13 @@ export async function startServer(
     )
   }
   let isServing = false
-  const mailer = await createMailer(config, logger)
-  const background = createBackground()
-  const refusedTokens = createRefusedTokens(logger)
   // Requests may be bound to a second that has begun: with the same keys as before, this server
   // must not take what the last one may have seen, and so begins with a second of its own.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
-  const app = createApp({
-    config,
-    keystore,
-    database,
-    logger,
-    mailer,
-    background,
-    refusedTokens,
-    bindingsNotBefore,
-    isStopping: () => !isServing,
-  })
+  const isStopping = () => !isServing
+  const core = compose({ config, keystore, database, logger, bindingsNotBefore, isStopping })
+  const parts = await createFeatures(core, features)
+  const app = createApp(core, parts)
 
   // Koa answers every rejection itself: there is nothing to wait for.
   const callback = app.callback()
@@ -93,7 +85,12 @@ export async function startServer(
     `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${config.databaseFile}`,
   )
   const follower = source && followFolder(keystore, logger, source)
-  const stopSweeping = startSweeping(database, logger, Date.now)
+  const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))
+  const stopSweeping = startSweeping(
+    [(now) => sweepExpired(database, now), ...sweeps],
+    logger,
+    core.clock,
+  )
   return {
     url,
     async reloadKeys() {
@@ -104,14 +101,25 @@ export async function startServer(
       isServing = false
       follower?.stop()
       await server.stop(STOP_GRACE)
-      refusedTokens.flush()
+      core.refusedTokens.flush()
       await stopSweeping()
-      // A mail server that does not answer must not keep this one from ending.
-      await Promise.race([background.idle(), sleep(STOP_GRACE, undefined, { ref: false })])
-      mailer.close()
+      for (const { stop } of parts) await stop?.()
       await database.destroy()
     },
   }
+}
+
+/** Brings each feature's tables up to date, and starts it. */
+export async function createFeatures(
+  core: Core,
+  features: readonly Feature[],
+): Promise<FeatureParts[]> {
+  const parts: FeatureParts[] = []
+  for (const { history, create } of features) {
+    if (history !== undefined) await migrate(core.database, history)
+    parts.push(await create(core, core.config.featureVariables))
+  }
+  return parts
 }
 
 async function listen(server: HttpServer, { host, port }: Config): Promise<string> {

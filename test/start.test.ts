@@ -1,3 +1,4 @@
+import { features } from '../server/features.ts'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import {
@@ -19,7 +20,7 @@ import { generateKeys, rotateKeys } from '../server/commands/keys/folder-changes
 import { loadKeys } from '../server/keystore/key-set.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer, type RunningServer } from '../server/start.ts'
-import { StartupError } from '../server/config/startup-error.ts'
+import { StartupError } from '../server/errors/startup-error.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
 import { getRaw, openConnection } from './support/process.ts'
@@ -51,7 +52,7 @@ async function start(
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, databaseFile, keysDir, ...changes })
-  const server = await startServer(config, logger, startedAt)
+  const server = await startServer(config, features, logger, startedAt)
   running.push(server)
   return server
 }

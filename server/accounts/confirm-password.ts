@@ -19,7 +19,7 @@ export type ConfirmPassword = (
 
 export function createConfirmPassword(
   passwords: PasswordHasher,
-  rateLimits: RateLimits,
+  rateLimits: RateLimits<'login'>,
   wrongPasswords: WrongPasswords,
 ): ConfirmPassword {
   return async function confirmPassword({ clientId, account }, password) {

@@ -20,13 +20,15 @@ export interface Credentials {
    */
   changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
   /**
-   * Uses up the reset token that `jtiHash` stands for, and ends every session; `undefined` if the
-   * token is gone or the account has changed since it was read.
+   * Ends every session. `undefined` if the account has changed since it was read, or what stands in
+   * for the old password cannot be used.
+   *
+   * @param consume Uses up what stands in for the old password, in the same transaction.
    */
-  resetPassword(
+  replacePassword(
     account: Account,
     passwordHash: string,
-    jtiHash: string,
+    consume: (trx: Transaction<Schema>) => Promise<boolean>,
   ): Promise<string[] | undefined>
   /**
    * Ends every session: their tokens carry the old scope. `undefined` if the account has changed
@@ -44,10 +46,11 @@ export function createCredentials(database: Database, clock = Date.now): Credent
         await beginGeneration(trx, session, next)
         return endSessionsOf(trx, session.account.id, session.id)
       }),
-    resetPassword: (account, passwordHash, jtiHash) =>
+    replacePassword: (account, passwordHash, consume) =>
       database.transaction().execute(async (trx) => {
-        const isChanged = await change(trx, account, { password_hash: passwordHash }, jtiHash)
-        return isChanged ? endSessionsOf(trx, account.id) : undefined
+        if (!(await lockAccount(trx, account)) || !(await consume(trx))) return undefined
+        await change(trx, account, { password_hash: passwordHash })
+        return endSessionsOf(trx, account.id)
       }),
     changeScope: (account, scope) =>
       database.transaction().execute(async (trx) => {
@@ -57,31 +60,28 @@ export function createCredentials(database: Database, clock = Date.now): Credent
   }
 }
 
+/** An update that changes nothing, because it locks. `false` if the account has another version. */
+async function lockAccount(trx: Transaction<Schema>, { id, version }: Account): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('accounts')
+    .set({ version })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
 /** `false` if it changed nothing. */
 async function change(
   trx: Transaction<Schema>,
   { id, version }: Account,
   values: Updateable<AccountRow>,
-  jtiHash?: string,
 ): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('accounts')
     .set({ ...values, version: sql`version + 1` })
     .where('id', '=', id)
     .where('version', '=', version)
-    .$if(jtiHash !== undefined, (query) =>
-      query.where((where) =>
-        where.exists(
-          where
-            .selectFrom('password_resets')
-            .select('jti_hash')
-            .where('jti_hash', '=', jtiHash ?? '')
-            .where('account_id', '=', id),
-        ),
-      ),
-    )
     .executeTakeFirstOrThrow()
-  if (numUpdatedRows === 0n) return false
-  await trx.deleteFrom('password_resets').where('account_id', '=', id).execute()
-  return true
+  return numUpdatedRows > 0n
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
-import { UnavailableError } from '../http/unavailable-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /** What one hash costs (RFC 9106 §3.1). */
 export interface HashParameters {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { presentAccount } from './accounts.ts'
-import { passwordFault } from './password-policy.ts'
+import { checkNewPassword } from './new-password.ts'
 import { audit } from '../log/audit.ts'
 import type { Handler, SessionState } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
+import type { FeatureParts } from '../feature.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
 import { email, line, opaque, password } from '../http/fields.ts'
 import { knownClient, unknownClient } from '../clients/known-client.ts'
@@ -16,15 +17,14 @@ const signUpSchema = z.object({ email, password, name: name.optional(), client_i
 const renameSchema = z.object({ name })
 const removeSchema = z.object({ password })
 
-export function accountRoutes(services: Services) {
-  const { config, accounts, clients, passwords, sessions, tokens } = services
+export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
+  const { config, accounts, clients, passwords, sessions, tokens } = core
 
   /** Makes an account and signs it in. */
   const signUp: Handler = async (ctx) => {
     const body = parseBody(ctx, signUpSchema)
     const client = await knownClient(clients, body.client_id)
-    const fault = passwordFault(body.password, body.email, config)
-    if (fault !== undefined) throw new HttpError('invalid_request', `password ${fault}.`)
+    checkNewPassword('password', body.password, body.email, config)
     if ((await accounts.findByEmail(body.email)) !== undefined) throw accountExists()
     const passwordHash = await passwords.hash(body.password)
     const account = await accounts.create({ email: body.email, name: body.name, passwordHash })
@@ -41,7 +41,11 @@ export function accountRoutes(services: Services) {
       client_id: client.id,
     })
     ctx.status = 201
-    ctx.body = { account: presentAccount(account), ...signedIn }
+    const answers = await Promise.all(
+      features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client)),
+    )
+    const more = Object.assign({}, ...answers) as object
+    ctx.body = { account: presentAccount(account), ...signedIn, ...more }
   }
 
   /** Who is signed in, and the key to their local data. */
@@ -65,7 +69,7 @@ export function accountRoutes(services: Services) {
   const remove: Handler<SessionState> = async (ctx) => {
     const { account, id, clientId } = ctx.state.session
     const body = parseBody(ctx, removeSchema)
-    await services.confirmPassword(ctx.state.session, body.password)
+    await core.confirmPassword(ctx.state.session, body.password)
     await accounts.remove(ctx.state.session)
     audit(ctx.state.log, 'account_deleted', {
       account_id: account.id,

@@ -33,7 +33,7 @@ interface SignInDependencies {
   readonly clock: () => number
   readonly accounts: Accounts
   readonly passwords: PasswordHasher
-  readonly rateLimits: RateLimits
+  readonly rateLimits: RateLimits<'login'>
   readonly wrongPasswords: WrongPasswords
 }
 

@@ -4,7 +4,7 @@ import { checkRegistration } from './registration.ts'
 import type { Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
 import { tokenConfiguration } from './token-configuration.ts'
 import { encrypt } from '../token/encrypt.ts'
 import { line } from '../http/fields.ts'
@@ -17,7 +17,7 @@ const registrationSchema = z.object({
   ),
 })
 
-export function clientRoutes({ config, clients, keystore }: Services) {
+export function clientRoutes({ config, clients, keystore }: Core) {
   /** Registers an installation by its public key (RFC 7591 §3). */
   const register: Handler = async (ctx) => {
     const body = parseBody(ctx, registrationSchema, { code: 'invalid_client_metadata' })

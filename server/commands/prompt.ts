@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 
 /**
  * Asks a person for a secret, without echo.

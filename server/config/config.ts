@@ -3,8 +3,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { RateLimit } from './parsers.ts'
 import type { Algorithms } from '../../protocol/algorithms.ts'
-import { StartupError } from './startup-error.ts'
-import { isProduction, parseVariables, type Variables } from './variables.ts'
+import { StartupError } from '../errors/startup-error.ts'
+import {
+  isProduction,
+  parseFeatureVariables,
+  parseVariables,
+  type ConfiguredFeature,
+  type Variables,
+} from './variables.ts'
 
 /** The folder that holds package.json: relative paths start here, wherever the command was typed. */
 export const PROJECT_ROOT = findProjectRoot(import.meta.dirname)
@@ -29,11 +35,8 @@ export interface Config {
   readonly unusedClientTtl: number
   readonly requestBinding: 'optional' | 'required'
   readonly rateLimits: Readonly<
-    Record<'login' | 'signUp' | 'clients' | 'reset' | 'refresh', RateLimit | 'off'>
+    Record<'login' | 'signUp' | 'clients' | 'refresh', RateLimit | 'off'>
   >
-  /** Where mail goes out, or `undefined` for the folder `mailFolder`. */
-  readonly smtp: { readonly url: string; readonly from: string } | undefined
-  readonly mailFolder: string
   /** How many proxies are trusted; 0: the connection's own address counts. */
   readonly trustedProxies: number
   /** Seconds after which a current key is old enough for a warning. */
@@ -42,15 +45,19 @@ export interface Config {
   readonly passwordMinLength: number
   readonly logLevel: Variables['LOG_LEVEL']
   readonly production: boolean
+  /** The values of the features' own variables, by name. */
+  readonly featureVariables: Readonly<Record<string, unknown>>
 }
 
 /**
  * Reads the configuration from the environment, and from `.env` in the project's folder for what
  * the environment does not set.
  *
+ * @param features Those whose variables are read too. A command that uses none leaves them out.
  * @throws StartupError listing every problem at once: the variable, what is wrong, what is accepted.
  */
 export function loadConfig(
+  features: readonly ConfiguredFeature[] = [],
   environment: NodeJS.ProcessEnv = process.env,
   dotenv = join(PROJECT_ROOT, '.env'),
 ): Config {
@@ -58,9 +65,12 @@ export function loadConfig(
     ...readDotenv(dotenv),
     ...environment,
   }
-  const { values, problems } = parseVariables(raw)
+  const core = parseVariables(raw)
+  const others = features.map((feature) => parseFeatureVariables(raw, feature))
+  const problems = [core, ...others].flatMap((parsed) => parsed.problems)
   if (problems.length > 0) throw new StartupError(problems)
-  return toConfig(values)
+  const featureVariables = Object.assign({}, ...others.map(({ values }) => values)) as object
+  return toConfig(core.values, Object.freeze({ ...featureVariables }))
 }
 
 /** The passphrases of one `npm run keys` command: no part of the configuration. */
@@ -75,7 +85,7 @@ export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.
   }
 }
 
-function toConfig(env: Variables): Config {
+function toConfig(env: Variables, featureVariables: Config['featureVariables']): Config {
   const crv =
     env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' ? undefined : (env.TOKEN_ENCRYPTION_CRV ?? 'P-256')
   return Object.freeze({
@@ -103,20 +113,15 @@ function toConfig(env: Variables): Config {
       login: env.RATE_LIMIT_LOGIN,
       signUp: env.RATE_LIMIT_SIGN_UP,
       clients: env.RATE_LIMIT_CLIENTS,
-      reset: env.RATE_LIMIT_RESET,
       refresh: env.RATE_LIMIT_REFRESH,
     }),
-    smtp:
-      env.SMTP_URL === undefined || env.MAIL_FROM === undefined
-        ? undefined
-        : Object.freeze({ url: env.SMTP_URL, from: env.MAIL_FROM }),
-    mailFolder: fromRoot('./data/mail'),
     trustedProxies: env.TRUST_PROXY,
     keyMaxAge: env.KEY_MAX_AGE,
     corsOrigins: Object.freeze(env.CORS_ORIGINS),
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     logLevel: env.LOG_LEVEL,
     production: isProduction(env.NODE_ENV),
+    featureVariables,
   })
 }
 

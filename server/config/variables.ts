@@ -7,9 +7,6 @@ import {
   SIGNING_ALGS,
 } from '../../protocol/algorithms.ts'
 
-/** A header's value: nothing that could begin another header. */
-const line = z.string().regex(/^\P{Cc}+$/u, 'must be one line, such as Auth <auth@example.com>')
-
 /** Every variable, with its default and why it is that. */
 const schema = z.object({
   // Off: a first `npm start` needs no key files. Production wants 1, so that a deploy signs nobody out.
@@ -51,17 +48,7 @@ const schema = z.object({
   RATE_LIMIT_LOGIN: rateLimit.default({ count: 60, duration: 60 }),
   RATE_LIMIT_SIGN_UP: rateLimit.default({ count: 100, duration: 3600 }),
   RATE_LIMIT_CLIENTS: rateLimit.default({ count: 300, duration: 3600 }),
-  RATE_LIMIT_RESET: rateLimit.default({ count: 20, duration: 3600 }),
   RATE_LIMIT_REFRESH: rateLimit.default({ count: 300, duration: 60 }),
-  // None: messages are written to a folder, for development.
-  SMTP_URL: z
-    .string()
-    .regex(
-      /^smtps?:\/\/[^/]+/,
-      'must be an smtp:// or smtps:// URL, such as smtps://user:password@mail.example.com',
-    )
-    .optional(),
-  MAIL_FROM: line.optional(),
   // A quarter: often enough that rotating is a habit. Only a warning.
   KEY_MAX_AGE: duration.default(90 * 86_400),
   // How many proxies of ours a request has come through: which entry of X-Forwarded-For to believe.
@@ -79,13 +66,7 @@ const schema = z.object({
 export const VARIABLES: Readonly<Record<string, z.ZodType>> = schema.shape
 
 /** Empty means "not set" for these alone; elsewhere an empty value is somebody's mistake. */
-const MAY_BE_EMPTY = new Set([
-  'PRIVATE_KEY_PASSPHRASE',
-  'ISSUER',
-  'CORS_ORIGINS',
-  'SMTP_URL',
-  'MAIL_FROM',
-])
+const MAY_BE_EMPTY = new Set(['PRIVATE_KEY_PASSPHRASE', 'ISSUER', 'CORS_ORIGINS'])
 
 /** What stands in .env.example for the operator to replace. */
 const PLACEHOLDER = /change-me|(?<![\w-])example\.(com|org|net)\b/i
@@ -95,17 +76,52 @@ export const isPlaceholder = (value: string): boolean => PLACEHOLDER.test(value)
 /** The variables' values: lifetimes in seconds, paths as they were given. */
 export type Variables = z.infer<typeof schema>
 
-/**
- * Reads every variable.
- *
- * @returns All problems at once, a sentence each; the values are whole only where there is none.
- */
-export function parseVariables(raw: NodeJS.ProcessEnv): { values: Variables; problems: string[] } {
+/** What the configuration has to know of a feature: see feature.ts. */
+export interface ConfiguredFeature {
+  readonly variables: Readonly<Record<string, z.ZodType>>
+  readonly contradictions: (
+    variables: Readonly<Record<string, unknown>>,
+    isSet: (name: string) => boolean,
+  ) => readonly string[]
+}
+
+/** What has been read of some variables. */
+interface Parsed<Values> {
+  /** Whole only if there is no problem. */
+  readonly values: Values
+  /** All at once, a sentence each. */
+  readonly problems: readonly string[]
+}
+
+/** Reads every variable of the core. */
+export function parseVariables(raw: NodeJS.ProcessEnv): Parsed<Variables> {
+  const parsed = parse(raw, schema.shape, (name) => MAY_BE_EMPTY.has(name))
+  const values = parsed.values as Variables
+  // What could not be read is `undefined` here, and contradicts nothing.
+  return { values, problems: [...parsed.problems, ...contradictions(values)] }
+}
+
+/** Reads the variables of a feature. Those without a default may be empty. */
+export function parseFeatureVariables(
+  raw: NodeJS.ProcessEnv,
+  { variables, contradictions }: ConfiguredFeature,
+): Parsed<Readonly<Record<string, unknown>>> {
+  const isOptional = (name: string) => variables[name]?.safeParse(undefined).data === undefined
+  const { values, problems } = parse(raw, variables, isOptional)
+  const isSet = (name: string) => (raw[name] ?? '') !== ''
+  return { values, problems: [...problems, ...contradictions(values, isSet)] }
+}
+
+function parse(
+  raw: NodeJS.ProcessEnv,
+  parsers: Readonly<Record<string, z.ZodType>>,
+  mayBeEmpty: (name: string) => boolean,
+): Parsed<Readonly<Record<string, unknown>>> {
   const values: Record<string, unknown> = {}
   const problems: string[] = []
-  for (const [name, parser] of Object.entries(schema.shape)) {
+  for (const [name, parser] of Object.entries(parsers)) {
     const value = raw[name]
-    if (value === '' && !MAY_BE_EMPTY.has(name)) {
+    if (value === '' && !mayBeEmpty(name)) {
       problems.push(`${name} is empty: give it a value, or remove it to have its default.`)
     }
     if (value !== undefined && isProduction(raw['NODE_ENV']) && isPlaceholder(value)) {
@@ -115,15 +131,7 @@ export function parseVariables(raw: NodeJS.ProcessEnv): { values: Variables; pro
     if (parsed.success) values[name] = parsed.data
     else problems.push(`${name} ${parsed.error.issues[0]?.message ?? 'is not valid'}.`)
   }
-  const names = ['SMTP_URL', 'MAIL_FROM'].filter((name) => (raw[name] ?? '') !== '')
-  if (names.length === 1) {
-    problems.push(
-      'SMTP_URL and MAIL_FROM belong together: set both to send mail, or neither to have it written to data/mail.',
-    )
-  }
-  // What could not be read is `undefined` here, and contradicts nothing.
-  problems.push(...contradictions(values as Variables))
-  return { values: values as Variables, problems }
+  return { values, problems }
 }
 
 /** However it is spelled: who writes Production means it. */

@@ -1,5 +1,5 @@
 import { Migrator, type Kysely, type Migration } from 'kysely'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import type { Schema } from './schema.ts'
 
 /** Migrations that build on each other, and the table that records which of them have run. */

@@ -1,8 +1,8 @@
 import type { Handler } from '../http/context.ts'
 import { isReachable } from '../database/open.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
 
-export function healthRoutes({ config, database, isStopping, keystore, tokens }: Services) {
+export function healthRoutes({ config, database, isStopping, keystore, tokens }: Core) {
   /** Alive: the process runs. */
   const live: Handler = (ctx) => {
     ctx.body = { status: 'ok' }

@@ -1,15 +1,16 @@
-import type { Config } from '../config/config.ts'
+import type { Core } from '../core.ts'
+import type { FeatureParts } from '../feature.ts'
 import type { Handler } from '../http/context.ts'
 import { requiredKeyType, type KeyUse } from '../../protocol/algorithms.ts'
-import type { Keystore } from '../keystore/keystore.ts'
 import { answerKeys, KEYS_MAX_AGE } from '../http/answer-keys.ts'
 
-interface DiscoveryDependencies {
-  readonly config: Config
-  readonly keystore: Keystore
-}
+export function discoveryRoutes(
+  { config, keystore }: Pick<Core, 'config' | 'keystore'>,
+  features: readonly FeatureParts[],
+) {
+  const grants = features.flatMap((feature) => Object.keys(feature.grants ?? {}))
+  const more = Object.assign({}, ...features.map((feature) => feature.metadata)) as object
 
-export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
   const jwks: Handler = (ctx) => {
     answerKeys(ctx, keystore.jwks)
   }
@@ -35,7 +36,7 @@ export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
       revocation_endpoint: `${issuer}/revoke`,
       registration_endpoint: `${issuer}/clients`,
       response_types_supported: [],
-      grant_types_supported: ['refresh_token'],
+      grant_types_supported: ['refresh_token', ...grants],
       token_endpoint_auth_methods_supported: ['none'],
       revocation_endpoint_auth_methods_supported: ['none'],
       access_token_signing_alg_values_supported: [algorithms.signingAlg],
@@ -44,6 +45,7 @@ export function discoveryRoutes({ config, keystore }: DiscoveryDependencies) {
       encryption_key_kty: kty,
       ...(crv === undefined ? {} : { encryption_key_crv: crv }),
       request_binding: config.requestBinding,
+      ...more,
     }
   }
 

@@ -1,47 +1,53 @@
 import type { Next } from 'koa'
-import type { AppContext, SessionState } from './context.ts'
-import { HttpError, tokenRefused } from './http-error.ts'
-import { StaleSessionError } from '../sessions/lock-session.ts'
-import type { Sessions } from '../sessions/sessions.ts'
-import type { TokenContext } from '../token/context.ts'
-import { accessToken } from '../token/kinds.ts'
-import { invalid } from '../token/token-error.ts'
-import { validate } from '../token/validate.ts'
-import { bearerToken } from './bearer-token.ts'
+import type { AppContext, ScopedState } from './context.ts'
+import { HttpError, tokenExpired, tokenRefused, tokenRequired } from './http-error.ts'
+import { TokenError } from '../token/token-error.ts'
+import { bodyHas } from './body.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
-import type { RequestBinding } from '../token/request-binding.ts'
-
-interface BearerDependencies {
-  readonly tokens: TokenContext
-  readonly sessions: Sessions
-  readonly binding: RequestBinding
-  readonly refusedTokens: RefusedTokens
-}
+import { isRepeated } from './repeated-header.ts'
 
 /**
- * Lets a request through whose access token is ours, whose session is alive and whose binding
- * holds, and puts the session on `ctx.state` (RFC 6750).
+ * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
+ * wording (RFC 6750 §3). The log has the reasons: each by itself at debug, and their sums at info.
+ *
+ * @param authenticate Leaves on `ctx.state` what it has found out, and gives back the token's scope.
+ *   Throws TokenError for a token that is refused; anything else that it throws is no verdict on the
+ *   token, and passes through.
  */
-export function bearer({ tokens, sessions, binding, refusedTokens }: BearerDependencies) {
-  const authenticate = bearerToken<SessionState>(async (ctx, token) => {
-    const { claims, header } = await validate(tokens, accessToken, token)
-    const session = await sessions.findAlive(claims)
-    if (session === undefined) throw invalid('session')
-    // Last: a request that is refused for another reason has not been used up.
-    await binding.check(ctx, header, claims)
-    ctx.state.session = session
-  }, refusedTokens)
-  return async function bearer(ctx: AppContext<SessionState>, next: Next): Promise<void> {
+export function bearer<State extends ScopedState>(
+  authenticate: (ctx: AppContext<State>, token: string) => Promise<string>,
+  refusedTokens: RefusedTokens,
+) {
+  return async function bearer(ctx: AppContext<State>, next: Next): Promise<void> {
+    const token = readToken(ctx)
+    if (token === undefined) throw tokenRequired()
     try {
-      await authenticate(ctx, next)
+      ctx.state.scope = await authenticate(ctx, token)
     } catch (error) {
-      throw error instanceof StaleSessionError ? overtaken(error) : error
+      // A fault of the database is a fault of ours, and no reason to tell a client that it is out.
+      if (!(error instanceof TokenError)) throw error
+      refusedTokens.count(error.reason)
+      ctx.state.log.debug({ reason: error.reason }, 'access token refused')
+      throw error.code === 'token_expired' ? tokenExpired() : tokenRefused()
     }
+    await next()
   }
 }
 
-/** The answer to a request that was checked and let through, and then came too late. */
-const overtaken = ({ reason }: StaleSessionError): HttpError =>
-  reason === 'session_ended'
-    ? tokenRefused()
-    : new HttpError('invalid_grant', 'The password was changed in the meantime.')
+/**
+ * The token of the one Authorization header, if there is one. What stands in the query or the body
+ * is never read.
+ *
+ * @throws HttpError 400 for a token in two places (RFC 6750 §2).
+ */
+export function readToken(ctx: AppContext): string | undefined {
+  if (isRepeated(ctx.req, 'authorization')) {
+    throw new HttpError('invalid_request', 'There is more than one Authorization header.')
+  }
+  const [, token] = /^bearer +(.*)$/i.exec(ctx.get('Authorization')) ?? []
+  if (token === undefined || token === '') return undefined
+  if (Object.hasOwn(ctx.query, 'access_token') || bodyHas(ctx, 'access_token')) {
+    throw new HttpError('invalid_request', 'The access token is in more than one place.')
+  }
+  return token
+}

@@ -1,6 +1,7 @@
 import type { ParameterizedContext, Next } from 'koa'
 import type { Logger } from '../log/logger.ts'
 import type { Session } from '../sessions/sessions.ts'
+import type { IncomingRequest } from '../token/request-binding.ts'
 
 /** What the middleware leaves for the handlers. */
 export interface RequestState {
@@ -16,7 +17,13 @@ export interface RequestState {
 }
 
 /** The same behind the bearer middleware. */
-export interface SessionState extends RequestState {
+export interface ScopedState extends RequestState {
+  /** What the access token allows (RFC 6749 §3.3). */
+  scope: string
+}
+
+/** The same where people are signed in. */
+export interface SessionState extends ScopedState {
   session: Session
 }
 
@@ -26,6 +33,14 @@ interface RouteParameters {
 
 export type AppContext<State = RequestState> = ParameterizedContext<State, RouteParameters>
 export type AppMiddleware = (ctx: AppContext, next: Next) => Promise<void> | void
+
+/** What a token can be bound to of a request. */
+export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
+  method,
+  path,
+  body: state.bodyBytes,
+  log: state.log,
+})
 
 /** Answers one endpoint. */
 export type Handler<State = RequestState> = (ctx: AppContext<State>) => Promise<void> | void

@@ -1,8 +1,8 @@
 import { WrongPassword } from '../accounts/wrong-password.ts'
 import type { AppMiddleware } from './context.ts'
 import { HttpError, rateLimited, unavailable } from './http-error.ts'
-import { TooManyTries } from '../limits/too-many-tries.ts'
-import { UnavailableError } from './unavailable-error.ts'
+import { TooManyTries } from '../errors/too-many-tries.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /**
  * Writes every error. An HttpError says what the client may know, and an error of the domain is

@@ -1,6 +1,6 @@
 import type { Logger } from '../log/logger.ts'
-import { StartupError } from '../config/startup-error.ts'
-import { UnavailableError } from '../http/unavailable-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import { fingerprint, type KeyFolder } from './folder.ts'
 import { loadKeys } from './key-set.ts'
 import type { ReloadableKeystore } from './keystore.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import { ENCRYPTION_ALGS, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 
 /** What a PEM does not say about its key. Nothing secret. */

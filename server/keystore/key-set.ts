@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import {
   algorithmFor,
   ENCRYPTION_ALGS,

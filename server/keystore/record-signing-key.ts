@@ -1,4 +1,4 @@
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
 import { changeFolder } from '../commands/keys/folder-changes.ts'
 import type { KeyFolder } from './folder.ts'

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { encryptPrivateKey } from '../../pkcs8/encrypt.ts'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import type { KeyFolder } from './folder.ts'
 
 /** Bytes that OpenSSL reads of a passphrase. */

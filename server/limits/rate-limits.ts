@@ -1,19 +1,18 @@
 import { hash } from 'node:crypto'
 import { RateLimiterRes } from 'rate-limiter-flexible'
-import type { Config } from '../config/config.ts'
-import { UnavailableError } from '../http/unavailable-error.ts'
+import type { RateLimit } from '../config/parsers.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import { createMemoryLimiter } from './memory-limiter.ts'
-import { TooManyTries } from './too-many-tries.ts'
+import { TooManyTries } from '../errors/too-many-tries.ts'
 
-export type LimitedAction = keyof Config['rateLimits']
-
-export interface RateLimits {
+/** The limits of several actions. */
+export interface RateLimits<Action extends string> {
   /**
    * Counts one more of an action for an address or an account.
    *
    * @throws TooManyTries; UnavailableError when it cannot be counted: nothing goes uncounted.
    */
-  consume(action: LimitedAction, by: 'address' | 'account', key: string): Promise<void>
+  consume(action: Action, by: 'address' | 'account', key: string): Promise<void>
 }
 
 /** Any store of rate-limiter-flexible, as far as it is used here. */
@@ -29,12 +28,12 @@ const STORE_RETRY = 5
  * @param createLimiter Yours to replace: the counts are in this process's memory, so with several
  *   servers the limits are per server, unless they share one of the library's stores.
  */
-export function createRateLimits(
-  limits: Config['rateLimits'],
+export function createRateLimits<Action extends string>(
+  limits: Readonly<Record<Action, RateLimit | 'off'>>,
   createLimiter: (limit: { count: number; duration: number }) => Limiter = createMemoryLimiter,
-): RateLimits {
+): RateLimits<Action> {
   const limiters = new Map(
-    Object.entries(limits).flatMap(([action, limit]) =>
+    Object.entries<RateLimit | 'off'>(limits).flatMap(([action, limit]) =>
       limit === 'off' ? [] : [[action, createLimiter(limit)] as const],
     ),
   )

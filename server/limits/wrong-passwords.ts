@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { FailureCounts } from './failure-counts.ts'
-import { TooManyTries } from './too-many-tries.ts'
+import { TooManyTries } from '../errors/too-many-tries.ts'
 
 /** Wrong passwords in a row that cost nothing: people do forget. */
 const FREE_FAILURES = 5

@@ -40,7 +40,7 @@ export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): vo
   audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
 }
 
-/** One line for each of an account's sessions that something else has ended. */
+/** Records that sessions of an account have ended, a line each. */
 export function auditEnded(log: Logger, accountId: string, sessionIds: readonly string[]): void {
   for (const id of sessionIds) {
     audit(log, 'session_ended', { account_id: accountId, session_id: id })

@@ -1,4 +1,4 @@
-import type { RequestState } from '../http/context.ts'
+import type { ScopedState } from '../http/context.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AccessTokenClaims } from '../token/kinds.ts'
@@ -29,6 +29,6 @@ export interface ServiceAuthOptions {
 }
 
 /** What `bearer()` leaves for the handlers. */
-export interface ClaimsState extends RequestState {
+export interface ClaimsState extends ScopedState {
   claims: AccessTokenClaims
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Next } from 'koa'
-import type { AppContext, AppMiddleware } from '../http/context.ts'
+import { requestOf, type AppContext, type AppMiddleware } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
-import { bearerToken } from '../http/bearer-token.ts'
+import { bearer } from '../http/bearer.ts'
 import { answerKeys } from '../http/answer-keys.ts'
 import { createRefusedTokens } from '../log/refused-tokens.ts'
 import { createRequestBinding } from '../token/request-binding.ts'
@@ -68,12 +68,13 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
     replayCache: replayCache ?? createReplayCache(),
   })
 
-  const authenticate = bearerToken<ClaimsState>(async (ctx, token) => {
+  const authenticate = bearer<ClaimsState>(async (ctx, token) => {
     const { claims, header } = await read(token)
     if (!(await isAlive(claims))) throw invalid('session')
     // Last: a request that is refused for another reason has not been used up.
-    await binding.check(ctx, header, claims)
+    await binding.check(requestOf(ctx), header, claims)
     ctx.state.claims = claims
+    return claims.scope
   }, createRefusedTokens(logger))
 
   return {

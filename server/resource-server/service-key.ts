@@ -3,7 +3,7 @@ import { ENCRYPTION_CURVES, type EncryptionAlg, type KeyType } from '../../proto
 import { generateKeyPair, toKeyPair, type KeyPair } from '../keystore/key-pair.ts'
 import { mismatch } from '../keystore/key-type.ts'
 import { parsePrivateKey, PemError } from '../keystore/pem.ts'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 
 /** In every JOSE library and browser, as the auth server's own defaults. */
 const DEFAULTS = {

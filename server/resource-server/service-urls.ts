@@ -1,5 +1,5 @@
 import { baseUrl } from '../config/parsers.ts'
-import { StartupError } from '../config/startup-error.ts'
+import { StartupError } from '../errors/startup-error.ts'
 
 const THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[::1\])$/
 

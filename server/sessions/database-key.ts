@@ -8,7 +8,7 @@ import type { TokenContext } from '../token/context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { encrypt } from '../token/encrypt.ts'
 import { TokenError } from '../token/token-error.ts'
-import { UnavailableError } from '../http/unavailable-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /** Seconds. By then the server has read its key folder again, several times. */
 const RETRY_AFTER = 5

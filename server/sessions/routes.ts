@@ -1,11 +1,11 @@
 import { audit, auditEnded } from '../log/audit.ts'
 import type { Handler, SessionState } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
 import { asSession } from './lock-session.ts'
 import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
 
-export function sessionRoutes({ config, database, tokens }: Services) {
+export function sessionRoutes({ config, database, tokens }: Core) {
   /** Where the account is signed in. */
   const list: Handler<SessionState> = async (ctx) => {
     const { account, id } = ctx.state.session

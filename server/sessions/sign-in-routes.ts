@@ -4,9 +4,9 @@ import { audit, auditEnded } from '../log/audit.ts'
 import type { Handler, SessionState } from '../http/context.ts'
 import { challenge, HttpError, tokenRefused } from '../http/http-error.ts'
 import { addressKey } from '../limits/client-address.ts'
-import { TooManyTries } from '../limits/too-many-tries.ts'
+import { TooManyTries } from '../errors/too-many-tries.ts'
 import { parseBody } from '../http/body.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
 import { endOwnSession } from './own-sessions.ts'
 import { emailLookup, opaque, password } from '../http/fields.ts'
 import { knownClient, unknownClient } from '../clients/known-client.ts'
@@ -14,7 +14,7 @@ import { knownClient, unknownClient } from '../clients/known-client.ts'
 // Any text is looked up as an address: a malformed one is an unknown one.
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
-export function loginRoutes({ accounts, clients, database, sessions, signIn }: Services) {
+export function signInRoutes({ accounts, clients, database, sessions, signIn }: Core) {
   /** Signs in. An unknown address and a wrong password are one case, in words and in time. */
   const login: Handler = async (ctx) => {
     const { email, password, client_id } = parseBody(ctx, loginSchema)

@@ -1,11 +1,8 @@
-import { setImmediate } from 'node:timers/promises'
-import type { DeleteResult } from 'kysely'
 import { removeForgottenClients } from '../accounts/known-clients.ts'
+import { BATCH, deleteExpired, inBatches } from '../database/delete-expired.ts'
 import type { Database } from '../database/open.ts'
 import type { Logger } from '../log/logger.ts'
 
-/** Rows at once: a write lock held for a moment and no longer. */
-const BATCH = 500
 /** Milliseconds between sweeps. */
 const INTERVAL = 5 * 60_000
 
@@ -15,58 +12,44 @@ const INTERVAL = 5 * 60_000
  */
 const CLIENT_GRACE = 10 * 60_000
 
-/** Removes what has expired and nobody can use any more, a batch at a time; says how many rows. */
+/**
+ * Removes what has expired and nobody can use any more; says how many rows.
+ *
+ * @param now Milliseconds since the epoch.
+ */
 export async function sweepExpired(db: Database, now: number): Promise<number> {
-  let removed = 0
-  for (const [table, key, before] of [
-    ['sessions', 'id', now],
-    ['refresh_tokens', 'jti_hash', now],
-    ['password_resets', 'jti_hash', now],
-    ['clients', 'client_id', now - CLIENT_GRACE],
-  ] as const) {
-    removed += await inBatches(() =>
-      db
-        .deleteFrom(table)
-        .where(key, 'in', (rows) =>
-          rows.selectFrom(table).select(key).where('expires_at', '<=', before).limit(BATCH),
-        )
-        // Once more: on PostgreSQL, what has been renewed since it was selected is still in that list.
-        .where('expires_at', '<=', before)
-        .executeTakeFirstOrThrow(),
-    )
-  }
-  return removed + (await inBatches(() => removeForgottenClients(db, now, BATCH)))
+  return (
+    (await deleteExpired(db, 'sessions', now)) +
+    (await deleteExpired(db, 'refresh_tokens', now)) +
+    (await deleteExpired(db, 'clients', now - CLIENT_GRACE)) +
+    (await inBatches(() => removeForgottenClients(db, now, BATCH)))
+  )
 }
 
-/** Repeats a deletion until there is less to delete than one batch; says how many rows went. */
-async function inBatches(remove: () => Promise<DeleteResult>): Promise<number> {
-  let removed = 0
-  for (;;) {
-    const { numDeletedRows } = await remove()
-    removed += Number(numDeletedRows)
-    // Let requests in between.
-    await setImmediate()
-    if (numDeletedRows < BATCH) return removed
-  }
-}
-
-/** Sweeps now and again until it is told to stop, which waits for the sweep that is under way. */
+/**
+ * Sweeps now and again until it is told to stop, which waits for the sweep that is under way.
+ *
+ * @param sweeps Each removes rows that have expired at a time, and says how many.
+ */
 export function startSweeping(
-  db: Database,
+  sweeps: readonly ((now: number) => Promise<number>)[],
   logger: Logger,
   clock: () => number,
 ): () => Promise<void> {
-  const sweep = async () => {
+  const sweepOnce = async (sweep: (now: number) => Promise<number>) => {
     try {
-      const removed = await sweepExpired(db, clock())
+      const removed = await sweep(clock())
       if (removed > 0) logger.debug({ removed }, 'removed what has expired')
     } catch (error) {
       logger.error({ err: error }, 'could not remove what has expired')
     }
   }
-  let underWay = sweep()
+  const sweepAll = async () => {
+    for (const sweep of sweeps) await sweepOnce(sweep)
+  }
+  let underWay = sweepAll()
   const timer = setInterval(() => {
-    underWay = sweep()
+    underWay = sweepAll()
   }, INTERVAL).unref()
   return async () => {
     clearInterval(timer)

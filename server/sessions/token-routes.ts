@@ -1,41 +1,49 @@
 import { z } from 'zod'
 import { audit } from '../log/audit.ts'
-import type { AppContext, Handler } from '../http/context.ts'
+import { requestOf, type AppContext, type Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
-import type { Services } from '../composition.ts'
+import type { Core } from '../core.ts'
+import type { FeatureParts } from '../feature.ts'
 import { endOwnSession } from './own-sessions.ts'
 import { accessToken, refreshToken, type RefreshTokenClaims } from '../token/kinds.ts'
 import { TokenError } from '../token/token-error.ts'
 import { validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
-const tokenSchema = z.object({
-  // Longer than any that is registered with IANA.
-  grant_type: text(128),
-  refresh_token: opaque.optional(),
+// Longer than any that is registered with IANA.
+const grantSchema = z.object({ grant_type: text(128) })
+const refreshSchema = z.object({
+  refresh_token: opaque,
   client_id: opaque.optional(),
   scope: text(1024).optional(),
 })
 const revokeSchema = z.object({ token: opaque })
 
-export function tokenRoutes(services: Services) {
-  const { accounts, binding, clients, database, rateLimits, sessions, tokens } = services
+export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
+  const { accounts, binding, clients, database, rateLimits, sessions, tokens } = core
+
+  /** The token endpoint (RFC 6749 §3.2): each `grant_type` has a handler of its own. */
+  const grant: Handler = async (ctx) => {
+    // RFC 6749 §5.1 asks for it beside Cache-Control.
+    ctx.set('Pragma', 'no-cache')
+    const { grant_type } = parseBody(ctx, grantSchema, { form: true })
+    const handler = grants.get(grant_type)
+    if (handler === undefined) {
+      throw new HttpError(
+        'unsupported_grant_type',
+        `grant_type must be ${[...grants.keys()].join(' or ')}.`,
+      )
+    }
+    await handler(ctx)
+  }
 
   /** A fresh pair for a refresh token (RFC 6749 §6), which is used up (RFC 9700 §4.14.2). */
   const refresh: Handler = async (ctx) => {
-    // RFC 6749 §5.1 asks for both.
-    ctx.set('Pragma', 'no-cache')
-    const body = parseBody(ctx, tokenSchema, { form: true })
-    if (body.grant_type !== 'refresh_token') {
-      throw new HttpError('unsupported_grant_type', 'grant_type must be refresh_token.')
-    }
-    if (body.refresh_token === undefined) {
-      throw new HttpError('invalid_request', 'refresh_token must be a string.')
-    }
+    const body = parseBody(ctx, refreshSchema, { form: true })
     const claims = await check(async () => {
-      const { claims, header } = await validate(tokens, refreshToken, body.refresh_token ?? '')
-      await binding.check(ctx, header, claims, 'body')
+      const { claims, header } = await validate(tokens, refreshToken, body.refresh_token)
+      await binding.check(requestOf(ctx), header, claims, 'body')
       return claims
     })
     // Dead tokens, of an earlier generation, use up nothing of the living.
@@ -78,7 +86,7 @@ export function tokenRoutes(services: Services) {
     for (const kind of [accessToken, refreshToken]) {
       try {
         const { claims, header } = await validate<RefreshTokenClaims>(tokens, kind, token)
-        await binding.check(ctx, header, claims, 'body')
+        await binding.check(requestOf(ctx), header, claims, 'body')
         return claims
       } catch (error) {
         if (!(error instanceof TokenError)) throw error
@@ -87,7 +95,11 @@ export function tokenRoutes(services: Services) {
     return undefined
   }
 
-  return { refresh, revoke }
+  const grants = new Map<string, Handler>([
+    ['refresh_token', refresh],
+    ...features.flatMap((feature) => Object.entries(feature.grants ?? {})),
+  ])
+  return { grant, revoke }
 }
 
 /** A token that is refused here is a grant that is refused (RFC 6749 §5.2). */

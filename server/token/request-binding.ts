@@ -1,7 +1,7 @@
+import { TooManyTries } from '../errors/too-many-tries.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import { audit } from '../log/audit.ts'
-import type { AppContext } from '../http/context.ts'
-import { HttpError } from '../http/http-error.ts'
-import { TooManyTries } from '../limits/too-many-tries.ts'
+import type { Logger } from '../log/logger.ts'
 import { checkBinding } from './binding.ts'
 import type { ReplayCache } from './replay-cache.ts'
 import { invalid } from './token-error.ts'
@@ -19,6 +19,15 @@ interface BindingPolicy {
   readonly replayCache: ReplayCache
 }
 
+/** The request that a token came with. */
+export interface IncomingRequest {
+  readonly method: string
+  readonly path: string
+  readonly body: Uint8Array
+  /** Where a replay is audited. */
+  readonly log: Logger
+}
+
 /** Whose token it is. */
 interface BoundClaims {
   readonly jti: string
@@ -27,18 +36,18 @@ interface BoundClaims {
   readonly client_id?: string
 }
 
-/** Holds a token's `req` header parameter against the request that it came with. */
+/** Checks that a token's `req` header parameter matches the request that it came with. */
 export interface RequestBinding {
   /**
    * @param header The protected header of the token's JWE.
    * @param claims Those of the JWT inside. A replay is audited with them.
    * @param place Where the token stands: one in the body is not required to be bound, because it
    *   is good for one use, and its binding has no digest.
-   * @throws TokenError; HttpError 503 when there is no room to remember the request; TooManyTries when
-   *   there is none for more of the same account.
+   * @throws TokenError; UnavailableError when there is no room to remember the request; TooManyTries
+   *   when there is none for more of the same account.
    */
   check(
-    ctx: AppContext,
+    request: IncomingRequest,
     header: Readonly<Record<string, unknown>>,
     claims: BoundClaims,
     place?: 'header' | 'body',
@@ -48,16 +57,16 @@ export interface RequestBinding {
 export function createRequestBinding(policy: BindingPolicy): RequestBinding {
   const { issuer, requestBinding, clock, notBefore, replayCache } = policy
   return {
-    async check(ctx, header, claims, place = 'header') {
+    async check(request, header, claims, place = 'header') {
       if (!Object.hasOwn(header, 'req')) {
         if (requestBinding === 'required' && place === 'header') throw invalid('req_missing')
         return
       }
       const now = clock()
       const { jti } = checkBinding(header['req'], {
-        method: ctx.method,
-        url: issuer + ctx.path,
-        body: place === 'header' ? ctx.state.bodyBytes : undefined,
+        method: request.method,
+        url: issuer + request.path,
+        body: place === 'header' ? request.body : undefined,
         now,
         notBefore,
       })
@@ -65,16 +74,14 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
         case 'new':
           return
         case 'seen':
-          audit(ctx.state.log, 'request_replayed', {
+          audit(request.log, 'request_replayed', {
             account_id: claims.sub,
             session_id: claims.sid,
             client_id: claims.client_id,
           })
           throw invalid('req_replayed')
         case 'full':
-          throw new HttpError('temporarily_unavailable', 'The server is busy. Try again later.', {
-            headers: { 'Retry-After': String(FULL_FOR) },
-          })
+          throw new UnavailableError('the replay memory is full', FULL_FOR)
         case 'account_full':
           throw new TooManyTries('requests', FULL_FOR)
       }

@@ -3,7 +3,7 @@ import { CompactSign, compactDecrypt, decodeJwt, decodeProtectedHeader } from 'j
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
-import { createServices } from '../../server/composition.ts'
+import { compose } from '../../server/composition.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { createSmtpMailer } from '../../server/features/password-reset/mailer/smtp-mailer.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type Answer } from '../support/client.ts'
@@ -19,8 +19,8 @@ const REFUSED = {
 let server: TestServer
 let client: TestClient
 beforeAll(async () => {
-  const rateLimits = { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' }
-  server = await startTestServer({ config: { rateLimits: rateLimits as never } })
+  const rateLimits = { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' } as const
+  server = await startTestServer({ config: { rateLimits: rateLimits } })
   client = await TestClient.registered(server.url)
 })
 afterAll(() => server.stop())
@@ -735,8 +735,8 @@ describe('a reset token', () => {
 })
 
 /** What a server's routes work with, beside that server: over the same database, keys and clock. */
-const services = ({ config, keystore, database, mailer, clock }: TestServer) =>
-  createServices({ config, keystore, database, mailer, clock, logger: createLogger('silent') })
+const services = ({ config, keystore, database, clock }: TestServer) =>
+  compose({ config, keystore, database, clock, logger: createLogger('silent') })
 
 describe('signing in while the password changes', () => {
   test.each(['change', 'reset'] as const)('leaves no session: %s', async (how) => {

@@ -9,14 +9,14 @@ import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords } from '../../server/limits/wrong-passwords.ts'
-import { UnavailableError } from '../../server/http/unavailable-error.ts'
+import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
 import { createCheapHasher } from '../support/passwords.ts'
 
 const PASSWORD = 'a long and winding road'
 const OWN = { id: 'own' } as Client
 const NEW = { id: 'new' } as Client
-const OFF = { signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' } as const
+const OFF = { signUp: 'off', clients: 'off', refresh: 'off' } as const
 const WIDE = { count: 1_000_000, duration: 60 }
 
 let database: Database

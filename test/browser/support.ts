@@ -2,6 +2,7 @@
  * A real Chromium, and the page in it. A test fails on everything that the page writes to the console
  * as an error, throws, or has refused by its Content-Security-Policy, unless it has said so before.
  */
+import { features } from '../../server/features.ts'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -165,7 +166,7 @@ async function writeCoverage(page: Page): Promise<void> {
 }
 
 const off = 'off' as const
-const UNLIMITED = { login: off, signUp: off, clients: off, reset: off, refresh: off }
+const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 
 /** A server by the real clock, as the browser has no other. */
 export async function serve(config: Partial<Config> = {}): Promise<TestServer> {
@@ -196,7 +197,7 @@ export async function restartable(preserveSessions: boolean) {
     url,
     folder,
     async start() {
-      running = await startServer(config, createLogger('silent'))
+      running = await startServer(config, features, createLogger('silent'))
     },
     async stop() {
       await running?.stop()

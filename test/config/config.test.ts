@@ -11,14 +11,15 @@ import {
   PROJECT_ROOT,
   type Config,
 } from '../../server/config/config.ts'
-import { StartupError } from '../../server/config/startup-error.ts'
+import { features } from '../../server/features.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
 import { isPlaceholder } from '../../server/config/variables.ts'
 import { anyText } from '../support/text.ts'
 
 const NOWHERE = '/nonexistent/.env'
 const ROOT = resolve(import.meta.dirname, '../..')
 
-const load = (env: NodeJS.ProcessEnv = {}, dotenv = NOWHERE) => loadConfig(env, dotenv)
+const load = (env: NodeJS.ProcessEnv = {}, dotenv = NOWHERE) => loadConfig(features, env, dotenv)
 
 function problemsOf(env: NodeJS.ProcessEnv, dotenv = NOWHERE): readonly string[] {
   try {
@@ -37,6 +38,7 @@ const VARIABLES = [
     .split('\n})')[0]!
     .matchAll(/^ {2}([A-Z_]+):/gm),
 ].map(([, name]) => name!)
+const FEATURE_VARIABLES = features.flatMap(({ variables }) => Object.keys(variables))
 
 describe('without any variable', () => {
   test('every value has its default', () => {
@@ -65,32 +67,34 @@ describe('without any variable', () => {
         login: { count: 60, duration: 60 },
         signUp: { count: 100, duration: 3600 },
         clients: { count: 300, duration: 3600 },
-        reset: { count: 20, duration: 3600 },
         refresh: { count: 300, duration: 60 },
       },
-      smtp: undefined,
-      mailFolder: join(ROOT, 'data/mail'),
       trustedProxies: 0,
       keyMaxAge: 90 * 24 * 60 * 60,
       corsOrigins: [],
       passwordMinLength: 8,
       logLevel: 'info',
       production: false,
+      featureVariables: {
+        RATE_LIMIT_RESET: { count: 20, duration: 3600 },
+        SMTP_URL: undefined,
+        MAIL_FROM: undefined,
+      },
     } satisfies Config)
   })
 
   test('the configuration is frozen, all the way down', () => {
-    const config = load({ SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'auth@mail.test' })
-    const { algorithms, corsOrigins, rateLimits, smtp } = config
-    expect(smtp).toBeDefined()
-    expect([config, algorithms, corsOrigins, rateLimits, smtp].every(Object.isFrozen)).toBe(true)
+    const config = load()
+    const { algorithms, corsOrigins, featureVariables, rateLimits } = config
+    const all = [config, algorithms, corsOrigins, featureVariables, rateLimits]
+    expect(all.every(Object.isFrozen)).toBe(true)
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError)
   })
 
   test('the environment is that of the process', () => {
     process.env['PASSWORD_MIN_LENGTH'] = '33'
     try {
-      expect(loadConfig(undefined, NOWHERE).passwordMinLength).toBe(33)
+      expect(loadConfig([], undefined, NOWHERE).passwordMinLength).toBe(33)
     } finally {
       delete process.env['PASSWORD_MIN_LENGTH']
     }
@@ -127,8 +131,8 @@ describe('a good value is taken', () => {
     ['UNUSED_CLIENT_TTL', '1h', { unusedClientTtl: 3600 }],
     ['REQUEST_BINDING', 'required', { requestBinding: 'required' }],
     ['REQUEST_BINDING', 'optional', { requestBinding: 'optional' }],
-    ['SMTP_URL', '', { smtp: undefined }],
-    ['MAIL_FROM', '', { smtp: undefined }],
+    ['SMTP_URL', '', {}],
+    ['MAIL_FROM', '', {}],
     ['KEY_MAX_AGE', '1d', { keyMaxAge: 86_400 }],
     ['TRUST_PROXY', '0', { trustedProxies: 0 }],
     ['TRUST_PROXY', '10', { trustedProxies: 10 }],
@@ -153,7 +157,6 @@ describe('a good value is taken', () => {
     ['RATE_LIMIT_LOGIN', 'login'],
     ['RATE_LIMIT_SIGN_UP', 'signUp'],
     ['RATE_LIMIT_CLIENTS', 'clients'],
-    ['RATE_LIMIT_RESET', 'reset'],
     ['RATE_LIMIT_REFRESH', 'refresh'],
   ])('%s, or off', (name, member) => {
     for (const [value, limit] of [
@@ -172,7 +175,12 @@ describe('a good value is taken', () => {
     ['smtps://user:p%40ss@mail.test', 'Äuth <auth@mail.test>'],
   ])('SMTP_URL=%s with MAIL_FROM=%s', (url, from) => {
     const config = load({ SMTP_URL: url, MAIL_FROM: from })
-    expect(config).toEqual({ ...load(), smtp: { url, from } })
+    expect(config.featureVariables).toMatchObject({ SMTP_URL: url, MAIL_FROM: from })
+  })
+
+  test('a variable of a feature that is not there is not read', () => {
+    const environment = { SMTP_URL: 'not a URL', RATE_LIMIT_RESET: 'sometimes' }
+    expect(loadConfig([], environment, NOWHERE).featureVariables).toEqual({})
   })
 
   test.each([
@@ -407,7 +415,7 @@ describe('.env.example', () => {
   test('names every variable of the schema, and no other', () => {
     expect(VARIABLES.length).toBeGreaterThan(10)
     const named = [...text.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name)
-    expect(named.sort()).toEqual([...VARIABLES].sort())
+    expect(named.sort()).toEqual([...VARIABLES, ...FEATURE_VARIABLES].sort())
   })
 
   test('has the defaults, but for a passphrase to replace', () => {

@@ -7,7 +7,7 @@ import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
 import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
-import { StartupError } from '../../server/config/startup-error.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
 import { definitionsOf, ROWS, rowsOf, STARTS, type Start } from './fixtures.ts'
 
 const NAMES = Object.keys(CORE_HISTORY.migrations)

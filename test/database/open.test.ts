@@ -8,7 +8,7 @@ import { sql, type Migration } from 'kysely'
 import { createLogger } from '../../server/log/logger.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
-import { StartupError } from '../../server/config/startup-error.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
 
 let folder: string
 const opened: Database[] = []

@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals'
 import type { AppContext } from '../../server/http/context.ts'
-import { TooManyTries } from '../../server/limits/too-many-tries.ts'
+import { TooManyTries } from '../../server/errors/too-many-tries.ts'
 import type { RateLimits } from '../../server/limits/rate-limits.ts'
 import { rateLimit } from '../../server/http/rate-limit.ts'
 
@@ -12,7 +12,7 @@ test.each([
   ['2001:db8::1', '2001:db8:0:0::/64'],
 ])('%s is counted as %s, before what follows', async (ip, key) => {
   const order: string[] = []
-  const consume = jest.fn<RateLimits['consume']>(() => {
+  const consume = jest.fn<RateLimits<'reset'>['consume']>(() => {
     order.push('consume')
     return Promise.resolve()
   })
@@ -25,7 +25,7 @@ test.each([
 })
 
 test('a part of what is limited has a count of its own', async () => {
-  const consume = jest.fn<RateLimits['consume']>(() => Promise.resolve())
+  const consume = jest.fn<RateLimits<'reset'>['consume']>(() => Promise.resolve())
   const next = () => Promise.resolve()
   await rateLimit({ consume }, 'reset', 'token')(contextOf('192.0.2.1'), next)
   expect(consume.mock.calls).toEqual([['reset', 'address', '192.0.2.1 token']])

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import type { AppContext, SessionState } from '../../server/http/context.ts'
+import type { AppContext, ScopedState } from '../../server/http/context.ts'
 import { HttpError } from '../../server/http/http-error.ts'
 import { requireScope } from '../../server/http/require-scope.ts'
 
 /** Whether a request whose token has this scope gets through, or how it is refused. */
 async function pass(required: string, scope: string): Promise<true | HttpError> {
-  const ctx = { state: { session: { scope } } } as unknown as AppContext<SessionState>
+  const ctx = { state: { scope } } as unknown as AppContext<ScopedState>
   let passed = 0
   const next = () => {
     passed++
@@ -39,7 +39,7 @@ test('the challenge names the scope that is missing (RFC 6750 §3)', async () =>
 })
 
 test('what fails behind it is not its business', async () => {
-  const ctx = { state: { session: { scope: 'admin' } } } as unknown as AppContext<SessionState>
+  const ctx = { state: { scope: 'admin' } } as unknown as AppContext<ScopedState>
   const broken = () => Promise.reject(new Error('behind'))
   await expect(requireScope('admin')(ctx, broken)).rejects.toThrow('behind')
 })

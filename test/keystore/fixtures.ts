@@ -9,7 +9,7 @@ import type { Algorithms } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import type { KeyRing, KeySet } from '../../server/keystore/key-set.ts'
 import type { Terminal } from '../../server/commands/keys/keys-command.ts'
-import { StartupError } from '../../server/config/startup-error.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
 
 export const DEFAULTS: Algorithms = {
   signingAlg: 'ES256',

@@ -9,7 +9,7 @@ import {
   recipient,
 } from '../../server/keystore/keystore.ts'
 import { openKeystore } from '../../server/keystore/open-keystore.ts'
-import { UnavailableError } from '../../server/http/unavailable-error.ts'
+import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { DEFAULTS, emptyFolder, keySet, problemsOf, ring } from './fixtures.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { StartupError } from '../../server/config/startup-error.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
 import { parsePrivateKey } from '../../server/keystore/pem.ts'
 import { passphraseWarning, toPem } from '../../server/keystore/write-key.ts'
 import { CHEAP_SCRYPT as scryptCost } from '../support/scrypt.ts'

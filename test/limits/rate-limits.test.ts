@@ -1,8 +1,8 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createRateLimits, type LimitedAction } from '../../server/limits/rate-limits.ts'
+import { createRateLimits } from '../../server/limits/rate-limits.ts'
 
-const ACTIONS: LimitedAction[] = ['login', 'signUp', 'clients', 'reset', 'refresh']
+const ACTIONS = ['login', 'signUp', 'clients', 'reset', 'refresh'] as const
 const limitsOf = (limit: { count: number; duration: number } | 'off') =>
   createRateLimits({ login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit })
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { TooManyTries } from '../../server/limits/too-many-tries.ts'
+import { TooManyTries } from '../../server/errors/too-many-tries.ts'
 import {
   createWrongPasswords,
   uncountedPasswords,

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import type { Config } from '../../server/config/config.ts'
-import type { LimitedAction } from '../../server/limits/rate-limits.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type Answer } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
@@ -10,7 +9,6 @@ const OFF: Config['rateLimits'] = {
   login: 'off',
   signUp: 'off',
   clients: 'off',
-  reset: 'off',
   refresh: 'off',
 }
 /** What no test reaches: the waits after wrong passwords alone are left. */
@@ -36,8 +34,12 @@ afterEach(async () => {
 })
 
 /** A server behind one proxy, which says what addresses requests come from. */
-async function setUp(rateLimits: Config['rateLimits'], trustedProxies = 1) {
-  const server = await startTestServer({ config: { rateLimits, trustedProxies } })
+async function setUp(
+  rateLimits: Config['rateLimits'],
+  { trustedProxies = 1, reset = 'off' }: { trustedProxies?: number; reset?: string } = {},
+) {
+  const variables = { RATE_LIMIT_RESET: reset }
+  const server = await startTestServer({ config: { rateLimits, trustedProxies }, variables })
   servers.push(server)
   return { server, client: await TestClient.registered(server.url) }
 }
@@ -58,7 +60,7 @@ function expectLimited(answer: Answer): number {
 
 type Send = (client: TestClient, from: string) => Promise<Answer>
 /** One request of each limited kind; none of them for the same account as another. */
-const REQUESTS: [LimitedAction, string, Send][] = [
+const REQUESTS: [keyof Config['rateLimits'] | 'reset', string, Send][] = [
   ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
   [
     'signUp',
@@ -96,7 +98,9 @@ const REQUESTS: [LimitedAction, string, Send][] = [
 
 describe('for one address', () => {
   test.each(REQUESTS)('%s limits %s, and its limit nothing else', async (action, path, send) => {
-    const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
+    const { client } = await (action === 'reset'
+      ? setUp(OFF, { reset: '3/1h' })
+      : setUp({ ...OFF, [action]: { count: 3, duration: 3600 } }))
     for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
     const wait = expectLimited(await send(client, '192.0.2.1'))
     expect(wait).toBeGreaterThan(3000)
@@ -111,14 +115,15 @@ describe('for one address', () => {
 
   test.each(REQUESTS)('%s that is off limits %s not at all', async (action, _, send) => {
     const all = { count: 1, duration: 3600 }
-    const limits = { login: all, signUp: all, clients: all, reset: all, refresh: all }
-    const { client } = await setUp({ ...limits, [action]: 'off' })
+    const limits = { login: all, signUp: all, clients: all, refresh: all }
+    const reset = action === 'reset' ? 'off' : '1/1h'
+    const { client } = await setUp({ ...limits, [action]: 'off' }, { reset })
     for (let i = 0; i < 10; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
   })
 
   test('the limit ends with its window', async () => {
     stopTime()
-    const { client } = await setUp({ ...OFF, reset: { count: 1, duration: 60 } })
+    const { client } = await setUp(OFF, { reset: '1/60s' })
     const ask = () => post(client, '/account/password-reset', { email: someEmail() }, '192.0.2.1')
     expect((await ask()).status).toBe(202)
     expectLimited(await ask())
@@ -161,7 +166,7 @@ describe('which address counts', () => {
 
   test('with no proxy trusted the header is ignored', async () => {
     // Registering has used up the first.
-    const { client } = await setUp(limits, 0)
+    const { client } = await setUp(limits, { trustedProxies: 0 })
     expect((await ask(client, '192.0.2.1')).status).toBe(400)
     expectLimited(await ask(client, '192.0.2.2'))
   })
@@ -177,7 +182,7 @@ describe('which address counts', () => {
   })
 
   test('with two trusted it is the last but one', async () => {
-    const { client } = await setUp(limits, 2)
+    const { client } = await setUp(limits, { trustedProxies: 2 })
     expect((await ask(client, '1.1.1.1, 192.0.2.1, 10.0.0.1')).status).toBe(400)
     expect((await ask(client, '2.2.2.2, 192.0.2.1, 10.0.0.2')).status).toBe(400)
     expectLimited(await ask(client, '3.3.3.3, 192.0.2.1, 10.0.0.3'))
@@ -193,7 +198,7 @@ describe('for one account', () => {
 
   test('reset, known or not, in whatever case, for each address of its own', async () => {
     stopTime()
-    const { client } = await setUp({ ...OFF, reset: two })
+    const { client } = await setUp(OFF, { reset: '2/60s' })
     const known = someEmail()
     await client.signUp(known)
     const ask = (email: string, from: string) =>

@@ -29,7 +29,7 @@ const secrets = new Set([GOOD_PASSWORD, NEW_PASSWORD, WRONG_PASSWORD])
 
 beforeAll(async () => {
   const limit = { count: 10_000, duration: 60 }
-  const rateLimits = { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit }
+  const rateLimits = { login: limit, signUp: limit, clients: limit, refresh: limit }
   server = await startTestServer({ config: { rateLimits } })
   client = await TestClient.registered(server.url)
 })

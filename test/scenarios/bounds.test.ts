@@ -46,7 +46,7 @@ test.each<[string, string, string, boolean, () => object]>([
   ['new_password', 'PUT', '/account/password', true, () => passwords],
   ['new_password', 'PUT', '/account/password-reset', false, () => ({ token: 'x' })],
   ['email', 'POST', '/account/password-reset', false, () => ({})],
-  ['scope', 'POST', '/token', false, () => ({ grant_type: 'refresh_token' })],
+  ['scope', 'POST', '/token', false, () => ({ grant_type: 'refresh_token', refresh_token: 'x' })],
   ['grant_type', 'POST', '/token', false, () => ({})],
   ['client_name', 'POST', '/clients', false, () => ({ jwks: { keys: [client.publicJwk] } })],
 ])(

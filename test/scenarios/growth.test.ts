@@ -1,7 +1,7 @@
 /** What an attacker or a careless program could make grow without end. */
 import { afterEach, expect, test } from '@jest/globals'
 import { createLogger } from '../../server/log/logger.ts'
-import { createServices } from '../../server/composition.ts'
+import { compose } from '../../server/composition.ts'
 import { sweepExpired } from '../../server/sessions/sweep.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../support/client.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
@@ -52,12 +52,12 @@ test('a client that has signed up is not removed, nor its session with it', asyn
 
 test('a client that expires while its owner signs in is kept for them', async () => {
   const { server, client } = await setUp({ config: { unusedClientTtl: TTL } })
-  const { database, clock, config, keystore, mailer } = server
+  const { database, clock, config, keystore } = server
   const owner = await TestClient.registered(server.url)
   const email = someEmail()
   await owner.signUp(email)
   const logger = createLogger('silent')
-  const services = createServices({ config, keystore, database, mailer, clock, logger })
+  const services = compose({ config, keystore, database, clock, logger })
   clock.advance(TTL - 1)
   // What a sign-in does, with a sweep between its steps.
   const found = (await services.clients.find(client.id))!

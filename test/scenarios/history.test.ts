@@ -251,7 +251,7 @@ describe('what many do at once', () => {
   beforeAll(async () => {
     server = await startTestServer({
       config: {
-        rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+        rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
       },
     })
     client = await TestClient.registered(server.url)

@@ -7,7 +7,7 @@ import { createHeldHasher } from '../support/passwords.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const OFF = {
-  rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+  rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
 } as const
 const OWNERS_PASSWORD = 'the one that the owner has chosen'
 const THIEFS_PASSWORD = 'the one that a thief would like'

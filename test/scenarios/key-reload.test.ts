@@ -1,4 +1,5 @@
 /** What a running server's other requests feel of a rotation. */
+import { features } from '../../server/features.ts'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
@@ -26,20 +27,18 @@ afterEach(async () => {
   await rm(scratch, { recursive: true, force: true })
 })
 
-/** Milliseconds that /healthz takes. */
-function askHealth(url: string): Promise<number> {
-  const begun = performance.now()
+function askHealth(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     get(`${url}/healthz`, { agent }, (response) => {
       response.resume()
       response.once('end', () => {
-        resolve(performance.now() - begun)
+        resolve()
       })
     }).once('error', reject)
   })
 }
 
-test('with ten keys under a passphrase, /healthz answers within 100 ms all the while', async () => {
+test('with ten keys under a passphrase, /healthz answers all the while', async () => {
   const folder: KeyFolder = {
     ...{ path: join(scratch, 'keys'), passphrase: PASSPHRASE, algorithms: DEFAULTS },
     opened: createOpenedKeys(),
@@ -51,22 +50,21 @@ test('with ten keys under a passphrase, /healthz answers within 100 ms all the w
     ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
     ...{ preserveSessions: true, databaseFile: join(scratch, 'auth.db') },
   })
-  const running = await startServer(config, createLogger('silent'))
+  const running = await startServer(config, features, createLogger('silent'))
   server = running
   await askHealth(running.url)
 
-  const slowest: number[] = []
-  // The best of three: another process may have had the cores.
-  for (let round = 0; round < 3 && (slowest.at(-1) ?? Infinity) > 100; round++) {
-    let isDone = false as boolean
-    const rotation = rotateKeys(folder, Date.now(), KEEP)
-      .then(() => running.reloadKeys())
-      .finally(() => (isDone = true))
-    let most = 0
-    do most = Math.max(most, await askHealth(running.url))
-    while (!isDone)
-    await rotation
-    slowest.push(most)
-  }
-  expect(Math.min(...slowest)).toBeLessThan(100)
+  let isDone = false as boolean
+  const rotation = rotateKeys(folder, Date.now(), KEEP)
+    .then(() => running.reloadKeys())
+    .finally(() => (isDone = true))
+  let answers = 0
+  do {
+    await askHealth(running.url)
+    answers++
+  } while (!isDone)
+  await rotation
+  // Each key takes scrypt some 60 ms to open. Opened on the event loop, they would leave room for none
+  // but a few answers; off it, there are hundreds.
+  expect(answers).toBeGreaterThan(30)
 })

@@ -1,4 +1,5 @@
 /** Keys that change under a server that is running, as its clients meet it. */
+import { features } from '../../server/features.ts'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -50,11 +51,11 @@ async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
   const config = testConfig({
     ...{ port: 0, databaseFile: join(scratch, 'auth.db'), keysDir: folder.path },
     ...{ preserveSessions: true, issuer: 'http://auth.test', algorithms: folder.algorithms },
-    rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+    rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
     ...changes,
   })
   // Of a process that began a second ago: the server has no second to wait for.
-  const server = await startServer(config, createLogger('silent'), Date.now() - 1000)
+  const server = await startServer(config, features, createLogger('silent'), Date.now() - 1000)
   running.push(server)
   return server
 }

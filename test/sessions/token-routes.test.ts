@@ -12,7 +12,7 @@ import {
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const OFF = {
-  rateLimits: { login: 'off', signUp: 'off', clients: 'off', reset: 'off', refresh: 'off' },
+  rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
 } as const
 
 let server: TestServer

@@ -76,7 +76,7 @@ export const refusedToken = () =>
 
 const off = 'off' as const
 /** Nobody counts what a test does. */
-const UNLIMITED = { login: off, signUp: off, clients: off, reset: off, refresh: off }
+const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 
 export const startServer = (
   config: Partial<Config> = {},

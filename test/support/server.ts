@@ -1,4 +1,8 @@
 import { createApp } from '../../server/app.ts'
+import { compose } from '../../server/composition.ts'
+import type { Feature } from '../../server/feature.ts'
+import { features as allFeatures } from '../../server/features.ts'
+import { createPasswordReset, passwordReset } from '../../server/features/password-reset/index.ts'
 import {
   createBackground,
   type Background,
@@ -9,6 +13,7 @@ import { openDatabase, type Database } from '../../server/database/open.ts'
 import { createHttpServer } from '../../server/http/http-server.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/log/logger.ts'
+import { createFeatures } from '../../server/start.ts'
 import type { ReplayCache } from '../../server/token/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
@@ -30,6 +35,10 @@ export interface TestServer {
 
 interface TestServerOptions {
   readonly config?: Partial<Config>
+  /** Environment variables, such as those of a feature. */
+  readonly variables?: Readonly<Record<string, string>>
+  /** All of them by default, with a mailer that keeps what it was given. */
+  readonly features?: readonly Feature[]
   readonly keystore?: Keystore
   /** One that another server uses too; it is then not closed with this one. */
   readonly database?: Database
@@ -46,7 +55,7 @@ interface TestServerOptions {
 
 /** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const config = testConfig(options.config)
+  const config = testConfig(options.config, options.variables)
   const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
   const database = options.database ?? (await openDatabase(config.databaseFile))
   const clock = options.clock ?? createClock()
@@ -55,13 +64,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const logs: string[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
   const { isStopping, replayCache, bindingsNotBefore } = options
-  const app = createApp({
+  const core = compose({
     config,
     keystore,
     database,
     logger,
-    mailer,
-    background,
     clock,
     ...(options.productionHashes === true
       ? {}
@@ -70,7 +77,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })
-  const callback = app.callback()
+  const listed = options.features ?? allFeatures
+  const features = listed.map((feature) =>
+    feature === passwordReset ? createPasswordReset({ mailer, background }) : feature,
+  )
+  const parts = await createFeatures(core, features)
+  const callback = createApp(core, parts).callback()
   const server = createHttpServer((request, response) => {
     // One machine, one clock.
     response.setHeader('Date', new Date(clock()).toUTCString())

@@ -1,16 +1,16 @@
 import { expect, jest, test } from '@jest/globals'
 import { createLogger } from '../../server/log/logger.ts'
-import type { AppContext } from '../../server/http/context.ts'
-import { createRequestBinding } from '../../server/token/request-binding.ts'
+import { createRequestBinding, type IncomingRequest } from '../../server/token/request-binding.ts'
 import { createReplayCache, type ReplayCache } from '../../server/token/replay-cache.ts'
 
 const NOW = 1_767_225_600
 const REQ = { jti: 'once', iat: NOW, htm: 'POST', htu: 'https://auth.test/base/token' }
-const ctx = {
+const request: IncomingRequest = {
   method: 'POST',
   path: '/token',
-  state: { bodyBytes: Buffer.from('{}'), log: createLogger('silent') },
-} as unknown as AppContext
+  body: Buffer.from('{}'),
+  log: createLogger('silent'),
+}
 
 const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCache) =>
   createRequestBinding({
@@ -34,7 +34,7 @@ test.each([
   ['required', 'body', undefined],
 ] as const)('%s, a token in the %s without a binding: %s', async (policy, place, reason) => {
   const cache = answering('new')
-  const checked = create(policy, cache).check(ctx, { alg: 'x' }, claimsOf('token'), place)
+  const checked = create(policy, cache).check(request, { alg: 'x' }, claimsOf('token'), place)
   if (reason === undefined) await expect(checked).resolves.toBeUndefined()
   else await expect(checked).rejects.toMatchObject({ name: 'TokenError', reason })
   expect(cache.remember).not.toHaveBeenCalled()
@@ -45,7 +45,12 @@ test.each(['optional', 'required'] as const)(
   async (policy) => {
     const cache = answering('new')
     for (const place of ['header', 'body'] as const) {
-      const checked = create(policy, cache).check(ctx, { req: undefined }, claimsOf('token'), place)
+      const checked = create(policy, cache).check(
+        request,
+        { req: undefined },
+        claimsOf('token'),
+        place,
+      )
       await expect(checked).rejects.toMatchObject({ reason: 'req' })
     }
     expect(cache.remember).not.toHaveBeenCalled()
@@ -54,14 +59,16 @@ test.each(['optional', 'required'] as const)(
 
 test('a token in the body has no digest, a token in the header has one', async () => {
   const binding = create('optional', createReplayCache())
-  await expect(binding.check(ctx, { req: REQ }, claimsOf('a'), 'body')).resolves.toBeUndefined()
-  await expect(binding.check(ctx, { req: REQ }, claimsOf('b'), 'header')).rejects.toMatchObject({
-    reason: 'req_dig',
-  })
+  await expect(binding.check(request, { req: REQ }, claimsOf('a'), 'body')).resolves.toBeUndefined()
+  await expect(binding.check(request, { req: REQ }, claimsOf('b'), 'header')).rejects.toMatchObject(
+    {
+      reason: 'req_dig',
+    },
+  )
   const { createHash } = await import('node:crypto')
   const req = { ...REQ, dig: createHash('sha256').update('{}').digest('base64url') }
-  await expect(binding.check(ctx, { req }, claimsOf('c'), 'header')).resolves.toBeUndefined()
-  await expect(binding.check(ctx, { req }, claimsOf('d'), 'body')).rejects.toMatchObject({
+  await expect(binding.check(request, { req }, claimsOf('c'), 'header')).resolves.toBeUndefined()
+  await expect(binding.check(request, { req }, claimsOf('d'), 'body')).rejects.toMatchObject({
     reason: 'req_dig',
   })
 })
@@ -69,19 +76,11 @@ test('a token in the body has no digest, a token in the header has one', async (
 test.each([
   ['new', undefined],
   ['seen', { name: 'TokenError', reason: 'req_replayed' }],
-  [
-    'full',
-    {
-      name: 'HttpError',
-      status: 503,
-      code: 'temporarily_unavailable',
-      headers: { 'Retry-After': '60' },
-    },
-  ],
+  ['full', { name: 'UnavailableError', retryAfter: 60 }],
   ['account_full', { name: 'TooManyTries', retryAfter: 60 }],
 ] as const)('when the cache says %s', async (answer, error) => {
   const cache = answering(answer)
-  const checked = create('optional', cache).check(ctx, { req: REQ }, claimsOf('token'), 'body')
+  const checked = create('optional', cache).check(request, { req: REQ }, claimsOf('token'), 'body')
   if (error === undefined) await expect(checked).resolves.toBeUndefined()
   else await expect(checked).rejects.toMatchObject(error)
   expect(cache.remember).toHaveBeenCalledTimes(1)
@@ -101,7 +100,7 @@ test('the cache is asked for the two identifiers together, which cannot be mixed
     ['b', 'b'],
     ['a', 'b c'],
   ] as const) {
-    await binding.check(ctx, { req: { ...REQ, jti } }, claimsOf(tokenId), 'body')
+    await binding.check(request, { req: { ...REQ, jti } }, claimsOf(tokenId), 'body')
   }
   expect(new Set(cache.remember.mock.calls.map(([id]) => id)).size).toBe(4)
 })

@@ -2,7 +2,7 @@
 import { loadConfig } from '../../config/config.ts'
 import { openDatabase } from '../../database/open.ts'
 import { createLogger } from '../../log/logger.ts'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 import { accountCommand } from './account-command.ts'
 
 try {

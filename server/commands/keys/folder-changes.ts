@@ -3,7 +3,7 @@
  * at any moment, it has happened or it has not.
  */
 import { mkdir } from 'node:fs/promises'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { withFolderLock } from './folder-lock.ts'
 import { commitChanges, recover, type FolderChanges } from '../../keystore/folder-transaction.ts'

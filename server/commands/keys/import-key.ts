@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 import { algorithmFor, requiredKeyType, type KeyUse } from '../../../protocol/algorithms.ts'
 import { changeFolder, requireCurrent } from './folder-changes.ts'
 import { keyFileName, type KeyFolder } from '../../keystore/folder.ts'

@@ -1,6 +1,6 @@
 /** The program: `npm run keys`. */
 import { loadCommandPassphrases, loadConfig } from '../../config/config.ts'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 import { keysCommand } from './keys-command.ts'
 import { askSecret } from '../prompt.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ScryptCost } from '../../../pkcs8/scrypt.ts'
 import type { Config } from '../../config/config.ts'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 import { isPlaceholder } from '../../config/variables.ts'
 import { requiredKeyType } from '../../../protocol/algorithms.ts'
 import {

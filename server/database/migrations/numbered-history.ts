@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Migration } from 'kysely'
-import { StartupError } from '../../config/startup-error.ts'
+import { StartupError } from '../../errors/startup-error.ts'
 
 /**
  * The first release numbered its migrations and kept the numbers in the table `migrations`. It had

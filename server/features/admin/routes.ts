@@ -3,7 +3,7 @@ import { presentAccount, type PageStart } from '../../accounts/accounts.ts'
 import { auditEnded } from '../../log/audit.ts'
 import type { AppContext, Handler, SessionState } from '../../http/context.ts'
 import { HttpError } from '../../http/http-error.ts'
-import type { Services } from '../../composition.ts'
+import type { Core } from '../../core.ts'
 import { endSessionsOf } from '../../sessions/own-sessions.ts'
 import { parseObject } from '../../token/compact.ts'
 
@@ -21,7 +21,7 @@ const querySchema = z.object({
 const cursorSchema = z.object({ createdAt: z.int(), id: z.string() })
 
 /** An example of routes that need more than being signed in. Yours to replace. */
-export function adminRoutes({ accounts, database }: Services) {
+export function adminRoutes({ accounts, database }: Core) {
   /** Every account, oldest first, a page at a time: `next_cursor` leads on, and is null at the end. */
   const list: Handler<SessionState> = async (ctx) => {
     const { limit, cursor } = parseQuery(ctx)

@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { Background } from './background.ts'
-import type { Database } from '../../database/open.ts'
+import type { Core } from '../../core.ts'
+import { deleteExpired } from '../../database/delete-expired.ts'
 import type { Account } from '../../database/schema.ts'
 import { recipient } from '../../keystore/keystore.ts'
 import type { Logger } from '../../log/logger.ts'
 import type { Mailer } from './mailer/mailer.ts'
 import { resetMessage } from './mailer/reset-message.ts'
 import { hash } from '../../sessions/refresh-tokens.ts'
-import type { TokenContext } from '../../token/context.ts'
 import { issue } from '../../token/issue.ts'
 import { resetToken, type RegisteredClaims } from '../../token/kinds.ts'
 import { TokenError } from '../../token/token-error.ts'
 import { validate, type ValidToken } from '../../token/validate.ts'
-import { UnavailableError } from '../../http/unavailable-error.ts'
-import type { Accounts } from '../../accounts/accounts.ts'
+import { UnavailableError } from '../../errors/unavailable-error.ts'
 
 /** Seconds. */
 const RESET_TOKEN_TTL = 15 * 60
@@ -21,6 +20,8 @@ const RESET_TOKEN_TTL = 15 * 60
 const MAX_OPEN = 5
 /** Requests whose mail is not out yet; beyond them, 503 for everybody alike. */
 const QUEUE = 1000
+
+type Dependencies = Pick<Core, 'accounts' | 'credentials' | 'database' | 'tokens'>
 
 /** What a reset token stands for. */
 export interface FoundReset extends ValidToken<RegisteredClaims> {
@@ -38,12 +39,17 @@ export interface PasswordResets {
   request(email: string, log: Logger): void
   /** What a reset token stands for, if it can still be used; it is not used up by asking. */
   find(token: string): Promise<FoundReset | undefined>
+  /**
+   * Uses up a reset token, sets the password and ends every session; gives their ids. `undefined` if
+   * the token is gone or the account has changed since it was found.
+   */
+  complete(found: FoundReset, passwordHash: string): Promise<string[] | undefined>
+  /** Removes expired tokens: see feature.ts. */
+  readonly sweep: (now: number) => Promise<number>
 }
 
 export function createPasswordResets(
-  database: Database,
-  accounts: Accounts,
-  tokens: TokenContext,
+  { accounts, credentials, database, tokens }: Dependencies,
   mailer: Mailer,
   background: Background,
 ): PasswordResets {
@@ -119,6 +125,17 @@ export function createPasswordResets(
         throw error
       }
     },
+    complete: ({ account, jtiHash }, passwordHash) =>
+      credentials.replacePassword(account, passwordHash, async (trx) => {
+        // The account's other tokens too: its new version has made them worthless.
+        const used = await trx
+          .deleteFrom('password_resets')
+          .where('account_id', '=', account.id)
+          .returning('jti_hash')
+          .execute()
+        return used.some(({ jti_hash }) => jti_hash === jtiHash)
+      }),
+    sweep: (now) => deleteExpired(database, 'password_resets', now),
   }
 }
 

@@ -17,7 +17,7 @@ import {
 import { readFolder, type KeyFolder } from '../../../server/keystore/folder.ts'
 import { readRecords } from '../../../server/keystore/key-records.ts'
 import { loadKeys } from '../../../server/keystore/key-set.ts'
-import type { StartupError } from '../../../server/config/startup-error.ts'
+import type { StartupError } from '../../../server/errors/startup-error.ts'
 import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import {
   DEFAULTS,

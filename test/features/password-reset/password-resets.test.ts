@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createCredentials } from '../../../server/accounts/credentials.ts'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
 import {
   createPasswordResets,
@@ -32,11 +33,12 @@ beforeEach(async () => {
   logs = []
   database = await openDatabase(':memory:')
   const accounts = createAccounts(database, clock)
+  const credentials = createCredentials(database, clock)
   const create = { email: 'Ada@Mail.test', name: undefined, passwordHash: 'hash' }
   account = (await accounts.create(create))!
   mailer = createTestMailer()
   background = createBackground()
-  resets = createPasswordResets(database, accounts, tokens, mailer, background)
+  resets = createPasswordResets({ accounts, credentials, database, tokens }, mailer, background)
 })
 afterEach(() => database.destroy())
 
@@ -213,4 +215,43 @@ test('a thousand may wait, and one more may not', async () => {
   release()
   await background.idle()
   expect(mailer.sent).toEqual([])
+})
+
+describe('a new password', () => {
+  const found = async () => (await resets.find(await mailed()))!
+  const current = async () =>
+    (await database.selectFrom('accounts').selectAll().executeTakeFirst())!
+
+  test('uses up every token of the account', async () => {
+    await mailed()
+    expect(await resets.complete(await found(), 'new')).toEqual([])
+    expect(await current()).toMatchObject({ password_hash: 'new', version: account.version + 1 })
+    expect(await rows()).toEqual([])
+  })
+
+  test('of two at once, one sets it', async () => {
+    const [one, other] = [await found(), await found()]
+    const results = await Promise.all([
+      resets.complete(one, 'one'),
+      resets.complete(one, 'again'),
+      resets.complete(other, 'other'),
+    ])
+    expect(results.filter((ended) => ended !== undefined)).toHaveLength(1)
+    expect((await current()).version).toBe(account.version + 1)
+  })
+
+  test('is not set by a token that is gone, and nothing changes', async () => {
+    const reset = await found()
+    await database.deleteFrom('password_resets').execute()
+    expect(await resets.complete(reset, 'new')).toBeUndefined()
+    expect(await current()).toEqual(account)
+  })
+})
+
+test('expired tokens are swept, and no others', async () => {
+  await mailed()
+  const later = clock() + 15 * 60_000
+  expect(await resets.sweep(later - 1)).toBe(0)
+  expect(await resets.sweep(later)).toBe(1)
+  expect(await rows()).toEqual([])
 })

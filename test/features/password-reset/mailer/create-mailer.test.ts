@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger } from '../../../../server/log/logger.ts'
 import { createMailer } from '../../../../server/features/password-reset/mailer/create-mailer.ts'
-import { testConfig } from '../../../support/config.ts'
 
 const MESSAGE = { to: 'ada@mail.test', subject: 'Hello', text: 'Hello' }
 
@@ -25,7 +24,7 @@ const warnings = () =>
 test.each([false, true])(
   'without SMTP it is the folder; in production (%s) somebody is told',
   async (production) => {
-    const mailer = await createMailer(testConfig({ mailFolder, production }), logger)
+    const mailer = await createMailer({ smtp: undefined, folder: mailFolder, production }, logger)
     await mailer.send(MESSAGE)
     mailer.close()
     expect(await readdir(mailFolder)).toHaveLength(1)
@@ -38,7 +37,7 @@ test.each([false, true])(
 test('with SMTP nothing is written to the folder', async () => {
   // Nobody listens on port 1.
   const smtp = { url: 'smtp://127.0.0.1:1', from: 'auth@mail.test' }
-  const mailer = await createMailer(testConfig({ mailFolder, smtp, production: true }), logger)
+  const mailer = await createMailer({ smtp, folder: mailFolder, production: true }, logger)
   await expect(mailer.send(MESSAGE)).rejects.toMatchObject({ code: expect.any(String) })
   mailer.close()
   expect(await readdir(mailFolder)).toEqual([])

@@ -30,10 +30,13 @@ const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join('; ')
 
-/** The playground: the whole idea on one page, for development. */
-export function playgroundRoutes(folder = FOLDER) {
-  const file =
-    (name: keyof typeof FILES): Handler =>
+/**
+ * Answers with a file of the page.
+ *
+ * @param folder Where the build has put them.
+ */
+export function playgroundFiles(folder = FOLDER) {
+  return (name: keyof typeof FILES): Handler =>
     async (ctx) => {
       const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
@@ -45,5 +48,4 @@ export function playgroundRoutes(folder = FOLDER) {
       ctx.type = FILES[name]
       ctx.body = bytes
     }
-  return { file }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { StartupError, together } from '../../server/config/startup-error.ts'
+import { StartupError, together } from '../../server/errors/startup-error.ts'
 
 const failing = (...problems: string[]) => Promise.reject(new StartupError(problems))
 

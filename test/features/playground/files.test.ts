@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpError } from '../../../server/http/http-error.ts'
-import { playgroundRoutes } from '../../../server/features/playground/routes.ts'
+import { playgroundFiles } from '../../../server/features/playground/files.ts'
 import { rawRequest } from '../../support/raw-request.ts'
 import { startTestServer } from '../../support/server.ts'
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-type Name = Parameters<ReturnType<typeof playgroundRoutes>['file']>[0]
+type Name = Parameters<ReturnType<typeof playgroundFiles>>[0]
 
 /** What a handler has made of its context. */
 async function serve(name: Name) {
@@ -29,7 +29,7 @@ async function serve(name: Name) {
     type: '',
     body: '',
   }
-  const handle = playgroundRoutes(folder).file(name)
+  const handle = playgroundFiles(folder)(name)
   await handle(ctx as unknown as Parameters<typeof handle>[0])
   return { headers, type: ctx.type, body: Buffer.from(ctx.body).toString() }
 }

@@ -1,0 +1,96 @@
+import type { z } from 'zod'
+import type { Client } from './clients/clients.ts'
+import type { Core } from './core.ts'
+import type { History } from './database/migrate.ts'
+import type { Account } from './database/schema.ts'
+import type { AppMiddleware, Handler } from './http/context.ts'
+import type { RouteTable } from './http/route-table.ts'
+
+/** What a feature adds to the server. A feature that is switched off adds nothing: `{}`. */
+export interface FeatureParts {
+  /** Adds routes after the core's. */
+  readonly routes?: (table: RouteTable) => void
+  /** Runs on every request, before its route. */
+  readonly middleware?: AppMiddleware
+  /** `grant_type` → what answers it at `POST /token` (RFC 6749 §4.5). */
+  readonly grants?: Readonly<Record<string, Handler>>
+  /** Members of the metadata document (RFC 8414 §2). */
+  readonly metadata?: Readonly<Record<string, unknown>>
+  /** Members of the answer to a sign-up. */
+  readonly signUpAnswer?: (account: Account, client: Client) => Promise<object>
+  /**
+   * Removes expired rows of the feature's tables.
+   *
+   * @param now Milliseconds since the epoch.
+   * @returns How many rows.
+   */
+  readonly sweep?: (now: number) => Promise<number>
+  /** Finishes what is under way and closes what the feature has opened. */
+  readonly stop?: () => Promise<void>
+}
+
+/** The environment variables of a feature: name → parser, see config/parsers.ts. */
+export type FeatureVariables = Readonly<Record<string, z.ZodType>>
+
+type Values<V extends FeatureVariables> = { readonly [Name in keyof V]: z.infer<V[Name]> }
+
+interface FeatureDefinition<V extends FeatureVariables> {
+  /** Its own environment variables; none by default. */
+  readonly variables?: V
+  /**
+   * Says, a sentence each, which values make no sense together. What could not be read is `undefined`,
+   * and is reported by itself.
+   *
+   * @param isSet Whether a variable has a value, readable or not.
+   */
+  readonly contradictions?: (
+    variables: Partial<Values<V>>,
+    isSet: (name: keyof V & string) => boolean,
+  ) => readonly string[]
+  /** Its tables' migrations, with a history of their own, so that the feature can be removed. */
+  readonly history?: History
+  /** Called once, when the server starts. */
+  readonly create: (core: Core, variables: Values<V>) => FeatureParts | Promise<FeatureParts>
+}
+
+/** A feature as `features.ts` lists it. */
+export interface Feature {
+  readonly variables: FeatureVariables
+  readonly contradictions: (
+    variables: Readonly<Record<string, unknown>>,
+    isSet: (name: string) => boolean,
+  ) => readonly string[]
+  readonly history: History | undefined
+  readonly create: (
+    core: Core,
+    variables: Readonly<Record<string, unknown>>,
+  ) => FeatureParts | Promise<FeatureParts>
+}
+
+/**
+ * Defines a feature: a folder in `features/` and a line in `features.ts`.
+ *
+ * @example
+ * export const greeting = defineFeature({
+ *   variables: { GREETING: text.default('Hello') },
+ *   create: (core, { GREETING }) => ({
+ *     routes: ({ signedIn }) => {
+ *       signedIn('GET', '/greeting', (ctx) => {
+ *         ctx.body = { text: `${GREETING}, ${ctx.state.session.account.email}` }
+ *       })
+ *     },
+ *   }),
+ * })
+ */
+export function defineFeature<V extends FeatureVariables = FeatureVariables>(
+  definition: FeatureDefinition<V>,
+): Feature {
+  const { contradictions = () => [] } = definition
+  return {
+    variables: definition.variables ?? {},
+    history: definition.history,
+    // The configuration parses the variables with these very parsers.
+    contradictions: (variables, isSet) => contradictions(variables as Partial<Values<V>>, isSet),
+    create: (core, variables) => definition.create(core, variables as Values<V>),
+  }
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { emailKey } from '../../accounts/email.ts'
+import { checkNewPassword } from '../../accounts/new-password.ts'
+import type { Core } from '../../core.ts'
+import { parseBody } from '../../http/body.ts'
+import { requestOf, type Handler } from '../../http/context.ts'
+import { email, opaque, password } from '../../http/fields.ts'
+import { HttpError } from '../../http/http-error.ts'
+import { addressKey } from '../../limits/client-address.ts'
+import type { RateLimits } from '../../limits/rate-limits.ts'
+import { audit, auditEnded } from '../../log/audit.ts'
+import { TokenError } from '../../token/token-error.ts'
+import type { PasswordResets } from './password-resets.ts'
+
+const requestSchema = z.object({ email })
+const resetSchema = z.object({ token: opaque, new_password: password })
+
+export function resetRoutes(core: Core, resets: PasswordResets, limits: RateLimits<'reset'>) {
+  const { binding, config, passwords, wrongPasswords } = core
+
+  /** Has a reset token mailed. The answer is the same, and as fast, whether there is an account or not. */
+  const request: Handler = async (ctx) => {
+    const body = parseBody(ctx, requestSchema)
+    // By address and account: nobody can use up the owner's allowance from elsewhere.
+    await limits.consume('reset', 'account', `${addressKey(ctx.ip)} ${emailKey(body.email)}`)
+    resets.request(body.email, ctx.state.log)
+    ctx.status = 202
+    ctx.body = {}
+  }
+
+  /** Sets a new password by a reset token, which is used up; every session ends. */
+  const complete: Handler = async (ctx) => {
+    const body = parseBody(ctx, resetSchema)
+    const found = await resets.find(body.token)
+    if (found === undefined) throw resetRefused()
+    const { account, claims, header } = found
+    await binding.check(requestOf(ctx), header, claims, 'body').catch((error: unknown) => {
+      throw error instanceof TokenError ? resetRefused() : error
+    })
+    // Before the token is used up: a password that is refused costs nothing.
+    checkNewPassword('new_password', body.new_password, account.email, config)
+    const ended = await resets.complete(found, await passwords.hash(body.new_password))
+    if (ended === undefined) throw resetRefused()
+    await wrongPasswords.forgive(account.email_key)
+    audit(ctx.state.log, 'password_reset', { account_id: account.id })
+    auditEnded(ctx.state.log, account.id, ended)
+    ctx.status = 204
+  }
+
+  return { request, complete }
+}
+
+const resetRefused = (): HttpError =>
+  new HttpError('invalid_grant', 'The reset token is not valid, has expired or was used.')
