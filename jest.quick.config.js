@@ -10,14 +10,14 @@ export default {
   testPathIgnorePatterns: [
     ...common.testPathIgnorePatterns,
     // Servers and their clients, programs, folders that change.
-    '/test/(client|database|example|middleware|routes|service)/',
-    '/test/(index|start|http-\\w+)\\.test',
-    '/test/accounts/account-command\\.',
-    '/test/keystore/(folder|follow|import|keys-command|kills|open|rotation|write)',
-    '/test/sessions/(history|refresh|sessions)\\.',
+    '/test/(client|database|example|features|resource-server|scenarios|commands)/',
+    '/test/(start|http/http-\\w+)\\.test',
+    '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|discovery|authenticate)\\.',
+    '/test/keystore/(folder|follow|kills|open|write)',
+    '/test/sessions/(refresh|sessions)\\.',
     // Many hashes, keys, tokens or texts.
-    '/test/accounts/password-(hash|reset)\\.',
+    '/test/accounts/password-hash\\.',
     '/test/token/(mutations|public-key|round-trip)\\.',
-    '/test/config\\.',
+    '/test/config/config\\.',
   ],
 }
