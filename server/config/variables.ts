@@ -43,8 +43,8 @@ const schema = z.object({
   UNUSED_CLIENT_TTL: duration.default(7 * 86_400),
   // Enforced where a client binds; required leaves out the clients that do not.
   REQUEST_BINDING: oneOf(['optional', 'required']).default('optional'),
-  // Each for one address and, where there is one, for one account. Wide enough for an office behind one
-  // address; what stops guessing at one account is the lockout (limits/lockout.ts).
+  // Each for one network address; a known client and a session have an allowance of their own. Wide
+  // enough for an office behind one address: limits/wrong-passwords.ts is what stops guessing.
   RATE_LIMIT_LOGIN: rateLimit.default({ count: 60, duration: 60 }),
   RATE_LIMIT_SIGN_UP: rateLimit.default({ count: 100, duration: 3600 }),
   RATE_LIMIT_CLIENTS: rateLimit.default({ count: 300, duration: 3600 }),
