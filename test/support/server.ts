@@ -55,7 +55,8 @@ interface TestServerOptions {
 
 /** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const config = testConfig(options.config, options.variables)
+  const listed = options.features ?? allFeatures
+  const config = testConfig(options.config, options.variables, listed)
   const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
   const database = options.database ?? (await openDatabase(config.databaseFile))
   const clock = options.clock ?? createClock()
@@ -77,7 +78,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })
-  const listed = options.features ?? allFeatures
   const features = listed.map((feature) =>
     feature === passwordReset ? createPasswordReset({ mailer, background }) : feature,
   )

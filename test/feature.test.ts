@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { sql, type Migration } from 'kysely'
+import { z } from 'zod'
+import { defineFeature, type Feature } from '../server/feature.ts'
+import { TestClient } from './support/client.ts'
+import { startTestServer, type TestServer } from './support/server.ts'
+
+let server: TestServer | undefined
+afterEach(async () => {
+  await server?.stop()
+  server = undefined
+})
+
+async function start(features: Feature[], variables: Record<string, string> = {}) {
+  server = await startTestServer({ features, variables })
+  return { server, client: await TestClient.registered(server.url) }
+}
+
+/** The example of the README. */
+const greeting = defineFeature({
+  variables: { GREETING: z.string().default('Hello') },
+  create: (_core, { GREETING }) => ({
+    routes: ({ signedIn }) => {
+      signedIn('GET', '/greeting', (ctx) => {
+        ctx.body = { text: `${GREETING}, ${ctx.state.session.account.email}` }
+      })
+    },
+  }),
+})
+
+test.each([
+  [{}, 'Hello'],
+  [{ GREETING: 'Welcome' }, 'Welcome'],
+])('a feature has variables and protected routes: %j', async (variables, word) => {
+  const { client } = await start([greeting], variables)
+  const ada = await client.signUp('ada@mail.test')
+  const answer = await client.sendAs(ada, 'GET', '/greeting')
+  expect(answer.body).toEqual({ text: `${word}, ada@mail.test` })
+  expect((await client.send('GET', '/greeting')).status).toBe(401)
+})
+
+test('a server without features has its core, and nothing else', async () => {
+  const { client } = await start([])
+  const ada = await client.signUp()
+  expect((await client.sendAs(ada, 'GET', '/account')).status).toBe(200)
+  for (const path of ['/', '/greeting', '/admin/accounts', '/account/password-reset']) {
+    expect((await client.sendAs(ada, 'GET', path)).status).toBe(404)
+  }
+})
+
+describe('a feature can add', () => {
+  test('a grant, which the metadata lists', async () => {
+    const grant_type = 'urn:example:grant'
+    const { client } = await start([
+      defineFeature({
+        create: () => ({
+          grants: {
+            [grant_type]: (ctx) => {
+              ctx.body = { granted: true }
+            },
+          },
+        }),
+      }),
+    ])
+    const granted = await client.send('POST', '/token', { grant_type })
+    expect([granted.status, granted.body]).toEqual([200, { granted: true }])
+    const other = await client.send('POST', '/token', { grant_type: 'password' })
+    expect(other.body).toEqual({
+      error: 'unsupported_grant_type',
+      error_description: `grant_type must be refresh_token or ${grant_type}.`,
+    })
+    const metadata = await client.send('GET', '/.well-known/oauth-authorization-server')
+    expect(metadata.body.grant_types_supported).toEqual(['refresh_token', grant_type])
+  })
+
+  test('members of the metadata and of the answer to a sign-up', async () => {
+    const { client } = await start([
+      defineFeature({
+        create: () => ({
+          metadata: { greeting_supported: true },
+          signUpAnswer: (account, { id }) =>
+            Promise.resolve({ greeting: `${account.email} ${id}` }),
+        }),
+      }),
+      greeting,
+    ])
+    const { answer } = await client.signUp('ada@mail.test')
+    expect(answer.body).toMatchObject({
+      greeting: `ada@mail.test ${client.id}`,
+      account: { email: 'ada@mail.test' },
+    })
+    const metadata = await client.send('GET', '/.well-known/oauth-authorization-server')
+    expect(metadata.body).toMatchObject({ greeting_supported: true })
+  })
+
+  test('a middleware that sees every request, also one that no route takes', async () => {
+    const paths: string[] = []
+    const { client } = await start([
+      defineFeature({
+        create: () => ({
+          async middleware(ctx, next) {
+            paths.push(ctx.path)
+            await next()
+          },
+        }),
+      }),
+    ])
+    await client.send('GET', '/nowhere')
+    expect(paths).toEqual(['/clients', '/nowhere'])
+  })
+
+  test('tables with a history of their own', async () => {
+    const notes: Migration = { up: (db) => sql`create table notes (id text)`.execute(db).then() }
+    const { server } = await start([
+      defineFeature({
+        history: { table: 'notes_migration', migrations: { '001-notes': notes } },
+        create: () => ({}),
+      }),
+    ])
+    const { rows } = await sql`select name from notes_migration`.execute(server.database)
+    expect(rows).toEqual([{ name: '001-notes' }])
+    expect((await sql`select * from notes`.execute(server.database)).rows).toEqual([])
+  })
+})
