@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { RSA_MODULUS_BITS, type KeyType } from '../../protocol/algorithms.ts'
+import { RSA_MODULUS_BITS, type EncryptionCrv, type KeyType } from '../../protocol/algorithms.ts'
 
 /** OpenSSL's names of the curves → JWA's (RFC 7518 §6.2.1.1). */
-const NAMED_CURVES: Readonly<Record<string, string>> = {
+const NAMED_CURVES: Readonly<Record<string, EncryptionCrv>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',
   secp521r1: 'P-521',
@@ -46,3 +46,9 @@ function describe(key: KeyObject): string {
 
 /** The public half of a private key. */
 export const publicKeyOf = (key: KeyObject): KeyObject => createPublicKey(key)
+
+/** The curve of a key that ECDH-ES can use; `undefined` for any other key. */
+export function curveOf(key: KeyObject): EncryptionCrv | undefined {
+  if (key.asymmetricKeyType === 'x25519') return 'X25519'
+  return NAMED_CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']
+}

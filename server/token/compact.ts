@@ -51,6 +51,6 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
 }
 
-function isCanonicalBase64url(segment: string): boolean {
+export function isCanonicalBase64url(segment: string): boolean {
   return Buffer.from(segment, 'base64url').toString('base64url') === segment
 }

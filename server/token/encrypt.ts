@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { CompactEncrypt } from 'jose'
 import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
+import { seal } from './jwe/seal.ts'
 
 /** Whom a JWE is for: a public encryption key, its thumbprint and, where it is another than the configured one, its algorithm. */
 export interface Recipient {
@@ -14,19 +14,15 @@ export interface Recipient {
  *
  * @param cty What the plaintext is: `JWT` for a signed token (RFC 7519 §5.2), else a media type
  *   without its `application/`, or nothing.
+ * @throws Error for a key that the algorithm cannot use.
  */
+// eslint-disable-next-line @typescript-eslint/require-await -- what cannot be encrypted is a rejection
 export async function encrypt(
   plaintext: string,
-  recipient: Recipient,
+  { kid, key, alg }: Recipient,
   { encryptionAlg, encryptionEnc }: Algorithms,
   cty?: string,
 ): Promise<string> {
-  return new CompactEncrypt(new TextEncoder().encode(plaintext))
-    .setProtectedHeader({
-      alg: recipient.alg ?? encryptionAlg,
-      enc: encryptionEnc,
-      kid: recipient.kid,
-      ...(cty === undefined ? {} : { cty }),
-    })
-    .encrypt(recipient.key)
+  const recipient = { kid, alg: alg ?? encryptionAlg, publicKey: key }
+  return seal(plaintext, recipient, encryptionEnc, { cty })
 }

@@ -1,7 +1,7 @@
 /**
- * A second implementation of what the default algorithms need, on node:crypto alone: a fault that
- * jose had on both sides of a round trip would show here. It checks nothing that the RFCs do not
- * ask for and writes any header that it is told to, so tests also forge tokens with it.
+ * A second implementation of what the default algorithms need: a fault on both sides of a round trip
+ * shows here. It checks nothing that the RFCs do not ask for and writes any header that it is told
+ * to, so tests also forge tokens with it.
  */
 import {
   createCipheriv,

@@ -102,9 +102,7 @@ test('a key is used with no algorithm but its own', async () => {
 test("what is for a key of another type than the algorithm's is not encrypted", async () => {
   const recipient = recipientOf((await setUp()).keystore.signingKey)
   const rsa = { ...DEFAULTS, encryptionAlg: 'RSA-OAEP-256' } as const
-  await expect(encrypt('text', recipient, rsa)).rejects.toMatchObject({
-    code: 'ERR_JOSE_NOT_SUPPORTED',
-  })
+  await expect(encrypt('text', recipient, rsa)).rejects.toThrow('RSA-OAEP-256 cannot use the key')
 })
 
 test.each([0, 1])('what is for a point of low order (%i) on X25519 is not encrypted', async (u) => {

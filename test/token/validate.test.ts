@@ -216,7 +216,7 @@ describe('a fault of the server is no verdict on the token', () => {
   })
 
   test.each(['decryptionKey', 'verificationKey'] as const)(
-    'jose refusing to work with what %s gives passes through',
+    'a key from %s that cannot be used is a fault, which passes through',
     async (place) => {
       const { keystore } = server
       // The halves of the pair, exchanged.

@@ -10,7 +10,6 @@ import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-c
 import type { KeyFolder } from '../../../server/keystore/folder.ts'
 import { loadKeys, type KeySet } from '../../../server/keystore/key-set.ts'
 import { bundled, PROJECT_ROOT } from '../../support/bundle.ts'
-import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import { DEFAULTS, emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
 
 const KILLS = Number(process.env['KILLS'] ?? 12)
@@ -29,7 +28,7 @@ interface Trial {
 }
 
 function start(command: Command, path: string, passphrase: string, fresh: string): ChildProcess {
-  return spawn(process.execPath, [bundled('test/commands/keys/keys-program.ts'), command], {
+  return spawn(process.execPath, [bundled('server/commands/keys/index.ts'), command], {
     cwd: PROJECT_ROOT,
     stdio: 'ignore',
     env: {
@@ -95,10 +94,7 @@ async function open(folder: KeyFolder, ...passphrases: string[]) {
 }
 
 async function newTrial(passphrase: string): Promise<Trial> {
-  const folder = {
-    ...{ path: await emptyFolder(), passphrase, algorithms: DEFAULTS },
-    scryptCost: CHEAP_SCRYPT,
-  }
+  const folder = { path: await emptyFolder(), passphrase, algorithms: DEFAULTS }
   return { folder, accepted: new Set() }
 }
 

@@ -1,0 +1,118 @@
+import type { KeyObject } from 'node:crypto'
+
+/** Agreements at most, of all clients together. */
+const CAPACITY = 10_000
+/** Agreements of one client: it makes one every few minutes, and may have several tabs. */
+const PER_CLIENT = 4
+/** Milliseconds after which an agreement is forgotten. */
+const LIFETIME = 10 * 60_000
+/** Letters of an id. One without long party information has under 300. */
+const MAX_ID_LENGTH = 512
+
+/** What a client and one of our keys have agreed on (RFC 7518 §4.6). */
+export interface Agreement {
+  /** All that the wrapping key was derived from: our key, `alg`, `epk`, `apu` and `apv`. */
+  readonly id: string
+  /** The thumbprint of our key. */
+  readonly kid: string
+  /** Unwraps the content encryption keys of this agreement's JWEs. */
+  readonly wrappingKey: KeyObject
+}
+
+/**
+ * The agreements of the last minutes: the tokens of one agreement cost one key agreement. This changes
+ * how fast a token is opened, never whether it opens: its content encryption key is still unwrapped
+ * and its tag checked.
+ */
+export interface Agreements {
+  readonly hits: number
+  readonly misses: number
+  /** The wrapping key of an agreement, if it is known. */
+  find(id: string): KeyObject | undefined
+  /**
+   * Remembers an agreement. Call it only after the token has passed every check, its session and
+   * binding included: nobody without a session can fill the cache, and no wrong value gets in.
+   */
+  remember(clientId: string, agreement: Agreement): void
+  /** Forgets the agreements with every key that is not among `kids`. */
+  keepOnly(kids: ReadonlySet<string>): void
+}
+
+interface Entry extends Agreement {
+  readonly clientId: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/**
+ * @param clock Milliseconds since the epoch.
+ * @param capacity Agreements at most. The least recently used one makes room.
+ */
+export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
+  // A Map and a Set iterate in the order of insertion.
+  const entries = new Map<string, Entry>()
+  const idsByClient = new Map<string, Set<string>>()
+  let hits = 0
+  let misses = 0
+
+  function forget(id: string | undefined): void {
+    const entry = id === undefined ? undefined : entries.get(id)
+    if (entry === undefined) return
+    entries.delete(entry.id)
+    const ids = idsByClient.get(entry.clientId)
+    ids?.delete(entry.id)
+    if (ids?.size === 0) idsByClient.delete(entry.clientId)
+  }
+
+  /** An entry from the future was made while the clock was wrong: its age is unknown. */
+  function isFresh({ since }: Entry): boolean {
+    const age = clock() - since
+    return age >= 0 && age < LIFETIME
+  }
+
+  function makeRoom(clientId: string): void {
+    const ids = idsByClient.get(clientId)
+    // A client that reaches its own limit takes no room from others.
+    if (ids !== undefined && ids.size >= PER_CLIENT) forget(firstOf(ids))
+    else if (entries.size >= capacity) forget(firstOf(entries.keys()))
+  }
+
+  return {
+    get hits() {
+      return hits
+    },
+    get misses() {
+      return misses
+    },
+    find(id) {
+      const entry = entries.get(id)
+      if (entry !== undefined && isFresh(entry)) {
+        hits += 1
+        return entry.wrappingKey
+      }
+      forget(id)
+      misses += 1
+      return undefined
+    },
+    remember(clientId, { id, kid, wrappingKey }) {
+      if (id.length > MAX_ID_LENGTH) return
+      const known = entries.get(id)
+      if (known === undefined) {
+        makeRoom(clientId)
+        const ids = idsByClient.get(clientId) ?? new Set()
+        idsByClient.set(clientId, ids.add(id))
+      }
+      // Deleted first, it moves to the end, which was used most recently. It grows no younger.
+      entries.delete(id)
+      entries.set(id, known ?? { id, kid, wrappingKey, clientId, since: clock() })
+    },
+    keepOnly(kids) {
+      for (const { id, kid } of entries.values()) if (!kids.has(kid)) forget(id)
+    },
+  }
+}
+
+const firstOf = <T>(items: Iterable<T>): T | undefined => {
+  for (const item of items) return item
+  return undefined
+}

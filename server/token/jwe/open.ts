@@ -1,0 +1,122 @@
+import { randomBytes, type KeyObject } from 'node:crypto'
+import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
+import { curveOf } from '../../keystore/key-type.ts'
+import { invalid } from '../token-error.ts'
+import type { Agreement, Agreements } from './agreements.ts'
+import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
+import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
+import { deriveKey, parsePartyInfo } from './key-agreement.ts'
+import { decryptKey } from './key-encryption.ts'
+import {
+  isWrapping,
+  toWrappingKey,
+  unwrapKey,
+  WRAPPING_KEY_LENGTH,
+  type WrappingAlg,
+} from './key-wrap.ts'
+
+/** A private key that opens JWEs, bound to its one algorithm. */
+export interface OpeningKey {
+  /** RFC 7638 SHA-256 thumbprint, base64url. */
+  readonly kid: string
+  readonly alg: EncryptionAlg
+  readonly privateKey: KeyObject
+}
+
+export interface Opened {
+  readonly plaintext: Buffer
+  /** What this JWE was opened with: to be remembered once everything else has been checked. */
+  readonly agreement?: Agreement | undefined
+}
+
+/** A protected header that `parseHeader` has parsed and `decrypt` has compared with the key. */
+type Header = Readonly<Record<string, unknown>>
+
+/**
+ * Decrypts a JWE in compact form (RFC 7516 §5.2).
+ *
+ * @param jwe Five segments, each in its one canonical spelling: see compact.ts.
+ * @param header Its first segment, parsed. Its `alg` is the key's, its `enc` is `enc`.
+ * @param agreements Saves the key agreement if this one is known.
+ * @throws TokenError for whatever does not decrypt under this key. TypeError for a key that is not
+ *   private: a fault of ours.
+ */
+export function open(
+  jwe: string,
+  header: Header,
+  key: OpeningKey,
+  enc: EncryptionEnc,
+  agreements?: Agreements,
+): Opened {
+  if (key.privateKey.type !== 'private') throw new TypeError('Only a private key opens a JWE.')
+  const [head = '', ...segments] = jwe.split('.')
+  const [encryptedKey, iv, ciphertext, tag] = segments.map((segment) =>
+    Buffer.from(segment, 'base64url'),
+  ) as [Buffer, Buffer, Buffer, Buffer]
+  const { ivLength, tagLength, decrypt } = CONTENT_ENCRYPTIONS[enc]
+  if (iv.length !== ivLength || tag.length !== tagLength) throw invalid('decryption')
+  const { contentKey, agreement } = contentKeyOf(encryptedKey, header, key, enc, agreements)
+  // The additional authenticated data is the header as it was sent (step 15).
+  const plaintext = decrypt(contentKey, iv, Buffer.from(head, 'ascii'), { ciphertext, tag })
+  return { plaintext, agreement }
+}
+
+interface ContentKey {
+  readonly contentKey: Buffer
+  readonly agreement?: Agreement
+}
+
+/** Steps 6 to 10: the content encryption key, by the key management mode of the key's `alg`. */
+function contentKeyOf(
+  encryptedKey: Buffer,
+  header: Header,
+  { kid, alg, privateKey }: OpeningKey,
+  enc: EncryptionEnc,
+  agreements: Agreements | undefined,
+): ContentKey {
+  const { keyLength } = CONTENT_ENCRYPTIONS[enc]
+  if (alg === 'RSA-OAEP-256') {
+    if (privateKey.asymmetricKeyType !== 'rsa') throw invalid('jwe_alg')
+    return { contentKey: orRandom(decryptKey(privateKey, encryptedKey), keyLength) }
+  }
+  if (isWrapping(alg)) {
+    const agreement = agreementOf(header, { kid, alg, privateKey }, agreements)
+    const contentKey = unwrapKey(agreement.wrappingKey, encryptedKey)
+    return { contentKey: orRandom(contentKey, keyLength), agreement }
+  }
+  // Direct Key Agreement has no encrypted key (step 10).
+  if (encryptedKey.length > 0) throw invalid('decryption')
+  const epk = parseEphemeralKey(header['epk'], curveFor(privateKey))
+  const use = { algorithm: enc, length: keyLength, ...parsePartyInfo(header) }
+  return { contentKey: deriveKey(sharedSecret(privateKey, epk), use) }
+}
+
+/**
+ * In place of a content encryption key that did not decrypt, or has another length, a random one: the
+ * content then fails to authenticate, and neither the answer nor its time tells why (§11.5).
+ */
+const orRandom = (contentKey: Buffer | undefined, length: number): Buffer =>
+  contentKey?.length === length ? contentKey : randomBytes(length)
+
+/** Key Agreement with Key Wrapping: the agreement that a header describes, known or made now. */
+function agreementOf(
+  header: Header,
+  { kid, alg, privateKey }: OpeningKey & { readonly alg: WrappingAlg },
+  agreements: Agreements | undefined,
+): Agreement {
+  const epk = parseEphemeralKey(header['epk'], curveFor(privateKey))
+  const partyInfo = parsePartyInfo(header)
+  // The key's own kid, not the header's, which may be absent.
+  const id = JSON.stringify([kid, alg, epk.x, epk.y, header['apu'], header['apv']])
+  const known = agreements?.find(id)
+  if (known !== undefined) return { id, kid, wrappingKey: known }
+  const use = { algorithm: alg, length: WRAPPING_KEY_LENGTH[alg], ...partyInfo }
+  const derived = deriveKey(sharedSecret(privateKey, epk), use)
+  return { id, kid, wrappingKey: toWrappingKey(derived) }
+}
+
+function curveFor(privateKey: KeyObject) {
+  const curve = curveOf(privateKey)
+  if (curve === undefined) throw invalid('jwe_alg')
+  return curve
+}

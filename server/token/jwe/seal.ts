@@ -1,0 +1,114 @@
+import { diffieHellman, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
+import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
+import { curveOf } from '../../keystore/key-type.ts'
+import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
+import type { EphemeralKey } from './ephemeral-key.ts'
+import { deriveKey, type DerivedKey } from './key-agreement.ts'
+import { encryptKey } from './key-encryption.ts'
+import { isWrapping, toWrappingKey, WRAPPING_KEY_LENGTH, wrapKey } from './key-wrap.ts'
+
+/** The recipient of a JWE: a public encryption key, its thumbprint and its algorithm. */
+export interface SealingKey {
+  readonly kid: string
+  readonly alg: EncryptionAlg
+  readonly publicKey: KeyObject
+}
+
+/** What a sender and one recipient have agreed on for several JWEs. */
+export interface SealingAgreement {
+  readonly kid: string
+  readonly alg: EncryptionAlg
+  readonly epk: EphemeralKey
+  /** Wraps the content encryption key of each JWE, which is always a fresh one. */
+  readonly wrappingKey: KeyObject
+}
+
+export interface SealOptions {
+  /** The `cty` of the header. */
+  readonly cty?: string | undefined
+  /** An agreement with this recipient. By default each JWE has its own. */
+  readonly agreement?: SealingAgreement | undefined
+}
+
+/**
+ * Agrees on a key with a recipient (RFC 7518 §4.6), to seal several JWEs for the price of one key
+ * agreement. The private half of the ephemeral key is forgotten.
+ *
+ * @returns `undefined` for an algorithm that wraps no key: one agreement cannot serve several JWEs.
+ * @throws Error for a key that ECDH-ES cannot use.
+ */
+export function agreeOn({ kid, alg, publicKey }: SealingKey): SealingAgreement | undefined {
+  if (!isWrapping(alg)) return undefined
+  const use = { algorithm: alg, length: WRAPPING_KEY_LENGTH[alg] }
+  const { epk, key } = deriveWith(publicKey, use)
+  return { kid, alg, epk, wrappingKey: toWrappingKey(key) }
+}
+
+/**
+ * Encrypts a text to one recipient: a JWE in compact form (RFC 7516 §5.1, §7.1), never compressed.
+ *
+ * @throws Error for a key that the algorithm cannot use, or an agreement with another recipient:
+ *   a fault of ours.
+ */
+export function seal(
+  plaintext: string,
+  recipient: SealingKey,
+  enc: EncryptionEnc,
+  { cty, agreement = agreeOn(recipient) }: SealOptions = {},
+): string {
+  const { kid, alg } = recipient
+  if (agreement !== undefined && (agreement.kid !== kid || agreement.alg !== alg)) {
+    throw new Error('The agreement is with another recipient.')
+  }
+  const { ivLength, encrypt } = CONTENT_ENCRYPTIONS[enc]
+  const { contentKey, encryptedKey, epk } = contentKeyFor(recipient, enc, agreement)
+  // JSON leaves out what is undefined.
+  const head = toBase64url(Buffer.from(JSON.stringify({ alg, enc, kid, cty, epk })))
+  const iv = randomBytes(ivLength)
+  // The header is the additional authenticated data (step 14).
+  const aad = Buffer.from(head, 'ascii')
+  const { ciphertext, tag } = encrypt(contentKey, iv, aad, Buffer.from(plaintext))
+  return [head, ...[encryptedKey, iv, ciphertext, tag].map(toBase64url)].join('.')
+}
+
+interface ContentKey {
+  readonly contentKey: Buffer
+  readonly encryptedKey: Buffer
+  readonly epk?: EphemeralKey
+}
+
+/** Steps 1 to 8: the content encryption key, and what tells it to the recipient. */
+function contentKeyFor(
+  { alg, publicKey }: SealingKey,
+  enc: EncryptionEnc,
+  agreement: SealingAgreement | undefined,
+): ContentKey {
+  const { keyLength } = CONTENT_ENCRYPTIONS[enc]
+  if (agreement !== undefined) {
+    const contentKey = randomBytes(keyLength)
+    const encryptedKey = wrapKey(agreement.wrappingKey, contentKey)
+    return { contentKey, encryptedKey, epk: agreement.epk }
+  }
+  if (alg === 'RSA-OAEP-256') {
+    const contentKey = randomBytes(keyLength)
+    return { contentKey, encryptedKey: encryptKey(publicKey, contentKey) }
+  }
+  // Direct Key Agreement: the derived key encrypts the content, and there is no encrypted key.
+  const { key, epk } = deriveWith(publicKey, { algorithm: enc, length: keyLength })
+  return { contentKey: key, encryptedKey: Buffer.alloc(0), epk }
+}
+
+/** ECDH-ES with a fresh ephemeral key on the recipient's curve (RFC 7518 §4.6). */
+function deriveWith(publicKey: KeyObject, use: DerivedKey): { epk: EphemeralKey; key: Buffer } {
+  const curve = curveOf(publicKey)
+  if (curve === undefined) throw new Error('ECDH-ES cannot use the key: it is on no curve of ours.')
+  const ephemeral =
+    curve === 'X25519'
+      ? generateKeyPairSync('x25519')
+      : generateKeyPairSync('ec', { namedCurve: curve })
+  const epk = ephemeral.publicKey.export({ format: 'jwk' }) as unknown as EphemeralKey
+  const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey })
+  return { epk, key: deriveKey(secret, use) }
+}
+
+const toBase64url = (bytes: Buffer): string => bytes.toString('base64url')
