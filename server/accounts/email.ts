@@ -1,5 +1,5 @@
-/** Characters of an address: a path has 256 and two angle brackets around it (RFC 5321 §4.5.3.1.3). */
-export const MAX_EMAIL_LENGTH = 254
+import { MAX_EMAIL_LENGTH } from '../../protocol/limits.ts'
+
 /** RFC 5321 §4.5.3.1.1. The 255 of a domain (§4.5.3.1.2) are more than the rest leaves. */
 const MAX_LOCAL_PART_LENGTH = 64
 

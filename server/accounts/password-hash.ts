@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
+import { MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /** What one hash costs (RFC 9106 §3.1). */
@@ -64,12 +65,6 @@ export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
     needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),
   }
 }
-
-/**
- * UTF-16 code units of a password as it is sent. Normalization takes quadratic time for some texts:
- * 0.2 ms for the worst of this length, seconds for the worst that fits in a body.
- */
-export const MAX_PASSWORD_CODE_UNITS = 512
 
 /**
  * One password typed on two systems is the same one (NIST SP 800-63B-4 §3.1.1.2). Nothing else is

@@ -1,13 +1,12 @@
 import getRawBody from 'raw-body'
 import type { z } from 'zod'
+import { MAX_BODY } from '../../protocol/limits.ts'
 import type { AppContext, AppMiddleware } from './context.ts'
 import { HttpError, type ErrorCode } from './http-error.ts'
 import { parseObject } from '../token/compact.ts'
 import { isRepeated } from './repeated-header.ts'
 import { hasRepeatedMembers } from './repeated-members.ts'
 
-/** Bytes. */
-export const MAX_BODY = 64 * 1024
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 

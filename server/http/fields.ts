@@ -1,7 +1,7 @@
 /** The fields that bodies are made of. Messages finish the sentence "<field> …". */
 import { z } from 'zod'
-import { isEmailAddress, MAX_EMAIL_LENGTH } from '../accounts/email.ts'
-import { MAX_PASSWORD_CODE_UNITS } from '../accounts/password-hash.ts'
+import { MAX_EMAIL_LENGTH, MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
+import { isEmailAddress } from '../accounts/email.ts'
 
 const isWellFormed = (value: string): boolean => value.isWellFormed()
 /** A lone surrogate cannot be encoded: it would be stored as something else. */

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { MAX_BODY } from '../../protocol/limits.ts'
 import { refusalOf, refusalOfError, refuse, refuseConnection } from './http-refusals.ts'
-import { MAX_BODY } from './body.ts'
 
 /** Milliseconds. */
 const TIMEOUTS = {

@@ -1,22 +1,15 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { BINDING_TOLERANCE, type Binding } from '../../protocol/binding.ts'
 import { invalid } from './token-error.ts'
 
-/** Seconds that the sender's clock may be off. */
-export const BINDING_TOLERANCE = 60
-
-/** The `req` header parameter: after the claims of a DPoP proof (RFC 9449 §4.2). */
-const bindingSchema = z.object({
+const bindingSchema: z.ZodType<Binding> = z.object({
   jti: z.string().min(1).max(128),
-  /** Seconds since the epoch. */
   iat: z.int().nonnegative(),
   htm: z.string(),
   htu: z.string(),
-  /** SHA-256 of the body's bytes, base64url; absent without a body. */
   dig: z.string().optional(),
 })
-
-export type Binding = z.infer<typeof bindingSchema>
 
 /** The request that a token came with. */
 export interface BoundRequest {

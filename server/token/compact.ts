@@ -1,14 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
+import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
 import { invalid } from './token-error.ts'
-
-/** Bytes of a whole token; ours are under 2 KiB. */
-export const MAX_TOKEN_LENGTH = 8 * 1024
-
-/** Parameters that bring a key, an algorithm's cost or an extension from outside: none is needed, all are attacks. */
-const REFUSED_PARAMETERS = [
-  ...['zip', 'crit', 'b64', 'jku', 'jwk', 'x5u', 'x5c', 'x5t', 'x5t#S256'],
-  ...['p2c', 'p2s', 'iv', 'tag'],
-]
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),

@@ -2,9 +2,16 @@
  * The kinds of token. Each has a `typ` of its own (RFC 8725 §3.11), so that none can pass for
  * another, and a schema for its claims, so that what was signed by mistake is still refused.
  *
- * Yours to replace: a claim that your own services need goes into `accessToken`.
+ * Yours to replace: a claim that your own services need goes into `accessToken`, and into the type in
+ * protocol/tokens.ts.
  */
 import { z } from 'zod'
+import {
+  TOKEN_TYPES,
+  type AccessTokenClaims,
+  type RefreshTokenClaims,
+  type RegisteredClaims,
+} from '../../protocol/tokens.ts'
 
 const text = z.string().min(1)
 /** Seconds since the epoch (RFC 7519 §2, NumericDate), whole. */
@@ -23,22 +30,22 @@ const isForItsClient = (claims: { aud: string; client_id: string }) =>
 
 /** RFC 9068. */
 export const accessToken = {
-  typ: 'at+jwt',
+  typ: TOKEN_TYPES.access,
   claims: z.strictObject({ ...session, scope: z.string() }).refine(isForItsClient),
-} as const
+} as const satisfies TokenKind<AccessTokenClaims>
 
 /** RFC 6749 §1.5. */
 export const refreshToken = {
-  typ: 'rt+jwt',
+  typ: TOKEN_TYPES.refresh,
   claims: z.strictObject(session).refine(isForItsClient),
-} as const
+} as const satisfies TokenKind<RefreshTokenClaims>
 
 /** Lets the holder set a new password; the audience is the one path that takes it. */
 export const resetToken = {
   typ: 'reset+jwt',
   audience: '/account/password-reset',
   claims: z.strictObject(registered),
-} as const
+} as const satisfies TokenKind
 
 /** What describes a kind of token. */
 export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {
@@ -47,18 +54,6 @@ export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {
   readonly audience?: string
   readonly claims: z.ZodType<Claims>
 }
-
-export interface RegisteredClaims {
-  readonly iss: string
-  readonly sub: string
-  readonly aud: string
-  readonly iat: number
-  readonly exp: number
-  readonly jti: string
-}
-
-export type AccessTokenClaims = z.infer<typeof accessToken.claims>
-export type RefreshTokenClaims = z.infer<typeof refreshToken.claims>
 
 /** What the one who issues a token says; issue.ts adds the rest. */
 export type OwnClaims<C extends RegisteredClaims> = Omit<C, 'iss' | 'iat' | 'exp' | 'jti'> & {

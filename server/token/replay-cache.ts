@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { BINDING_TOLERANCE } from './binding.ts'
+import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createFrequentKeys } from './frequent-keys.ts'
 
 /** Remembers which bound requests have been seen. An interface, so that several servers can share one. */

@@ -1,11 +1,9 @@
+import { CLOCK_SKEW, type RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type ReadingContext } from './context.ts'
 import { decrypt } from './decrypt.ts'
-import type { RegisteredClaims, TokenKind } from './kinds.ts'
+import type { TokenKind } from './kinds.ts'
 import { invalid, TokenError } from './token-error.ts'
 import { verify } from './verify.ts'
-
-/** Seconds that another server's clock may be ahead when it signs. Nothing is added to `exp`. */
-const CLOCK_SKEW = 5
 
 export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { MAX_TOKEN_LENGTH, parseHeader, parseObject } from '../../server/token/compact.ts'
+import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
+import { parseHeader, parseObject } from '../../server/token/compact.ts'
 import { base64url, refusal, REFUSED_PARAMETERS, SPELLINGS, withStrayBit } from './fixtures.ts'
 
 const HEADER = base64url('{"a":1}')

@@ -1,13 +1,8 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { issue } from '../../server/token/issue.ts'
-import {
-  accessToken,
-  refreshToken,
-  resetToken,
-  type AccessTokenClaims,
-  type OwnClaims,
-} from '../../server/token/kinds.ts'
+import { accessToken, refreshToken, resetToken, type OwnClaims } from '../../server/token/kinds.ts'
 import { verifyEs256 } from '../support/foreign-jose.ts'
 import { ISSUER, LIFETIME, open, OWN_CLAIMS, recipientOf, setUp, type Fixture } from './fixtures.ts'
 

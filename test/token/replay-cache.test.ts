@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { BINDING_TOLERANCE } from '../../server/token/binding.ts'
+import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createReplayCache } from '../../server/token/replay-cache.ts'
 
 /** From the earliest moment at which a binding is accepted to the last: milliseconds. */
