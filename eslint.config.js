@@ -39,6 +39,8 @@ export default tseslint.config(
         performance: 'readonly',
         fetch: 'readonly',
         setTimeout: 'readonly',
+        Buffer: 'readonly',
+        URL: 'readonly',
       },
     },
   },

@@ -1,8 +1,28 @@
-// `npm run bench -- <timing | load>`
+// `npm run bench`: this server beside its peers. `npm run bench -- timing` and `-- sign-ins` are others.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+const others = ['timing', 'sign-ins']
 const [, , name] = process.argv
-process.argv.splice(2, 1)
-if (!['timing', 'load'].includes(name)) {
-  console.error('Usage: npm run bench -- <timing [tries] | load [seconds]>')
-  process.exit(2)
+if (others.includes(name)) {
+  process.argv.splice(2, 1)
+  await import(`./${name}.js`)
+} else if (name !== undefined && !name.startsWith('--')) {
+  console.error('Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | --json …]')
+  process.exitCode = 2
+} else {
+  if (!existsSync(join(import.meta.dirname, 'node_modules'))) installPeers()
+  await import('./compare.js')
 }
-await import(`./${name}.js`)
+
+/** The peers are the bench's own dependencies, so that nobody else installs them. */
+function installPeers() {
+  const options = { cwd: import.meta.dirname, stdio: ['ignore', 'inherit', 'inherit'] }
+  const { status } = spawnSync(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    options,
+  )
+  if (status !== 0) throw new Error('The peers could not be installed.')
+}

@@ -57,6 +57,7 @@ export async function registerClient(url) {
   const serverKey = await importJWK(serverJwk)
   return {
     id: body.client_id,
+    serverJwk,
     open: async (jwe) => (await compactDecrypt(jwe, privateKey)).plaintext,
     seal: (jws) =>
       new CompactEncrypt(jws)

@@ -1,5 +1,5 @@
 // Does signing in starve everybody else? Protected GETs at a steady pace, alone and while 64 people
-// sign in at once, again and again. `npm run bench -- load [seconds]`
+// sign in at once, again and again. `npm run bench -- sign-ins [seconds]`
 import { availableParallelism } from 'node:os'
 import { quantile, registerClient, send, startServer } from './support.js'
 

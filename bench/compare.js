@@ -1,0 +1,80 @@
+// This server and its peers, in one run: `npm run bench [-- --rounds 5 --seconds 3 --only koa --json]`
+import { parseArgs } from 'node:util'
+import { cpus } from 'node:os'
+import { drive } from './drive.js'
+import { fsyncTime } from './fsync.js'
+import { isPinned, pinToLoadCore } from './processes.js'
+import { SUBJECTS } from './subjects.js'
+import { quantile } from './support.js'
+import { printTable } from './table.js'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    connections: { type: 'string', default: '32' },
+    /** Only the subjects with this in their name. */
+    only: { type: 'string', default: '' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const [rounds, seconds, connections] = [values.rounds, values.seconds, values.connections].map(
+  Number,
+)
+pinToLoadCore()
+const say = (text) => process.stderr.write(text)
+
+const subjects = SUBJECTS.filter(({ name }) => name.includes(values.only))
+const runs = []
+for (const subject of subjects) {
+  const server = await subject.start({ sessions: connections })
+  const run = { name: subject.name, server, isOurs: subject.isOurs === true, rounds: [] }
+  // The first seconds measure the compiler. They also tell how many requests a round will need.
+  const { count, ms } = await measure(run, 1, 20_000)
+  run.rate = (count / ms) * 1000
+  runs.push(run)
+}
+for (let round = 1; round <= rounds; round++) {
+  say(`Round ${round} of ${rounds}\n`)
+  // One after the other within a round, so that what disturbs the machine disturbs them all.
+  for (const run of runs) {
+    run.rounds.push(await measure(run, seconds, Math.ceil(run.rate * seconds * 1.5)))
+  }
+}
+await Promise.all([...new Set(runs.map(({ server }) => server.stop))].map((stop) => stop()))
+
+const report = {
+  date: new Date().toISOString().slice(0, 10),
+  node: process.version,
+  machine: `${cpus().length} × ${cpus()[0].model}`,
+  pinned: isPinned,
+  connections,
+  rounds,
+  seconds,
+  fsync_ms: fsyncTime(),
+  subjects: runs.map(summarize),
+}
+if (values.json) console.log(JSON.stringify(report, null, 2))
+else printTable(report)
+
+async function measure({ server }, duration, count) {
+  const requests = server.prepare(count)
+  const before = server.cpu()
+  const result = await drive(server.url, { connections, seconds: duration, requests })
+  return { ...result, cpu: before === undefined ? undefined : server.cpu() - before }
+}
+
+/** Medians of the rounds. */
+function summarize({ name, isOurs, rounds: measured }) {
+  const median = (of) => quantile(measured.map(of), 0.5)
+  const failed = measured.reduce((sum, round) => sum + round.failed, 0)
+  return {
+    name,
+    isOurs,
+    per_second: median(({ count, ms }) => (count / ms) * 1000),
+    p50_ms: median(({ latencies }) => quantile(latencies, 0.5)),
+    p99_ms: median(({ latencies }) => quantile(latencies, 0.99)),
+    cpu_ms: measured[0].cpu === undefined ? null : median(({ cpu, count }) => cpu / count),
+    failed,
+  }
+}

@@ -1,0 +1,105 @@
+// The requests to our own server. Each subject makes its tokens before the clock starts.
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { registerClient, send } from './support.js'
+import { freePort, startProgram } from './processes.js'
+import { agree, httpRequest, seal } from './seal.js'
+
+const PROGRAM = join(import.meta.dirname, '../dist/server/index.js')
+/** Tokens of one agreement: as many as the contract allows a sender. */
+const PER_AGREEMENT = 1000
+
+/** A server of its own with an empty database and no rate limits, and `sessions` people signed in. */
+export async function startOurServer(sessions, { pinned = true } = {}) {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const folder = mkdtempSync(join(tmpdir(), 'jwe-auth-bench-'))
+  const program = await startProgram(
+    PROGRAM,
+    {
+      PORT: String(port),
+      ISSUER: url,
+      DATABASE_URL: `file:${join(folder, 'auth.db')}`,
+      PRESERVE_SESSIONS_ON_REBOOT: '0',
+      SMTP_URL: 'smtp://127.0.0.1:9',
+      MAIL_FROM: 'bench@bench.test',
+      ...Object.fromEntries(
+        ['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map((name) => [
+          `RATE_LIMIT_${name}`,
+          'off',
+        ]),
+      ),
+    },
+    { pinned },
+  )
+  const people = []
+  for (let n = 0; n < sessions; n++) people.push(await signUp(url, n))
+  return {
+    ...program,
+    url,
+    people,
+    async stop() {
+      await program.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function signUp(url, n) {
+  const client = await registerClient(url)
+  const person = {
+    email: `p${n}@bench.test`,
+    password: 'a long and winding road',
+    client_id: client.id,
+  }
+  const { status, body } = await send(url, 'POST', '/account', person)
+  if (status !== 201) throw new Error(`sign-up: ${status} ${JSON.stringify(body)}`)
+  const [accessJws, refreshJws] = await Promise.all(
+    [body.access_token, body.refresh_token].map(async (jwe) => Buffer.from(await client.open(jwe))),
+  )
+  return { client, person, accessJws, refreshJws }
+}
+
+/** What a token's `req` says for `GET /account`. */
+const bindTo = (url) => ({
+  jti: randomUUID(),
+  iat: Math.floor(Date.now() / 1000),
+  htm: 'GET',
+  htu: `${url}/account`,
+})
+
+/**
+ * Requests for `GET /account`, of each person in turn.
+ *
+ * @param options.bound Whether each token is bound to its request, and so used once.
+ * @param options.perAgreement Tokens that share a key agreement.
+ */
+export function accountRequests({ url, people }, count, { bound, perAgreement = PER_AGREEMENT }) {
+  const senders = people.map((person) => ({ ...person, agreement: undefined, left: 0 }))
+  return Array.from({ length: count }, (_, n) => {
+    const sender = senders[n % senders.length]
+    if (sender.left === 0) {
+      sender.agreement = agree(sender.client.serverJwk)
+      sender.left = perAgreement
+    }
+    sender.left -= 1
+    const token = seal(sender.accessJws, sender.agreement, bound ? bindTo(url) : undefined)
+    return httpRequest(url, 'GET', '/account', { Authorization: `Bearer ${token}` })
+  })
+}
+
+/** The next request of a person's chain of refresh tokens: each is used once. */
+export function refreshRequest(url, person) {
+  person.agreement ??= agree(person.client.serverJwk)
+  const token = seal(person.refreshJws, person.agreement)
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
+  const body = `grant_type=refresh_token&refresh_token=${token}`
+  return httpRequest(url, 'POST', '/token', headers, body)
+}
+
+/** Takes the successor out of an answer. */
+export async function keepRefreshToken(person, body) {
+  person.refreshJws = Buffer.from(await person.client.open(JSON.parse(body).refresh_token))
+}

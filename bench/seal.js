@@ -1,0 +1,61 @@
+// ECDH-ES+A128KW with A128GCM on P-256 (RFC 7518 §4.6, §5.3), apart from the server's own code.
+import {
+  createCipheriv,
+  createHash,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  randomBytes,
+} from 'node:crypto'
+
+/** The Concat KDF of RFC 7518 §4.6.2, for 128 bits: one round, no party information. */
+function concatKdf(secret) {
+  const number = (n) => Buffer.from([0, 0, 0, n])
+  const algorithm = Buffer.from('ECDH-ES+A128KW')
+  return createHash('sha256')
+    .update(number(1))
+    .update(secret)
+    .update(Buffer.concat([number(algorithm.length), algorithm, number(0), number(0), number(128)]))
+    .digest()
+    .subarray(0, 16)
+}
+
+/** One key agreement with the server's encryption key, a JWK. */
+export function agree(jwk) {
+  const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
+  const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey })
+  return {
+    kid: jwk.kid,
+    epk: ephemeral.publicKey.export({ format: 'jwk' }),
+    wrappingKey: concatKdf(secret),
+  }
+}
+
+/** Seals a JWS with a content key of its own. */
+export function seal(jws, { kid, epk, wrappingKey }, req) {
+  const key = randomBytes(16)
+  const wrap = createCipheriv('id-aes128-wrap', wrappingKey, Buffer.alloc(8, 0xa6))
+  const header = { alg: 'ECDH-ES+A128KW', enc: 'A128GCM', kid, cty: 'JWT', epk, req }
+  const head = Buffer.from(JSON.stringify(header)).toString('base64url')
+  const iv = randomBytes(12)
+  const cipher = createCipheriv('aes-128-gcm', key, iv)
+  cipher.setAAD(Buffer.from(head))
+  const parts = [wrap.update(key), iv, Buffer.concat([cipher.update(jws), cipher.final()])]
+  return [head, ...[...parts, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join(
+    '.',
+  )
+}
+
+/** A compact function for requests: `Buffer`s ready to send. */
+export const httpRequest = (url, method, path, headers = {}, body = '') =>
+  Buffer.from(
+    [
+      `${method} ${path} HTTP/1.1`,
+      `Host: ${new URL(url).host}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      ...(method === 'GET' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]),
+      '',
+      body,
+    ].join('\r\n'),
+  )
