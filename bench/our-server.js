@@ -11,7 +11,11 @@ const PROGRAM = join(import.meta.dirname, '../dist/server/index.js')
 /** Tokens of one agreement: as many as the contract allows a sender. */
 const PER_AGREEMENT = 1000
 
-/** A server of its own with an empty database and no rate limits, and `sessions` people signed in. */
+/**
+ * A server of its own on the built program, with an empty database and no rate limits, and `sessions` people signed in.
+ *
+ * @param options.pinned Whether it has one core alone.
+ */
 export async function startOurServer(sessions, { pinned = true } = {}) {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -23,8 +27,7 @@ export async function startOurServer(sessions, { pinned = true } = {}) {
       ISSUER: url,
       DATABASE_URL: `file:${join(folder, 'auth.db')}`,
       PRESERVE_SESSIONS_ON_REBOOT: '0',
-      SMTP_URL: 'smtp://127.0.0.1:9',
-      MAIL_FROM: 'bench@bench.test',
+      NODE_ENV: 'development',
       ...Object.fromEntries(
         ['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map((name) => [
           `RATE_LIMIT_${name}`,

@@ -1,12 +1,13 @@
 // Does signing in starve everybody else? Protected GETs at a steady pace, alone and while 64 people
 // sign in at once, again and again. `npm run bench -- sign-ins [seconds]`
 import { availableParallelism } from 'node:os'
-import { quantile, registerClient, send, startServer } from './support.js'
+import { startOurServer } from './our-server.js'
+import { quantile, registerClient, send } from './support.js'
 
 const SECONDS = Number(process.argv[2] ?? 10)
 const AT_ONCE = 64
 const PACE = 10
-const server = await startServer()
+const server = await startOurServer(0, { pinned: false })
 const client = await registerClient(server.url)
 const person = { email: 'a@bench.test', password: 'a long and winding road', client_id: client.id }
 const signedIn = (await send(server.url, 'POST', '/account', person)).body

@@ -1,10 +1,11 @@
 // Does the time of an answer tell whether an address has an account? Interleaved tries of a known
 // and an unknown address, for signing in and for asking for a password reset; medians and their
 // difference. `npm run bench -- timing [tries]`
-import { quantile, registerClient, send, startServer } from './support.js'
+import { startOurServer } from './our-server.js'
+import { quantile, registerClient, send } from './support.js'
 
 const TRIES = Number(process.argv[2] ?? 300)
-const server = await startServer()
+const server = await startOurServer(0, { pinned: false })
 const client = await registerClient(server.url)
 const known = 'known@bench.test'
 const unknown = 'other@bench.test'
