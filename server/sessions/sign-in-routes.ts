@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { presentAccount } from '../accounts/accounts.ts'
 import { audit, auditEnded } from '../log/audit.ts'
-import type { Handler, SessionState } from '../http/context.ts'
+import type { AppContext, Handler, SessionState } from '../http/context.ts'
 import { challenge, HttpError, tokenRefused } from '../http/http-error.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
@@ -14,15 +14,32 @@ import { knownClient, unknownClient } from '../clients/known-client.ts'
 // Any text is looked up as an address: a malformed one is an unknown one.
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
-export function signInRoutes({ accounts, clients, database, sessions, signIn }: Core) {
+export function signInRoutes(core: Core) {
+  const { accounts, clients, database, rateLimits, sessions, signIn } = core
+
+  /**
+   * A login as its body describes it. One that `signIn` never sees, because the body or the client is
+   * wrong, counts for its address here.
+   */
+  async function readLogin(ctx: AppContext, address: string) {
+    try {
+      const { client_id, ...credentials } = parseBody(ctx, loginSchema)
+      return { ...credentials, address, client: await knownClient(clients, client_id) }
+    } catch (error) {
+      if (error instanceof HttpError) await rateLimits.consume('login', 'address', address)
+      throw error
+    }
+  }
+
   /** Signs in. An unknown address and a wrong password are one case, in words and in time. */
   const login: Handler = async (ctx) => {
-    const { email, password, client_id } = parseBody(ctx, loginSchema)
-    const client = await knownClient(clients, client_id)
     const source = addressKey(ctx.ip)
+    const attempt = await readLogin(ctx, source)
+    const { email, client } = attempt
+    const client_id = client.id
     let account
     try {
-      account = await signIn.check({ email, password, client, address: source })
+      account = await signIn.check(attempt)
     } catch (error) {
       if (error instanceof TooManyTries && error.limit === 'wrong_passwords') {
         audit(ctx.state.log, 'login_locked', { client_id, source })

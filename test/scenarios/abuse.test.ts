@@ -63,6 +63,19 @@ type Send = (client: TestClient, from: string) => Promise<Answer>
 const REQUESTS: [keyof Config['rateLimits'] | 'reset', string, Send][] = [
   ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
   [
+    'login',
+    'POST /account/login with a bad body',
+    (client, from) => post(client, '/account/login', { email: someEmail() }, from),
+  ],
+  [
+    'login',
+    'POST /account/login from an unknown client',
+    (client, from) => {
+      const body = { email: someEmail(), password: WRONG, client_id: 'x' }
+      return post(client, '/account/login', body, from)
+    },
+  ],
+  [
     'signUp',
     'POST /account',
     (client, from) => {
@@ -107,8 +120,9 @@ describe('for one address', () => {
     expect(wait).toBeLessThanOrEqual(3600)
     expect((await send(client, '192.0.2.2')).status).not.toBe(429)
     for (const [other, otherPath, sendOther] of REQUESTS) {
-      // Only /token and /revoke share a count.
-      const isCountedApart = other !== action || (otherPath !== path && action !== 'refresh')
+      // All logins share a count, as do /token and /revoke.
+      const isShared = action === 'refresh' || action === 'login'
+      const isCountedApart = other !== action || (otherPath !== path && !isShared)
       if (isCountedApart) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
     }
   })
