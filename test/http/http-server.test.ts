@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, Server, type Socket } from 'node:net'
 import { createHttpServer, type HttpServer } from '../../server/http/http-server.ts'
 import { getRaw, openConnection, type RawConnection } from '../support/process.ts'
 
@@ -278,11 +278,26 @@ describe('stopping', () => {
   })
 })
 
-test('408 for headers that never end', async () => {
-  await server.stop(0)
-  await start({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 })
-  const connection = await open()
-  connection.send('GET / HTTP/1.1\r\nHost: test\r\nX: ')
-  expectError(await connection.ended, 408, /too long to arrive/)
-  expect(requests).toEqual([])
+describe('a request that never ends', () => {
+  test.each([
+    ['headers', 'GET / HTTP/1.1\r\nHost: test\r\nX: '],
+    ['body', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nx'],
+  ])('gets 408 for its %s', async (part, text) => {
+    await server.stop(0)
+    await start({ headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 })
+    const connection = await open()
+    connection.send(text)
+    expectError(await connection.ended, 408, /too long to arrive/)
+    expect(requests).toHaveLength(part === 'body' ? 1 : 0)
+  })
+
+  test('has 10 seconds for its headers and 30 in all, unless somebody says otherwise', async () => {
+    await server.stop(0)
+    const listen = jest.spyOn(Server.prototype, 'listen')
+    await start()
+    expect(listen.mock.contexts).toEqual([
+      expect.objectContaining({ headersTimeout: 10_000, requestTimeout: 30_000 }),
+    ])
+    listen.mockRestore()
+  })
 })
