@@ -5,6 +5,7 @@ import type { History } from './database/migrate.ts'
 import type { Account } from './database/schema.ts'
 import type { AppMiddleware, Handler } from './http/context.ts'
 import type { RouteTable } from './http/route-table.ts'
+import type { Logger } from './log/logger.ts'
 
 /** What a feature adds to the server. A feature that is switched off adds nothing: `{}`. */
 export interface FeatureParts {
@@ -16,8 +17,8 @@ export interface FeatureParts {
   readonly grants?: Readonly<Record<string, Handler>>
   /** Members of the metadata document (RFC 8414 §2). */
   readonly metadata?: Readonly<Record<string, unknown>>
-  /** Members of the answer to a sign-up. */
-  readonly signUpAnswer?: (account: Account, client: Client) => Promise<object>
+  /** Members of the answer to a sign-up. `log` is the request's. */
+  readonly signUpAnswer?: (account: Account, client: Client, log: Logger) => Promise<object>
   /**
    * Removes expired rows of the feature's tables.
    *

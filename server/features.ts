@@ -1,5 +1,6 @@
 import type { Feature } from './feature.ts'
 import { admin } from './features/admin/index.ts'
+import { licenseToken } from './features/license-token/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
 
@@ -7,4 +8,4 @@ import { playground } from './features/playground/index.ts'
  * What the server has beside its core. To remove a feature, delete its lines here, its folder, its
  * tests (test/features/<name>/) and its page in docs/. To add one, do the reverse: see feature.ts.
  */
-export const features: readonly Feature[] = [passwordReset, admin, playground]
+export const features: readonly Feature[] = [passwordReset, licenseToken, admin, playground]

@@ -42,7 +42,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     })
     ctx.status = 201
     const answers = await Promise.all(
-      features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client)),
+      features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client, ctx.state.log)),
     )
     const more = Object.assign({}, ...answers) as object
     ctx.body = { account: presentAccount(account), ...signedIn, ...more }

@@ -14,6 +14,7 @@ export type AuditEvent =
   | 'password_changed'
   | 'password_reset'
   | 'scope_changed'
+  | 'license_token_issued'
 
 /** Whom it concerns: ids alone, as far as they are known. */
 export interface AuditSubject {

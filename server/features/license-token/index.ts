@@ -1,0 +1,60 @@
+import { recipientOf, type Client } from '../../clients/clients.ts'
+import { defineFeature, type FeatureVariables } from '../../feature.ts'
+import type { Handler, SessionState } from '../../http/context.ts'
+import { tokenRefused } from '../../http/http-error.ts'
+import { audit } from '../../log/audit.ts'
+import { encrypt } from '../../token/encrypt.ts'
+import { seald } from './seald.ts'
+import type { Vendor } from './vendor.ts'
+
+/**
+ * Makes tokens for a third party's SDK, and keeps its secret on the server. A token leaves encrypted
+ * to the client, like every other.
+ */
+export function createLicenseToken<V extends FeatureVariables>(vendor: Vendor<V>) {
+  return defineFeature<V>({
+    variables: vendor.variables,
+    contradictions: (_values, isSet) => vendor.contradictions(isSet),
+    create({ clients, clock, config, rateLimits }, values) {
+      const signLicense = vendor.createSigner(values, clock)
+      if (signLicense === undefined) return {}
+
+      const answerFor = async (accountId: string, client: Client) => ({
+        user_license_token: await encrypt(
+          await signLicense(accountId),
+          recipientOf(client),
+          config.algorithms,
+          'JWT',
+        ),
+      })
+
+      /** A fresh token for whoever is signed in. It counts as a renewal of tokens does. */
+      const renew: Handler<SessionState> = async (ctx) => {
+        const { account, clientId, id } = ctx.state.session
+        await rateLimits.consume('refresh', 'account', `license ${account.id}`)
+        const client = await clients.find(clientId)
+        // Removed, and its sessions with it.
+        if (client === undefined) throw tokenRefused()
+        ctx.body = await answerFor(account.id, client)
+        audit(ctx.state.log, 'license_token_issued', {
+          account_id: account.id,
+          session_id: id,
+          client_id: clientId,
+        })
+      }
+
+      return {
+        routes: ({ signedIn }) => {
+          signedIn('POST', '/account/license-token', renew)
+        },
+        async signUpAnswer(account, client, log) {
+          const answer = await answerFor(account.id, client)
+          audit(log, 'license_token_issued', { account_id: account.id, client_id: client.id })
+          return answer
+        },
+      }
+    },
+  })
+}
+
+export const licenseToken = createLicenseToken(seald)

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
+import { loadConfig } from '../../../server/config/config.ts'
+import type { StartupError } from '../../../server/errors/startup-error.ts'
+import { createLicenseToken, licenseToken } from '../../../server/features/license-token/index.ts'
+import { clientOf } from '../../support/auth-client.ts'
+import { someEmail, TestClient } from '../../support/client.ts'
+import { logLines } from '../../support/log-lines.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
+import { firebase } from './firebase.ts'
+
+const SECRET = 'a shared secret of thirty-two bytes or more'
+const VARIABLES = {
+  APP_ID: 'app-1',
+  JWT_SHARED_SECRET_ID: 'secret-1',
+  JWT_SHARED_SECRET: SECRET,
+}
+const PATH = '/account/license-token'
+
+let server: TestServer
+let client: TestClient
+beforeAll(async () => {
+  server = await startTestServer({ features: [licenseToken], variables: VARIABLES })
+  client = await TestClient.registered(server.url)
+})
+afterAll(() => server.stop())
+
+/** Checks the MAC by hand and gives back the claims. */
+function claimsOf(jws: string) {
+  const [header, payload, mac] = jws.split('.')
+  expect(mac).toBe(createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url'))
+  return decodeJwt(jws)
+}
+
+describe('the token', () => {
+  test('comes with the sign-up, encrypted to the client, and says what Seald asks for', async () => {
+    const { answer } = await client.signUp()
+    const { user_license_token: jwe, account } = answer.body
+    expect(decodeProtectedHeader(jwe)).toMatchObject({ cty: 'JWT', kid: client.id })
+    const jws = await client.open(jwe)
+    expect(decodeProtectedHeader(jws)).toEqual({ alg: 'HS256', typ: 'JWT' })
+    const now = Math.floor(server.clock() / 1000)
+    expect(claimsOf(jws)).toEqual({
+      iss: 'secret-1',
+      jti: expect.stringMatching(/^[\w-]{20,}$/),
+      iat: now,
+      exp: now + 600,
+      scopes: [3, 4],
+      join_team: true,
+      connector_add: { type: 'AP', value: `${account.id}@app-1` },
+    })
+  })
+
+  test('comes fresh to whoever is signed in, with a jti of its own', async () => {
+    const session = await client.signUp()
+    server.clock.advance(60)
+    const answer = await client.sendAs(session, 'POST', PATH)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(Object.keys(answer.body)).toEqual(['user_license_token'])
+    const first = claimsOf(await client.open(session.answer.body.user_license_token))
+    const fresh = claimsOf(await client.open(answer.body.user_license_token))
+    expect(fresh.jti).not.toBe(first.jti)
+    expect(fresh).toMatchObject({ iat: first.iat! + 60, connector_add: first['connector_add'] })
+  })
+
+  test('does not come without an access token', async () => {
+    const answer = await client.send('POST', PATH)
+    expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
+  })
+
+  test('is in the audit log, with the request', async () => {
+    const session = await client.signUp()
+    const id = session.answer.headers.get('x-request-id')!
+    const answer = await client.sendAs(session, 'POST', PATH)
+    for (const requestId of [id, answer.headers.get('x-request-id')!]) {
+      expect(logLines(server, requestId)).toContainEqual(
+        expect.objectContaining({
+          audit: 'license_token_issued',
+          account_id: session.answer.body.account.id,
+          client_id: client.id,
+        }),
+      )
+    }
+  })
+
+  test('is limited for each account', async () => {
+    const limited = await startTestServer({
+      features: [licenseToken],
+      variables: { ...VARIABLES, RATE_LIMIT_REFRESH: '2/1h' },
+    })
+    const ours = await TestClient.registered(limited.url)
+    const [ada, bob] = [await ours.signUp(), await ours.signUp()]
+    const statuses = []
+    for (let i = 0; i < 3; i++) statuses.push((await ours.sendAs(ada, 'POST', PATH)).status)
+    expect(statuses).toEqual([200, 200, 429])
+    expect((await ours.sendAs(bob, 'POST', PATH)).status).toBe(200)
+    await limited.stop()
+  })
+})
+
+test('no verifier of ours takes it, nor one that a stranger signs with the secret', async () => {
+  const session = await client.signUp()
+  const jws = await client.open(session.answer.body.user_license_token)
+  const [, payload] = session.accessJws.split('.')
+  const header = Buffer.from('{"alg":"HS256","kid":"secret-1","typ":"at+jwt"}').toString(
+    'base64url',
+  )
+  const mac = createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url')
+  const library = clientOf(server).client
+  await library.signUp({ email: someEmail(), password: 'a long and winding road' })
+  for (const forged of [jws, `${header}.${payload}.${mac}`]) {
+    const answer = await client.sendAs({ accessJws: forged }, 'GET', '/account')
+    expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
+    const refresh = { grant_type: 'refresh_token', refresh_token: await client.seal(forged) }
+    expect((await client.send('POST', '/token', refresh)).body.error).toBe('invalid_grant')
+    await expect(library.verify(forged)).rejects.toMatchObject({ code: 'token_invalid' })
+  }
+})
+
+test('the secret is in no answer and no line of the log', async () => {
+  const session = await client.signUp()
+  const answers = [session.answer, await client.sendAs(session, 'POST', PATH)]
+  const metadata = await client.send('GET', '/.well-known/oauth-authorization-server')
+  expect(JSON.stringify([answers, metadata])).not.toContain(SECRET)
+  const jws = await client.open(session.answer.body.user_license_token)
+  expect(server.logs.join('')).not.toContain(SECRET)
+  expect(server.logs.join('')).not.toContain(jws.split('.')[1])
+})
+
+test.each<Record<string, string>>([{}, { APP_ID: '', JWT_SHARED_SECRET: '' }])(
+  'without its variables it is not there: %j',
+  async (variables) => {
+    const bare = await startTestServer({ features: [licenseToken], variables })
+    const ours = await TestClient.registered(bare.url)
+    const session = await ours.signUp()
+    expect(session.answer.body).not.toHaveProperty('user_license_token')
+    expect((await ours.sendAs(session, 'POST', PATH)).status).toBe(404)
+    await bare.stop()
+  },
+)
+
+describe('a start is stopped by', () => {
+  const problemsOf = (changes: Record<string, string>) => {
+    try {
+      loadConfig([licenseToken], { ...VARIABLES, ...changes }, '/nonexistent/.env')
+    } catch (error) {
+      return (error as StartupError).problems
+    }
+    return []
+  }
+
+  test('nothing when all is set', () => {
+    expect(problemsOf({})).toEqual([])
+    // 32 bytes in 16 characters.
+    expect(problemsOf({ JWT_SHARED_SECRET: 'é'.repeat(16) })).toEqual([])
+  })
+
+  test('a secret under 32 bytes, which is not quoted', () => {
+    const [problem, ...others] = problemsOf({ JWT_SHARED_SECRET: 'x'.repeat(31) })
+    expect(problem).toBe('JWT_SHARED_SECRET must have at least 32 bytes.')
+    expect(others).toEqual([])
+  })
+
+  test.each([
+    [{ APP_ID: '' }, 'APP_ID'],
+    [
+      { JWT_SHARED_SECRET_ID: '', JWT_SHARED_SECRET: '' },
+      'JWT_SHARED_SECRET_ID and JWT_SHARED_SECRET',
+    ],
+  ])('a part that is missing: %j', (changes, missing) => {
+    expect(problemsOf(changes)).toEqual([
+      `APP_ID, JWT_SHARED_SECRET_ID, JWT_SHARED_SECRET belong together: set ${missing} too, or remove the others.`,
+    ])
+  })
+})
+
+test('another vendor is another file: a Firebase custom token', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const email = 'firebase-adminsdk@project-1.iam.gserviceaccount.com'
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const other = await startTestServer({
+    features: [createLicenseToken(firebase)],
+    variables: { FIREBASE_CLIENT_EMAIL: email, FIREBASE_PRIVATE_KEY: pem.replaceAll('\n', '\\n') },
+  })
+  const ours = await TestClient.registered(other.url)
+  const session = await ours.signUp()
+  const { body } = await ours.sendAs(session, 'POST', PATH)
+  for (const jwe of [session.answer.body.user_license_token, body.user_license_token]) {
+    const { payload } = await jwtVerify(await ours.open(jwe), publicKey, {
+      algorithms: ['RS256'],
+      issuer: email,
+      subject: email,
+      audience:
+        'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit',
+      currentDate: new Date(other.clock()),
+    })
+    expect(payload).toMatchObject({
+      uid: session.answer.body.account.id,
+      claims: { plan: 'free' },
+      exp: payload.iat! + 3600,
+    })
+  }
+  await other.stop()
+})
