@@ -17,7 +17,7 @@ export default {
     ...[
       '!client/options.ts',
       '!client/stores/client-store.ts',
-      '!server/resource-server/options.ts',
+      '!server/resource-server/service-options.ts',
     ],
     // These run in a browser, where the browser tests measure them.
     '!server/features/playground/page/**',

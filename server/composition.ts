@@ -13,7 +13,7 @@ import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwor
 import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
 import { createSessions } from './sessions/sessions.ts'
-import type { TokenContext } from './token/context.ts'
+import type { TokenContext } from './token/token-context.ts'
 import { createReplayCache, type ReplayCache } from './token/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 

@@ -12,7 +12,7 @@ import type { WrongPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
 import type { RefusedTokens } from './log/refused-tokens.ts'
 import type { Sessions } from './sessions/sessions.ts'
-import type { TokenContext } from './token/context.ts'
+import type { TokenContext } from './token/token-context.ts'
 import type { RequestBinding } from './token/request-binding.ts'
 
 /** The parts of the server, wired together by composition.ts. Routes and features work with them. */

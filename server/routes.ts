@@ -10,7 +10,7 @@ import { rateLimit } from './http/rate-limit.ts'
 import { createRouteTable } from './http/route-table.ts'
 import { authenticate } from './sessions/authenticate.ts'
 import { sessionRoutes } from './sessions/routes.ts'
-import { signInRoutes } from './sessions/sign-in-routes.ts'
+import { signInRoutes } from './accounts/sign-in-routes.ts'
 import { tokenRoutes } from './sessions/token-routes.ts'
 
 /**

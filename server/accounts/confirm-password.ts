@@ -1,7 +1,7 @@
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { WrongPasswords } from '../limits/wrong-passwords.ts'
 import type { Session } from '../sessions/sessions.ts'
-import { knownClientKey } from './known-clients.ts'
+import { knownClientKey } from '../sessions/known-clients.ts'
 import type { PasswordHasher } from './password-hash.ts'
 import { WrongPassword } from './wrong-password.ts'
 

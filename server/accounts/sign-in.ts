@@ -5,7 +5,7 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 import type { WrongPasswords } from '../limits/wrong-passwords.ts'
 import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
-import { isKnownClient, knownClientKey } from './known-clients.ts'
+import { isKnownClient, knownClientKey } from '../sessions/known-clients.ts'
 import type { PasswordHasher } from './password-hash.ts'
 
 /** Who tries to prove that they are somebody. */

@@ -1,7 +1,7 @@
 import type { Next } from 'koa'
 import type { AppContext, ScopedState } from './context.ts'
 import { HttpError, tokenExpired, tokenRefused, tokenRequired } from './http-error.ts'
-import { TokenError } from '../token/token-error.ts'
+import { TokenError } from '../errors/token-error.ts'
 import { bodyHas } from './body.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
 import { isRepeated } from './repeated-header.ts'

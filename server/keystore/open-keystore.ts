@@ -4,7 +4,7 @@ import type { KeyFolder } from './folder.ts'
 import { loadKeys, type LoadedKeys } from './key-set.ts'
 import { createEphemeralKeystore, createKeystore, type ReloadableKeystore } from './keystore.ts'
 import { createOpenedKeys } from './opened-keys.ts'
-import { recordSigningKey } from './record-signing-key.ts'
+import { recordSigningKey } from '../commands/keys/record-signing-key.ts'
 
 interface KeyFolderConfig {
   readonly keysDir: string

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { decryptPrivateKey } from '../../pkcs8/decrypt.ts'
+import { decryptPrivateKey } from '../../pkcs8/decrypt-key.ts'
 
 export type PemFault = 'corrupt' | 'public' | 'passphrase_missing' | 'passphrase_wrong'
 

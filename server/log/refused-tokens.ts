@@ -1,5 +1,5 @@
 import type { Logger } from './logger.ts'
-import type { TokenReason } from '../token/token-error.ts'
+import type { TokenReason } from '../errors/token-error.ts'
 
 /** Milliseconds. */
 const INTERVAL = 1000

@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.ts'
-import { KeysUnavailableError } from '../token/token-error.ts'
+import { KeysUnavailableError } from '../errors/token-error.ts'
 import type { VerificationKey } from '../token/verify.ts'
 import { fetchPublishedKeys, type Fetch } from './published-keys.ts'
 

@@ -4,7 +4,7 @@ import { bearer } from '../http/bearer.ts'
 import { requestOf, type AppContext, type SessionState } from '../http/context.ts'
 import { HttpError, tokenRefused } from '../http/http-error.ts'
 import { accessToken } from '../token/kinds.ts'
-import { invalid } from '../token/token-error.ts'
+import { invalid } from '../errors/token-error.ts'
 import { validate } from '../token/validate.ts'
 import { StaleSessionError } from './lock-session.ts'
 

@@ -4,10 +4,10 @@ import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import { recipient } from '../keystore/keystore.ts'
 import { parseHeader } from '../token/compact.ts'
-import type { TokenContext } from '../token/context.ts'
+import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { encrypt } from '../token/encrypt.ts'
-import { TokenError } from '../token/token-error.ts'
+import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /** Seconds. By then the server has read its key folder again, several times. */

@@ -1,5 +1,5 @@
 import { recipientOf, type Client } from '../clients/clients.ts'
-import type { TokenContext } from '../token/context.ts'
+import type { TokenContext } from '../token/token-context.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
 

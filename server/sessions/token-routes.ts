@@ -8,7 +8,7 @@ import type { Core } from '../core.ts'
 import type { FeatureParts } from '../feature.ts'
 import { endOwnSession } from './own-sessions.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
-import { TokenError } from '../token/token-error.ts'
+import { TokenError } from '../errors/token-error.ts'
 import { validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { BINDING_TOLERANCE, type Binding } from '../../protocol/binding.ts'
-import { invalid } from './token-error.ts'
+import { invalid } from '../errors/token-error.ts'
 
 const bindingSchema: z.ZodType<Binding> = z.object({
   jti: z.string().min(1).max(128),

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
-import { invalid } from './token-error.ts'
+import { invalid } from '../errors/token-error.ts'
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),

@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { ENCRYPTION_ALGS, type EncryptionEnc } from '../../protocol/algorithms.ts'
 import { decodeUtf8, parseHeader } from './compact.ts'
-import { open } from './jwe/open.ts'
-import { invalid } from './token-error.ts'
+import { open } from './jwe/open-jwe.ts'
+import { invalid } from '../errors/token-error.ts'
 
 /** A key that decrypts, bound to its one algorithm. */
 export interface DecryptionKey {

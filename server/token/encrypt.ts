@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
-import { seal } from './jwe/seal.ts'
+import { seal } from './jwe/seal-jwe.ts'
 
 /** Whom a JWE is for: a public encryption key, its thumbprint and, where it is another than the configured one, its algorithm. */
 export interface Recipient {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
-import { nowInSeconds, type TokenContext } from './context.ts'
+import { nowInSeconds, type TokenContext } from './token-context.ts'
 import { encrypt, type Recipient } from './encrypt.ts'
 import type { OwnClaims, TokenKind } from './kinds.ts'
 import { sign } from './sign.ts'

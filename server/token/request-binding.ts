@@ -4,7 +4,7 @@ import { audit } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import { checkBinding } from './binding.ts'
 import type { ReplayCache } from './replay-cache.ts'
-import { invalid } from './token-error.ts'
+import { invalid } from '../errors/token-error.ts'
 
 /** Seconds after which there may be room for new requests. */
 const FULL_FOR = 60

@@ -1,8 +1,8 @@
 import { CLOCK_SKEW, type RegisteredClaims } from '../../protocol/tokens.ts'
-import { nowInSeconds, type ReadingContext } from './context.ts'
+import { nowInSeconds, type ReadingContext } from './token-context.ts'
 import { decrypt } from './decrypt.ts'
 import type { TokenKind } from './kinds.ts'
-import { invalid, TokenError } from './token-error.ts'
+import { invalid, TokenError } from '../errors/token-error.ts'
 import { verify } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {

@@ -3,7 +3,7 @@ import { compactVerify } from 'jose'
 import { z } from 'zod'
 import type { SigningAlg } from '../../protocol/algorithms.ts'
 import { parseHeader, parseObject } from './compact.ts'
-import { invalid, refusedByJose } from './token-error.ts'
+import { invalid, refusedByJose } from '../errors/token-error.ts'
 
 /** A key that verifies, bound to its one algorithm (RFC 8725 §3.1). */
 export interface VerificationKey {

@@ -1,7 +1,7 @@
 import { hash } from '@node-rs/argon2'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts'
-import { recordSignIn } from '../../server/accounts/known-clients.ts'
+import { recordSignIn } from '../../server/sessions/known-clients.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'

@@ -13,7 +13,7 @@ import {
   moveDatabaseKey,
   openDatabaseKey,
 } from '../../server/sessions/database-key.ts'
-import type { TokenContext } from '../../server/token/context.ts'
+import type { TokenContext } from '../../server/token/token-context.ts'
 import { encrypt } from '../../server/token/encrypt.ts'
 import { keySet, ring } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { issue } from '../../server/token/issue.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
-import { KeysUnavailableError } from '../../server/token/token-error.ts'
+import { KeysUnavailableError } from '../../server/errors/token-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import {
   base64url,

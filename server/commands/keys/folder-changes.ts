@@ -17,8 +17,8 @@ import {
 import { generateKeyPair, type KeyPair } from '../../keystore/key-pair.ts'
 import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { algorithmOf, currentOf, hasRetired, unfit } from '../../keystore/key-set.ts'
-import { markRemoved, recordOf, recordsOf, type Records } from '../../keystore/record-changes.ts'
-import { toPem } from '../../keystore/write-key.ts'
+import { markRemoved, recordOf, recordsOf, type Records } from './record-changes.ts'
+import { toPem } from './write-key.ts'
 
 const USES: readonly KeyUse[] = ['sig', 'enc']
 

@@ -7,8 +7,8 @@ import { toKeyPair } from '../../keystore/key-pair.ts'
 import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { mismatch } from '../../keystore/key-type.ts'
 import { parsePrivateKey, PemError, type PemFault } from '../../keystore/pem.ts'
-import { markRemoved, recordsOf } from '../../keystore/record-changes.ts'
-import { toPem } from '../../keystore/write-key.ts'
+import { markRemoved, recordsOf } from './record-changes.ts'
+import { toPem } from './write-key.ts'
 
 /**
  * Makes a user's own key the next one.

@@ -17,7 +17,7 @@ import { importKey } from './import-key.ts'
 import { HELP, parseArguments, type KeysOptions } from './arguments.ts'
 import { keyFolderOf } from '../../keystore/open-keystore.ts'
 import { isEncrypted } from '../../keystore/pem.ts'
-import { passphraseWarning } from '../../keystore/write-key.ts'
+import { passphraseWarning } from './write-key.ts'
 
 /** Seconds. Longer than any server that hears of a rotation late goes on with the old keys. */
 const MARGIN = 3600

@@ -11,7 +11,7 @@ import { resetMessage } from './mailer/reset-message.ts'
 import { hash } from '../../sessions/refresh-tokens.ts'
 import { issue } from '../../token/issue.ts'
 import { resetToken } from '../../token/kinds.ts'
-import { TokenError } from '../../token/token-error.ts'
+import { TokenError } from '../../errors/token-error.ts'
 import { validate, type ValidToken } from '../../token/validate.ts'
 import { UnavailableError } from '../../errors/unavailable-error.ts'
 

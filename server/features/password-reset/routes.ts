@@ -9,7 +9,7 @@ import { HttpError } from '../../http/http-error.ts'
 import { addressKey } from '../../limits/client-address.ts'
 import type { RateLimits } from '../../limits/rate-limits.ts'
 import { audit, auditEnded } from '../../log/audit.ts'
-import { TokenError } from '../../token/token-error.ts'
+import { TokenError } from '../../errors/token-error.ts'
 import type { PasswordResets } from './password-resets.ts'
 
 const requestSchema = z.object({ email })

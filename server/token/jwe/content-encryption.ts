@@ -7,7 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import type { EncryptionEnc } from '../../../protocol/algorithms.ts'
-import { invalid } from '../token-error.ts'
+import { invalid } from '../../errors/token-error.ts'
 
 /** An encrypted plaintext and its authentication tag. */
 export interface Encrypted {

@@ -2,7 +2,7 @@ import { createPublicKey, diffieHellman, type JsonWebKey, type KeyObject } from 
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import { isCanonicalBase64url } from '../compact.ts'
-import { invalid } from '../token-error.ts'
+import { invalid } from '../../errors/token-error.ts'
 
 /** The public members of an ephemeral key (RFC 7518 §6.2.1, RFC 8037 §2). */
 export interface EphemeralKey {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { invalid } from '../token-error.ts'
+import { invalid } from '../../errors/token-error.ts'
 
 /** Information on the two parties, mixed into the derived key (RFC 7518 §4.6.1.2, §4.6.1.3). */
 export interface PartyInfo {

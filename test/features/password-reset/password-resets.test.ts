@@ -12,7 +12,7 @@ import {
 import { openDatabase, type Database } from '../../../server/database/open.ts'
 import type { Account } from '../../../server/database/schema.ts'
 import { createLogger } from '../../../server/log/logger.ts'
-import type { TokenContext } from '../../../server/token/context.ts'
+import type { TokenContext } from '../../../server/token/token-context.ts'
 import { createTestMailer } from '../../support/mailer.ts'
 import { setUp } from '../../token/fixtures.ts'
 

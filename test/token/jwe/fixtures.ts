@@ -26,9 +26,9 @@ import {
   WRAPPING_KEY_LENGTH,
   wrapKey,
 } from '../../../server/token/jwe/key-wrap.ts'
-import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open.ts'
-import type { SealingKey } from '../../../server/token/jwe/seal.ts'
-import { TokenError } from '../../../server/token/token-error.ts'
+import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
+import type { SealingKey } from '../../../server/token/jwe/seal-jwe.ts'
+import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url } from '../fixtures.ts'
 
 export type TestKey = OpeningKey & SealingKey

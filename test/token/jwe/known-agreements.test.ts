@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { createAgreements, type Agreements } from '../../../server/token/jwe/agreements.ts'
-import { agreeOn, seal } from '../../../server/token/jwe/seal.ts'
+import { agreeOn, seal } from '../../../server/token/jwe/seal-jwe.ts'
 import { createClock } from '../../support/clock.ts'
 import { edit, MANGLINGS, withPart } from '../fixtures.ts'
 import { createKey, forgeJwe, keyFor, openJwe, reasonOf, textOf } from './fixtures.ts'

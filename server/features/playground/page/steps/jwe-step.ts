@@ -1,4 +1,4 @@
-import { pretty, readPart } from '../compact.ts'
+import { pretty, readPart } from '../token-parts.ts'
 import { byId, element, showParts } from '../dom.ts'
 import type { Step } from '../page.ts'
 

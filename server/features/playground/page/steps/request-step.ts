@@ -1,4 +1,4 @@
-import { pretty, readPart, shorten } from '../compact.ts'
+import { pretty, readPart, shorten } from '../token-parts.ts'
 import { byId, describe, element, onClick } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { sendAgain, tokenOf, type Exchange } from '../wire.ts'

@@ -1,4 +1,4 @@
-import { shorten, toText } from '../compact.ts'
+import { shorten, toText } from '../token-parts.ts'
 import { byId, element, onClick, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 

@@ -1,5 +1,5 @@
 import { hasCode } from '../../../../../client/index.ts'
-import { readPart, writePart } from '../compact.ts'
+import { readPart, writePart } from '../token-parts.ts'
 import { byId, describe, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes, type KeyObject } from 'node:crypto'
 import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
-import { invalid } from '../token-error.ts'
+import { invalid } from '../../errors/token-error.ts'
 import type { Agreement, Agreements } from './agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'

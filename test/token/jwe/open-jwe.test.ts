@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { createCipheriv, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
-import { seal } from '../../../server/token/jwe/seal.ts'
-import { TokenError } from '../../../server/token/token-error.ts'
+import { seal } from '../../../server/token/jwe/seal-jwe.ts'
+import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url, edit, MANGLINGS, withPart } from '../fixtures.ts'
 import {
   COMBINATIONS,

@@ -1,10 +1,10 @@
-import { StartupError } from '../errors/startup-error.ts'
-import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
-import { changeFolder } from '../commands/keys/folder-changes.ts'
-import type { KeyFolder } from './folder.ts'
-import type { KeyPair } from './key-pair.ts'
-import { formatRecords, readRecords, RECORDS_FILE } from './key-records.ts'
-import { mismatch } from './key-type.ts'
+import { StartupError } from '../../errors/startup-error.ts'
+import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../../protocol/algorithms.ts'
+import { changeFolder } from './folder-changes.ts'
+import type { KeyFolder } from '../../keystore/folder.ts'
+import type { KeyPair } from '../../keystore/key-pair.ts'
+import { formatRecords, readRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
+import { mismatch } from '../../keystore/key-type.ts'
 import { recordsOf } from './record-changes.ts'
 
 /**

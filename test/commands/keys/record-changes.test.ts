@@ -7,12 +7,12 @@ import {
   pruneKeys,
   revokeKeys,
   rotateKeys,
-} from '../../server/commands/keys/folder-changes.ts'
-import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { formatRecords, readRecords } from '../../server/keystore/key-records.ts'
-import { loadKeys } from '../../server/keystore/key-set.ts'
-import { CHEAP_SCRYPT } from '../support/scrypt.ts'
-import { DEFAULTS, emptyFolder } from './fixtures.ts'
+} from '../../../server/commands/keys/folder-changes.ts'
+import type { KeyFolder } from '../../../server/keystore/folder.ts'
+import { formatRecords, readRecords } from '../../../server/keystore/key-records.ts'
+import { loadKeys } from '../../../server/keystore/key-set.ts'
+import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
+import { DEFAULTS, emptyFolder } from '../../keystore/fixtures.ts'
 
 /** Milliseconds for which a previous key is kept. */
 const KEEP = 3_600_000

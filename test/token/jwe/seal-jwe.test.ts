@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
-import { agreeOn, seal, type SealingKey } from '../../../server/token/jwe/seal.ts'
-import { TokenError } from '../../../server/token/token-error.ts'
+import { agreeOn, seal, type SealingKey } from '../../../server/token/jwe/seal-jwe.ts'
+import { TokenError } from '../../../server/errors/token-error.ts'
 import {
   createKey,
   joseOpen,

@@ -3,13 +3,21 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Algorithms } from '../../protocol/algorithms.ts'
-import { generateKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
-import { fingerprint } from '../../server/keystore/folder.ts'
-import { readRecords } from '../../server/keystore/key-records.ts'
-import { loadKeys } from '../../server/keystore/key-set.ts'
-import { openKeystore } from '../../server/keystore/open-keystore.ts'
-import { DEFAULTS, ecKey, emptyFolder, fill, pkcs8, problemsOf, rsaKey } from './fixtures.ts'
+import type { Algorithms } from '../../../protocol/algorithms.ts'
+import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-changes.ts'
+import { fingerprint } from '../../../server/keystore/folder.ts'
+import { readRecords } from '../../../server/keystore/key-records.ts'
+import { loadKeys } from '../../../server/keystore/key-set.ts'
+import { openKeystore } from '../../../server/keystore/open-keystore.ts'
+import {
+  DEFAULTS,
+  ecKey,
+  emptyFolder,
+  fill,
+  pkcs8,
+  problemsOf,
+  rsaKey,
+} from '../../keystore/fixtures.ts'
 
 const NOW = Date.parse('2126-05-01T12:00:00.000Z')
 

@@ -1,6 +1,6 @@
-import type { KeyFolder, StoredKey } from './folder.ts'
-import type { KeyRecord, KeyRecords } from './key-records.ts'
-import { algorithmOf } from './key-set.ts'
+import type { KeyFolder, StoredKey } from '../../keystore/folder.ts'
+import type { KeyRecord, KeyRecords } from '../../keystore/key-records.ts'
+import { algorithmOf } from '../../keystore/key-set.ts'
 
 /** Milliseconds for which the records of removed keys are kept: much longer than a session lives. */
 const REMEMBERED = 2 * 365 * 86_400_000

@@ -1,5 +1,5 @@
-import type { AppContext } from '../http/context.ts'
-import type { Logger } from './logger.ts'
+import type { AppContext } from './context.ts'
+import type { Logger } from '../log/logger.ts'
 
 /** How Node says that the other side of a connection has gone. */
 const GONE = new Set(['ECONNABORTED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])

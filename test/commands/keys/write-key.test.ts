@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { StartupError } from '../../server/errors/startup-error.ts'
-import { parsePrivateKey } from '../../server/keystore/pem.ts'
-import { passphraseWarning, toPem } from '../../server/keystore/write-key.ts'
-import { CHEAP_SCRYPT as scryptCost } from '../support/scrypt.ts'
-import { ecKey } from './fixtures.ts'
+import { StartupError } from '../../../server/errors/startup-error.ts'
+import { parsePrivateKey } from '../../../server/keystore/pem.ts'
+import { passphraseWarning, toPem } from '../../../server/commands/keys/write-key.ts'
+import { CHEAP_SCRYPT as scryptCost } from '../../support/scrypt.ts'
+import { ecKey } from '../../keystore/fixtures.ts'
 
 test('a key is written under the passphrase of the folder, if there is one', async () => {
   const key = ecKey()

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
-import { encryptPrivateKey } from '../../pkcs8/encrypt.ts'
-import { StartupError } from '../errors/startup-error.ts'
-import type { KeyFolder } from './folder.ts'
+import { encryptPrivateKey } from '../../../pkcs8/encrypt-key.ts'
+import { StartupError } from '../../errors/startup-error.ts'
+import type { KeyFolder } from '../../keystore/folder.ts'
 
 /** Bytes that OpenSSL reads of a passphrase. */
 const MAX_PASSPHRASE = 1024
