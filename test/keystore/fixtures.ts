@@ -1,5 +1,5 @@
 /** Key folders, and keys in every form that an operator may bring. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,6 +42,11 @@ export async function emptyFolder(): Promise<string> {
   folders.push(path)
   return path
 }
+
+let deadProcess: number | undefined
+/** The id of a process that has ended. */
+export const deadPid = (): number =>
+  (deadProcess ??= spawnSync(process.execPath, ['--eval', '']).pid)
 
 /** Writes files as a key ought to lie there: for its owner alone. */
 export async function fill(path: string, files: Record<string, string>): Promise<void> {

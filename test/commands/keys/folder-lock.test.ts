@@ -1,18 +1,13 @@
-import { beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { spawnSync } from 'node:child_process'
+import { beforeEach, expect, test } from '@jest/globals'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { withFolderLock } from '../../../server/commands/keys/folder-lock.ts'
-import { emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
+import { deadPid, emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
 
 let folder: string
 let lock: string
-let deadPid: number
-beforeAll(() => {
-  deadPid = spawnSync(process.execPath, ['--eval', '']).pid
-})
 beforeEach(async () => {
   folder = await emptyFolder()
   lock = join(folder, '.lock')
@@ -44,7 +39,7 @@ test('a lock can be taken again', async () => {
 test.each<[string, () => string]>([
   ['this process', () => `${hostname()} ${process.pid}`],
   ['another live process', () => `${hostname()} ${process.ppid}`],
-  ['another machine, whose processes nobody can see', () => `another.test ${deadPid}`],
+  ['another machine, whose processes nobody can see', () => `another.test ${deadPid()}`],
 ])('a lock of %s is respected and left alone', async (_name, owner) => {
   await writeFile(lock, owner())
   let worked = false
@@ -64,7 +59,7 @@ test.each(unix)('a lock of a live process of another user is respected (%s)', as
 })
 
 test.each<[string, () => string]>([
-  ['a process that has died', () => `${hostname()} ${deadPid}`],
+  ['a process that has died', () => `${hostname()} ${deadPid()}`],
   ['nobody: its process died before it wrote its name', () => ''],
 ])('a lock of %s is taken over', async (_name, owner) => {
   await writeFile(lock, owner())
@@ -78,7 +73,7 @@ test.each<[string, () => string]>([
 
 test.each<[string, () => string | undefined]>([
   ['free', () => undefined],
-  ['left by a process that has died', () => `${hostname()} ${deadPid}`],
+  ['left by a process that has died', () => `${hostname()} ${deadPid()}`],
 ])('of many who want a lock that is %s at once, never two have it', async (_name, owner) => {
   let most = 0
   for (let round = 0; round < 100; round++) {

@@ -10,9 +10,10 @@ import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-c
 import type { KeyFolder } from '../../../server/keystore/folder.ts'
 import { loadKeys, type KeySet } from '../../../server/keystore/key-set.ts'
 import { bundled, PROJECT_ROOT } from '../../support/bundle.ts'
+import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import { DEFAULTS, emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
 
-const KILLS = Number(process.env['KILLS'] ?? 12)
+const KILLS = Number(process.env['KILLS'] ?? 6)
 const SEED = Number(process.env['SEED'] ?? 20_261_122)
 /** A folder is taken anew after so many kills: keys that were rotated away are many by then. */
 const KILLS_PER_FOLDER = 8
@@ -28,7 +29,7 @@ interface Trial {
 }
 
 function start(command: Command, path: string, passphrase: string, fresh: string): ChildProcess {
-  return spawn(process.execPath, [bundled('server/commands/keys/index.ts'), command], {
+  return spawn(process.execPath, [bundled('test/commands/keys/keys-program.ts'), command], {
     cwd: PROJECT_ROOT,
     stdio: 'ignore',
     env: {
@@ -94,7 +95,10 @@ async function open(folder: KeyFolder, ...passphrases: string[]) {
 }
 
 async function newTrial(passphrase: string): Promise<Trial> {
-  const folder = { path: await emptyFolder(), passphrase, algorithms: DEFAULTS }
+  const folder = {
+    ...{ path: await emptyFolder(), passphrase, algorithms: DEFAULTS },
+    scryptCost: CHEAP_SCRYPT,
+  }
   return { folder, accepted: new Set() }
 }
 

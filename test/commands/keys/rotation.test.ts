@@ -4,12 +4,11 @@ import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { spawnSync } from 'node:child_process'
 import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-changes.ts'
 import { finishCommit } from '../../../server/keystore/folder-transaction.ts'
 import { readFolder, type KeyFolder } from '../../../server/keystore/folder.ts'
 import { loadKeys } from '../../../server/keystore/key-set.ts'
-import { DEFAULTS, emptyFolder } from '../../keystore/fixtures.ts'
+import { deadPid, DEFAULTS, emptyFolder } from '../../keystore/fixtures.ts'
 
 const toFolder = (path: string): KeyFolder => ({
   ...{ path, passphrase: undefined, algorithms: DEFAULTS },
@@ -61,8 +60,7 @@ async function cutShort(where: '.staged-x' | '.commit', staged: number, moved = 
 
 /** What a command leaves that was killed. */
 async function leaveLock(path: string): Promise<void> {
-  const { pid } = spawnSync(process.execPath, ['--eval', ''])
-  await writeFile(join(path, '.lock'), `${hostname()} ${pid}`)
+  await writeFile(join(path, '.lock'), `${hostname()} ${deadPid()}`)
 }
 
 async function expectNextCommandWorks(path: string): Promise<void> {
