@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createFrequentKeys } from './frequent-keys.ts'
+import { createHashTable, type HashTable } from './hash-table.ts'
 
 /** Remembers which bound requests have been seen. An interface, so that several servers can share one. */
 export interface ReplayCache {
@@ -20,33 +20,45 @@ export interface ReplayCache {
 
 /** An `iat` may lie this far ahead and is good for as long again: milliseconds. */
 const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
+/** Ten thousand requests a second, as long as they are remembered. */
+const CAPACITY = 10 * MEMORY
 /** Accounts that are counted. Their counts are too low by up to a 64th of all requests. */
 const COUNTED = 63
 
 /**
- * A cache in memory. Identifiers are kept as hashes in two generations, of which the older is
- * forgotten as a whole: no timers, and never more than `2 × capacity` entries of about 100 bytes.
+ * A memory in this process, of fixed size. Identifiers are kept in two generations, of which the older
+ * is forgotten as a whole: there are no timers, and never more than `2 × capacity` entries.
+ *
+ * @param capacity Entries of one generation.
  */
-export function createReplayCache(capacity = 100_000): ReplayCache {
+export function createReplayCache(capacity = CAPACITY): ReplayCache {
   // With what a count may lack, this is half.
   const share = Math.max(1, Math.floor(capacity / 2 - capacity / (COUNTED + 1)))
-  let current = new Set<string>()
-  let previous = new Set<string>()
+  // Made when they are needed: a server whose clients bind nothing needs neither.
+  let current: HashTable | undefined
+  let previous: HashTable | undefined
   let accounts = createFrequentKeys(COUNTED)
   let begun = -Infinity
+
+  function beginGeneration(now: number): void {
+    const isPreviousOver = now - begun >= 2 * MEMORY
+    const oldest = previous
+    previous = current
+    current = oldest
+    current?.clear()
+    if (isPreviousOver) previous?.clear()
+    accounts = createFrequentKeys(COUNTED)
+    begun = now
+  }
+
   return {
     remember(id, now, account) {
-      if (now - begun >= MEMORY) {
-        previous = now - begun >= 2 * MEMORY ? new Set() : current
-        current = new Set()
-        accounts = createFrequentKeys(COUNTED)
-        begun = now
-      }
-      const hash = createHash('sha256').update(id).digest('base64url')
-      if (current.has(hash) || previous.has(hash)) return Promise.resolve('seen')
+      if (now - begun >= MEMORY) beginGeneration(now)
+      current ??= createHashTable(capacity)
+      if (current.has(id) || previous?.has(id) === true) return Promise.resolve('seen')
       if (current.size >= capacity) return Promise.resolve('full')
       if (accounts.count(account) >= share) return Promise.resolve('account_full')
-      current.add(hash)
+      current.add(id)
       accounts.add(account)
       return Promise.resolve('new')
     },

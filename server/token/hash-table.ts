@@ -1,0 +1,71 @@
+import { hash, randomBytes } from 'node:crypto'
+
+/** 16 bytes of a SHA-256. */
+const WORDS = 4
+/** Slots for each entry at least: with fewer, a search passes many. */
+const SPARENESS = 1.5
+
+/** A set of texts in a table of fixed size, which keeps 16 bytes of a hash for each. */
+export interface HashTable {
+  readonly size: number
+  has(text: string): boolean
+  /** Adds a text that is not there. @throws RangeError when the table is full. */
+  add(text: string): void
+  clear(): void
+}
+
+/**
+ * Open addressing with linear probing. The hashes are salted: nobody can choose texts that fall into
+ * the same slots.
+ *
+ * @param capacity Texts at most. Each takes 24 to 48 bytes, reserved at once; the
+ *   system provides the memory page by page, when it is used.
+ */
+export function createHashTable(capacity: number): HashTable {
+  const slots = 2 ** Math.ceil(Math.log2(capacity * SPARENESS + 1))
+  const table = new Uint32Array(slots * WORDS)
+  const salt = randomBytes(16).toString('base64url')
+  let size = 0
+
+  function digest(text: string): Uint32Array {
+    const bytes = hash('sha256', salt + text, 'buffer')
+    const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 16))
+    // An empty slot begins with 0, a used one with an odd number.
+    words[0] = (words[0] ?? 0) | 1
+    return words
+  }
+
+  /** The place of a digest in the table, or of the empty slot where it belongs. */
+  function find(words: Uint32Array): number {
+    const [first, second = 0] = words
+    for (let slot = second & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {
+      const at = slot * WORDS
+      if (table[at] === 0) return at
+      if (
+        table[at] === first &&
+        table[at + 1] === second &&
+        table[at + 2] === words[2] &&
+        table[at + 3] === words[3]
+      ) {
+        return at
+      }
+    }
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    has: (text) => table[find(digest(text))] !== 0,
+    add(text) {
+      if (size >= capacity) throw new RangeError('The hash table is full.')
+      const words = digest(text)
+      table.set(words, find(words))
+      size += 1
+    },
+    clear() {
+      table.fill(0)
+      size = 0
+    },
+  }
+}

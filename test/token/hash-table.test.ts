@@ -1,0 +1,46 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { createHashTable } from '../../server/token/hash-table.ts'
+
+test('has what was added and nothing else, until it is cleared', () => {
+  const table = createHashTable(1000)
+  for (let n = 0; n < 1000; n++) {
+    expect(table.has(`text ${n}`)).toBe(false)
+    table.add(`text ${n}`)
+  }
+  expect(table.size).toBe(1000)
+  for (let n = 0; n < 1000; n++) expect(table.has(`text ${n}`)).toBe(true)
+  for (let n = 1000; n < 2000; n++) expect(table.has(`text ${n}`)).toBe(false)
+  table.clear()
+  expect(table.size).toBe(0)
+  for (let n = 0; n < 1000; n++) expect(table.has(`text ${n}`)).toBe(false)
+})
+
+test('is the same as a Set', () => {
+  const steps = fc.array(fc.oneof({ weight: 20, arbitrary: fc.nat(60) }, fc.constant('clear')))
+  fc.assert(
+    fc.property(steps, (list) => {
+      const table = createHashTable(64)
+      const set = new Set<string>()
+      for (const step of list) {
+        if (step === 'clear') {
+          table.clear()
+          set.clear()
+          continue
+        }
+        const text = String(step)
+        expect(table.has(text)).toBe(set.has(text))
+        if (!set.has(text)) table.add(text)
+        set.add(text)
+        expect(table.size).toBe(set.size)
+      }
+    }),
+  )
+})
+
+test('takes no more than it has room for', () => {
+  const table = createHashTable(1)
+  table.add('a')
+  expect(() => { table.add('b'); }).toThrow(RangeError)
+  expect([table.size, table.has('a'), table.has('b')]).toEqual([1, true, false])
+})
