@@ -1,4 +1,3 @@
-import { features } from '../server/features.ts'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import {
@@ -52,7 +51,7 @@ async function start(
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, databaseFile, keysDir, ...changes })
-  const server = await startServer(config, features, logger, startedAt)
+  const server = await startServer(config, [], logger, startedAt)
   running.push(server)
   return server
 }

@@ -6,8 +6,6 @@ import { AuthClient } from '../../client/auth-client.ts'
 import { fileStore } from '../../client/node.ts'
 import { memoryStore } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
-import { createAccounts } from '../../server/accounts/accounts.ts'
-import { createCredentials } from '../../server/accounts/credentials.ts'
 import { ENCRYPTION_ENCS, SIGNING_ALGS, type Algorithms } from '../../protocol/algorithms.ts'
 import {
   clientOf,
@@ -19,6 +17,7 @@ import {
   storedSession,
 } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import { SCOPED_PATH, scopedRoute } from '../support/scoped-route.ts'
 import type { TestServer } from '../support/server.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 
@@ -27,7 +26,7 @@ const passphrase = 'the passphrase of a program'
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await startServer({}, { features: [scopedRoute] })
 })
 afterAll(() => server.stop())
 
@@ -258,22 +257,11 @@ describe('requests', () => {
 
   test('that are refused for their scope come back as they are, without renewing', async () => {
     const { client, wire } = await signedUp(server)
-    const response = await client.fetch('/admin/accounts')
+    const response = await client.fetch(SCOPED_PATH)
     expect(response.status).toBe(403)
     expect(await response.json()).toMatchObject({ error: 'insufficient_scope' })
-    expect(wire.count('GET /admin/accounts')).toBe(1)
+    expect(wire.count(`GET ${SCOPED_PATH}`)).toBe(1)
     expect(wire.count('POST /token')).toBe(0)
-  })
-
-  test('of an administrator are answered', async () => {
-    const { client, email } = await signedUp(server)
-    const account = await createAccounts(server.database, server.clock).findByEmail(email)
-    await createCredentials(server.database).changeScope(account!, 'user admin')
-    const session = await client.signIn({ email, password: GOOD_PASSWORD })
-    expect(session.claims.scope).toBe('user admin')
-    const response = await client.fetch('/admin/accounts?limit=1')
-    expect(response.status).toBe(200)
-    expect(await response.json()).toMatchObject({ accounts: [{}] })
   })
 
   test('know when the token expires by the clock of this machine', async () => {
@@ -365,22 +353,6 @@ describe('the account', () => {
     await client.account.endOtherSessions()
     expect(await codeOf(others[1]!.fetch('/account'))).toBe('session_ended')
     expect(await client.account.sessions()).toHaveLength(1)
-  })
-
-  test('is won back with the token from a message; every session ends', async () => {
-    const { client, email } = await signedUp(server)
-    await client.account.requestPasswordReset(someEmail())
-    await client.account.requestPasswordReset(email)
-    await server.background.idle()
-    const message = server.mailer.sent.at(-1)!
-    expect(message.to).toBe(email)
-    const token = message.text.split('\n').find((line) => line.startsWith('eyJ'))!
-    const away = clientOf(server).client
-    const reset = { email, token, password: NEW_PASSWORD }
-    await away.account.resetPassword(reset)
-    expect(await codeOf(away.account.resetPassword(reset))).toBe('invalid_grant')
-    expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
-    await away.signIn({ email, password: NEW_PASSWORD })
   })
 
   test('changes its password though the address is not known yet', async () => {

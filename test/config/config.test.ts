@@ -5,21 +5,22 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import fc from 'fast-check'
+import { z } from 'zod'
 import {
   loadCommandPassphrases,
   loadConfig,
   PROJECT_ROOT,
   type Config,
 } from '../../server/config/config.ts'
-import { features } from '../../server/features.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
 import { isPlaceholder } from '../../server/config/variables.ts'
+import { defineFeature } from '../../server/feature.ts'
 import { anyText } from '../support/text.ts'
 
 const NOWHERE = '/nonexistent/.env'
 const ROOT = resolve(import.meta.dirname, '../..')
 
-const load = (env: NodeJS.ProcessEnv = {}, dotenv = NOWHERE) => loadConfig(features, env, dotenv)
+const load = (env: NodeJS.ProcessEnv = {}, dotenv = NOWHERE) => loadConfig([], env, dotenv)
 
 function problemsOf(env: NodeJS.ProcessEnv, dotenv = NOWHERE): readonly string[] {
   try {
@@ -38,7 +39,6 @@ const VARIABLES = [
     .split('\n})')[0]!
     .matchAll(/^ {2}([A-Z_]+):/gm),
 ].map(([, name]) => name!)
-const FEATURE_VARIABLES = features.flatMap(({ variables }) => Object.keys(variables))
 
 describe('without any variable', () => {
   test('every value has its default', () => {
@@ -75,11 +75,7 @@ describe('without any variable', () => {
       passwordMinLength: 8,
       logLevel: 'info',
       production: false,
-      featureVariables: {
-        RATE_LIMIT_RESET: { count: 20, duration: 3600 },
-        SMTP_URL: undefined,
-        MAIL_FROM: undefined,
-      },
+      featureVariables: {},
     } satisfies Config)
   })
 
@@ -131,8 +127,6 @@ describe('a good value is taken', () => {
     ['UNUSED_CLIENT_TTL', '1h', { unusedClientTtl: 3600 }],
     ['REQUEST_BINDING', 'required', { requestBinding: 'required' }],
     ['REQUEST_BINDING', 'optional', { requestBinding: 'optional' }],
-    ['SMTP_URL', '', {}],
-    ['MAIL_FROM', '', {}],
     ['KEY_MAX_AGE', '1d', { keyMaxAge: 86_400 }],
     ['TRUST_PROXY', '0', { trustedProxies: 0 }],
     ['TRUST_PROXY', '10', { trustedProxies: 10 }],
@@ -168,19 +162,6 @@ describe('a good value is taken', () => {
         rateLimits: { ...load().rateLimits, [member]: limit },
       })
     }
-  })
-
-  test.each([
-    ['smtp://localhost:2525', 'auth@mail.test'],
-    ['smtps://user:p%40ss@mail.test', 'Äuth <auth@mail.test>'],
-  ])('SMTP_URL=%s with MAIL_FROM=%s', (url, from) => {
-    const config = load({ SMTP_URL: url, MAIL_FROM: from })
-    expect(config.featureVariables).toMatchObject({ SMTP_URL: url, MAIL_FROM: from })
-  })
-
-  test('a variable of a feature that is not there is not read', () => {
-    const environment = { SMTP_URL: 'not a URL', RATE_LIMIT_RESET: 'sometimes' }
-    expect(loadConfig([], environment, NOWHERE).featureVariables).toEqual({})
   })
 
   test.each([
@@ -231,13 +212,11 @@ describe('a bad value is refused with its name and what is accepted', () => {
     ['MAX_SESSIONS', ['', '0', '10001', '-1', '1.5', 'off'], /from 1 to 10000/],
     ['UNUSED_CLIENT_TTL', ['', '0d', 'never', '3651d'], /duration.*30d/],
     ['REQUEST_BINDING', ['', 'off', '1', 'Required'], /optional, required/],
-    ...['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map(
-      (action): [string, string[], RegExp] => [
-        `RATE_LIMIT_${action}`,
-        ['', '10', '10/', '/1m', '0/1m', '10/0m', '10/2d', '10/1m/1m', 'OFF', '-1/1m'],
-        /off, or a count and a duration of at most 1d.*10\/1m/,
-      ],
-    ),
+    ...['LOGIN', 'SIGN_UP', 'CLIENTS', 'REFRESH'].map((action): [string, string[], RegExp] => [
+      `RATE_LIMIT_${action}`,
+      ['', '10', '10/', '/1m', '0/1m', '10/0m', '10/2d', '10/1m/1m', 'OFF', '-1/1m'],
+      /off, or a count and a duration of at most 1d.*10\/1m/,
+    ]),
     ['KEY_MAX_AGE', ['', '0d', '90', 'never', '3651d'], /duration.*30d/],
     ['TRUST_PROXY', ['', '-1', '11', 'true', '1.0', 'loopback'], /from 0 to 10/],
     ['CORS_ORIGINS', ['*', 'a.test', 'https://a.test/', 'https://a.test,'], /origins/],
@@ -252,23 +231,6 @@ describe('a bad value is refused with its name and what is accepted', () => {
       expect({ value, problems }).toEqual({ value, problems: [expect.stringMatching(sentence)] })
       expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
     }
-  })
-})
-
-describe('how mail goes out, when it is wrong', () => {
-  test.each([
-    ['SMTP_URL', 'http://mail.test', /smtp:\/\/ or smtps:\/\/ URL/],
-    ['SMTP_URL', 'mail.test:25', /smtp:\/\/ or smtps:\/\/ URL/],
-    ['SMTP_URL', 'smtp://', /smtp:\/\/ or smtps:\/\/ URL/],
-    ['MAIL_FROM', 'a@mail.test\r\nBcc: b@mail.test', /one line/],
-    ['MAIL_FROM', 'a@mail.test\n', /one line/],
-  ])('%s=%j', (name, value, accepted) => {
-    const good = { SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'a@mail.test' }
-    const problems = problemsOf({ ...good, [name]: value })
-    expect(problems[0]).toMatch(accepted)
-    expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
-    // The other one is there, if not readable: that it is missing would be a second, wrong reason.
-    expect(problems).toHaveLength(1)
   })
 })
 
@@ -299,16 +261,6 @@ describe('values that make no sense together', () => {
   test('a reuse interval one second shorter than an access token is short enough', () => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_REUSE_INTERVAL: '59s' })).toEqual([])
   })
-  test.each([{ SMTP_URL: 'smtp://mail.test' }, { MAIL_FROM: 'auth@mail.test' }])(
-    'one without the other: %j',
-    (env) => {
-      for (const empty of [{}, { SMTP_URL: '' }, { MAIL_FROM: '' }]) {
-        expect(problemsOf({ ...empty, ...env })).toEqual([
-          expect.stringMatching(/^SMTP_URL and MAIL_FROM belong together/),
-        ])
-      }
-    },
-  )
   test('one second more is enough', () => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_TOKEN_TTL: '61s' })).toEqual([])
   })
@@ -322,9 +274,8 @@ test('all problems are reported at once, and no value is repeated', () => {
     PORT: 'hunter2',
     ISSUER: 'hunter2',
     CORS_ORIGINS: 'hunter2',
-    RATE_LIMIT_RESET: 'hunter2',
+    RATE_LIMIT_REFRESH: 'hunter2',
     REFRESH_REUSE_INTERVAL: '3h',
-    MAIL_FROM: 'hunter2',
     TOKEN_ENCRYPTION_ALG: 'RSA-OAEP-256',
     TOKEN_ENCRYPTION_CRV: 'P-256',
     ACCESS_TOKEN_TTL: '2h',
@@ -333,13 +284,60 @@ test('all problems are reported at once, and no value is repeated', () => {
   })
   for (const name of [
     ...['PRESERVE_SESSIONS_ON_REBOOT', 'PRIVATE_KEY_PASSPHRASE', 'HOST', 'PORT', 'ISSUER'],
-    ...['CORS_ORIGINS', 'TOKEN_ENCRYPTION_CRV', 'REFRESH_TOKEN_TTL', 'RATE_LIMIT_RESET'],
-    ...['REFRESH_REUSE_INTERVAL', 'SMTP_URL'],
+    ...['CORS_ORIGINS', 'TOKEN_ENCRYPTION_CRV', 'REFRESH_TOKEN_TTL', 'RATE_LIMIT_REFRESH'],
+    'REFRESH_REUSE_INTERVAL',
   ]) {
     expect(problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1)
   }
-  expect(problems).toHaveLength(11)
+  expect(problems).toHaveLength(10)
   expect(problems.join()).not.toContain('hunter2')
+})
+
+describe('the variables of a feature', () => {
+  const feature = defineFeature({
+    variables: {
+      GREETING: z.string('must be a text').min(3, 'must be three letters or more').default('Hello'),
+      GREETER: z.string().optional(),
+    },
+    contradictions: ({ GREETING }, isSet) =>
+      GREETING === 'Bye' && isSet('GREETER') ? ['GREETER goes with no Bye.'] : [],
+    create: () => ({}),
+  })
+  const loadWith = (env: NodeJS.ProcessEnv) => loadConfig([feature], env, NOWHERE)
+  const problemsWith = (env: NodeJS.ProcessEnv) => {
+    try {
+      loadWith(env)
+    } catch (error) {
+      return (error as StartupError).problems
+    }
+    return []
+  }
+
+  test.each([
+    [{}, { GREETING: 'Hello', GREETER: undefined }],
+    [{ GREETER: '' }, { GREETING: 'Hello', GREETER: undefined }],
+    [
+      { GREETING: 'Bye', GREETER: '' },
+      { GREETING: 'Bye', GREETER: undefined },
+    ],
+  ])('of %j', (env, values) => {
+    const { featureVariables } = loadWith(env)
+    expect(featureVariables).toEqual(values)
+    expect(Object.isFrozen(featureVariables)).toBe(true)
+  })
+
+  test('are refused with those of the core, all at once', () => {
+    expect(problemsWith({ GREETING: 'Hi', PORT: 'many' })).toEqual([
+      expect.stringMatching(/^PORT /),
+      'GREETING must be three letters or more.',
+    ])
+    expect(problemsWith({ GREETING: '' })[0]).toMatch(/^GREETING is empty: /)
+    expect(problemsWith({ GREETING: 'Bye', GREETER: 'Ada' })).toEqual(['GREETER goes with no Bye.'])
+  })
+
+  test('are not read without the feature', () => {
+    expect(load({ GREETING: 'Hi' }).featureVariables).toEqual({})
+  })
 })
 
 describe('placeholders', () => {
@@ -412,10 +410,10 @@ describe('.env.example', () => {
   const path = join(ROOT, '.env.example')
   const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
 
-  test('names every variable of the schema, and no other', () => {
+  test('names every variable of the schema', () => {
     expect(VARIABLES.length).toBeGreaterThan(10)
     const named = [...text.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name)
-    expect(named.sort()).toEqual([...VARIABLES, ...FEATURE_VARIABLES].sort())
+    expect(named).toEqual(expect.arrayContaining(VARIABLES))
   })
 
   test('has the defaults, but for a passphrase to replace', () => {

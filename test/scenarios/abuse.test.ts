@@ -36,10 +36,9 @@ afterEach(async () => {
 /** A server behind one proxy, which says what addresses requests come from. */
 async function setUp(
   rateLimits: Config['rateLimits'],
-  { trustedProxies = 1, reset = 'off' }: { trustedProxies?: number; reset?: string } = {},
+  { trustedProxies = 1 }: { trustedProxies?: number } = {},
 ) {
-  const variables = { RATE_LIMIT_RESET: reset }
-  const server = await startTestServer({ config: { rateLimits, trustedProxies }, variables })
+  const server = await startTestServer({ config: { rateLimits, trustedProxies } })
   servers.push(server)
   return { server, client: await TestClient.registered(server.url) }
 }
@@ -60,7 +59,7 @@ function expectLimited(answer: Answer): number {
 
 type Send = (client: TestClient, from: string) => Promise<Answer>
 /** One request of each limited kind; none of them for the same account as another. */
-const REQUESTS: [keyof Config['rateLimits'] | 'reset', string, Send][] = [
+const REQUESTS: [keyof Config['rateLimits'], string, Send][] = [
   ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
   [
     'login',
@@ -85,11 +84,6 @@ const REQUESTS: [keyof Config['rateLimits'] | 'reset', string, Send][] = [
   ],
   ['clients', 'POST /clients', (client, from) => post(client, '/clients', {}, from)],
   [
-    'reset',
-    'POST /account/password-reset',
-    (client, from) => post(client, '/account/password-reset', { email: someEmail() }, from),
-  ],
-  [
     'clients',
     'GET /clients/:client_id/configuration',
     (client, from) =>
@@ -97,23 +91,13 @@ const REQUESTS: [keyof Config['rateLimits'] | 'reset', string, Send][] = [
         'x-forwarded-for': from,
       }),
   ],
-  [
-    'reset',
-    'PUT /account/password-reset',
-    (client, from) => {
-      const body = { token: 'x', new_password: GOOD_PASSWORD }
-      return client.send('PUT', '/account/password-reset', body, { 'x-forwarded-for': from })
-    },
-  ],
   ['refresh', 'POST /token', (client, from) => post(client, '/token', {}, from)],
   ['refresh', 'POST /revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
 ]
 
 describe('for one address', () => {
   test.each(REQUESTS)('%s limits %s, and its limit nothing else', async (action, path, send) => {
-    const { client } = await (action === 'reset'
-      ? setUp(OFF, { reset: '3/1h' })
-      : setUp({ ...OFF, [action]: { count: 3, duration: 3600 } }))
+    const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
     for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
     const wait = expectLimited(await send(client, '192.0.2.1'))
     expect(wait).toBeGreaterThan(3000)
@@ -130,21 +114,20 @@ describe('for one address', () => {
   test.each(REQUESTS)('%s that is off limits %s not at all', async (action, _, send) => {
     const all = { count: 1, duration: 3600 }
     const limits = { login: all, signUp: all, clients: all, refresh: all }
-    const reset = action === 'reset' ? 'off' : '1/1h'
-    const { client } = await setUp({ ...limits, [action]: 'off' }, { reset })
+    const { client } = await setUp({ ...limits, [action]: 'off' })
     for (let i = 0; i < 10; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
   })
 
   test('the limit ends with its window', async () => {
     stopTime()
-    const { client } = await setUp(OFF, { reset: '1/60s' })
-    const ask = () => post(client, '/account/password-reset', { email: someEmail() }, '192.0.2.1')
-    expect((await ask()).status).toBe(202)
+    const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
+    const ask = () => post(client, '/clients', {}, '192.0.2.1')
+    expect((await ask()).status).toBe(400)
     expectLimited(await ask())
     advance(59)
     expect(expectLimited(await ask())).toBe(1)
     advance(1)
-    expect((await ask()).status).toBe(202)
+    expect((await ask()).status).toBe(400)
   })
 
   test('a port behind the address is no other address', async () => {
@@ -209,28 +192,6 @@ describe('for one account', () => {
   let count = 0
   /** Another address every time. */
   const anywhere = () => `192.0.2.${++count}`
-
-  test('reset, known or not, in whatever case, for each address of its own', async () => {
-    stopTime()
-    const { client } = await setUp(OFF, { reset: '2/60s' })
-    const known = someEmail()
-    await client.signUp(known)
-    const ask = (email: string, from: string) =>
-      post(client, '/account/password-reset', { email }, from)
-    for (const [i, email] of [known, someEmail()].entries()) {
-      const [from, elsewhere] = [`192.0.2.${100 + i}`, `192.0.2.${200 + i}`]
-      expect((await ask(someEmail(), from)).status).toBe(202)
-      advance(40)
-      expect((await ask(email, from)).status).toBe(202)
-      advance(20)
-      // The address may ask twice again, but for this account once in this minute.
-      expect((await ask(email.toUpperCase(), from)).status).toBe(202)
-      expectLimited(await ask(email, from))
-      // Nobody has used up what the owner may ask for from elsewhere.
-      for (let n = 0; n < 2; n++) expect((await ask(email, elsewhere)).status).toBe(202)
-      expectLimited(await ask(email, elsewhere))
-    }
-  })
 
   test('refresh, by its session', async () => {
     const { client } = await setUp({ ...OFF, refresh: two })
@@ -477,27 +438,6 @@ describe('after wrong passwords in a row', () => {
     // The owner, where they are known.
     expect((await login(client, email, GOOD_PASSWORD)).status).toBe(200)
     expect((await guess(103, GOOD_PASSWORD)).status).toBe(200)
-  })
-
-  test('a completed reset lets strangers try again', async () => {
-    const { server, stranger, email } = await scene()
-    const guess = (index: number, password = WRONG) =>
-      login(stranger, email, password, `2001:db8:0:${index.toString(16)}::1`)
-    for (let i = 0; i < 100; i++) await guess(i)
-    expectLimited(await guess(100))
-    await stranger.send('POST', '/account/password-reset', { email })
-    await server.background.idle()
-    const token = server.mailer.sent
-      .at(-1)!
-      .text.split('\n')
-      .find((line) => line.startsWith('eyJ'))
-    const password = 'another brick in the wall'
-    const refused = { token, new_password: 'short' }
-    expect((await stranger.send('PUT', '/account/password-reset', refused)).status).toBe(400)
-    expectLimited(await guess(100))
-    const reset = { token, new_password: password }
-    expect((await stranger.send('PUT', '/account/password-reset', reset)).status).toBe(204)
-    expect((await guess(101, password)).status).toBe(200)
   })
 
   test('fifty at once are no more than fifty one after the other', async () => {

@@ -227,25 +227,6 @@ test('password_changed, with each session that it ended', async () => {
   ])
 })
 
-test('password_reset, with each session that it ended', async () => {
-  const { email, session, account_id } = await person()
-  expect(
-    await audited(async (send) => {
-      await send('POST', '/account/password-reset', { email })
-      await server.background.idle()
-    }),
-  ).toEqual([])
-  const token = server.mailer.sent.at(-1)!.text.split('\n').at(-1)!
-  for (const part of token.split('.')) if (part.length > 20) secrets.add(part)
-  const reset = () =>
-    audited((send) => send('PUT', '/account/password-reset', { token, new_password: NEW_PASSWORD }))
-  expect(await reset()).toEqual([
-    ['password_reset', { account_id }],
-    ['session_ended', expect.objectContaining({ account_id, session_id: session.sessionId })],
-  ])
-  expect(await reset()).toEqual([])
-})
-
 describe('session_ended', () => {
   test('one by its owner', async () => {
     const { email, session, account_id } = await person()
@@ -280,19 +261,6 @@ describe('session_ended', () => {
     expect(await revoke(token)).toEqual([['session_ended', idsOf(account_id, session)]])
     expect(await revoke(token)).toEqual([])
     expect(await revoke('garbage')).toEqual([])
-  })
-
-  test('by an admin', async () => {
-    const { account_id, session } = await person()
-    const admin = await person()
-    await setScope(admin.email, 'user admin')
-    const adminSession = await signIn(admin.email)
-    const lines = await audited((send) =>
-      send('DELETE', `/admin/accounts/${account_id}/sessions`, undefined, adminSession),
-    )
-    expect(lines).toEqual([
-      ['session_ended', expect.objectContaining({ account_id, session_id: session.sessionId })],
-    ])
   })
 
   test('never because its database key cannot be opened', async () => {
@@ -419,7 +387,6 @@ test('no audit line holds a token, a password, a key or an address', () => {
     'login_locked',
     'logout',
     'password_changed',
-    'password_reset',
     'refresh_reused',
     'request_replayed',
     'session_ended',

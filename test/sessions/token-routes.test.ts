@@ -9,6 +9,7 @@ import {
   type Answer,
   type TestSession,
 } from '../support/client.ts'
+import { SCOPED_PATH, scopedRoute } from '../support/scoped-route.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const OFF = {
@@ -18,7 +19,7 @@ const OFF = {
 let server: TestServer
 let client: TestClient
 beforeAll(async () => {
-  server = await startTestServer({ config: OFF })
+  server = await startTestServer({ config: OFF, features: [scopedRoute] })
   client = await TestClient.registered(server.url)
 })
 afterAll(() => server.stop())
@@ -282,14 +283,14 @@ describe('scope', () => {
     expect(narrowed.body.scope).toBe('user')
     const tokens = await opened(narrowed)
     expect(decodeJwt(tokens.accessJws)['scope']).toBe('user')
-    const refused = await client.sendAs(tokens, 'GET', '/admin/accounts')
+    const refused = await client.sendAs(tokens, 'GET', SCOPED_PATH)
     expect(outcome(refused)).toEqual([403, 'insufficient_scope'])
 
     const whole = await refresh(tokens.refreshJws)
     expect(whole.body).not.toHaveProperty('scope')
     session = { ...session, ...(await opened(whole)) }
     expect(decodeJwt(session.accessJws)['scope']).toBe('user admin')
-    expect((await client.sendAs(session, 'GET', '/admin/accounts')).status).toBe(200)
+    expect((await client.sendAs(session, 'GET', SCOPED_PATH)).status).toBe(200)
   })
 
   test('asked for in full is what is given without asking', async () => {

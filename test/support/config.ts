@@ -1,6 +1,5 @@
 import { loadConfig, type Config } from '../../server/config/config.ts'
 import type { Feature } from '../../server/feature.ts'
-import { features as allFeatures } from '../../server/features.ts'
 
 /**
  * The default configuration, with a database in memory and whatever a test changes.
@@ -10,10 +9,8 @@ import { features as allFeatures } from '../../server/features.ts'
 export function testConfig(
   changes: Partial<Config> = {},
   variables: Readonly<Record<string, string>> = {},
-  features: readonly Feature[] = allFeatures,
+  features: readonly Feature[] = [],
 ): Config {
-  // A test with limits of its own says what it wants limited.
-  const limits = changes.rateLimits === undefined ? {} : { RATE_LIMIT_RESET: 'off' }
-  const environment = { DATABASE_URL: 'file::memory:', ...limits, ...variables }
+  const environment = { DATABASE_URL: 'file::memory:', ...variables }
   return { ...loadConfig(features, environment, '/nonexistent/.env'), ...changes }
 }

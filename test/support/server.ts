@@ -1,12 +1,6 @@
 import { createApp } from '../../server/app.ts'
 import { compose } from '../../server/composition.ts'
 import type { Feature } from '../../server/feature.ts'
-import { features as allFeatures } from '../../server/features.ts'
-import { createPasswordReset, passwordReset } from '../../server/features/password-reset/index.ts'
-import {
-  createBackground,
-  type Background,
-} from '../../server/features/password-reset/background.ts'
 import type { Config } from '../../server/config/config.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
@@ -17,7 +11,6 @@ import { createFeatures } from '../../server/start.ts'
 import type { ReplayCache } from '../../server/token/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
-import { createTestMailer } from './mailer.ts'
 import { createCheapHasher } from './passwords.ts'
 
 export interface TestServer {
@@ -26,18 +19,16 @@ export interface TestServer {
   readonly keystore: Keystore
   readonly database: Database
   readonly clock: TestClock
-  readonly mailer: ReturnType<typeof createTestMailer>
-  readonly background: Background
   /** Every line that was logged, at level trace, as it was written. */
   readonly logs: string[]
   stop(): Promise<void>
 }
 
-interface TestServerOptions {
+export interface TestServerOptions {
   readonly config?: Partial<Config>
   /** Environment variables, such as those of a feature. */
   readonly variables?: Readonly<Record<string, string>>
-  /** All of them by default, with a mailer that keeps what it was given. */
+  /** None by default: the core's tests pass whatever `features.ts` lists. */
   readonly features?: readonly Feature[]
   readonly keystore?: Keystore
   /** One that another server uses too; it is then not closed with this one. */
@@ -55,13 +46,11 @@ interface TestServerOptions {
 
 /** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const listed = options.features ?? allFeatures
-  const config = testConfig(options.config, options.variables, listed)
+  const { features = [] } = options
+  const config = testConfig(options.config, options.variables, features)
   const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
   const database = options.database ?? (await openDatabase(config.databaseFile))
   const clock = options.clock ?? createClock()
-  const mailer = createTestMailer()
-  const background = createBackground()
   const logs: string[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
   const { isStopping, replayCache, bindingsNotBefore } = options
@@ -78,9 +67,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })
-  const features = listed.map((feature) =>
-    feature === passwordReset ? createPasswordReset({ mailer, background }) : feature,
-  )
   const parts = await createFeatures(core, features)
   const callback = createApp(core, parts).callback()
   const server = createHttpServer((request, response) => {
@@ -95,8 +81,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     keystore,
     database,
     clock,
-    mailer,
-    background,
     logs,
     async stop() {
       await server.stop(1000)

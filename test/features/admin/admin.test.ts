@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
 import { createCredentials } from '../../../server/accounts/credentials.ts'
+import { admin as adminFeature } from '../../../server/features/admin/index.ts'
 import { someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 
@@ -18,7 +19,7 @@ const scopeTo = async (email: string, scope: string) => {
 }
 
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ features: [adminFeature] })
   client = await TestClient.registered(server.url)
   const sessions: TestSession[] = []
   for (const [index, advance] of [0, 0, 0, 0, 5, 5, 0].entries()) {

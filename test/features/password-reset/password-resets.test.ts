@@ -13,7 +13,7 @@ import { openDatabase, type Database } from '../../../server/database/open.ts'
 import type { Account } from '../../../server/database/schema.ts'
 import { createLogger } from '../../../server/log/logger.ts'
 import type { TokenContext } from '../../../server/token/token-context.ts'
-import { createTestMailer } from '../../support/mailer.ts'
+import { createTestMailer } from './test-mailer.ts'
 import { setUp } from '../../token/fixtures.ts'
 
 let clock: Awaited<ReturnType<typeof setUp>>['clock']

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpError } from '../../../server/http/http-error.ts'
 import { playgroundFiles } from '../../../server/features/playground/files.ts'
+import { playground } from '../../../server/features/playground/index.ts'
 import { rawRequest } from '../../support/raw-request.ts'
 import { startTestServer } from '../../support/server.ts'
 
@@ -77,7 +78,7 @@ describe('a file', () => {
 })
 
 test('the files are public, and there are no others', async () => {
-  const server = await startTestServer()
+  const server = await startTestServer({ features: [playground] })
   try {
     for (const path of PATHS) {
       const { status, body, headers } = await rawRequest(server.url, path)
@@ -100,7 +101,7 @@ test('the files are public, and there are no others', async () => {
 })
 
 test('in production there is no playground', async () => {
-  const server = await startTestServer({ config: { production: true } })
+  const server = await startTestServer({ features: [playground], config: { production: true } })
   try {
     for (const path of PATHS) {
       const { status, text } = await rawRequest(server.url, path)

@@ -1,4 +1,4 @@
-import type { Mailer, Message } from '../../server/features/password-reset/mailer/mailer.ts'
+import type { Mailer, Message } from '../../../server/features/password-reset/mailer/mailer.ts'
 
 /** A mailer that keeps what it was given. */
 export function createTestMailer(): Mailer & { readonly sent: Message[] } {
