@@ -182,10 +182,14 @@ export async function restartable(preserveSessions: boolean) {
   folders.push(scratch)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const config = testConfig({
-    ...{ port, issuer: url, preserveSessions, rateLimits: UNLIMITED },
-    ...{ databaseFile: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
-  })
+  const config = testConfig(
+    {
+      ...{ port, issuer: url, preserveSessions, rateLimits: UNLIMITED },
+      ...{ databaseFile: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
+    },
+    {},
+    features,
+  )
   const folder: KeyFolder = {
     path: config.keysDir,
     passphrase: undefined,

@@ -1,5 +1,4 @@
 /** What a running server's other requests feel of a rotation. */
-import { features } from '../../server/features.ts'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
@@ -50,7 +49,7 @@ test('with ten keys under a passphrase, /healthz answers all the while', async (
     ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
     ...{ preserveSessions: true, databaseFile: join(scratch, 'auth.db') },
   })
-  const running = await startServer(config, features, createLogger('silent'))
+  const running = await startServer(config, [], createLogger('silent'))
   server = running
   await askHealth(running.url)
 

@@ -1,5 +1,4 @@
 /** Keys that change under a server that is running, as its clients meet it. */
-import { features } from '../../server/features.ts'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -55,7 +54,7 @@ async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
     ...changes,
   })
   // Of a process that began a second ago: the server has no second to wait for.
-  const server = await startServer(config, features, createLogger('silent'), Date.now() - 1000)
+  const server = await startServer(config, [], createLogger('silent'), Date.now() - 1000)
   running.push(server)
   return server
 }
