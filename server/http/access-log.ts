@@ -1,3 +1,4 @@
+import { ACCESS_LINE } from '../log/output.ts'
 import type { AppMiddleware } from './context.ts'
 
 /**
@@ -16,7 +17,7 @@ export function accessLog(): AppMiddleware {
         ...ctx.state.logged,
         ms: Math.round((performance.now() - start) * 10) / 10,
       },
-      'request',
+      ACCESS_LINE,
     )
   }
 }

@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types'
 import { pino, type DestinationStream, type Logger } from 'pino'
+import { createOutput } from './output.ts'
 
 export type { Logger }
 
@@ -27,8 +28,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       serializers: { err: (error: unknown) => serializeError(error) },
       redact: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]),
     },
-    // At once: what is logged last must be out when the process ends.
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? createOutput(),
   )
 }
 
