@@ -5,6 +5,7 @@ import { beginGeneration, type NextGeneration } from '../sessions/generation.ts'
 import { asSession } from '../sessions/lock-session.ts'
 import { endSessionsOf } from '../sessions/own-sessions.ts'
 import type { Session } from '../sessions/sessions.ts'
+import { NO_PASSWORD } from './password-hash.ts'
 
 /**
  * Changes that devalue what was issued before them: each raises the account's version and ends
@@ -20,10 +21,11 @@ export interface Credentials {
    */
   changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
   /**
-   * Ends every session. `undefined` if the account has changed since it was read, or what stands in
-   * for the old password cannot be used.
+   * Sets a password for whoever has received a message at the account's address, which is proved from
+   * now on. Ends every session. `undefined` if the account has changed since it was read, or the proof
+   * cannot be used.
    *
-   * @param consume Uses up what stands in for the old password, in the same transaction.
+   * @param consume Uses up the proof, in the same transaction.
    */
   replacePassword(
     account: Account,
@@ -49,7 +51,8 @@ export function createCredentials(database: Database, clock = Date.now): Credent
     replacePassword: (account, passwordHash, consume) =>
       database.transaction().execute(async (trx) => {
         if (!(await lockAccount(trx, account)) || !(await consume(trx))) return undefined
-        await change(trx, account, { password_hash: passwordHash })
+        const verifiedAt = account.email_verified_at ?? clock()
+        await change(trx, account, { password_hash: passwordHash, email_verified_at: verifiedAt })
         return endSessionsOf(trx, account.id)
       }),
     changeScope: (account, scope) =>
@@ -60,8 +63,27 @@ export function createCredentials(database: Database, clock = Date.now): Credent
   }
 }
 
+/**
+ * Takes an account from whoever has used it so far: its password, sessions and known clients go.
+ * Within the transaction that gives it to its owner.
+ *
+ * @returns The ids of the sessions that it ended; `undefined`, with nothing changed, if the account
+ *   has changed since it was read.
+ */
+export async function revokeAccess(
+  trx: Transaction<Schema>,
+  account: Account,
+): Promise<string[] | undefined> {
+  if (!(await change(trx, account, { password_hash: NO_PASSWORD }))) return undefined
+  await trx.deleteFrom('known_clients').where('account_id', '=', account.id).execute()
+  return endSessionsOf(trx, account.id)
+}
+
 /** An update that changes nothing, because it locks. `false` if the account has another version. */
-async function lockAccount(trx: Transaction<Schema>, { id, version }: Account): Promise<boolean> {
+export async function lockAccount(
+  trx: Transaction<Schema>,
+  { id, version }: Account,
+): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('accounts')
     .set({ version })

@@ -25,12 +25,15 @@ const AT_ONCE = availableParallelism() < 4 ? 1 : 2
 /** With about 20 ms a hash, the last in the queue waits for little more than a second. */
 const QUEUE = 64
 
+/** Stands for the hash of an account that has no password. */
+export const NO_PASSWORD = ''
+
 export interface PasswordHasher {
   /** A new hash, in PHC string format, with a random salt. */
   hash(password: string): Promise<string>
   /**
-   * Whether the password is the one that was hashed. Without a hash (an unknown address) it takes
-   * the same time and says no.
+   * Whether the password is the one that was hashed. Without a hash (an unknown address, an account
+   * without a password) it takes the same time and says no.
    */
   verify(passwordHash: string | undefined, password: string): Promise<boolean>
   /** Whether a hash was made with parameters other than this hasher's. */
@@ -58,9 +61,10 @@ export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
   return {
     hash: hashNow,
     async verify(passwordHash, password) {
-      const against = passwordHash ?? (await dummy)
+      const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
+      const against = hasPassword ? passwordHash : await dummy
       const matches = await queued(() => verify(against, normalisePassword(password)))
-      return matches && passwordHash !== undefined
+      return matches && hasPassword
     },
     needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),
   }

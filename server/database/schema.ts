@@ -32,8 +32,13 @@ export interface AccountRow {
   /** As it is compared: see accounts/email.ts. */
   email_key: string
   name: string | null
-  /** argon2id, in PHC string format. */
+  /** argon2id, in PHC string format; empty for an account without a password. */
   password_hash: string
+  /**
+   * When its owner first proved the address by a message sent to it; null if they never have. Until
+   * then, anybody may have made the account.
+   */
+  email_verified_at: number | null
   /** RFC 6749 §3.3: words, space-separated. */
   scope: string
   /**

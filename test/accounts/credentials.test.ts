@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
-import { createCredentials } from '../../server/accounts/credentials.ts'
+import { createCredentials, revokeAccess } from '../../server/accounts/credentials.ts'
+import { recordSignIn } from '../../server/sessions/known-clients.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
@@ -49,7 +50,13 @@ describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[],
     'replacePassword',
     (of) => credentials().replacePassword(of, 'new', ALLOWED),
     ['a1', 'a2'],
-    { password_hash: 'new' },
+    { password_hash: 'new', email_verified_at: 0 },
+  ],
+  [
+    'revokeAccess',
+    (of) => database.transaction().execute((trx) => revokeAccess(trx, of)),
+    ['a1', 'a2'],
+    { password_hash: '' },
   ],
   [
     'changeScope',
@@ -90,6 +97,20 @@ test('replacePassword changes nothing unless what stands in for the old one is u
   expect(await credentials().replacePassword(account, 'new', refuse)).toBeUndefined()
   expect(await read()).toEqual(account)
   expect(await sessionIds()).toEqual(['a1', 'a2', 'e1'])
+})
+
+test('replacePassword leaves the time when the address was first proved', async () => {
+  await credentials().replacePassword(account, 'new', ALLOWED)
+  const later = createCredentials(database, () => 7)
+  expect(await later.replacePassword(await read(), 'newer', ALLOWED)).toEqual([])
+  expect(await read()).toMatchObject({ password_hash: 'newer', email_verified_at: 0 })
+})
+
+test('revokeAccess forgets the clients of the account, and of no other', async () => {
+  for (const { id } of [account, bystander]) await recordSignIn(database, id, 'client', 0)
+  await database.transaction().execute((trx) => revokeAccess(trx, account))
+  const known = await database.selectFrom('known_clients').select('account_id').execute()
+  expect(known).toEqual([{ account_id: bystander.id }])
 })
 
 test('replacePassword uses nothing up for an account that has changed', async () => {

@@ -25,10 +25,28 @@ test.each([
   expect(await hasher.verify(await hasher.hash(password), given)).toBe(matches)
 })
 
-test('without a hash no password is right', async () => {
+test.each([undefined, ''])('without a hash (%j) no password is right', async (none) => {
   for (const password of ['', 'password', 'undefined']) {
-    expect(await hasher.verify(undefined, password)).toBe(false)
+    expect(await hasher.verify(none, password)).toBe(false)
   }
+})
+
+test('an account without a password takes as long as one with another password', async () => {
+  const passwordHash = await hasher.hash('password')
+  const timeOf = async (against: string) => {
+    const start = performance.now()
+    await hasher.verify(against, 'another')
+    return performance.now() - start
+  }
+  const times: { with: number; without: number }[] = []
+  for (let i = 0; i < 9; i++) {
+    times.push({ with: await timeOf(passwordHash), without: await timeOf('') })
+  }
+  const median = (which: 'with' | 'without') =>
+    times.map((time) => time[which]).toSorted((a, b) => a - b)[4]!
+  // Without a hash to compare, it would be a thousandth.
+  expect(median('without') / median('with')).toBeGreaterThan(0.5)
+  expect(median('without') / median('with')).toBeLessThan(2)
 })
 
 test.each([

@@ -5,6 +5,7 @@ import { closeNumberedHistory } from './003-close-numbered-history.ts'
 import { knownClients } from './004-known-clients.ts'
 import { unusedClients } from './005-unused-clients.ts'
 import { sessionLineage } from './006-session-lineage.ts'
+import { verifiedAddress } from './007-verified-address.ts'
 import { numbered } from './numbered-history.ts'
 
 /**
@@ -24,5 +25,6 @@ export const CORE_HISTORY: History = {
     '004-known-clients': knownClients,
     '005-unused-clients': unusedClients,
     '006-session-lineage': sessionLineage,
+    '007-verified-address': verifiedAddress,
   },
 }

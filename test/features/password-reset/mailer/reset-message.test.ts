@@ -8,6 +8,7 @@ const ACCOUNT: Account = {
   email_key: 'ada@mail.test',
   name: 'Ada\r\nBcc: eve@mail.test',
   password_hash: '$argon2id$secret',
+  email_verified_at: null,
   scope: 'user',
   version: 0,
   created_at: 0,
