@@ -129,7 +129,7 @@ function parse(
     }
     const parsed = parser.safeParse(value === '' ? undefined : value)
     if (parsed.success) values[name] = parsed.data
-    else problems.push(`${name} ${parsed.error.issues[0]?.message ?? 'is not valid'}.`)
+    else problems.push(...parsed.error.issues.map(({ message }) => `${name} ${message}.`))
   }
   return { values, problems }
 }
