@@ -3,9 +3,12 @@ import type { Client } from './clients/clients.ts'
 import type { Core } from './core.ts'
 import type { History } from './database/migrate.ts'
 import type { Account } from './database/schema.ts'
-import type { AppMiddleware, Handler } from './http/context.ts'
+import type { AppContext, AppMiddleware, Handler, SessionState } from './http/context.ts'
 import type { RouteTable } from './http/route-table.ts'
 import type { Logger } from './log/logger.ts'
+
+/** @throws HttpError, or an error of the domain, for a proof that is refused. */
+export type Proof = (ctx: AppContext<SessionState>, proof: string) => Promise<void>
 
 /** What a feature adds to the server. A feature that is switched off adds nothing: `{}`. */
 export interface FeatureParts {
@@ -19,6 +22,11 @@ export interface FeatureParts {
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Members of the answer to a sign-up. `log` is the request's. */
   readonly signUpAnswer?: (account: Account, client: Client, log: Logger) => Promise<object>
+  /**
+   * Member of a body → what checks it: a proof of who is signed in that is taken in place of their
+   * password. The check throws for what proves nothing.
+   */
+  readonly proofs?: Readonly<Record<string, Proof>>
   /**
    * Removes expired rows of the feature's tables.
    *

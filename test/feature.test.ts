@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { sql, type Migration } from 'kysely'
 import { z } from 'zod'
+import { loadConfig } from '../server/config/config.ts'
+import { HttpError } from '../server/http/http-error.ts'
 import { defineFeature, type Feature } from '../server/feature.ts'
-import { TestClient } from './support/client.ts'
+import { GOOD_PASSWORD, TestClient } from './support/client.ts'
 import { startTestServer, type TestServer } from './support/server.ts'
 
 let server: TestServer | undefined
@@ -91,6 +93,55 @@ describe('a feature can add', () => {
     })
     const metadata = await client.send('GET', '/.well-known/oauth-authorization-server')
     expect(metadata.body).toMatchObject({ greeting_supported: true })
+  })
+
+  describe('a proof that is taken in place of the password', () => {
+    const proving = defineFeature({
+      create: () => ({
+        proofs: {
+          stamp: async (ctx, stamp) => {
+            await Promise.resolve()
+            if (stamp !== ctx.state.session.account.email) {
+              throw new HttpError('invalid_request', 'The stamp is not valid.')
+            }
+          },
+        },
+      }),
+    })
+
+    test.each<[unknown, number, RegExp | undefined]>([
+      [{ stamp: 'ada@mail.test' }, 204, undefined],
+      [{ password: GOOD_PASSWORD }, 204, undefined],
+      [{ password: GOOD_PASSWORD, stamp: 'eve@mail.test' }, 204, undefined],
+      [{ password: 'another', stamp: 'ada@mail.test' }, 400, /^The password is wrong/],
+      [{ stamp: 'eve@mail.test' }, 400, /^The stamp is not valid/],
+      [{ stamp: 7 }, 400, /^stamp must be a string/],
+      [{}, 400, /^password must be a string/],
+    ])('%j gives %i', async (body, status, message) => {
+      const { client } = await start([proving])
+      const ada = await client.signUp('ada@mail.test')
+      const answer = await client.sendAs(ada, 'DELETE', '/account', body)
+      expect(answer.status).toBe(status)
+      if (message !== undefined) expect(answer.body.error_description).toMatch(message)
+      const after = await client.sendAs(ada, 'GET', '/account')
+      expect(after.status).toBe(status === 204 ? 401 : 200)
+    })
+  })
+
+  test('every fault of a variable is reported', () => {
+    const list = defineFeature({
+      variables: {
+        NAMES: z.string().transform((text, ctx) => {
+          for (const name of text.split(',')) {
+            ctx.addIssue({ code: 'custom', message: `must not hold ${name}` })
+          }
+        }),
+      },
+      create: () => ({}),
+    })
+    expect(() => loadConfig([list], { NAMES: 'a,b' }, '/nonexistent/.env')).toThrow(
+      'NAMES must not hold a.\nNAMES must not hold b.',
+    )
   })
 
   test('a middleware that sees every request, also one that no route takes', async () => {

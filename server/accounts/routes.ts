@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { presentAccount } from './accounts.ts'
+import { createConfirmOwner } from './confirm-owner.ts'
 import { checkNewPassword } from './new-password.ts'
 import { audit } from '../log/audit.ts'
 import type { Handler, SessionState } from '../http/context.ts'
@@ -15,10 +16,11 @@ const name = line(200)
 // Yours to replace: what else a person tells you when they sign up.
 const signUpSchema = z.object({ email, password, name: name.optional(), client_id: opaque })
 const renameSchema = z.object({ name })
-const removeSchema = z.object({ password })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
   const { config, accounts, clients, passwords, sessions, tokens } = core
+
+  const confirmOwner = createConfirmOwner(core, features)
 
   /** Makes an account and signs it in. */
   const signUp: Handler = async (ctx) => {
@@ -65,11 +67,10 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { account: presentAccount({ ...account, name: body.name }) }
   }
 
-  /** Removes the account for good; the password again, because a token alone may be stolen. */
+  /** Removes the account for good. */
   const remove: Handler<SessionState> = async (ctx) => {
     const { account, id, clientId } = ctx.state.session
-    const body = parseBody(ctx, removeSchema)
-    await core.confirmPassword(ctx.state.session, body.password)
+    await confirmOwner(ctx)
     await accounts.remove(ctx.state.session)
     audit(ctx.state.log, 'account_deleted', {
       account_id: account.id,
