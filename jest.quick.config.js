@@ -12,7 +12,7 @@ export default {
     // Servers and their clients, programs, folders that change.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
     '/test/(start|http/http-\\w+)\\.test',
-    '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|discovery|authenticate)\\.',
+    '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
     '/test/keystore/(folder|follow|kills|open|write)',
     '/test/sessions/(refresh|sessions)\\.',
     // Many hashes, keys, tokens or texts.

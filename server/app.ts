@@ -1,5 +1,5 @@
 import Koa from 'koa'
-import type { Core } from './core.ts'
+import type { Core } from './composition.ts'
 import type { FeatureParts } from './feature.ts'
 import type { RequestState } from './http/context.ts'
 import { accessLog } from './http/access-log.ts'

@@ -1,11 +1,9 @@
 import { createAccounts } from './accounts/accounts.ts'
-import { createConfirmPassword } from './accounts/confirm-password.ts'
 import { createCredentials } from './accounts/credentials.ts'
 import { createPasswordHasher, type PasswordHasher } from './accounts/password-hash.ts'
 import { createSignIn } from './accounts/sign-in.ts'
 import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'
-import type { Core } from './core.ts'
 import type { Database } from './database/open.ts'
 import type { Keystore } from './keystore/keystore.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
@@ -35,8 +33,10 @@ export interface Dependencies {
   readonly passwords?: PasswordHasher
 }
 
-/** Wires the core together. */
-export function compose(dependencies: Dependencies): Core {
+/** The parts of the server, wired together. Routes and features work with them. */
+export type Core = Readonly<ReturnType<typeof compose>>
+
+export function compose(dependencies: Dependencies) {
   const { config, keystore, database, logger } = dependencies
   const { clock = Date.now, isStopping = () => false } = dependencies
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
@@ -65,7 +65,6 @@ export function compose(dependencies: Dependencies): Core {
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
-    confirmPassword: createConfirmPassword(passwords, rateLimits, wrongPasswords),
     sessions: createSessions(database, tokens, config),
   }
 }

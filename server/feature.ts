@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import type { Client } from './clients/clients.ts'
-import type { Core } from './core.ts'
+import type { Core } from './composition.ts'
 import type { History } from './database/migrate.ts'
 import type { Account } from './database/schema.ts'
-import type { AppContext, AppMiddleware, Handler, SessionState } from './http/context.ts'
+import type { AppContext, AppMiddleware, Handler } from './http/context.ts'
 import type { RouteTable } from './http/route-table.ts'
+import type { SessionState } from './sessions/authenticate.ts'
 import type { Logger } from './log/logger.ts'
 
 /** @throws HttpError, or an error of the domain, for a proof that is refused. */
@@ -13,7 +14,7 @@ export type Proof = (ctx: AppContext<SessionState>, proof: string) => Promise<vo
 /** What a feature adds to the server. A feature that is switched off adds nothing: `{}`. */
 export interface FeatureParts {
   /** Adds routes after the core's. */
-  readonly routes?: (table: RouteTable) => void
+  readonly routes?: (table: RouteTable<SessionState>) => void
   /** Runs on every request, before its route. */
   readonly middleware?: AppMiddleware
   /** `grant_type` → what answers it at `POST /token` (RFC 6749 §4.5). */

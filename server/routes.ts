@@ -1,8 +1,8 @@
 import type Router from '@koa/router'
 import { accountRoutes } from './accounts/routes.ts'
-import { passwordRoutes } from './accounts/password-routes.ts'
+import { signInRoutes } from './accounts/sign-in-routes.ts'
 import { clientRoutes } from './clients/routes.ts'
-import type { Core } from './core.ts'
+import type { Core } from './composition.ts'
 import { healthRoutes } from './discovery/health.ts'
 import { discoveryRoutes } from './discovery/metadata.ts'
 import type { FeatureParts } from './feature.ts'
@@ -10,7 +10,6 @@ import { rateLimit } from './http/rate-limit.ts'
 import { createRouteTable } from './http/route-table.ts'
 import { authenticate } from './sessions/authenticate.ts'
 import { sessionRoutes } from './sessions/routes.ts'
-import { signInRoutes } from './accounts/sign-in-routes.ts'
 import { tokenRoutes } from './sessions/token-routes.ts'
 
 /**
@@ -39,22 +38,22 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   open('POST', '/clients', limit('clients'), client.register)
   open('GET', '/clients/:client_id/configuration', configurationLimit, client.configuration)
 
+  const signIn = signInRoutes(core, features)
+  open('POST', '/account', limit('signUp'), signIn.signUp)
+  // Its limit is within: a known client does not use up that of its address.
+  open('POST', '/account/login', signIn.login)
+
   const account = accountRoutes(core, features)
-  open('POST', '/account', limit('signUp'), account.signUp)
   signedIn('GET', '/account', account.read)
   signedIn('PATCH', '/account', account.rename)
   signedIn('DELETE', '/account', account.remove)
-  signedIn('PUT', '/account/password', passwordRoutes(core).change)
-
-  const signIn = signInRoutes(core)
-  // Its limit is within: a known client does not use up that of its address.
-  open('POST', '/account/login', signIn.login)
-  signedIn('POST', '/account/logout', signIn.logout)
+  signedIn('PUT', '/account/password', account.changePassword)
 
   const session = sessionRoutes(core)
   signedIn('GET', '/account/sessions', session.list)
   signedIn('DELETE', '/account/sessions', session.endOthers)
   signedIn('DELETE', '/account/sessions/:session_id', session.endOne)
+  signedIn('POST', '/account/logout', session.logout)
 
   const token = tokenRoutes(core, features)
   open('POST', '/token', limit('refresh'), token.grant)

@@ -27,14 +27,14 @@ export interface Accounts {
   findByEmail(email: string): Promise<Account | undefined>
   /** Oldest first. */
   page(limit: number, after?: PageStart): Promise<Account[]>
-  /** @throws StaleSessionError */
+  /** @throws RefusedError */
   rename(session: Session, name: string): Promise<void>
   /** The same password under other parameters: not a change of password. */
   rehash(account: Account, passwordHash: string): Promise<void>
   /**
    * Removes the session's account and, with it, its sessions and their keys.
    *
-   * @throws StaleSessionError
+   * @throws RefusedError
    */
   remove(session: Session): Promise<void>
 }

@@ -17,7 +17,7 @@ export interface Credentials {
   /**
    * Ends every other session, and of this one every token before `next`.
    *
-   * @throws StaleSessionError
+   * @throws RefusedError
    */
   changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
   /**

@@ -1,5 +1,6 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
 import type { Config } from '../config/config.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import { normalisePassword } from './password-hash.ts'
 import { emailKey } from './email.ts'
 
@@ -13,6 +14,24 @@ const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
 /** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
 const SERVICE_NAME = 'jwe-auth-server'
 
+type Policy = Pick<Config, 'passwordMinLength' | 'issuer'>
+
+/**
+ * Refuses a new password that is too weak.
+ *
+ * @param field The member of the body that holds it.
+ * @throws RefusedError `weak_password`; RangeError for more than `MAX_PASSWORD_CODE_UNITS`.
+ */
+export function checkNewPassword(
+  field: 'password' | 'new_password',
+  password: string,
+  email: string,
+  policy: Policy,
+): void {
+  const fault = passwordFault(password, email, policy)
+  if (fault !== undefined) throw new RefusedError('weak_password', `${field} ${fault}.`)
+}
+
 /**
  * What is wrong with a new password, in words that finish the sentence "the password …", or
  * `undefined`. No composition rules (NIST SP 800-63B-4 §3.1.1.2): length, and not to be guessed.
@@ -22,7 +41,7 @@ const SERVICE_NAME = 'jwe-auth-server'
 export function passwordFault(
   password: string,
   email: string,
-  { passwordMinLength, issuer }: Pick<Config, 'passwordMinLength' | 'issuer'>,
+  { passwordMinLength, issuer }: Policy,
 ): string | undefined {
   const characters = Array.from(normalisePassword(password))
   const { length } = characters

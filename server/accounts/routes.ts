@@ -1,54 +1,24 @@
 import { z } from 'zod'
+import type { Core } from '../composition.ts'
+import type { FeatureParts } from '../feature.ts'
+import { parseBody } from '../http/body.ts'
+import type { Handler } from '../http/context.ts'
+import { tokenRefused } from '../http/http-error.ts'
+import { audit, auditEnded } from '../log/audit.ts'
+import type { SessionState } from '../sessions/authenticate.ts'
+import { openDatabaseKey } from '../sessions/database-key.ts'
+import { idsOf } from '../sessions/sessions.ts'
+import { name, password } from './account-fields.ts'
 import { presentAccount } from './accounts.ts'
 import { createConfirmOwner } from './confirm-owner.ts'
-import { checkNewPassword } from './new-password.ts'
-import { audit } from '../log/audit.ts'
-import type { Handler, SessionState } from '../http/context.ts'
-import { HttpError } from '../http/http-error.ts'
-import { parseBody } from '../http/body.ts'
-import type { Core } from '../core.ts'
-import type { FeatureParts } from '../feature.ts'
-import { openDatabaseKey } from '../sessions/database-key.ts'
-import { email, line, opaque, password } from '../http/fields.ts'
-import { knownClient, unknownClient } from '../clients/known-client.ts'
+import { checkNewPassword } from './password-policy.ts'
 
-const name = line(200)
-// Yours to replace: what else a person tells you when they sign up.
-const signUpSchema = z.object({ email, password, name: name.optional(), client_id: opaque })
 const renameSchema = z.object({ name })
+const passwordSchema = z.object({ current_password: password, new_password: password })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
-  const { config, accounts, clients, passwords, sessions, tokens } = core
-
+  const { accounts, clients, config, credentials, passwords, sessions, signIn, tokens } = core
   const confirmOwner = createConfirmOwner(core, features)
-
-  /** Makes an account and signs it in. */
-  const signUp: Handler = async (ctx) => {
-    const body = parseBody(ctx, signUpSchema)
-    const client = await knownClient(clients, body.client_id)
-    checkNewPassword('password', body.password, body.email, config)
-    if ((await accounts.findByEmail(body.email)) !== undefined) throw accountExists()
-    const passwordHash = await passwords.hash(body.password)
-    const account = await accounts.create({ email: body.email, name: body.name, passwordHash })
-    // Somebody else signed up with the address while the password was being hashed.
-    if (account === undefined) throw accountExists()
-    const started = await sessions.start(account, client)
-    // If either was removed or changed in the moment since, there is an account and no session.
-    if (started.outcome === 'client_removed') throw unknownClient()
-    if (started.outcome !== 'started') throw accountExists()
-    const { signedIn } = started
-    audit(ctx.state.log, 'account_created', {
-      account_id: account.id,
-      session_id: signedIn.session_id,
-      client_id: client.id,
-    })
-    ctx.status = 201
-    const answers = await Promise.all(
-      features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client, ctx.state.log)),
-    )
-    const more = Object.assign({}, ...answers) as object
-    ctx.body = { account: presentAccount(account), ...signedIn, ...more }
-  }
 
   /** Who is signed in, and the key to their local data. */
   const read: Handler<SessionState> = async (ctx) => {
@@ -67,21 +37,32 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { account: presentAccount({ ...account, name: body.name }) }
   }
 
+  /** Sets a new password; every other session ends, and every older token of this one. */
+  const changePassword: Handler<SessionState> = async (ctx) => {
+    const body = parseBody(ctx, passwordSchema)
+    const { session } = ctx.state
+    const { account, clientId } = session
+    checkNewPassword('new_password', body.new_password, account.email, config)
+    await signIn.confirm(session, body.current_password)
+    const client = await clients.find(clientId)
+    // Removed, and its sessions with it.
+    if (client === undefined) throw tokenRefused()
+    const passwordHash = await passwords.hash(body.new_password)
+    const next = await sessions.prepareGeneration(session, client)
+    const ended = await credentials.changePassword(session, passwordHash, next)
+    audit(ctx.state.log, 'password_changed', idsOf(session))
+    auditEnded(ctx.state.log, account.id, ended)
+    ctx.body = next.tokens
+  }
+
   /** Removes the account for good. */
   const remove: Handler<SessionState> = async (ctx) => {
-    const { account, id, clientId } = ctx.state.session
+    const { session } = ctx.state
     await confirmOwner(ctx)
-    await accounts.remove(ctx.state.session)
-    audit(ctx.state.log, 'account_deleted', {
-      account_id: account.id,
-      session_id: id,
-      client_id: clientId,
-    })
+    await accounts.remove(session)
+    audit(ctx.state.log, 'account_deleted', idsOf(session))
     ctx.status = 204
   }
 
-  return { signUp, read, rename, remove }
+  return { read, rename, changePassword, remove }
 }
-
-const accountExists = (): HttpError =>
-  new HttpError('account_exists', 'There is an account with this e-mail address.')

@@ -1,21 +1,48 @@
 import { z } from 'zod'
-import { presentAccount } from './accounts.ts'
-import { audit, auditEnded } from '../log/audit.ts'
-import type { AppContext, Handler, SessionState } from '../http/context.ts'
-import { challenge, HttpError, tokenRefused } from '../http/http-error.ts'
-import { addressKey } from '../limits/client-address.ts'
+import type { Core } from '../composition.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
+import type { FeatureParts } from '../feature.ts'
 import { parseBody } from '../http/body.ts'
-import type { Core } from '../core.ts'
-import { endOwnSession } from '../sessions/own-sessions.ts'
-import { emailLookup, opaque, password } from '../http/fields.ts'
-import { knownClient, unknownClient } from '../clients/known-client.ts'
+import type { AppContext, Handler } from '../http/context.ts'
+import { opaque } from '../http/fields.ts'
+import { challenge, HttpError } from '../http/http-error.ts'
+import { addressKey } from '../limits/client-address.ts'
+import { audit, auditEnded } from '../log/audit.ts'
+import { email, emailLookup, name, password } from './account-fields.ts'
+import { presentAccount } from './accounts.ts'
+import { checkNewPassword } from './password-policy.ts'
 
-// Any text is looked up as an address: a malformed one is an unknown one.
+// Yours to replace: what else a person tells you when they sign up.
+const signUpSchema = z.object({ email, password, name: name.optional(), client_id: opaque })
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
-export function signInRoutes(core: Core) {
-  const { accounts, clients, database, rateLimits, sessions, signIn } = core
+export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
+  const { accounts, clients, config, passwords, rateLimits, sessions, signIn } = core
+
+  /** Makes an account and signs it in. */
+  const signUp: Handler = async (ctx) => {
+    const body = parseBody(ctx, signUpSchema)
+    const client = await clients.get(body.client_id)
+    checkNewPassword('password', body.password, body.email, config)
+    if ((await accounts.findByEmail(body.email)) !== undefined) throw accountExists()
+    const passwordHash = await passwords.hash(body.password)
+    const account = await accounts.create({ email: body.email, name: body.name, passwordHash })
+    // Somebody else signed up with the address while the password was being hashed.
+    if (account === undefined) throw accountExists()
+    const started = await sessions.start(account, client)
+    // The account has changed in the moment since: it is there, and has no session.
+    if (started.outcome !== 'started') throw accountExists()
+    const { signedIn } = started
+    const ids = { account_id: account.id, session_id: signedIn.session_id, client_id: client.id }
+    audit(ctx.state.log, 'account_created', ids)
+    ctx.status = 201
+    const answers = await Promise.all(
+      features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client, ctx.state.log)),
+    )
+    const more = Object.assign({}, ...answers) as object
+    ctx.body = { account: presentAccount(account), ...signedIn, ...more }
+  }
 
   /**
    * A login as its body describes it. One that `signIn` never sees, because the body or the client is
@@ -24,9 +51,10 @@ export function signInRoutes(core: Core) {
   async function readLogin(ctx: AppContext, address: string) {
     try {
       const { client_id, ...credentials } = parseBody(ctx, loginSchema)
-      return { ...credentials, address, client: await knownClient(clients, client_id) }
+      return { ...credentials, address, client: await clients.get(client_id) }
     } catch (error) {
-      if (error instanceof HttpError) await rateLimits.consume('login', 'address', address)
+      const isRefused = error instanceof HttpError || error instanceof RefusedError
+      if (isRefused) await rateLimits.consume('login', 'address', address)
       throw error
     }
   }
@@ -48,7 +76,6 @@ export function signInRoutes(core: Core) {
     }
     // A password that was changed while it was being checked is a wrong one.
     const started = account && (await sessions.start(account, client))
-    if (started?.outcome === 'client_removed') throw unknownClient()
     if (account === undefined || started?.outcome !== 'started') {
       const known = account ?? (await accounts.findByEmail(email))
       audit(ctx.state.log, 'login_failed', { account_id: known?.id, client_id, source })
@@ -58,26 +85,14 @@ export function signInRoutes(core: Core) {
       })
     }
     const { signedIn, ended } = started
-    audit(ctx.state.log, 'login', {
-      account_id: account.id,
-      session_id: signedIn.session_id,
-      client_id,
-    })
+    const { session_id } = signedIn
+    audit(ctx.state.log, 'login', { account_id: account.id, session_id, client_id })
     auditEnded(ctx.state.log, account.id, ended)
     ctx.body = { account: presentAccount(account), ...signedIn }
   }
 
-  /** Ends the session that the request came with. */
-  const logout: Handler<SessionState> = async (ctx) => {
-    const { id, account, clientId, generation } = ctx.state.session
-    if (!(await endOwnSession(database, account.id, id, generation))) throw tokenRefused()
-    audit(ctx.state.log, 'logout', {
-      account_id: account.id,
-      session_id: id,
-      client_id: clientId,
-    })
-    ctx.status = 204
-  }
-
-  return { login, logout }
+  return { signUp, login }
 }
+
+const accountExists = (): HttpError =>
+  new HttpError('account_exists', 'There is an account with this e-mail address.')

@@ -1,11 +1,13 @@
 import type { Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { WrongPasswords } from '../limits/wrong-passwords.ts'
+import { isKnownClient, knownClientKey } from '../sessions/known-clients.ts'
+import type { Session } from '../sessions/sessions.ts'
 import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
-import { isKnownClient, knownClientKey } from '../sessions/known-clients.ts'
 import type { PasswordHasher } from './password-hash.ts'
 
 /** Who tries to prove that they are somebody. */
@@ -17,6 +19,7 @@ export interface Attempt {
   readonly address: string
 }
 
+/** Checks passwords, as often as the limits allow. */
 export interface SignIn {
   /**
    * The account whose password this is, or `undefined`. An unknown address takes the same steps and
@@ -25,6 +28,14 @@ export interface SignIn {
    * @throws TooManyTries; UnavailableError.
    */
   check(attempt: Attempt): Promise<Account | undefined>
+  /**
+   * Asks for the password of somebody who is signed in, before what cannot be undone. A wrong one
+   * counts as at a sign-in with the client of the session: a stolen token must not become a way to
+   * guess.
+   *
+   * @throws RefusedError `wrong_password`; TooManyTries; UnavailableError.
+   */
+  confirm(session: Pick<Session, 'clientId' | 'account'>, password: string): Promise<void>
 }
 
 interface SignInDependencies {
@@ -58,6 +69,16 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
         await accounts.rehash(account, await passwords.hash(password))
       }
       return account
+    },
+
+    async confirm({ clientId, account }, password) {
+      const key = account.email_key
+      await rateLimits.consume('login', 'account', knownClientKey(key, clientId))
+      const guesser = { account: key, source: { knownClient: clientId } }
+      const isRight = await wrongPasswords.check(guesser, () =>
+        passwords.verify(account.password_hash, password),
+      )
+      if (!isRight) throw new RefusedError('wrong_password')
     },
   }
 }

@@ -2,6 +2,7 @@ import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import type { Recipient } from '../token/encrypt.ts'
 import type { Registration } from './registration.ts'
@@ -24,6 +25,8 @@ export interface Clients {
    */
   register(registration: Registration): Promise<{ client: Client; isNew: boolean }>
   find(id: string): Promise<Client | undefined>
+  /** @throws RefusedError for a client that is not registered. */
+  get(id: string): Promise<Client>
 }
 
 interface ClientsOptions {
@@ -36,17 +39,23 @@ export function createClients(
   clock: () => number,
   { unusedClientTtl }: ClientsOptions,
 ): Clients {
+  async function find(id: string): Promise<Client | undefined> {
+    const row = await db
+      .selectFrom('clients')
+      .selectAll()
+      .where('client_id', '=', id)
+      .where((where) =>
+        where.or([where('expires_at', 'is', null), where('expires_at', '>', clock())]),
+      )
+      .executeTakeFirst()
+    return row && toClient(row)
+  }
   return {
-    async find(id) {
-      const row = await db
-        .selectFrom('clients')
-        .selectAll()
-        .where('client_id', '=', id)
-        .where((where) =>
-          where.or([where('expires_at', 'is', null), where('expires_at', '>', clock())]),
-        )
-        .executeTakeFirst()
-      return row && toClient(row)
+    find,
+    async get(id) {
+      const client = await find(id)
+      if (client === undefined) throw new RefusedError('unknown_client')
+      return client
     },
     async register({ id, name, jwk }) {
       const now = clock()
@@ -88,15 +97,15 @@ export function createClients(
  * Keeps a client from being removed as unused: within the transaction that begins its session, so
  * that neither is there without the other.
  *
- * @returns `false` for a client that has been removed.
+ * @throws RefusedError for a client that has been removed.
  */
-export async function markUsed(trx: Database, id: string): Promise<boolean> {
+export async function markUsed(trx: Database, id: string): Promise<void> {
   const { numUpdatedRows } = await trx
     .updateTable('clients')
     .set({ expires_at: null })
     .where('client_id', '=', id)
     .executeTakeFirstOrThrow()
-  return numUpdatedRows > 0n
+  if (numUpdatedRows === 0n) throw new RefusedError('unknown_client')
 }
 
 /**

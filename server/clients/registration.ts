@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
-import { HttpError } from '../http/http-error.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import { requiredKeyType, type Algorithms } from '../../protocol/algorithms.ts'
 import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
 
@@ -17,7 +17,7 @@ export interface Registration {
  * tokens are encrypted to.
  *
  * @param keys The `jwks.keys` that came with it (RFC 7591 §2).
- * @throws HttpError `invalid_client_metadata` (RFC 7591 §3.2.2).
+ * @throws RefusedError `invalid_client_metadata` (RFC 7591 §3.2.2).
  */
 export async function checkRegistration(
   name: string | undefined,
@@ -55,5 +55,5 @@ const jwkSchema = z.object({
 
 const isJwk = (key: unknown): key is JWK => jwkSchema.safeParse(key).success
 
-const refuse = (description: string): HttpError =>
-  new HttpError('invalid_client_metadata', description)
+const refuse = (message: string): RefusedError =>
+  new RefusedError('invalid_client_metadata', message)

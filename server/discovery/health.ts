@@ -1,6 +1,6 @@
 import type { Handler } from '../http/context.ts'
 import { isReachable } from '../database/open.ts'
-import type { Core } from '../core.ts'
+import type { Core } from '../composition.ts'
 
 export function healthRoutes({ config, database, isStopping, keystore, tokens }: Core) {
   /** Alive: the process runs. */

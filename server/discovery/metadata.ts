@@ -1,4 +1,4 @@
-import type { Core } from '../core.ts'
+import type { Core } from '../composition.ts'
 import type { FeatureParts } from '../feature.ts'
 import type { Handler } from '../http/context.ts'
 import { requiredKeyType, type KeyUse } from '../../protocol/algorithms.ts'

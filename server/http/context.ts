@@ -1,7 +1,5 @@
 import type { ParameterizedContext, Next } from 'koa'
 import type { Logger } from '../log/logger.ts'
-import type { Session } from '../sessions/sessions.ts'
-import type { IncomingRequest } from '../token/request-binding.ts'
 
 /** What the middleware leaves for the handlers. */
 export interface RequestState {
@@ -22,25 +20,12 @@ export interface ScopedState extends RequestState {
   scope: string
 }
 
-/** The same where people are signed in. */
-export interface SessionState extends ScopedState {
-  session: Session
-}
-
 interface RouteParameters {
   params: Record<string, string>
 }
 
 export type AppContext<State = RequestState> = ParameterizedContext<State, RouteParameters>
 export type AppMiddleware = (ctx: AppContext, next: Next) => Promise<void> | void
-
-/** What a token can be bound to of a request. */
-export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
-  method,
-  path,
-  body: state.bodyBytes,
-  log: state.log,
-})
 
 /** Answers one endpoint. */
 export type Handler<State = RequestState> = (ctx: AppContext<State>) => Promise<void> | void

@@ -1,6 +1,6 @@
-import { WrongPassword } from '../accounts/wrong-password.ts'
 import type { AppMiddleware } from './context.ts'
-import { HttpError, rateLimited, unavailable } from './http-error.ts'
+import { HttpError, rateLimited, tokenRefused, unavailable } from './http-error.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
@@ -33,9 +33,25 @@ function toHttpError(thrown: unknown): HttpError | undefined {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
   if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)
-  if (thrown instanceof WrongPassword)
-    return new HttpError('invalid_grant', 'The password is wrong.')
+  if (thrown instanceof RefusedError) return toAnswer(thrown)
   return undefined
+}
+
+function toAnswer({ reason, message }: RefusedError): HttpError {
+  switch (reason) {
+    case 'unknown_client':
+      return new HttpError('invalid_client', 'client_id is not that of a registered client.')
+    case 'invalid_client_metadata':
+      return new HttpError('invalid_client_metadata', message)
+    case 'weak_password':
+      return new HttpError('invalid_request', message)
+    case 'wrong_password':
+      return new HttpError('invalid_grant', 'The password is wrong.')
+    case 'session_ended':
+      return tokenRefused()
+    case 'account_changed':
+      return new HttpError('invalid_grant', 'The password was changed in the meantime.')
+  }
 }
 
 /** A refusal on purpose has no cause; one because something else failed has. */

@@ -1,7 +1,5 @@
 /** The fields that bodies are made of. Messages finish the sentence "<field> …". */
 import { z } from 'zod'
-import { MAX_EMAIL_LENGTH, MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
-import { isEmailAddress } from '../accounts/email.ts'
 
 const isWellFormed = (value: string): boolean => value.isWellFormed()
 /** A lone surrogate cannot be encoded: it would be stored as something else. */
@@ -23,9 +21,6 @@ export const text = (max: number, tooLong = 'is too long') =>
  */
 export const opaque = z.string('must be a string').refine(isWellFormed, WELL_FORMED)
 
-/** A password, right or wrong. What a new one must be is for the password policy to say. */
-export const password = text(MAX_PASSWORD_CODE_UNITS)
-
 /** Control characters, line and paragraph separators, and what reverses the text around it (UAX #9). */
 const DISRUPTIVE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 /**
@@ -45,8 +40,3 @@ export const line = (max: number) => {
     .refine((value) => !DISRUPTIVE.test(value), 'must not hold control characters')
     .regex(VISIBLE, 'must hold a visible character')
 }
-
-/** Any text that is looked up as an address. */
-export const emailLookup = text(MAX_EMAIL_LENGTH)
-
-export const email = emailLookup.refine(isEmailAddress, 'must be an e-mail address')

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Next } from 'koa'
-import { requestOf, type AppContext, type AppMiddleware } from '../http/context.ts'
+import { requestOf } from '../http/bound-request.ts'
+import type { AppContext, AppMiddleware } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import { bearer } from '../http/bearer.ts'

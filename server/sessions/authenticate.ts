@@ -1,12 +1,16 @@
-import type { Next } from 'koa'
-import type { Core } from '../core.ts'
+import type { Core } from '../composition.ts'
 import { bearer } from '../http/bearer.ts'
-import { requestOf, type AppContext, type SessionState } from '../http/context.ts'
-import { HttpError, tokenRefused } from '../http/http-error.ts'
+import { requestOf } from '../http/bound-request.ts'
+import type { ScopedState } from '../http/context.ts'
 import { accessToken } from '../token/kinds.ts'
 import { invalid } from '../errors/token-error.ts'
 import { validate } from '../token/validate.ts'
-import { StaleSessionError } from './lock-session.ts'
+import type { Session } from './sessions.ts'
+
+/** What a handler finds on `ctx.state` where people are signed in. */
+export interface SessionState extends ScopedState {
+  session: Session
+}
 
 type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedTokens'>
 
@@ -15,7 +19,7 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
  * holds, and puts the session on `ctx.state` (RFC 6750).
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
-  const checkToken = bearer<SessionState>(async (ctx, token) => {
+  return bearer<SessionState>(async (ctx, token) => {
     const { claims, header } = await validate(tokens, accessToken, token)
     const session = await sessions.findAlive(claims)
     if (session === undefined) throw invalid('session')
@@ -24,17 +28,4 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     ctx.state.session = session
     return session.scope
   }, refusedTokens)
-  return async function authenticate(ctx: AppContext<SessionState>, next: Next): Promise<void> {
-    try {
-      await checkToken(ctx, next)
-    } catch (error) {
-      throw error instanceof StaleSessionError ? overtaken(error) : error
-    }
-  }
 }
-
-/** The answer to a request that was checked and let through, and then came too late. */
-const overtaken = ({ reason }: StaleSessionError): HttpError =>
-  reason === 'session_ended'
-    ? tokenRefused()
-    : new HttpError('invalid_grant', 'The password was changed in the meantime.')

@@ -1,18 +1,8 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Schema } from '../database/schema.ts'
+import { RefusedError } from '../errors/refused-error.ts'
 import type { Session } from './sessions.ts'
-
-/** While a request was under way, its session ended or its account changed. */
-export class StaleSessionError extends Error {
-  override readonly name = 'StaleSessionError'
-  readonly reason: 'session_ended' | 'account_changed'
-
-  constructor(reason: StaleSessionError['reason']) {
-    super(reason)
-    this.reason = reason
-  }
-}
 
 /**
  * Runs `work`, in a transaction, for a session that is still alive. Requests are checked when they
@@ -20,7 +10,7 @@ export class StaleSessionError extends Error {
  * to its account is checked again here, and nothing can end the session before it takes effect.
  *
  * @param now Milliseconds since the epoch.
- * @throws StaleSessionError if the session has ended, has begun another generation, or its account
+ * @throws RefusedError if the session has ended, has begun another generation, or its account
  *   has another version than when the session was found. Nothing is changed then.
  */
 export function asSession<T>(
@@ -55,6 +45,6 @@ async function lockSession(
     .where('generation', '=', generation)
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
-  if (ofSession.numUpdatedRows === 0n) throw new StaleSessionError('session_ended')
-  if (ofAccount.numUpdatedRows === 0n) throw new StaleSessionError('account_changed')
+  if (ofSession.numUpdatedRows === 0n) throw new RefusedError('session_ended')
+  if (ofAccount.numUpdatedRows === 0n) throw new RefusedError('account_changed')
 }

@@ -1,9 +1,11 @@
 import { audit, auditEnded } from '../log/audit.ts'
-import type { Handler, SessionState } from '../http/context.ts'
-import { HttpError } from '../http/http-error.ts'
-import type { Core } from '../core.ts'
+import type { Handler } from '../http/context.ts'
+import { HttpError, tokenRefused } from '../http/http-error.ts'
+import type { Core } from '../composition.ts'
+import type { SessionState } from './authenticate.ts'
 import { asSession } from './lock-session.ts'
 import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
+import { idsOf } from './sessions.ts'
 
 export function sessionRoutes({ config, database, tokens }: Core) {
   /** Where the account is signed in. */
@@ -46,5 +48,14 @@ export function sessionRoutes({ config, database, tokens }: Core) {
     ctx.status = 204
   }
 
-  return { list, endOne, endOthers }
+  /** Ends the session that the request came with. */
+  const logout: Handler<SessionState> = async (ctx) => {
+    const { session } = ctx.state
+    const { account, id, generation } = session
+    if (!(await endOwnSession(database, account.id, id, generation))) throw tokenRefused()
+    audit(ctx.state.log, 'logout', idsOf(session))
+    ctx.status = 204
+  }
+
+  return { list, endOne, endOthers, logout }
 }

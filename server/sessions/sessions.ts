@@ -4,6 +4,7 @@ import { recordSignIn } from './known-clients.ts'
 import { markUsed, type Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
+import type { AuditSubject } from '../log/audit.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import type { NextGeneration } from './generation.ts'
@@ -27,6 +28,13 @@ export interface Session {
   readonly sealedDatabaseKey: string
 }
 
+/** Whom a session belongs to, for the audit log. */
+export const idsOf = ({ id, account, clientId }: Session): AuditSubject => ({
+  account_id: account.id,
+  session_id: id,
+  client_id: clientId,
+})
+
 /** What signing in gives. */
 export interface SignedIn extends TokenPair {
   readonly session_id: string
@@ -38,15 +46,17 @@ export type Started =
   | { readonly outcome: 'started'; readonly signedIn: SignedIn; readonly ended: readonly string[] }
   /** The account's password or scope has changed since it was read, or the account is gone. */
   | { readonly outcome: 'account_changed' }
-  /** The client has been removed since it was found: it had never been used. */
-  | { readonly outcome: 'client_removed' }
 
 export type Refreshed =
   | { readonly outcome: 'refreshed'; readonly tokens: TokenPair }
   | Exclude<Rotation, { readonly outcome: 'rotated' }>
 
 export interface Sessions {
-  /** Starts a session beside those that the account has, up to the limit. */
+  /**
+   * Starts a session beside those that the account has, up to the limit.
+   *
+   * @throws RefusedError if the client has been removed since it was found, because it was unused.
+   */
   start(account: Account, client: Client): Promise<Started>
   /** The session that an access token speaks of, if it is alive and all three still belong together. */
   findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
@@ -105,7 +115,7 @@ export function createSessions(
           .where('version', '=', account.version)
           .executeTakeFirstOrThrow()
         if (numUpdatedRows === 0n) return { outcome: 'account_changed' } as const
-        if (!(await markUsed(trx, client.id))) return { outcome: 'client_removed' } as const
+        await markUsed(trx, client.id)
         await trx
           .insertInto('sessions')
           .values({

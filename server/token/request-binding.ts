@@ -1,7 +1,5 @@
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { audit } from '../log/audit.ts'
-import type { Logger } from '../log/logger.ts'
 import { checkBinding } from './binding.ts'
 import type { ReplayCache } from './replay-cache.ts'
 import { invalid } from '../errors/token-error.ts'
@@ -24,8 +22,8 @@ export interface IncomingRequest {
   readonly method: string
   readonly path: string
   readonly body: Uint8Array
-  /** Where a replay is audited. */
-  readonly log: Logger
+  /** Told of a replay, before it is refused. */
+  readonly onReplay: (claims: BoundClaims) => void
 }
 
 /** Whose token it is. */
@@ -40,7 +38,7 @@ interface BoundClaims {
 export interface RequestBinding {
   /**
    * @param header The protected header of the token's JWE.
-   * @param claims Those of the JWT inside. A replay is audited with them.
+   * @param claims Those of the JWT inside. A replay is reported with them.
    * @param place Where the token stands: one in the body is not required to be bound, because it
    *   is good for one use, and its binding has no digest.
    * @throws TokenError; UnavailableError when there is no room to remember the request; TooManyTries
@@ -74,11 +72,7 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
         case 'new':
           return
         case 'seen':
-          audit(request.log, 'request_replayed', {
-            account_id: claims.sub,
-            session_id: claims.sid,
-            client_id: claims.client_id,
-          })
+          request.onReplay(claims)
           throw invalid('req_replayed')
         case 'full':
           throw new UnavailableError('the replay memory is full', FULL_FOR)

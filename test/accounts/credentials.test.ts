@@ -212,7 +212,7 @@ describe('changePassword', () => {
     ]
     const before = await state()
     const change = changePassword(session)
-    await expect(change).rejects.toMatchObject({ name: 'StaleSessionError', reason })
+    await expect(change).rejects.toMatchObject({ name: 'RefusedError', reason })
     expect(await state()).toEqual(before)
   })
 

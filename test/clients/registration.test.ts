@@ -12,7 +12,7 @@ test('a key that is not good is a bad registration, and names what is wrong', as
   await expect(
     checkRegistration('A phone', [{ ...jwk, y: jwk.x }], DEFAULTS),
   ).rejects.toMatchObject({
-    code: 'invalid_client_metadata',
+    reason: 'invalid_client_metadata',
     message: expect.stringMatching(/damaged/),
   })
 })

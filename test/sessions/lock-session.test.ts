@@ -80,7 +80,7 @@ describe.each(ACTS)('%s', (_name, act) => {
   ])('changes nothing where %s', async (_, reason, interfere) => {
     await interfere()
     const before = await state()
-    await expect(act(session)).rejects.toMatchObject({ name: 'StaleSessionError', reason })
+    await expect(act(session)).rejects.toMatchObject({ name: 'RefusedError', reason })
     expect(await state()).toEqual(before)
   })
 })

@@ -113,7 +113,7 @@ test('no session starts for a client that has been removed, and none ends for it
   await start()
   const before = await sessionIds(server.database)
   const gone = { ...client, id: 'gone' }
-  expect(await sessions.start(account, gone)).toEqual({ outcome: 'client_removed' })
+  await expect(sessions.start(account, gone)).rejects.toMatchObject({ reason: 'unknown_client' })
   expect(await sessionIds(server.database)).toEqual(before)
 })
 

@@ -1,5 +1,4 @@
 import { expect, jest, test } from '@jest/globals'
-import { createLogger } from '../../server/log/logger.ts'
 import { createRequestBinding, type IncomingRequest } from '../../server/token/request-binding.ts'
 import { createReplayCache, type ReplayCache } from '../../server/token/replay-cache.ts'
 
@@ -9,7 +8,7 @@ const request: IncomingRequest = {
   method: 'POST',
   path: '/token',
   body: Buffer.from('{}'),
-  log: createLogger('silent'),
+  onReplay: jest.fn(),
 }
 
 const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCache) =>

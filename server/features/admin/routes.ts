@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { presentAccount, type PageStart } from '../../accounts/accounts.ts'
 import { auditEnded } from '../../log/audit.ts'
-import type { AppContext, Handler, SessionState } from '../../http/context.ts'
+import type { SessionState } from '../../sessions/authenticate.ts'
+import type { AppContext, Handler } from '../../http/context.ts'
 import { HttpError } from '../../http/http-error.ts'
-import type { Core } from '../../core.ts'
+import type { Core } from '../../composition.ts'
 import { endSessionsOf } from '../../sessions/own-sessions.ts'
 import { parseObject } from '../../token/compact.ts'
 

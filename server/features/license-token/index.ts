@@ -1,6 +1,7 @@
 import { recipientOf, type Client } from '../../clients/clients.ts'
 import { defineFeature, type FeatureVariables } from '../../feature.ts'
-import type { Handler, SessionState } from '../../http/context.ts'
+import type { SessionState } from '../../sessions/authenticate.ts'
+import type { Handler } from '../../http/context.ts'
 import { tokenRefused } from '../../http/http-error.ts'
 import { audit } from '../../log/audit.ts'
 import { encrypt } from '../../token/encrypt.ts'

@@ -1,10 +1,10 @@
-import { beforeEach, expect, test } from '@jest/globals'
-import {
-  createConfirmPassword,
-  type ConfirmPassword,
-} from '../../server/accounts/confirm-password.ts'
+import { afterAll, beforeEach, expect, test } from '@jest/globals'
+import { createAccounts } from '../../server/accounts/accounts.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
+import { createSignIn, type SignIn } from '../../server/accounts/sign-in.ts'
+import { openDatabase } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
+import { RefusedError } from '../../server/errors/refused-error.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords, type WrongPasswords } from '../../server/limits/wrong-passwords.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
@@ -16,48 +16,57 @@ const OFF = { signUp: 'off', clients: 'off', refresh: 'off' } as const
 const WIDE = { count: 1_000_000, duration: 60 }
 
 const hasher = createCheapHasher()
+const database = await openDatabase(':memory:')
+afterAll(() => database.destroy())
 const account = { email_key: EMAIL, password_hash: await hasher.hash(PASSWORD) } as Account
 
 let clock: TestClock
 let wrongPasswords: WrongPasswords
-let confirmPassword: ConfirmPassword
+let signIn: SignIn
 const create = (login = WIDE, passwords: PasswordHasher = hasher) =>
-  createConfirmPassword(passwords, createRateLimits({ ...OFF, login }), wrongPasswords)
+  createSignIn({
+    passwords,
+    rateLimits: createRateLimits({ ...OFF, login }),
+    wrongPasswords,
+    clock,
+    accounts: createAccounts(database, clock),
+    database,
+  })
 beforeEach(() => {
   clock = createClock()
   wrongPasswords = createWrongPasswords(clock)
-  confirmPassword = create()
+  signIn = create()
 })
 
-/** The name of what was thrown, if anything was. */
+/** What was thrown, if anything was: a refusal's reason, or the name of the error. */
 async function confirm(password: string, clientId = 'phone'): Promise<string | undefined> {
-  return confirmPassword({ clientId, account }, password).then(
+  return signIn.confirm({ clientId, account }, password).then(
     () => undefined,
-    (error: unknown) => (error as Error).name,
+    (error: unknown) => (error instanceof RefusedError ? error.reason : (error as Error).name),
   )
 }
 
 test('the right password is let through, and a wrong one is not', async () => {
   expect(await confirm(PASSWORD)).toBeUndefined()
-  expect(await confirm('wrong')).toBe('WrongPassword')
+  expect(await confirm('wrong')).toBe('wrong_password')
 })
 
 test('wrong ones count, and the right one forgets them', async () => {
-  for (let i = 0; i < 4; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  for (let i = 0; i < 4; i++) expect(await confirm('wrong')).toBe('wrong_password')
   expect(await confirm(PASSWORD)).toBeUndefined()
-  for (let i = 0; i < 5; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  for (let i = 0; i < 5; i++) expect(await confirm('wrong')).toBe('wrong_password')
   expect(await confirm(PASSWORD)).toBe('TooManyTries')
   clock.advance(1)
   expect(await confirm(PASSWORD)).toBeUndefined()
 })
 
 test('wrong ones count together with those of signing in with this client, and no other', async () => {
-  const signIn = (knownClient: string) =>
+  const tryOnce = (knownClient: string) =>
     wrongPasswords.check({ account: EMAIL, source: { knownClient } }, () => Promise.resolve(false))
   for (let i = 0; i < 3; i++) await confirm('wrong')
-  for (let i = 0; i < 2; i++) await signIn('phone')
+  for (let i = 0; i < 2; i++) await tryOnce('phone')
   expect(await confirm(PASSWORD)).toBe('TooManyTries')
-  await expect(signIn('phone')).rejects.toMatchObject({ name: 'TooManyTries' })
+  await expect(tryOnce('phone')).rejects.toMatchObject({ name: 'TooManyTries' })
   expect(await confirm(PASSWORD, 'laptop')).toBeUndefined()
 })
 
@@ -73,19 +82,19 @@ test('the right one ends what strangers have brought about', async () => {
 })
 
 test('RATE_LIMIT_LOGIN holds for the client, and what it refuses is no wrong password', async () => {
-  confirmPassword = create({ count: 2, duration: 60 })
-  for (let i = 0; i < 2; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  signIn = create({ count: 2, duration: 60 })
+  for (let i = 0; i < 2; i++) expect(await confirm('wrong')).toBe('wrong_password')
   for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('TooManyTries')
   expect(await confirm(PASSWORD, 'laptop')).toBeUndefined()
-  confirmPassword = create()
-  for (let i = 0; i < 3; i++) expect(await confirm('wrong')).toBe('WrongPassword')
+  signIn = create()
+  for (let i = 0; i < 3; i++) expect(await confirm('wrong')).toBe('wrong_password')
   expect(await confirm('wrong')).toBe('TooManyTries')
 })
 
 test('a password that cannot be checked is neither right nor wrong', async () => {
   const verify = () => Promise.reject(new RangeError('no memory'))
-  confirmPassword = create(WIDE, { ...hasher, verify })
+  signIn = create(WIDE, { ...hasher, verify })
   for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('RangeError')
-  confirmPassword = create()
+  signIn = create()
   expect(await confirm(PASSWORD)).toBeUndefined()
 })
