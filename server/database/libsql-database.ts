@@ -7,6 +7,9 @@ export interface LibsqlDatabase extends SqliteDatabase {
   isInTransaction(): boolean
 }
 
+/** Statements that are kept prepared: more than the server has. */
+const KEPT = 200
+
 const WRITE = /^\s*(?:insert|update|delete|replace|create|alter|drop)\b/i
 
 /**
@@ -15,18 +18,31 @@ const WRITE = /^\s*(?:insert|update|delete|replace|create|alter|drop)\b/i
  * that is garbage collected, no transaction of the connection can commit, and writes are reported
  * as done that are not committed. `exec` does not have the fault. So every write takes the lock by
  * `exec` first, and a prepared one never meets SQLITE_BUSY.
+ *
+ * Statements are kept prepared: preparing one takes longer than running it. One that fails is not
+ * used again.
  */
 export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
-  return {
+  const kept = new Map<string, SqliteStatement>()
+
+  function prepare(text: string): SqliteStatement {
+    const statement: SqliteStatement = sqlite.prepare(text)
+    const forget = () => void kept.delete(text)
+    return forgetful(WRITE.test(text) ? lockedStatement(database, statement) : statement, forget)
+  }
+
+  const database: LibsqlDatabase = {
     prepare(text) {
-      const statement: SqliteStatement = sqlite.prepare(text)
-      return WRITE.test(text) ? lockedStatement(this, statement) : statement
+      const statement = kept.get(text) ?? prepare(text)
+      if (kept.size < KEPT) kept.set(text, statement)
+      return statement
     },
     exec(statements) {
       sqlite.exec(statements)
     },
     isInTransaction: () => sqlite.inTransaction,
     close() {
+      kept.clear()
       try {
         // libsql lets go of the file only when its statements are collected: leave nothing to do.
         sqlite.pragma('wal_checkpoint(TRUNCATE)')
@@ -34,6 +50,25 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
         sqlite.close()
       }
     },
+  }
+  return database
+}
+
+/** A statement that is forgotten when it fails: libsql may have left it in progress. */
+function forgetful(statement: SqliteStatement, forget: () => void): SqliteStatement {
+  const watch = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      forget()
+      throw error
+    }
+  }
+  return {
+    reader: statement.reader,
+    all: (parameters) => watch(() => statement.all(parameters)),
+    run: (parameters) => watch(() => statement.run(parameters)),
+    iterate: (parameters) => statement.iterate(parameters),
   }
 }
 

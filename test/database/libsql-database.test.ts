@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -86,4 +86,15 @@ test('rows are told apart from counts', async () => {
   await insert(1).execute()
   const { numDeletedRows } = await db.deleteFrom('notes').executeTakeFirstOrThrow()
   expect(numDeletedRows).toBe(1n)
+})
+
+test('a statement is prepared once, and anew after it has failed', async () => {
+  const prepare = jest.spyOn(sqlite, 'prepare')
+  await insert(1).execute()
+  await insert(2).execute()
+  expect(prepare).toHaveBeenCalledTimes(1)
+  await expect(insert(2).execute()).rejects.toMatchObject({ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' })
+  await insert(3).execute()
+  expect(prepare).toHaveBeenCalledTimes(2)
+  expect(committed()).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }])
 })
