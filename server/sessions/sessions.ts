@@ -7,6 +7,7 @@ import type { Account } from '../database/schema.ts'
 import type { AuditSubject } from '../log/audit.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
+import { createSessionLookup } from './find-session.ts'
 import type { NextGeneration } from './generation.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
 import { rotateRefreshToken, type Rotation } from './refresh.ts'
@@ -92,6 +93,7 @@ export function createSessions(
   options: SessionOptions,
 ): Sessions {
   const { clock } = context
+  const findSession = createSessionLookup(db)
   const { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge, maxSessions } =
     options
 
@@ -140,19 +142,10 @@ export function createSessions(
       return { outcome: 'started', signedIn, ended: begun.ended }
     },
 
-    async findAlive({ sid, sub, client_id, scope, gen: generation = 0 }) {
+    async findAlive(claims) {
+      const { sid, client_id, scope, gen: generation = 0 } = claims
       const now = clock()
-      const row = await db
-        .selectFrom('sessions')
-        .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
-        .selectAll('accounts')
-        .select(['sessions.database_key', 'sessions.last_used_at', 'sessions.expires_at'])
-        .where('sessions.id', '=', sid)
-        .where('sessions.account_id', '=', sub)
-        .where('sessions.client_id', '=', client_id)
-        .where('sessions.generation', '=', generation)
-        .where('sessions.expires_at', '>', now)
-        .executeTakeFirst()
+      const row = await findSession(claims, now)
       if (row === undefined) return undefined
       const { database_key, last_used_at, expires_at, ...account } = row
       if (now - last_used_at >= LAST_USED_PRECISION) {
