@@ -1,3 +1,4 @@
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -39,12 +40,11 @@ const post = (
   })
 
 /** A context whose request is a stream. */
-const contextOf = (req: Readable, length = '') =>
-  ({
-    req,
-    state: {},
-    get: (name: string) => (name === 'Content-Length' ? length : ''),
-  }) as unknown as AppContext
+const contextOf = (req: Readable, length = '3') => {
+  const headers = { 'content-type': 'application/json', 'content-length': length }
+  const request = Object.assign(req, { headers, rawHeaders: [] }) as unknown as IncomingMessage
+  return new Koa().createContext(request, new ServerResponse(request)) as unknown as AppContext
+}
 const read = (req: Readable, length?: string) =>
   Promise.resolve(readBody()(contextOf(req, length), () => Promise.resolve()))
 const failing = (error: Error) =>
@@ -64,10 +64,17 @@ test.each([
 test('a body that cannot be read for a fault of ours is none', async () => {
   const bug = new TypeError('x is not a function')
   await expect(read(failing(bug))).rejects.toBe(bug)
-  const stream = Readable.from([Buffer.from('abc')])
+  const stream = Readable.from([Buffer.from('{ }')])
   await read(stream)
   // Somebody has read it already.
   await expect(read(stream)).rejects.toMatchObject({ type: 'stream.not.readable' })
+})
+
+test('a body that something else has read is a fault of ours', async () => {
+  const ctx = contextOf(Readable.from([Buffer.from('{ }')]))
+  ctx.request.body = {}
+  const work = async () => readBody()(ctx, () => Promise.resolve())
+  await expect(work()).rejects.toThrow('Something else has read the body.')
 })
 
 test.each([
@@ -96,11 +103,20 @@ test.each([
   'application/json; charset=utf-16; charset=utf-8',
   'application/json; charset=utf-8; charset=utf-8',
   'application/json; charset = utf-16',
+  // koa-bodyparser would parse the first, and cannot read the others.
+  'application/json-patch+json',
+  'application/json; and-more',
+  'json',
   'application/json; charset="utf-8',
 ])('a body of type "%s" is refused with 415', async (type) => {
   const answer = await post(JSON.stringify(good), type)
   expect(answer.status).toBe(415)
   expect(answer.body.error).toBe('unsupported_media_type')
+})
+
+test('a body in another charset is refused with 415, and not for being no JSON', async () => {
+  const body = Buffer.from(JSON.stringify(good), 'utf16le')
+  expect((await post(body, 'application/json; charset=utf-16')).status).toBe(415)
 })
 
 test('a body without a type is refused with 415', async () => {
@@ -142,6 +158,7 @@ test.each<[string, string | Uint8Array]>([
   ['a UTF-8 sequence cut short', Buffer.from('{"client_name":"\xe2\x82"}', 'latin1')],
   ['a surrogate encoded as UTF-8', Buffer.from('{"client_name":"\xed\xa0\x80"}', 'latin1')],
   ['UTF-16', Buffer.from('{"client_name":"x"}', 'utf16le')],
+  ['an object behind a byte order mark', '\uFEFF{}'],
   ['a form', 'client_name=x'],
   ['an object with a member twice', '{"client_name":"x","client_name":"x"}'],
   ['an object with a member twice further in', '{"jwks":{"keys":[{"kty":"EC","\\u006bty":"EC"}]}}'],
@@ -152,6 +169,11 @@ test.each<[string, string | Uint8Array]>([
     error: 'invalid_request',
     error_description: expect.any(String),
   })
+})
+
+test('chunks of nothing are no body', async () => {
+  const answer = await rawRequest(server.url, '/clients', { method: 'POST' })
+  expect(answer.body).toMatchObject({ error_description: 'A body is required.' })
 })
 
 test('members that nobody asked for are ignored', async () => {
@@ -199,11 +221,16 @@ describe('Expect: 100-continue', () => {
     connection.close()
   })
 
-  test.each(['/clients', '/nowhere'])(
-    'with a body over 64 KiB, %s answers at once, and closes the connection',
-    async (path) => {
+  test.each([
+    ['/clients', 64 * KIB + 1],
+    // 1 as a 32-bit integer.
+    ['/clients', 2 ** 32 + 1],
+    ['/nowhere', 64 * KIB + 1],
+  ])(
+    'with a body over 64 KiB, %s answers at once, and closes the connection (%i)',
+    async (path, size) => {
       const connection = await openConnection(server.url)
-      connection.send(head(64 * KIB + 1).replace('/clients', path))
+      connection.send(head(size).replace('/clients', path))
       // Nothing is sent: only an answer at once ends the connection.
       const answer = await connection.ended
       expect(answer).toMatch(path === '/clients' ? /^HTTP\/1\.1 413 / : /^HTTP\/1\.1 404 /)

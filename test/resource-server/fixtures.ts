@@ -124,7 +124,11 @@ export async function createPerson({ clock, server, service }: Scene) {
     client,
     /** What went to the service with a token, oldest first. */
     toService: () => toService().filter(({ token }) => token !== ''),
-    call: (path = '/', init?: RequestInit) => client.fetch(service.url + path, init),
+    call: (path = '/', init?: RequestInit) =>
+      client.fetch(service.url + path, {
+        headers: { 'content-type': 'application/json' },
+        ...init,
+      }),
   }
 }
 
@@ -132,6 +136,6 @@ export type Person = Awaited<ReturnType<typeof createPerson>>
 
 /** Sends bytes that were captured, or made up, once more. */
 export async function sendRaw({ url, method, token, body }: Captured): Promise<Response> {
-  const headers = { authorization: `Bearer ${token}` }
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   return fetch(url, { method, headers, ...(body === '' ? {} : { body }) })
 }

@@ -234,16 +234,17 @@ describe('refused with the one wording', () => {
   test.each<[string, (captured: Captured) => Captured]>([
     ['another path', (captured) => ({ ...captured, url: `${scene.service.url}/other` })],
     ['another method', (captured) => ({ ...captured, method: 'PUT' })],
-    ['another body', (captured) => ({ ...captured, body: 'B' })],
+    ['another body', (captured) => ({ ...captured, body: '{"b":1}' })],
     ['no body', (captured) => ({ ...captured, body: '' })],
     ['the auth server', (captured) => ({ ...captured, url: `${scene.server.url}/account/logout` })],
   ])('a request that is moved to %s', async (_, change) => {
     const { toService } = person
     const req = bindingOf({ htm: 'POST', dig: undefined })
     // One that was on its way and never arrived.
-    const dig = createHash('sha256').update('A').digest('base64url')
+    const body = '{"a":1}'
+    const dig = createHash('sha256').update(body).digest('base64url')
     const token = await seal(await jwsOf(), { req: { ...req, dig } })
-    const captured = { url: `${scene.service.url}/notes`, method: 'POST', token, body: 'A' }
+    const captured = { url: `${scene.service.url}/notes`, method: 'POST', token, body }
     await expectRefused(await sendRaw(change(captured)))
     // It was not used up by that.
     expect((await sendRaw(captured)).status).toBe(200)
