@@ -1,5 +1,5 @@
-// Compiles the sources into dist/, and bundles the client and the playground for browsers into
-// dist/browser/. `--if-stale` does it only when a source is newer than the last build, so that
+// Compiles the sources into dist/, and bundles the client and the features' pages for browsers
+// into dist/browser/. `--if-stale` does it only when a source is newer than the last build, so that
 // `npm start` on a fresh clone just works and on a built one starts at once. `--browser`
 // does the second part alone.
 import { spawnSync } from 'node:child_process'

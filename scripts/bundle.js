@@ -1,9 +1,9 @@
-// The client as one file for browsers, and the playground page that uses it.
-import { readFileSync } from 'node:fs'
+// The client as one file for browsers, and the pages of features that use it.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { build, context } from 'esbuild'
 
-/** The page takes the library from the very file that everybody else takes it from. */
+/** Pages take the library from the same file as everybody else. */
 const clientIsExternal = {
   name: 'client is external',
   setup({ onResolve }) {
@@ -11,7 +11,19 @@ const clientIsExternal = {
   },
 }
 
-/** The library is minified; the page stays readable, for whoever looks into its source. */
+/** `server/features/<name>/page/`: its program, `<name>.ts`, and whatever is copied as it is. */
+function pages() {
+  return readdirSync('server/features').flatMap((name) => {
+    const folder = `server/features/${name}/page`
+    if (!existsSync(folder)) return []
+    const isPart = (file) => file === `${name}.ts` || /\.(html|css|svg)$/.test(file)
+    return readdirSync(folder)
+      .filter(isPart)
+      .map((file) => `${folder}/${file}`)
+  })
+}
+
+/** The library is minified; the pages stay readable for people who look into their source. */
 function builds(folder, minify) {
   const common = {
     bundle: true,
@@ -23,12 +35,11 @@ function builds(folder, minify) {
     sourcemap: 'external',
     logLevel: 'warning',
   }
-  const page = ['playground.ts', 'index.html', 'playground.css', 'icon.svg']
   return [
     { ...common, entryPoints: [{ in: 'client/index.ts', out: 'client' }], minify },
     {
       ...common,
-      entryPoints: page.map((name) => `server/features/playground/page/${name}`),
+      entryPoints: pages(),
       loader: { '.html': 'copy', '.css': 'copy', '.svg': 'copy' },
       plugins: [clientIsExternal],
     },
@@ -36,7 +47,7 @@ function builds(folder, minify) {
 }
 
 /**
- * Writes client.js and the playground into a folder.
+ * Writes client.js and the pages of features into a folder.
  *
  * @returns the size of client.js, gzipped, in bytes.
  */

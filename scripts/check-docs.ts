@@ -1,17 +1,18 @@
-// `npm run docs:check`: fails if the documentation of the variables differs from the schema, or if a
-// link in a Markdown page leads nowhere.
-import { features } from '../server/features.ts'
+// `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a link
+// in a Markdown page leads nowhere, or if a feature has no page.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'
 import { isPlaceholder, VARIABLES } from '../server/config/variables.ts'
-import { findConfigurationProblems } from './configuration-docs.ts'
+import { features } from '../server/features.ts'
+import { findConfigurationProblems, withoutMissingFeatures } from './configuration-docs.ts'
+import { featureNames, pageOf } from './feature-files.ts'
 import { findBrokenLinks } from './markdown-links.ts'
 
 process.chdir(`${import.meta.dirname}/..`)
 const read = (path: string): string => readFileSync(path, 'utf8')
 
-const paths = ['.', 'docs', 'keys']
+const paths = ['.', 'docs', 'docs/features', 'keys']
   .flatMap((folder) =>
     readdirSync(folder).map((name) => (folder === '.' ? name : `${folder}/${name}`)),
   )
@@ -28,11 +29,17 @@ const problems = [
   ...findConfigurationProblems({
     variables: ALL,
     configure: (environment) => loadConfig(features, environment, '/nonexistent/.env'),
-    markdown: read('docs/configuration.md'),
-    dotenv: read('.env.example'),
+    markdown: [...pages]
+      .filter(([path]) => path === 'docs/configuration.md' || path.startsWith('docs/features/'))
+      .map(([, text]) => text)
+      .join('\n'),
+    dotenv: withoutMissingFeatures(read('.env.example'), existsSync),
     isPlaceholder,
   }),
   ...findBrokenLinks(pages, existsSync),
+  ...featureNames()
+    .filter((name) => !existsSync(pageOf(name)))
+    .map((name) => `The feature ${name} has no page: ${pageOf(name)} is missing.`),
 ]
 for (const problem of problems) process.stdout.write(`${problem}\n`)
 if (problems.length === 0) {

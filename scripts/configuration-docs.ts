@@ -6,7 +6,7 @@ export interface ConfigurationSources {
   readonly variables: Readonly<Record<string, z.ZodType>>
   /** The configuration that an environment gives. */
   readonly configure: (environment: Record<string, string>) => unknown
-  /** docs/configuration.md. */
+  /** docs/configuration.md and the pages of the features. */
   readonly markdown: string
   /** .env.example. */
   readonly dotenv: string
@@ -49,7 +49,7 @@ export function findConfigurationProblems(sources: ConfigurationSources): string
     ),
   ]
   return [
-    ...inMarkdown.map((problem) => `docs/configuration.md: ${problem}`),
+    ...inMarkdown.map((problem) => `docs/: ${problem}`),
     ...inDotenv.map((problem) => `.env.example: ${problem}`),
   ]
 }
@@ -101,4 +101,20 @@ function compareWords(parser: z.ZodType | undefined, name: string, accepted: str
   return inner.options
     .filter((word) => !accepted.includes(`\`${word}\``))
     .map((word) => `${name} also takes ${word}.`)
+}
+
+/**
+ * Leaves out of .env.example what belongs to features that have been taken out. A feature's section
+ * begins with a comment of nothing but the path of its page.
+ *
+ * @param exists Whether there is a file at a path.
+ */
+export function withoutMissingFeatures(dotenv: string, exists: (path: string) => boolean): string {
+  return dotenv
+    .split(/^(?=# docs\/features\/\S+\.md$)/m)
+    .filter((section) => {
+      const page = /^# (docs\/features\/\S+\.md)\n/.exec(section)?.[1]
+      return page === undefined || exists(page)
+    })
+    .join('')
 }

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { sql, type Migration } from 'kysely'
 import { z } from 'zod'
+import { featureExample } from '../scripts/feature-files.ts'
 import { loadConfig } from '../server/config/config.ts'
 import { HttpError } from '../server/http/http-error.ts'
 import { defineFeature, type Feature } from '../server/feature.ts'
@@ -13,27 +16,39 @@ afterEach(async () => {
   server = undefined
 })
 
+const ROOT = join(import.meta.dirname, '..')
+let folder: string | undefined
+afterEach(async () => {
+  if (folder !== undefined) await rm(folder, { recursive: true })
+  folder = undefined
+})
+
+/** The example of the README, as it stands there, in a folder where its imports lead to the real files. */
+async function readmeFeature(): Promise<Feature> {
+  await mkdir(join(ROOT, 'out'), { recursive: true })
+  folder = await mkdtemp(join(ROOT, 'out/readme-'))
+  const [path, text] = featureExample(await readFile(join(ROOT, 'README.md'), 'utf8'))
+  const file = join(folder, path)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, text)
+  await writeFile(
+    join(folder, 'server/feature.ts'),
+    `export * from ${JSON.stringify(join(ROOT, 'server/feature.ts'))}\n`,
+  )
+  const { greeting } = (await import(file)) as { greeting: Feature }
+  return greeting
+}
+
 async function start(features: Feature[], variables: Record<string, string> = {}) {
   server = await startTestServer({ features, variables })
   return { server, client: await TestClient.registered(server.url) }
 }
 
-/** The example of the README. */
-const greeting = defineFeature({
-  variables: { GREETING: z.string().default('Hello') },
-  create: (_core, { GREETING }) => ({
-    routes: ({ signedIn }) => {
-      signedIn('GET', '/greeting', (ctx) => {
-        ctx.body = { text: `${GREETING}, ${ctx.state.session.account.email}` }
-      })
-    },
-  }),
-})
-
 test.each([
   [{}, 'Hello'],
   [{ GREETING: 'Welcome' }, 'Welcome'],
-])('a feature has variables and protected routes: %j', async (variables, word) => {
+])('the README’s feature has a variable and a protected route: %j', async (variables, word) => {
+  const greeting = await readmeFeature()
   const { client } = await start([greeting], variables)
   const ada = await client.signUp('ada@mail.test')
   const answer = await client.sendAs(ada, 'GET', '/greeting')
@@ -84,7 +99,6 @@ describe('a feature can add', () => {
             Promise.resolve({ greeting: `${account.email} ${id}` }),
         }),
       }),
-      greeting,
     ])
     const { answer } = await client.signUp('ada@mail.test')
     expect(answer.body).toMatchObject({

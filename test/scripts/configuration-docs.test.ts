@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { z } from 'zod'
 import {
   findConfigurationProblems,
+  withoutMissingFeatures,
   type ConfigurationSources,
 } from '../../scripts/configuration-docs.ts'
 
@@ -78,16 +79,14 @@ describe('the tables', () => {
   ])('%s', (_name, from, problem, to = '') => {
     const changed = markdown.replace(from, to)
     expect(changed).not.toBe(markdown)
-    expect(problemsOf({ markdown: changed })).toEqual([`docs/configuration.md: ${problem}`])
+    expect(problemsOf({ markdown: changed })).toEqual([`docs/: ${problem}`])
   })
 
   test('a variable that does not exist, and one that comes twice', () => {
     const row = '| `GONE` | none | any |'
-    expect(page('\n|', `\n${row}\n|`)).toEqual([
-      'docs/configuration.md: there is no variable GONE.',
-    ])
+    expect(page('\n|', `\n${row}\n|`)).toEqual(['docs/: there is no variable GONE.'])
     expect(page('\n| `PORT`', '\n| `PORT` | `3000` | a port |\n| `PORT`')).toEqual([
-      'docs/configuration.md: PORT is there twice.',
+      'docs/: PORT is there twice.',
     ])
   })
 })
@@ -103,4 +102,18 @@ describe('.env.example', () => {
     const changed = dotenv.replace(from, to)
     expect(problemsOf({ dotenv: changed })).toEqual([`.env.example: ${problem}`])
   })
+})
+
+test('the section of a feature counts while its page is there', () => {
+  const [core, one, two] = [
+    'PORT=1\n',
+    '\n# docs/features/one.md\nONE=1\n',
+    '\n# docs/features/two.md\n',
+  ]
+  const text = `${core}# see docs/features/one.md\n${one}${two}#TWO=2\n`
+  expect(withoutMissingFeatures(text, () => true)).toBe(text)
+  expect(withoutMissingFeatures(text, (path) => path !== 'docs/features/one.md')).toBe(
+    `${core}# see docs/features/one.md\n\n# docs/features/two.md\n#TWO=2\n`,
+  )
+  expect(withoutMissingFeatures(text, () => false)).not.toMatch(/ONE|TWO/)
 })

@@ -26,7 +26,7 @@ const variables = {
  * The sign-up JWT of Seald's SDK: it lets an account join the team and connects it to its Seald
  * identity.
  *
- * Yours to replace: another vendor is another file like this one. See docs/license-token.md.
+ * Yours to replace: another vendor is another file like this one. See docs/features/license-token.md.
  */
 export const seald: Vendor<typeof variables> = {
   variables,

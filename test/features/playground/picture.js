@@ -1,11 +1,11 @@
 // Takes docs/images/playground.png, the picture in the README: the playground of a running server,
-// after signing up. `node scripts/playground-picture.js [http://localhost:3000]`
+// after signing up. `node test/features/playground/picture.js [http://localhost:3000]`
 import { join } from 'node:path'
 import process from 'node:process'
 import { chromium } from 'playwright-core'
 
 const [url = 'http://localhost:3000'] = process.argv.slice(2)
-const path = join(import.meta.dirname, '../docs/images/playground.png')
+const path = join(import.meta.dirname, '../../../docs/images/playground.png')
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',

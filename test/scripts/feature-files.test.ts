@@ -1,0 +1,54 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from '@jest/globals'
+import {
+  FEATURE_LIST,
+  featureExample,
+  featureNames,
+  unlisted,
+} from '../../scripts/feature-files.ts'
+
+const ONE_LINE = `import type { Feature } from './feature.ts'
+import { admin } from './features/admin/index.ts'
+import { passwordReset } from './features/password-reset/index.ts'
+
+/** What the server has beside its core. */
+export const features: readonly Feature[] = [passwordReset, admin]
+`
+
+test('a feature is taken out of the list, with its import', () => {
+  expect(unlisted(ONE_LINE, 'password-reset')).toBe(`import type { Feature } from './feature.ts'
+import { admin } from './features/admin/index.ts'
+
+/** What the server has beside its core. */
+export const features: readonly Feature[] = [admin]
+`)
+})
+
+test('a list over several lines is read too, and may become empty', () => {
+  const list = ONE_LINE.replace('[passwordReset, admin]', '[\n  passwordReset,\n  admin,\n]')
+  const empty = unlisted(unlisted(list, 'admin'), 'password-reset')
+  expect(empty).toMatch(/= \[\]\n$/)
+  expect(empty).not.toContain('features/')
+})
+
+test.each([
+  ['that is not imported', ONE_LINE, 'metrics'],
+  ['whose name is part of another', ONE_LINE, 'password'],
+  ['that is imported and not listed', ONE_LINE.replace(', admin]', ']'), 'admin'],
+])('a feature %s is refused', (_, list, name) => {
+  expect(() => unlisted(list, name)).toThrow(`does not list the feature ${name} `)
+})
+
+test('every folder of server/features/ is listed', () => {
+  expect(existsSync(FEATURE_LIST)).toBe(true)
+  let list = readFileSync(FEATURE_LIST, 'utf8')
+  for (const name of featureNames()) list = unlisted(list, name)
+  expect(list).toMatch(/= \[\]\n$/)
+})
+
+test('the example of a README is the block that begins with its path', () => {
+  const text = '// server/features/x/index.ts\nexport const x = 1\n'
+  const readme = `\`\`\`ts\nconst other = 1\n\`\`\`\n\n\`\`\`ts\n${text}\`\`\`\n`
+  expect(featureExample(readme)).toEqual(['server/features/x/index.ts', text])
+  expect(() => featureExample('```ts\nconst x = 1\n```\n')).toThrow('shows no feature')
+})
