@@ -28,27 +28,29 @@ export interface Expected {
   readonly clientId: string
 }
 
-/** @throws AuthError `token_invalid` for claims that are not those of a token for this client. */
+/**
+ * Checks the claims of a token for this client, and returns them all: those that it does not know too.
+ *
+ * @throws AuthError `token_invalid`
+ */
 export function checkClaims(payload: Json, { issuer, clientId }: Expected): RefreshTokenClaims {
   const claims = texts(payload, 'iss', 'aud', 'client_id', 'sub', 'jti', 'sid')
   if (claims?.iss !== issuer || claims.aud !== clientId) throw invalid()
   if (claims.client_id !== clientId) throw invalid()
   const { iat, exp, gen } = payload
   if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid()
-  if (gen === undefined) return { ...claims, iat, exp }
-  if (!isCount(gen)) throw invalid()
-  return { ...claims, iat, exp, gen }
+  if (gen !== undefined && !isCount(gen)) throw invalid()
+  return { ...payload, ...claims, iat, exp }
 }
 
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) > 0
 
-/** The claims of an access token: those of every token, and a scope. */
+/** The same for an access token, which has a scope besides. */
 export function checkAccessClaims(payload: Json, expected: Expected): AccessTokenClaims {
-  const claims = checkClaims(payload, expected)
   const { scope } = payload
   if (typeof scope !== 'string') throw invalid()
-  return { ...claims, scope }
+  return { ...checkClaims(payload, expected), scope }
 }
 
 /** Seconds that two clocks may differ. Nothing is added to `exp`. */
