@@ -1,7 +1,7 @@
 import { badAnswer } from '../http.ts'
 import { texts, type Json } from '../json.ts'
 
-/** A person, as the server presents them. */
+/** A person, as the server presents them. Members that the client does not know are handed through. */
 export interface Account {
   readonly id: string
   readonly email: string
@@ -75,7 +75,7 @@ export function readAccount(value: unknown, url: string): Account {
   if (account === undefined) throw badAnswer(url)
   const { scope } = value as Json
   if (typeof scope !== 'string') throw badAnswer(url)
-  return { ...account, name: textOrNull(value, 'name'), scope }
+  return { ...(value as Json), ...account, name: textOrNull(value, 'name'), scope }
 }
 
 export function readSessions({ sessions }: Json, url: string): SessionEntry[] {
@@ -85,7 +85,7 @@ export function readSessions({ sessions }: Json, url: string): SessionEntry[] {
     if (entry === undefined) throw badAnswer(url)
     const { current } = value as Json
     if (typeof current !== 'boolean') throw badAnswer(url)
-    return { ...entry, client_name: textOrNull(value, 'client_name'), current }
+    return { ...(value as Json), ...entry, client_name: textOrNull(value, 'client_name'), current }
   })
 }
 
