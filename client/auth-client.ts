@@ -1,3 +1,4 @@
+import { TOKEN_TYPES, type AccessTokenClaims } from '../protocol/tokens.ts'
 import { AccountRequests } from './account-requests.ts'
 import { baseUrlOf } from './discovery/base-url.ts'
 import { createServer, type AuthServer } from './discovery/server.ts'
@@ -14,7 +15,7 @@ import type { OpenedToken } from './session/tokens.ts'
 import { SignedIn } from './signed-in.ts'
 import type { ClientStore } from './stores/client-store.ts'
 import { within } from './timers.ts'
-import { checkAccessClaims, checkTimes, type AccessTokenClaims } from './token/claims.ts'
+import { checkAccessClaims, checkTimes } from './token/check-claims.ts'
 import type { ClientKey } from './token/client-key.ts'
 import { verify } from './token/verify.ts'
 import { temporaryVaults } from './vault/temporary-vault.ts'
@@ -146,7 +147,7 @@ export class AuthClient {
   async verify(jws: string): Promise<AccessTokenClaims> {
     const key = await this.#context.store.loadKey()
     const { issuer } = await this.#context.server.info()
-    const { payload } = await verify(jws, 'at+jwt', this.#context.server.verificationKeys)
+    const { payload } = await verify(jws, TOKEN_TYPES.access, this.#context.server.verificationKeys)
     const claims = checkAccessClaims(payload, { issuer, clientId: key?.id ?? '' })
     checkTimes(claims, this.#holder.now)
     return claims

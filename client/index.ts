@@ -4,6 +4,8 @@
  *
  * @module
  */
+export type { KeyType } from '../protocol/algorithms.ts'
+export type { AccessTokenClaims, RefreshTokenClaims } from '../protocol/tokens.ts'
 export { AuthClient } from './auth-client.ts'
 export type { AuthClientOptions } from './options.ts'
 export type { Session } from './session/session.ts'
@@ -16,7 +18,5 @@ export type { OpenedToken } from './session/tokens.ts'
 export type { ClientStore, VaultStorage } from './stores/client-store.ts'
 export { browserStore } from './stores/indexeddb-store.ts'
 export { memoryStore } from './stores/memory-store.ts'
-export type { KeyType } from './token/algorithms.ts'
-export type { AccessTokenClaims, RefreshTokenClaims } from './token/claims.ts'
 export type { ClientKey } from './token/client-key.ts'
 export type { Vault } from './vault/vault.ts'

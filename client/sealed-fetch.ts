@@ -1,7 +1,8 @@
 import type { Reader } from './discovery/reader.ts'
 import { reach, type Fetch } from './http.ts'
 import type { TokenSource } from './session/renewal.ts'
-import { bind } from './token/binding.ts'
+import { BINDING_TOLERANCE } from '../protocol/binding.ts'
+import { bindRequest } from './token/bind-request.ts'
 import { unlessAborted } from './timers.ts'
 import { seal } from './token/seal.ts'
 
@@ -26,7 +27,7 @@ export async function sealedFetch(
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
-    const req = await bind(request.method, url, body, tokens.now + ahead)
+    const req = await bindRequest(request.method, url, body, tokens.now + ahead)
     const token = await seal(session.access.jws, key.key, key.enc, req)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
@@ -58,8 +59,8 @@ export async function sealedFetch(
   return attempt()
 }
 
-/** Seconds that two clocks may differ without a second try: half of what a binding may be off. */
-const CLOCK_TOLERANCE = 30
+/** Seconds that two clocks may differ without a second try. */
+const CLOCK_TOLERANCE = BINDING_TOLERANCE / 2
 
 /** Seconds for which a token that a service refuses is not renewed for its sake. */
 const RENEWED = 60

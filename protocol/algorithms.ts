@@ -1,6 +1,6 @@
 /**
  * The algorithms that the server can be configured with, as tables: which key each one needs.
- * Anything that is not in a table is not accepted anywhere, on either layer of a token.
+ * Neither half accepts anything else, on either layer of a token.
  */
 
 /** What a key must be to be used with an algorithm: JWK `kty` and, where the type has one, `crv`. */
@@ -40,7 +40,7 @@ export type EncryptionAlg = (typeof ENCRYPTION_ALGS)[number]
 export type EncryptionEnc = (typeof ENCRYPTION_ENCS)[number]
 
 export const SIGNING_ALGS = Object.keys(SIGNING_KEY_TYPES) as SigningAlg[]
-export const ENCRYPTION_CRVS = Object.keys(ENCRYPTION_CURVES) as EncryptionCrv[]
+export const ENCRYPTION_CRVS = /* @__PURE__ */ Object.keys(ENCRYPTION_CURVES) as EncryptionCrv[]
 /** JWE `alg`, key management (RFC 7518 §4.1). */
 export const ENCRYPTION_ALGS = [
   'ECDH-ES+A128KW',
@@ -48,6 +48,10 @@ export const ENCRYPTION_ALGS = [
   'ECDH-ES',
   'RSA-OAEP-256',
 ] as const
+/** The JWE `alg`s for a recipient's key of this `kty`. */
+export const encryptionAlgsFor = (kty: unknown): EncryptionAlg[] =>
+  ENCRYPTION_ALGS.filter((alg) => alg.startsWith('RSA') === (kty === 'RSA'))
+
 /** JWE `enc`, content encryption (RFC 7518 §5.1). */
 export const ENCRYPTION_ENCS = ['A128GCM', 'A256GCM', 'A128CBC-HS256', 'A256CBC-HS512'] as const
 

@@ -55,11 +55,7 @@ export class CachedDocument<T> {
       this.#failedAt = clock()
       if (this.#copy === undefined || maxAge === 0) throw error
       if (isBelieved(maxAge)) return this.#copy.value
-      throw new AuthError(
-        'keys_too_old',
-        'The server cannot be reached, and its keys are too old.',
-        { cause: error },
-      )
+      throw new AuthError('keys_too_old', 'The cached keys are too old.', { cause: error })
     }
   }
 

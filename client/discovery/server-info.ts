@@ -1,7 +1,7 @@
+import { ENCRYPTION_CURVES, ENCRYPTION_ENCS, type KeyType } from '../../protocol/algorithms.ts'
 import { AuthError } from '../errors.ts'
 import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
 import { isObject, type Json } from '../json.ts'
-import { CONTENT_ENCRYPTIONS, keyTypeOf, type KeyType } from '../token/algorithms.ts'
 import { readKeySet, type ServerKey } from './server-keys.ts'
 
 /** What a client has to know about the server, from its metadata (RFC 8414) and its JWK Set. */
@@ -47,13 +47,19 @@ export async function fetchServerInfo(
 /** Checks what the store has kept; `undefined` for anything that is not whole. */
 export async function parseServerInfo(value: unknown): Promise<ServerInfo | undefined> {
   if (!isObject(value) || !isObject(value['keyType'])) return undefined
-  const { issuer, enc } = value
-  const keyType = keyTypeOf(value['keyType']['kty'], value['keyType']['crv'])
+  const { issuer } = value
+  const enc = ENCRYPTION_ENCS.find((name) => name === value['enc'])
+  const keyType = readKeyType(value['keyType'])
   const keys = await readKeySet(value)
-  if (typeof issuer !== 'string' || keyType === undefined) return undefined
-  if (typeof enc !== 'string' || !CONTENT_ENCRYPTIONS.includes(enc)) return undefined
+  if (typeof issuer !== 'string' || keyType === undefined || enc === undefined) return undefined
   if (!['sig', 'enc'].every((use) => keys.some((key) => key.use === use))) return undefined
   return { issuer, enc, keyType, keys }
+}
+
+/** The type of key that the metadata asks for; `undefined` for one that this client cannot make. */
+function readKeyType({ kty, crv }: Json): KeyType | undefined {
+  if (kty === 'RSA') return { kty }
+  return Object.values(ENCRYPTION_CURVES).find((type) => type.kty === kty && type.crv === crv)
 }
 
 /** The JWK Set of a server, or of another service. */

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
+import { encryptionAlgsFor, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 import { isObject, isText } from '../json.ts'
-import { encryptionAlgsFor, SIGNING_ALGS } from '../token/algorithms.ts'
 import { pickPublic } from '../token/public-members.ts'
 import { thumbprint } from '../token/thumbprint.ts'
 
@@ -28,7 +28,7 @@ async function readKey(jwk: unknown): Promise<ServerKey | undefined> {
   const { kty, kid, use, alg } = jwk
   if (!isText(kty) || !isText(kid) || !isText(alg)) return undefined
   if (use !== 'sig' && use !== 'enc') return undefined
-  const algs = use === 'sig' ? SIGNING_ALGS : encryptionAlgsFor(kty)
+  const algs: readonly string[] = use === 'sig' ? SIGNING_ALGS : encryptionAlgsFor(kty)
   if (!algs.includes(alg)) return undefined
   const key = pickPublic(jwk)
   return (await thumbprint(key)) === kid ? { ...key, kty, kid, use, alg } : undefined

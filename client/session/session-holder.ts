@@ -1,6 +1,6 @@
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { hasCode, notSignedIn } from '../errors.ts'
 import type { Json } from '../json.ts'
-import type { AccessTokenClaims } from '../token/claims.ts'
 import { within } from '../timers.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { readSignedIn, readTokenPair, type TokenPair } from './answers.ts'

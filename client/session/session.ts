@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from '../token/claims.ts'
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { Account } from './answers.ts'
 import type { LiveSession } from './live-session.ts'
 

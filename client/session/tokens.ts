@@ -1,11 +1,10 @@
-import type { ClientKey } from '../token/client-key.ts'
 import {
-  checkAccessClaims,
-  checkClaims,
+  TOKEN_TYPES,
   type AccessTokenClaims,
-  type Expected,
   type RefreshTokenClaims,
-} from '../token/claims.ts'
+} from '../../protocol/tokens.ts'
+import type { ClientKey } from '../token/client-key.ts'
+import { checkAccessClaims, checkClaims, type Expected } from '../token/check-claims.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { verify, type VerificationKeys } from '../token/verify.ts'
 import type { Json } from '../json.ts'
@@ -37,7 +36,7 @@ export async function openAccessToken(
   opener: Opener,
 ): Promise<OpenedToken<AccessTokenClaims>> {
   const jws = await decrypt(jwe, opener.key, 'JWT')
-  const { header, payload } = await verify(jws, 'at+jwt', opener.keys)
+  const { header, payload } = await verify(jws, TOKEN_TYPES.access, opener.keys)
   return { jwe, jws, header, claims: checkAccessClaims(payload, opener) }
 }
 
@@ -47,6 +46,6 @@ export async function openRefreshToken(
   opener: Opener,
 ): Promise<OpenedToken<RefreshTokenClaims>> {
   const jws = await decrypt(jwe, opener.key, 'JWT')
-  const { header, payload } = await verify(jws, 'rt+jwt', opener.keys)
+  const { header, payload } = await verify(jws, TOKEN_TYPES.refresh, opener.keys)
   return { jwe, jws, header, claims: checkClaims(payload, opener) }
 }

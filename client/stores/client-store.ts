@@ -1,4 +1,4 @@
-import type { KeyType } from '../token/algorithms.ts'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import type { ClientKey } from '../token/client-key.ts'
 
 /** Where a client keeps its key, its session and its vault. */

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import { pickPublic } from './public-members.ts'
-import type { KeyType } from './algorithms.ts'
 import { thumbprint } from './thumbprint.ts'
 
 /** This client's encryption key. The private half is for decrypting and nothing else. */

@@ -1,12 +1,7 @@
 import { base64url } from 'jose'
+import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { AuthError } from '../errors.ts'
 import { parseObject, type Json } from '../json.ts'
-
-/** Parameters that bring a key, a cost or an extension from outside: none is needed, all are attacks. */
-const REFUSED_PARAMETERS = [
-  ...['zip', 'crit', 'b64', 'jku', 'jwk', 'x5u', 'x5c', 'x5t', 'x5t#S256'],
-  ...['p2c', 'p2s', 'iv', 'tag'],
-]
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),

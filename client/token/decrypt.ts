@@ -1,6 +1,6 @@
 import { compactDecrypt } from 'jose'
+import { ENCRYPTION_ENCS, encryptionAlgsFor } from '../../protocol/algorithms.ts'
 import { decodeUtf8, texts, type Json } from '../json.ts'
-import { CONTENT_ENCRYPTIONS, encryptionAlgsFor } from './algorithms.ts'
 import type { ClientKey } from './client-key.ts'
 import { invalid, invalidByJose, parseHeader } from './compact.ts'
 
@@ -16,8 +16,8 @@ export async function decrypt(jwe: string, key: ClientKey, cty: 'JWT' | 'json'):
   const { epk } = header
   if (epk !== undefined && !isKey(epk)) throw invalid()
   const { plaintext } = await compactDecrypt(jwe, key.privateKey, {
-    keyManagementAlgorithms: [...encryptionAlgsFor(key.publicJwk.kty)],
-    contentEncryptionAlgorithms: CONTENT_ENCRYPTIONS,
+    keyManagementAlgorithms: encryptionAlgsFor(key.publicJwk.kty),
+    contentEncryptionAlgorithms: [...ENCRYPTION_ENCS],
     maxDecompressedLength: 0,
   }).catch(invalidByJose)
   const text = decodeUtf8(plaintext)

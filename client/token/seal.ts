@@ -1,7 +1,7 @@
 import { CompactEncrypt } from 'jose'
 import { AuthError } from '../errors.ts'
 import type { ServerKey } from '../discovery/server-keys.ts'
-import type { Binding } from './binding.ts'
+import type { Binding } from '../../protocol/binding.ts'
 
 /**
  * JWS → JWE, for one reader: client to server, steps 2 and 3 of the README's second list.
@@ -23,6 +23,6 @@ export async function seal(
       .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
       .encrypt(reader)
   } catch (cause) {
-    throw new AuthError('bad_answer', 'The published key is none to encrypt to.', { cause })
+    throw new AuthError('bad_answer', 'The published key is unusable.', { cause })
   }
 }

@@ -1,6 +1,6 @@
 import { compactVerify } from 'jose'
+import { SIGNING_ALGS } from '../../protocol/algorithms.ts'
 import { parseObject, type Json } from '../json.ts'
-import { SIGNING_ALGS } from './algorithms.ts'
 import { invalid, invalidByJose, parseHeader } from './compact.ts'
 import type { ServerKey } from '../discovery/server-keys.ts'
 
@@ -27,8 +27,9 @@ export async function verify(jws: string, typ: string, keys: VerificationKeys): 
   if (Object.keys(others).length > 1) throw invalid()
   const key = await keys(kid)
   // One key, one algorithm (RFC 8725 §3.1).
-  if (key?.use !== 'sig' || key.alg !== alg || !SIGNING_ALGS.includes(key.alg)) throw invalid()
-  const verified = await compactVerify(jws, key, { algorithms: [key.alg] }).catch(invalidByJose)
+  const algorithm = SIGNING_ALGS.find((name) => name === alg)
+  if (key?.use !== 'sig' || algorithm === undefined || key.alg !== algorithm) throw invalid()
+  const verified = await compactVerify(jws, key, { algorithms: [algorithm] }).catch(invalidByJose)
   const payload = parseObject(verified.payload)
   if (payload === undefined) throw invalid()
   return { header, payload }

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
 import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
-import type { KeyType } from '../../client/token/algorithms.ts'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import { someEmail } from '../support/client.ts'
 import {
   ask,

@@ -21,7 +21,7 @@ test('is little more than 20 kB', () => {
   expect(file!.contents.length).toBeGreaterThan(20_000)
 })
 
-test('is made of the client and jose, and needs nothing of Node', () => {
+test('is made of the client, the protocol and jose, and needs nothing of Node', () => {
   expect(result.warnings).toEqual([])
   const [output] = Object.values(result.metafile.outputs)
   expect(output!.imports).toEqual([])
@@ -30,7 +30,7 @@ test('is made of the client and jose, and needs nothing of Node', () => {
   )
   const inputs = Object.keys(result.metafile.inputs)
   const isExpected = (path: string) =>
-    (path.startsWith('client/') && path.endsWith('.ts')) || path.startsWith('node_modules/jose/')
+    /^(client|protocol)\/.*\.ts$/.test(path) || path.startsWith('node_modules/jose/')
   expect(inputs.filter((path) => !isExpected(path))).toEqual([])
   expect(inputs.filter((path) => /zod|noble|file-store|key-file|playground/.test(path))).toEqual([])
   const imports = Object.values(result.metafile.inputs).flatMap(({ imports }) =>

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, importJWK, type JWK } from 'jose'
-import { encryptionAlgsFor, type KeyType } from '../../../client/token/algorithms.ts'
+import { encryptionAlgsFor, type KeyType } from '../../../protocol/algorithms.ts'
 import { fits, generateClientKey } from '../../../client/token/client-key.ts'
 import { decrypt } from '../../../client/token/decrypt.ts'
 import { pickPublic } from '../../../client/token/public-members.ts'

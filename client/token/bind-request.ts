@@ -1,23 +1,13 @@
 import { base64url } from 'jose'
-
-/** The `req` parameter: the one request that a sealed token is for. */
-export interface Binding {
-  readonly jti: string
-  /** Seconds since the epoch. */
-  readonly iat: number
-  readonly htm: string
-  readonly htu: string
-  /** SHA-256 of the body's bytes, base64url; absent without a body. */
-  readonly dig?: string
-}
+import type { Binding } from '../../protocol/binding.ts'
 
 /**
- * Names a request, after the claims of a DPoP proof (RFC 9449 §4.2).
+ * Describes a request for the token that goes with it.
  *
- * @param url Whatever address is called, in the name under which the server knows itself.
+ * @param url The address that is called, below the name under which its reader knows itself.
  * @param now Seconds since the epoch, by the server's clock.
  */
-export async function bind(
+export async function bindRequest(
   method: string,
   url: string,
   body: Uint8Array<ArrayBuffer>,

@@ -1,26 +1,11 @@
+import {
+  CLOCK_SKEW,
+  type AccessTokenClaims,
+  type RefreshTokenClaims,
+} from '../../protocol/tokens.ts'
 import { isTime, texts, type Json } from '../json.ts'
 import { AuthError } from '../errors.ts'
 import { invalid } from './compact.ts'
-
-/** Of every token of a session (RFC 7519 §4.1). Times are in seconds since the epoch. */
-export interface RefreshTokenClaims {
-  readonly iss: string
-  readonly sub: string
-  readonly aud: string
-  readonly client_id: string
-  readonly iat: number
-  readonly exp: number
-  readonly jti: string
-  /** The session. */
-  readonly sid: string
-  /** How often the password was changed in it; absent for never. */
-  readonly gen?: number
-}
-
-/** RFC 9068. */
-export interface AccessTokenClaims extends RefreshTokenClaims {
-  readonly scope: string
-}
 
 /** What a token must say to be meant for this client. */
 export interface Expected {
@@ -52,9 +37,6 @@ export function checkAccessClaims(payload: Json, expected: Expected): AccessToke
   if (typeof scope !== 'string') throw invalid()
   return { ...checkClaims(payload, expected), scope }
 }
-
-/** Seconds that two clocks may differ. Nothing is added to `exp`. */
-const CLOCK_SKEW = 5
 
 /**
  * @param now Seconds since the epoch, by the server's clock.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { checkAccessClaims, checkClaims, checkTimes } from '../../../client/token/claims.ts'
+import { checkAccessClaims, checkClaims, checkTimes } from '../../../client/token/check-claims.ts'
 import { codeOf } from '../../support/auth-client.ts'
 
 const expected = { issuer: 'https://auth.test', clientId: 'client-1' }
