@@ -1,6 +1,6 @@
 import type { Reader } from './discovery/reader.ts'
 import { reach, type Fetch } from './http.ts'
-import type { TokenSource } from './session/renewal.ts'
+import type { TokenSource } from './session/refresher.ts'
 import { BINDING_TOLERANCE } from '../protocol/binding.ts'
 import { bindRequest } from './token/bind-request.ts'
 import { unlessAborted } from './timers.ts'

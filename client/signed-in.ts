@@ -4,8 +4,8 @@ import { AuthError } from './errors.ts'
 import { badAnswer, readAnswer, TIMEOUT, unreachable, type Fetch } from './http.ts'
 import { sealedFetch } from './sealed-fetch.ts'
 import { readAccountAnswer } from './session/answers.ts'
-import { isKnown, type KnownSession, type LiveSession } from './session/live-session.ts'
-import type { TokenSource } from './session/renewal.ts'
+import { isKnown, type KnownSession, type LiveSession } from './session/open-session.ts'
+import type { TokenSource } from './session/refresher.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
 interface SignedInOptions {

@@ -1,7 +1,7 @@
 import { sessionEnded } from '../errors.ts'
 import type { Account } from './answers.ts'
 import { Listeners } from './listeners.ts'
-import type { KnownSession, LiveSession } from './live-session.ts'
+import type { KnownSession, LiveSession } from './open-session.ts'
 
 /** The session as this page has it in memory. */
 export class PageSession {

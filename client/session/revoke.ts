@@ -1,7 +1,7 @@
 import { AuthError } from '../errors.ts'
 import { json, send } from '../http.ts'
 import { seal } from '../token/seal.ts'
-import { openerOf, type OnlineContext } from './live-session.ts'
+import { openerOf, type OnlineContext } from './open-session.ts'
 import type { StoredSession } from './stored-session.ts'
 import { openRefreshToken } from './tokens.ts'
 

@@ -12,9 +12,9 @@ import {
   openStored,
   type LiveSession,
   type OnlineContext,
-} from './live-session.ts'
+} from './open-session.ts'
 import { PageSession } from './page-session.ts'
-import { Renewal, type TokenSource } from './renewal.ts'
+import { Renewal, type TokenSource } from './refresher.ts'
 import { revoke } from './revoke.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'

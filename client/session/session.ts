@@ -1,6 +1,6 @@
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { Account } from './answers.ts'
-import type { LiveSession } from './live-session.ts'
+import type { LiveSession } from './open-session.ts'
 
 /** Who is signed in, and how. */
 export interface Session {

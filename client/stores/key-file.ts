@@ -5,7 +5,7 @@ import { encryptPrivateKey } from '../../pkcs8/encrypt-key.ts'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { thumbprint } from '../token/thumbprint.ts'
+import { thumbprint } from '../token/public-jwk.ts'
 
 /** An extractable private key → an encrypted PKCS#8 PEM (RFC 5958 §3). */
 export const sealKeyFile = (

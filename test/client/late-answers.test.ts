@@ -13,7 +13,7 @@ import {
 import type { AuthServer } from '../../client/discovery/server.ts'
 import { readKeySet } from '../../client/discovery/server-keys.ts'
 import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
-import { renew } from '../../client/session/renew.ts'
+import { renew } from '../../client/session/token-endpoint.ts'
 import {
   clientOf,
   codeOf,

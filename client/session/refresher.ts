@@ -9,9 +9,9 @@ import {
   openStored,
   type LiveSession,
   type OnlineContext,
-} from './live-session.ts'
+} from './open-session.ts'
 import type { PageSession } from './page-session.ts'
-import { renew } from './renew.ts'
+import { renew } from './token-endpoint.ts'
 import { readSession, writeSession } from './stored-session.ts'
 
 /** Where the tokens come from that requests are sent with. */
