@@ -1,8 +1,7 @@
 import type { JWK } from 'jose'
 import { encryptionAlgsFor, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 import { isObject, isText } from '../json.ts'
-import { pickPublic } from '../token/public-members.ts'
-import { thumbprint } from '../token/public-jwk.ts'
+import { pickPublic, thumbprint } from '../token/public-jwk.ts'
 
 /** One of the server's public keys, as published, bound to its one use and its one algorithm. */
 export interface ServerKey extends JWK {

@@ -1,7 +1,6 @@
 import type { JWK } from 'jose'
 import type { KeyType } from '../../protocol/algorithms.ts'
-import { pickPublic } from './public-members.ts'
-import { thumbprint } from './public-jwk.ts'
+import { pickPublic, thumbprint } from './public-jwk.ts'
 
 /** This client's encryption key. The private half is for decrypting and nothing else. */
 export interface ClientKey {

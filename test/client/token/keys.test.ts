@@ -5,8 +5,7 @@ import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, importJWK, type
 import { encryptionAlgsFor, type KeyType } from '../../../protocol/algorithms.ts'
 import { fits, generateClientKey } from '../../../client/token/client-key.ts'
 import { decrypt } from '../../../client/token/decrypt.ts'
-import { pickPublic } from '../../../client/token/public-members.ts'
-import { thumbprint } from '../../../client/token/public-jwk.ts'
+import { pickPublic, thumbprint } from '../../../client/token/public-jwk.ts'
 
 const ec = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve })
 const kinds = [
