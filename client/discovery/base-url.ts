@@ -10,11 +10,11 @@ const THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[::1\])$/
  */
 export function baseUrlOf(address: string): string {
   if (!URL.canParse(address)) {
-    throw new AuthError('insecure_server', `"${address}" is not the URL of a server.`)
+    throw new AuthError('insecure_server', `"${address}" is not a URL.`)
   }
   const { protocol, hostname, origin, pathname } = new URL(address)
   if (protocol !== 'https:' && !(protocol === 'http:' && THIS_MACHINE.test(hostname))) {
-    throw new AuthError('insecure_server', `${origin} is neither https nor on this machine.`)
+    throw new AuthError('insecure_server', `${origin} is neither https nor this machine.`)
   }
   return origin + pathname.replace(/\/$/, '')
 }

@@ -4,7 +4,7 @@ import { memoryStore } from '../stores/memory-store.ts'
 import { openVault, type Vault } from './vault.ts'
 
 const WARNING =
-  'The server has lost the key to what was kept here. Until you sign in again, nothing outlives this page.'
+  'The server has lost the key to your local data. Until you sign in again, new data is lost with this page.'
 
 /**
  * Vaults in memory, for sessions whose `database_key` the server has lost. Each begins empty, under a

@@ -19,7 +19,7 @@ test('a claim of the access token', async () => {
   const { privateKey } = server.keystore.signingKey
   const key = (await store.loadKey())!
   const jws = forge(header, { ...claims, plan: 'gold' }, privateKey)
-  const access_token = await encryptJwe(jws, publicKeyOf(key), { kid: key.id, cty: 'JWT' })
+  const access_token = encryptJwe(jws, publicKeyOf(key), { kid: key.id, cty: 'JWT' })
   wire.on('POST /account/login', async (request, send) => {
     const answer = (await (await send(request)).json()) as Record<string, unknown>
     return jsonResponse({ ...answer, access_token, session_id: claims.sid, refresh_token })
