@@ -431,7 +431,7 @@ describe('under a steady load', () => {
           await client.send('GET', '/account', undefined, { authorization: `Bearer ${token}` }),
         )
         // Room for the rotations.
-        await delay(25)
+        await delay(150)
         if (turn % 3 !== 2) continue
         const answer = await refresh(client, session.refreshJws, encKey(cache.keys))
         if (!check('POST /token', answer)) return

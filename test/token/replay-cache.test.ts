@@ -52,32 +52,29 @@ test('a full cache refuses what is new and still knows what it has seen', async 
   expect(await cache.remember('c', START + 3 * WINDOW, 'ada')).toBe('new')
 })
 
-test('of a hundred thousand, no more are kept than there is room for', async () => {
+test('of twenty thousand, no more are kept than there is room for', async () => {
   const cache = createReplayCache(1000)
   const answers = { new: 0, seen: 0, full: 0, account_full: 0 }
-  for (let i = 0; i < 100_000; i++) {
-    answers[await cache.remember(`id-${i}`, START + i, `account-${i % 10}`)]++
+  for (let i = 0; i < 20_000; i++) {
+    answers[await cache.remember(`id-${i}`, START + 5 * i, `account-${i % 10}`)]++
   }
   // 100 s are one generation.
-  expect(answers).toEqual({ new: 1000, seen: 0, full: 99_000, account_full: 0 })
+  expect(answers).toEqual({ new: 1000, seen: 0, full: 19_000, account_full: 0 })
 })
 
 describe('one account', () => {
   test('fills half and no more, whoever else is there, and never makes it full for others', async () => {
     const cache = createReplayCache(10_000)
     const greedy = { new: 0, seen: 0, full: 0, account_full: 0 }
-    let others = 0
+    const others = { new: 0, seen: 0, full: 0, account_full: 0 }
     // Four of five requests are its own; each of the others is of another account.
     for (let i = 0; i < 20_000; i++) {
       const isGreedy = i % 5 !== 0
       const answer = await cache.remember(`id-${i}`, START, isGreedy ? 'greedy' : `account-${i}`)
-      if (isGreedy) greedy[answer]++
-      else {
-        expect(answer).toBe('new')
-        others++
-      }
+      const answers = isGreedy ? greedy : others
+      answers[answer]++
     }
-    expect(others).toBe(4000)
+    expect(others).toEqual({ new: 4000, seen: 0, full: 0, account_full: 0 })
     expect(greedy.full).toBe(0)
     expect(greedy.new).toBeLessThanOrEqual(5000)
     // What the count may lack is a 64th.
@@ -100,13 +97,15 @@ describe('one account', () => {
       fc.asyncProperty(accounts, async (list) => {
         const cache = createReplayCache(64)
         const counts = new Map<number, number>()
+        let fewestRefused = Infinity
         for (const [i, account] of list.entries()) {
           const before = counts.get(account) ?? 0
           const answer = await cache.remember(`id-${i}`, START, String(account))
-          if (answer === 'account_full') expect(before).toBeGreaterThanOrEqual(31)
+          if (answer === 'account_full') fewestRefused = Math.min(fewestRefused, before)
           else counts.set(account, before + 1)
-          expect(counts.get(account)).toBeLessThanOrEqual(32)
         }
+        expect(fewestRefused).toBeGreaterThanOrEqual(31)
+        expect(Math.max(...counts.values())).toBeLessThanOrEqual(32)
       }),
     )
   })
