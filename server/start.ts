@@ -45,6 +45,11 @@ export async function startServer(
   if (config.production && config.issuer.startsWith('http:')) {
     logger.warn(`ISSUER is ${config.issuer}: set it to the public https URL of the server.`)
   }
+  if (config.production && !config.preserveSessions) {
+    logger.warn(
+      'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
+    )
+  }
   const ageOfKeys = Date.now() - keystore.currentSince
   if (ageOfKeys > config.keyMaxAge * 1000) {
     logger.warn(

@@ -136,6 +136,22 @@ describe('a server that starts', () => {
   })
 })
 
+test('in production warns of sessions that end with a reboot, and of an issuer without TLS', async () => {
+  const warnings = () =>
+    logs.filter(({ level }) => level === 'warn').map(({ msg }) => msg as string)
+  await start({ production: true, issuer: 'https://auth.test', preserveSessions: false })
+  expect(warnings()).toEqual([
+    'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
+  ])
+  await start({ production: true, issuer: 'http://auth.test', preserveSessions: false })
+  expect(warnings()).toContain(
+    'ISSUER is http://auth.test: set it to the public https URL of the server.',
+  )
+  logs.length = 0
+  await start({ issuer: 'http://auth.test', preserveSessions: false })
+  expect(warnings()).toEqual([])
+})
+
 describe('keys that are old', () => {
   const DAY = 86_400
   const ages = () => logs.filter(({ msg }) => /days old/.test(msg)).map(({ msg }) => msg as string)
