@@ -29,19 +29,22 @@ export function mismatch(key: KeyObject, required: KeyType): string | undefined 
 
 function describe(key: KeyObject): string {
   switch (key.asymmetricKeyType) {
-    case 'ec': {
-      const curve = key.asymmetricKeyDetails?.namedCurve ?? 'with a curve of its own'
-      return `EC ${NAMED_CURVES[curve] ?? curve}`
-    }
+    case 'ec':
+      return `EC ${curveName(key) ?? 'with a curve of its own'}`
     case 'ed25519':
-      return 'OKP Ed25519'
     case 'x25519':
-      return 'OKP X25519'
+      return `OKP ${curveName(key)}`
     case 'rsa':
       return 'RSA'
     default:
       return key.asymmetricKeyType ?? 'secret'
   }
+}
+
+/** The JWA name of a key's curve, or OpenSSL's if there is none; `undefined` for a key without one. */
+export function curveName(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType === 'ed25519') return 'Ed25519'
+  return curveOf(key) ?? key.asymmetricKeyDetails?.namedCurve
 }
 
 /** The public half of a private key. */

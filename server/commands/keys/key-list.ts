@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { readFolder, type KeyFolder, type KeyState } from '../../keystore/folder.ts'
+import { curveName } from '../../keystore/key-type.ts'
 import { algorithmOf } from '../../keystore/key-set.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 
@@ -8,6 +9,8 @@ export interface KeyDescription {
   readonly kid: string
   readonly use: KeyUse
   readonly alg: string
+  /** None for RSA. */
+  readonly crv: string | null
   readonly state: KeyState
   readonly created: string
   /** When a previous key may be removed. */
@@ -27,6 +30,7 @@ export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]>
       kid: key.kid,
       use: key.use,
       alg: algorithmOf(key, folder.algorithms),
+      crv: curveName(key.key) ?? null,
       state: key.state,
       created: new Date(key.createdAt).toISOString(),
       retires: key.record?.retires ?? null,
@@ -46,11 +50,12 @@ export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]>
 export function keyTable(keys: readonly KeyDescription[]): string[] {
   if (keys.length === 0) return ['There are no keys.']
   const rows = [
-    ['kid', 'use', 'algorithm', 'state', 'created', 'retires', 'file'],
-    ...keys.map(({ kid, use, alg, state, created, retires, file }) => [
+    ['kid', 'use', 'algorithm', 'curve', 'state', 'created', 'retires', 'file'],
+    ...keys.map(({ kid, use, alg, crv, state, created, retires, file }) => [
       kid,
       use,
       alg,
+      crv ?? '-',
       state,
       created.slice(0, 16).replace('T', ' '),
       retires?.slice(0, 16).replace('T', ' ') ?? '-',

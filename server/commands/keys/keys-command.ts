@@ -76,7 +76,9 @@ export async function keysCommand(
         await generateKeys(folder)
         return showNew(
           folder,
-          'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
+          config.preserveSessions
+            ? 'Back them up.'
+            : 'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
         )
       case 'rotate':
         if (options.revoke === true) {

@@ -50,8 +50,8 @@ test('every key is described: by use, then current, next, previous, the newest f
     ]),
   )
   expect(keys[0]).toEqual({
-    ...{ kid: sig.current.kid, use: 'sig', alg: 'ES256', state: 'current', encrypted: true },
-    ...{ file: join(path, 'sig.key'), retires: null, warnings: [] },
+    ...{ kid: sig.current.kid, use: 'sig', alg: 'ES256', crv: 'P-256', state: 'current' },
+    ...{ file: join(path, 'sig.key'), retires: null, encrypted: true, warnings: [] },
     created: records[sig.current.kid]!.created,
   })
   expect(keys[5]).toMatchObject({ kid: enc.current.kid, alg: 'ECDH-ES+A128KW' })
@@ -74,6 +74,9 @@ test('a key keeps the name of the algorithm that it was made for', async () => {
   await generateKeys(folder(MODERN))
   await rotateKeys(folder(renamed), Date.now(), 1000)
   const keys = await describeKeys(folder(renamed))
+  expect(keys.map(({ crv }) => crv)).toEqual(
+    ['Ed25519', 'X25519'].flatMap((crv) => Array<string>(3).fill(crv)),
+  )
   expect(keys.filter(({ use }) => use === 'sig').map(({ state, alg }) => [state, alg])).toEqual([
     ['current', 'Ed25519'],
     ['next', 'Ed25519'],
@@ -92,7 +95,11 @@ test("a user's own keys are described by their files and types", async () => {
 
 test("a user's own RSA encryption key is not said to do ECDH", async () => {
   await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pkcs8(rsaKey()) })
-  expect((await describeKeys(folder()))[1]).toMatchObject({ use: 'enc', alg: 'RSA-OAEP-256' })
+  expect((await describeKeys(folder()))[1]).toMatchObject({
+    use: 'enc',
+    alg: 'RSA-OAEP-256',
+    crv: null,
+  })
 })
 
 const key: KeyDescription = {
@@ -100,6 +107,7 @@ const key: KeyDescription = {
     kid: 'k',
     use: 'sig',
     alg: 'ES256',
+    crv: 'P-256',
     state: 'previous',
     encrypted: true,
     file: '/f/sig.k.key',
@@ -110,12 +118,12 @@ const key: KeyDescription = {
 test('a table has aligned columns, and warnings below', () => {
   const current: KeyDescription = {
     ...{ ...key, kid: 'longer', file: '/f/sig.key' },
-    ...{ state: 'current', retires: null, warnings: [] },
+    ...{ crv: null, state: 'current', retires: null, warnings: [] },
   }
   expect(keyTable([key, current])).toEqual([
-    'kid     use  algorithm  state     created           retires           file',
-    'k       sig  ES256      previous  2026-01-02 03:04  2026-02-03 04:05  sig.k.key',
-    'longer  sig  ES256      current   2026-01-02 03:04  -                 sig.key',
+    'kid     use  algorithm  curve  state     created           retires           file',
+    'k       sig  ES256      P-256  previous  2026-01-02 03:04  2026-02-03 04:05  sig.k.key',
+    'longer  sig  ES256      -      current   2026-01-02 03:04  -                 sig.key',
     'Warning: W.',
   ])
 })

@@ -85,12 +85,20 @@ test('generate makes the keys, shows them and says what is next', async () => {
       ),
     )
   expect(lines).toEqual([
-    expect.stringMatching(/^kid +use +algorithm +state +created +retires +file$/),
-    row(sig.current.kid, 'sig\\.key', 'sig', 'ES256', 'current'),
-    row(sig.next!.kid, 'sig\\.next\\.key', 'sig', 'ES256', 'next'),
-    row(enc.current.kid, 'enc\\.key', 'enc', 'ECDH-ES\\+A128KW', 'current'),
-    row(enc.next!.kid, 'enc\\.next\\.key', 'enc', 'ECDH-ES\\+A128KW', 'next'),
+    expect.stringMatching(/^kid +use +algorithm +curve +state +created +retires +file$/),
+    row(sig.current.kid, 'sig\\.key', 'sig', 'ES256', 'P-256', 'current'),
+    row(sig.next!.kid, 'sig\\.next\\.key', 'sig', 'ES256', 'P-256', 'next'),
+    row(enc.current.kid, 'enc\\.key', 'enc', 'ECDH-ES\\+A128KW', 'P-256', 'current'),
+    row(enc.next!.kid, 'enc\\.next\\.key', 'enc', 'ECDH-ES\\+A128KW', 'P-256', 'next'),
   ])
+})
+
+test('generate does not ask for what is set', async () => {
+  const { noted } = await run(['generate'], {
+    passphrase: PASSPHRASE,
+    config: { preserveSessions: true },
+  })
+  expect(noted).toEqual(['Back them up.'])
 })
 
 test('list shows the same keys', async () => {
