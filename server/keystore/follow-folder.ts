@@ -54,7 +54,7 @@ export function followFolder(
       const cause = error instanceof StartupError ? {} : { err: error }
       logger.error(
         { problems, ...cause },
-        'the key folder cannot be used: the keys from before stay in use',
+        'the key folder cannot be used, the keys from before stay in use: restart the server if its configuration has changed',
       )
     }
   }

@@ -119,7 +119,7 @@ test('a folder that cannot be used is reported once, the keys stay, and repaired
   await settled()
   expect(errors(logs)).toEqual([
     expect.objectContaining({
-      msg: 'the key folder cannot be used: the keys from before stay in use',
+      msg: 'the key folder cannot be used, the keys from before stay in use: restart the server if its configuration has changed',
       problems: [expect.stringMatching(/sig\.key is missing/)],
     }),
   ])
