@@ -7,7 +7,7 @@ import { realpathSync } from 'node:fs'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { z } from 'zod'
-// In a project of your own: from 'jwe-auth-server/service'.
+// In a project of your own: from '@jwe-auth-server/service'.
 import {
   createHttpServer,
   createLogger,

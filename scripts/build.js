@@ -1,7 +1,7 @@
-// Compiles the sources into dist/, and bundles the client and the features' pages for browsers
-// into dist/browser/. `--if-stale` does it only when a source is newer than the last build, so that
-// `npm start` on a fresh clone just works and on a built one starts at once. `--browser`
-// does the second part alone.
+// Compiles the sources into dist/, bundles the client and the features' pages for browsers into
+// dist/browser/, and makes the packages for apps and services in dist/packages/. `--if-stale` does it
+// only when a source is newer than the last build, so that `npm start` on a fresh clone just works and
+// on a built one starts at once. `--browser` bundles alone.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ process.chdir(join(import.meta.dirname, '..'))
 const STAMP = 'dist/.built'
 const SOURCES = [
   ...['server', 'client', 'pkcs8', 'example', 'protocol', 'scripts'],
-  ...['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'],
 ]
 const COMPILER = 'node_modules/typescript/bin/tsc'
 
@@ -33,9 +33,12 @@ function isFresh() {
 function compile() {
   console.error('Compiling into dist/ …')
   rmSync('dist', { recursive: true, force: true })
-  const { status } = spawnSync(process.execPath, [COMPILER, '-p', 'tsconfig.build.json'], {
-    stdio: 'inherit',
-  })
+  run(COMPILER, '-p', 'tsconfig.build.json')
+}
+
+/** Runs a program of Node's, and ends with it if it fails. */
+function run(...program) {
+  const { status } = spawnSync(process.execPath, program, { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -51,4 +54,7 @@ if (!values.browser) compile()
 const { bundle } = await import('./bundle.js')
 const { gzipped } = await bundle('dist/browser')
 console.error(`The client for browsers, jose included: ${(gzipped / 1000).toFixed(1)} kB gzipped.`)
-if (!values.browser) writeFileSync(STAMP, '')
+if (!values.browser) {
+  run('node_modules/tsx/dist/cli.mjs', 'scripts/write-packages.ts')
+  writeFileSync(STAMP, '')
+}

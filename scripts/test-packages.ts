@@ -1,0 +1,168 @@
+// `npm run test:packages`: packs the client and the service, installs them into empty projects as an
+// app and a service would, type-checks both, and has the one call the other with a real server.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+
+const PROJECT = join(import.meta.dirname, '..')
+const scratch = mkdtempSync(join(tmpdir(), 'packages-'))
+const running: ChildProcess[] = []
+
+/** An app: it signs up and in again, and asks the server and the service. */
+const APP = `import { AuthClient, hasCode, memoryStore, type Session } from '@jwe-auth-server/client'
+// Not loaded: these need a package more each.
+import type { fileStore } from '@jwe-auth-server/client/node'
+import type { scryptPassword } from '@jwe-auth-server/client/scrypt'
+
+export type Optional = [ReturnType<typeof fileStore>, ReturnType<typeof scryptPassword>]
+
+const [server = '', notes = ''] = process.argv.slice(2)
+const auth = new AuthClient({ server, services: [notes], store: memoryStore() })
+const person = { email: 'ada@mail.test', password: 'a long and winding road' }
+await auth.signUp(person)
+await auth.signOut()
+const refused = await auth.fetch('/account').catch((error: unknown) => hasCode(error, 'not_signed_in'))
+const session: Session = await auth.signIn(person)
+const account = await (await auth.fetch('/account')).json()
+const hello = await (await auth.fetch(notes)).json()
+console.log(JSON.stringify({ refused, sub: session.claims.sub, account, hello }))
+`
+
+/** The service of docs/another-service.md, at its place. */
+function serviceText(issuer: string, url: string): string {
+  const page = readFileSync(join(PROJECT, 'docs/another-service.md'), 'utf8')
+  const text = /^```ts\n(import Koa [^]*?)^```$/m.exec(page)?.[1]
+  if (text === undefined) throw new Error('docs/another-service.md shows no service.')
+  return text
+    .replace('https://auth.example.com', issuer)
+    .replace('https://notes.example.com', url)
+    .replace('listen(4000)', `listen(${new URL(url).port}, () => logger.info('listening'))`)
+}
+
+function run(cwd: string, command: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    // npm is a script on Windows.
+    shell: process.platform === 'win32',
+  })
+  if (status === 0) return stdout
+  throw new Error(`\`${[command, ...args].join(' ')}\` failed:\n${stdout}${stderr}`)
+}
+
+/** Starts a program and waits until it has printed a text. */
+async function start(cwd: string, file: string, env: object, ready: string): Promise<void> {
+  const child = spawn(process.execPath, [file], { cwd, env: { ...process.env, ...env } })
+  running.push(child)
+  let printed = ''
+  await new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        printed += String(chunk)
+        if (printed.includes(ready)) resolve()
+      })
+    }
+    child.once('exit', () => {
+      reject(new Error(`${file} ended:\n${printed}`))
+    })
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+/** Installs packages into a new project. */
+function makeProject(name: string, text: string, packages: readonly string[]): string {
+  const folder = join(scratch, name)
+  mkdirSync(folder)
+  const compilerOptions = {
+    ...{ target: 'es2023', lib: ['es2023', 'dom'], module: 'nodenext', strict: true },
+    ...{ types: [], exactOptionalPropertyTypes: true, skipLibCheck: true },
+  }
+  const files = {
+    'package.json': { name, private: true, type: 'module' },
+    'tsconfig.json': { compilerOptions, files: ['index.ts'] },
+  }
+  for (const [path, json] of Object.entries(files)) {
+    writeFileSync(join(folder, path), JSON.stringify(json))
+  }
+  writeFileSync(join(folder, 'index.ts'), text)
+  const quietly = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
+  run(folder, 'npm', 'install', ...quietly, ...packages)
+  return folder
+}
+
+const compile = (folder: string): string =>
+  run(folder, process.execPath, join(PROJECT, 'node_modules/typescript/bin/tsc'))
+
+/** Every package in a project's node_modules. */
+function installed(folder: string): string[] {
+  const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
+    packages: object
+  }
+  return Object.keys(lock.packages)
+    .filter((path) => path !== '')
+    .map((path) => path.replace('node_modules/', ''))
+}
+
+async function main(): Promise<void> {
+  run(PROJECT, process.execPath, 'scripts/build.js', '--if-stale')
+  const folders = ['client', 'service'].map((name) => join(PROJECT, 'dist/packages', name))
+  run(scratch, 'npm', 'pack', '--pack-destination', scratch, ...folders)
+  const tarball = (name: string) => {
+    const file = readdirSync(scratch).find((found) => found.includes(`-${name}-`))
+    if (file === undefined) throw new Error(`${name} was not packed.`)
+    return join(scratch, file)
+  }
+  const [issuer, url] = [await freePort(), await freePort()].map(
+    (port) => `http://127.0.0.1:${port}`,
+  )
+  if (issuer === undefined || url === undefined) throw new Error('There is no free port.')
+
+  const app = makeProject('app', `declare const process: { argv: string[] }\n${APP}`, [
+    tarball('client'),
+  ])
+  compile(app)
+  const packages = installed(app)
+  if (packages.sort().join() !== '@jwe-auth-server/client,jose') {
+    throw new Error(`The client brings ${packages.join(', ')}.`)
+  }
+  const notes = makeProject('notes', serviceText(issuer, url), [tarball('service'), 'koa'])
+  compile(notes)
+
+  const env = {
+    ...{ PORT: new URL(issuer).port, ISSUER: issuer, PRESERVE_SESSIONS_ON_REBOOT: '0' },
+    DATABASE_URL: `file:${join(scratch, 'auth.db')}`,
+  }
+  await start(PROJECT, 'dist/server/index.js', env, 'Ready at')
+  await start(notes, 'index.js', {}, 'listening')
+  const { refused, sub, account, hello } = JSON.parse(
+    run(app, process.execPath, 'index.js', issuer, url),
+  ) as { refused: boolean; sub: string; account: { account: { id: string } }; hello: unknown }
+  const expected = JSON.stringify([true, sub, { hello: sub }])
+  if (JSON.stringify([refused, account.account.id, hello]) !== expected) {
+    throw new Error('The app was answered something else.')
+  }
+  process.stdout.write(
+    `Packages: an app installs ${packages.join(' and ')}; a service ${installed(notes).length}. They work.\n`,
+  )
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stdout.write(`${String(error)}\n`)
+  process.exitCode = 1
+} finally {
+  for (const child of running) child.kill()
+  rmSync(scratch, { recursive: true, force: true })
+}
