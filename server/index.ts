@@ -27,7 +27,7 @@ try {
   let reloadKeys = () => Promise.resolve()
   process.on('SIGHUP', () => void reloadKeys())
 
-  const server = await startServer(config, features, logger, performance.timeOrigin)
+  const server = await startServer(config, features, logger, Date.now, performance.timeOrigin)
   reloadKeys = () => server.reloadKeys()
 
   let stoppingSince: number | undefined

@@ -7,6 +7,7 @@ import { migrate } from './database/migrate.ts'
 import { openDatabase } from './database/open.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer, type HttpServer } from './http/http-server.ts'
+import { recordSigningKey } from './commands/keys/record-signing-key.ts'
 import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
@@ -28,6 +29,7 @@ export interface RunningServer {
 /**
  * Opens the keys and the database, and listens.
  *
+ * @param clock Milliseconds since the epoch.
  * @param startedAt When the process began, and the one before it was gone: milliseconds since the epoch.
  * @throws StartupError with everything that keeps the server from starting.
  */
@@ -35,10 +37,11 @@ export async function startServer(
   config: Config,
   features: readonly Feature[],
   logger: Logger,
-  startedAt = Date.now(),
+  clock = Date.now,
+  startedAt = clock(),
 ): Promise<RunningServer> {
   const [{ keystore, warnings, source }, database] = await together(
-    openKeystore(config),
+    openKeystore(config, recordSigningKey, clock()),
     openDatabase(config.databaseFile),
   )
   for (const warning of warnings) logger.warn(warning)
@@ -50,7 +53,7 @@ export async function startServer(
       'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
     )
   }
-  const ageOfKeys = Date.now() - keystore.currentSince
+  const ageOfKeys = clock() - keystore.currentSince
   if (ageOfKeys > config.keyMaxAge * 1000) {
     logger.warn(
       `The keys are ${Math.floor(ageOfKeys / 86_400_000)} days old. Rotate them: npm run keys -- rotate`,
@@ -61,14 +64,14 @@ export async function startServer(
   // must not take what the last one may have seen, and so begins with a second of its own.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
-  const core = compose({ config, keystore, database, logger, bindingsNotBefore, isStopping })
+  const core = compose({ config, keystore, database, logger, clock, bindingsNotBefore, isStopping })
   const parts = await createFeatures(core, features)
   const app = createApp(core, parts)
 
   // Koa answers every rejection itself: there is nothing to wait for.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
-  await sleep(Math.max(0, bindingsNotBefore - Date.now()))
+  await sleep(Math.max(0, bindingsNotBefore - clock()))
   const url = await listen(server, config).catch(async (error: unknown) => {
     await database.destroy()
     throw error
@@ -89,7 +92,7 @@ export async function startServer(
     },
     `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${config.databaseFile}`,
   )
-  const follower = source && followFolder(keystore, logger, source)
+  const follower = source && followFolder(keystore, logger, source, clock)
   const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))
   const stopSweeping = startSweeping(
     [(now) => sweepExpired(database, now), ...sweeps],

@@ -4,7 +4,7 @@ import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import type { EncryptionAlg } from '../../protocol/algorithms.ts'
-import type { Recipient } from '../token/encrypt.ts'
+import type { Recipient } from '../token/jwe/seal-jwe.ts'
 import type { Registration } from './registration.ts'
 
 export interface Client {
@@ -114,7 +114,7 @@ export async function markUsed(trx: Database, id: string): Promise<void> {
  */
 export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
   kid: id,
-  key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+  publicKey: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
   alg,
 })
 

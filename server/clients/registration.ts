@@ -40,7 +40,7 @@ export async function checkRegistration(
     return {
       id: imported.kid,
       name,
-      jwk: { ...imported.key.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
+      jwk: { ...imported.publicKey.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
     }
   } catch (error) {
     throw error instanceof PublicKeyError ? refuse(`The key in jwks ${error.message}.`) : error

@@ -6,7 +6,7 @@ import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import { tokenConfiguration } from './token-configuration.ts'
-import { encrypt } from '../token/encrypt.ts'
+import { seal } from '../token/jwe/seal-jwe.ts'
 import { line } from '../http/fields.ts'
 
 const registrationSchema = z.object({
@@ -40,7 +40,7 @@ export function clientRoutes({ config, clients, keystore }: Core) {
     if (client === undefined) throw new HttpError('not_found', 'There is no such client.')
     const text = JSON.stringify(tokenConfiguration(config, client.id))
     ctx.type = 'application/jose'
-    ctx.body = await encrypt(text, recipientOf(client), config.algorithms, 'json')
+    ctx.body = seal(text, recipientOf(client), config.algorithms.encryptionEnc, { cty: 'json' })
   }
 
   const presentClient = (client: Client) => ({

@@ -1,53 +1,20 @@
 /**
- * Changes several files of a folder as one: after a crash at any moment the folder is as before or
- * as after, never between. The new files are staged in a subfolder; renaming that to `.commit` is
- * the one atomic step that decides; moving the files out of it is repeated by whoever comes next.
+ * The second half of a change to several files of a folder: see commands/keys/commit-changes.ts. The
+ * new files were staged in a subfolder, and renaming that to `.commit` decided. Moving the files out
+ * of it is repeated by whoever comes next, so whoever reads the folder does it too.
  */
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
-const STAGED = '.staged-'
-const COMMIT = '.commit'
+/** The folder of a decided change. */
+export const COMMIT = '.commit'
 /** Of one change alone: a slow process must not remove the manifest of the next. */
 const MANIFEST = /^manifest.*\.json$/
-
-/** File name → new content, or `null` to remove the file. */
-export type FolderChanges = Readonly<Record<string, string | null>>
 
 /** Names of files in the folder itself. */
 const name = z.string().regex(/^\w[\w.-]*$/)
 const manifestSchema = z.object({ write: z.array(name), remove: z.array(name) })
-
-/**
- * Writes the changes durably: every file 0600 and fsynced, then the folder. One at a time: see
- * folder-lock.ts.
- */
-export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
-  await finishCommit(folder)
-  const staged = join(folder, STAGED + randomUUID())
-  await mkdir(staged, { mode: 0o700 })
-  const write = Object.keys(changes).filter((name) => changes[name] !== null)
-  const remove = Object.keys(changes).filter((name) => changes[name] === null)
-  for (const name of write) await writeDurably(join(staged, name), changes[name] ?? '')
-  await writeDurably(
-    join(staged, `manifest-${randomUUID()}.json`),
-    JSON.stringify({ write, remove }),
-  )
-  await syncFolder(staged)
-  await rename(staged, join(folder, COMMIT))
-  await syncFolder(folder)
-  await finishCommit(folder)
-}
-
-/** Finishes a change that was decided and cut short, and sweeps what was staged and never decided. */
-export async function recover(folder: string): Promise<void> {
-  await finishCommit(folder)
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(STAGED)) await rm(join(folder, name), { recursive: true, force: true })
-  }
-}
 
 /** Whether a decided change is not finished yet. */
 export async function isCommitting(folder: string): Promise<boolean> {
@@ -82,17 +49,8 @@ async function ignoringRaces<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function writeDurably(path: string, content: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
+/** Makes what was renamed or removed in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to sync it.
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')

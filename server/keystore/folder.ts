@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
@@ -9,7 +9,6 @@ import type { Algorithms, KeyUse } from '../../protocol/algorithms.ts'
 import { finishCommit, isCommitting } from './folder-transaction.ts'
 import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './key-records.ts'
 import { createOpenedKeys, type OpenedKeys } from './opened-keys.ts'
-import { isEncrypted } from './pem.ts'
 import { readKey } from './read-key.ts'
 
 /** Where a server's keys lie and what they must be. */
@@ -42,7 +41,7 @@ export interface StoredKey {
   /** Of a current key: since when it has been that, milliseconds since the epoch. */
   readonly currentSince: number
   readonly encrypted: boolean
-  /** What is no fault but ought to be known, a sentence each. */
+  /** What the operator should know, a sentence each. */
   readonly warnings: readonly string[]
 }
 
@@ -87,20 +86,9 @@ export async function readFolder(folder: KeyFolder): Promise<FolderContents> {
   }
 }
 
-/** Whether there is a key in the folder, or a change that was cut short may bring one. */
-export async function hasKeys(path: string): Promise<boolean> {
-  return (await list(path)).length > 0 || (await isCommitting(path))
-}
-
-/** Whether a key of the folder is under a passphrase. */
-export async function isProtected(path: string): Promise<boolean> {
-  const pems = (await list(path)).map((name) => readFile(join(path, name), 'utf8').catch(() => ''))
-  return (await Promise.all(pems)).some(isEncrypted)
-}
-
 /** A text that changes when a key of the folder does. */
 export async function fingerprint(path: string): Promise<string> {
-  const names = [...(await list(path)), RECORDS_FILE]
+  const names = [...(await listKeyFiles(path)), RECORDS_FILE]
   const parts = await Promise.all(
     names.sort().map(async (name) => {
       const file = await stat(join(path, name)).catch(() => undefined)
@@ -110,7 +98,8 @@ export async function fingerprint(path: string): Promise<string> {
   return parts.join('\n')
 }
 
-async function list(path: string): Promise<string[]> {
+/** The names of the key files in a folder; none if there is no folder. */
+export async function listKeyFiles(path: string): Promise<string[]> {
   try {
     return (await readdir(path)).filter((name) => KEY_FILE.test(name))
   } catch (error) {
@@ -127,7 +116,7 @@ async function readKeys(
   const records = await readRecords(folder)
   // Nobody waits for a server that is starting; one that is running has requests to answer.
   const limit = pLimit(opened.isEmpty ? availableParallelism() : 1)
-  const results = await limit.map(await list(folder), async (name) => {
+  const results = await limit.map(await listKeyFiles(folder), async (name) => {
     const path = join(folder, name)
     const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
     const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
@@ -140,10 +129,8 @@ async function readKeys(
     const record = records[kid]
     const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
     const currentSince = Date.parse(record?.current_since ?? '') || createdAt
-    return {
-      ...raw,
-      ...{ use, state, name, path, record, createdAt, currentSince },
-    } satisfies StoredKey
+    const stored: StoredKey = { ...raw, use, state, name, path, record, createdAt, currentSince }
+    return stored
   })
   const problems = results.filter((result) => typeof result === 'string')
   if (problems.length > 0) throw new StartupError(problems)

@@ -26,13 +26,13 @@ interface Followed {
  * Keeps a keystore in step with its folder. When the folder cannot be used, the log says so once,
  * and the keys that were loaded before stay in use.
  *
- * @param clock Milliseconds, for the pause between two looks for unknown kids.
+ * @param clock Milliseconds since the epoch.
  */
 export function followFolder(
   keystore: ReloadableKeystore,
   logger: Logger,
   { folder, fingerprint: loaded }: Followed,
-  clock: () => number = () => performance.now(),
+  clock: () => number = Date.now,
 ): FolderFollower {
   let seen: string | undefined = loaded
   let reported = ''
@@ -40,7 +40,7 @@ export function followFolder(
 
   async function load(): Promise<void> {
     try {
-      const keys = await loadKeys(folder)
+      const keys = await loadKeys(folder, clock())
       seen = keys.fingerprint
       reported = ''
       const { came, went } = keystore.replace(keys)
@@ -97,7 +97,9 @@ function atMostOnceIn(
   let last: Promise<void> | undefined
   let begun = 0
   return () => {
-    if (last === undefined || clock() - begun >= interval) {
+    const age = clock() - begun
+    // A negative age: the clock was set back.
+    if (last === undefined || age >= interval || age < 0) {
       begun = clock()
       last = work()
     }

@@ -13,12 +13,12 @@ import {
 } from '../../protocol/algorithms.ts'
 
 /** One of the server's own keys. */
-export interface KeyPair {
+export interface KeyPair<Alg extends SigningAlg | EncryptionAlg = SigningAlg | EncryptionAlg> {
   /** RFC 7638 SHA-256 thumbprint, base64url. */
   readonly kid: string
   readonly use: KeyUse
   /** The only algorithm that this key is ever used with (RFC 8725 §3.1). */
-  readonly alg: SigningAlg | EncryptionAlg
+  readonly alg: Alg
   readonly privateKey: KeyObject
   readonly publicKey: KeyObject
   /** As it is published: public members, `kid`, `use`, `alg`. */

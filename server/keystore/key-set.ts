@@ -52,9 +52,10 @@ const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as co
  * Reads the keys of a folder for use. Each key is bound to the one algorithm that it was made for;
  * the current ones must be those that are configured.
  *
+ * @param now Milliseconds since the epoch: says which previous keys have retired.
  * @throws StartupError with a sentence for each key that is missing, unreadable or wrong.
  */
-export async function loadKeys(folder: KeyFolder): Promise<LoadedKeys> {
+export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<LoadedKeys> {
   const { keys, removed, fingerprint } = await readFolder(folder)
   const sig = currentOf(keys, 'sig')
   const enc = currentOf(keys, 'enc')
@@ -72,10 +73,14 @@ export async function loadKeys(folder: KeyFolder): Promise<LoadedKeys> {
     kids.add(kid)
   }
   if (problems.length > 0) throw new StartupError(problems)
+  const pair = (stored: StoredKey): Promise<KeyPair> =>
+    toKeyPair(stored.key, stored.use, algorithmOf(stored, folder.algorithms))
+  const retired = keys.filter((key) => hasRetired(key, now))
+  const inUse = keys.filter((key) => !retired.includes(key))
   return {
-    sig: await toRing(keys, sig, folder.algorithms),
-    enc: await toRing(keys, enc, folder.algorithms),
-    retired: await retiredOf(keys, folder.algorithms),
+    sig: await toRing(inUse, sig, pair),
+    enc: await toRing(inUse, enc, pair),
+    retired: await Promise.all(retired.filter(({ use }) => use === 'enc').map(pair)),
     removed: Object.keys(removed),
     warnings: keys.flatMap(({ warnings }) => warnings),
     fingerprint,
@@ -124,13 +129,11 @@ export function unfit(
 async function toRing(
   keys: readonly StoredKey[],
   current: StoredKey,
-  algorithms: Algorithms,
+  pair: (stored: StoredKey) => Promise<KeyPair>,
 ): Promise<KeyRing> {
-  const pair = (stored: StoredKey) => toPair(stored, algorithms)
-  const next = keys.find(({ use, state }) => use === current.use && state === 'next')
-  const previous = keys.filter(
-    (key) => key.use === current.use && key.state === 'previous' && !hasRetired(key, Date.now()),
-  )
+  const ofUse = keys.filter(({ use }) => use === current.use)
+  const next = ofUse.find(({ state }) => state === 'next')
+  const previous = ofUse.filter(({ state }) => state === 'previous')
   return {
     current: await pair(current),
     next: next && (await pair(next)),
@@ -138,14 +141,6 @@ async function toRing(
     currentSince: current.currentSince,
   }
 }
-
-function retiredOf(keys: readonly StoredKey[], algorithms: Algorithms): Promise<KeyPair[]> {
-  const retired = keys.filter((key) => key.use === 'enc' && hasRetired(key, Date.now()))
-  return Promise.all(retired.map((key) => toPair(key, algorithms)))
-}
-
-const toPair = (stored: StoredKey, algorithms: Algorithms): Promise<KeyPair> =>
-  toKeyPair(stored.key, stored.use, algorithmOf(stored, algorithms))
 
 function missing(path: string, sig: StoredKey | undefined, enc: StoredKey | undefined): string {
   if (sig === undefined && enc === undefined) {

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { RSA_MODULUS_BITS, type EncryptionCrv, type KeyType } from '../../protocol/algorithms.ts'
 
 /** OpenSSL's names of the curves → JWA's (RFC 7518 §6.2.1.1). */
@@ -46,9 +46,6 @@ export function curveName(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'ed25519') return 'Ed25519'
   return curveOf(key) ?? key.asymmetricKeyDetails?.namedCurve
 }
-
-/** The public half of a private key. */
-export const publicKeyOf = (key: KeyObject): KeyObject => createPublicKey(key)
 
 /** The curve of a key that ECDH-ES can use; `undefined` for any other key. */
 export function curveOf(key: KeyObject): EncryptionCrv | undefined {

@@ -1,5 +1,4 @@
 import type { JSONWebKeySet } from 'jose'
-import type { Recipient } from '../token/encrypt.ts'
 import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from './key-pair.ts'
 import type { KeyRing, KeySet } from './key-set.ts'
@@ -15,7 +14,7 @@ export interface Keystore {
   /** Signs new tokens. */
   readonly signingKey: KeyPair
   /** What clients and the server itself encrypt to. */
-  readonly encryptionKey: KeyPair
+  readonly encryptionKey: KeyPair<EncryptionAlg>
   /** The key that verifies tokens signed by `kid`, if it is one of ours. */
   verificationKey(kid: string): Found
   /** The key that decrypts a token that was encrypted to `kid`; without one, the current key. */
@@ -32,7 +31,7 @@ export interface Keystore {
   readonly currentSince: number
 }
 
-/** Which keys a change of keys brought and took away. */
+/** The keys added and removed by a reload. */
 export interface KeyChanges {
   readonly came: readonly string[]
   readonly went: readonly string[]
@@ -59,7 +58,7 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
       return keys.set.sig.current
     },
     get encryptionKey() {
-      return keys.set.enc.current
+      return keys.set.enc.current as KeyPair<EncryptionAlg>
     },
     verificationKey: (kid) => find(() => keys.sig.get(kid)),
     decryptionKey: (kid) =>
@@ -106,23 +105,21 @@ function toLookup(set: KeySet) {
   return { set, sig, enc, retired, removed: new Set(set.removed), jwks }
 }
 
-/** Fresh keys that live in memory alone: every token made with them dies with the process. */
-export async function createEphemeralKeystore(algorithms: Algorithms): Promise<ReloadableKeystore> {
-  return createKeystore(await generateKeySet(algorithms))
-}
-
-async function generateKeySet(algorithms: Algorithms): Promise<KeySet> {
+/**
+ * Fresh keys that live in memory alone: every token made with them dies with the process.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export async function createEphemeralKeystore(
+  algorithms: Algorithms,
+  now = Date.now(),
+): Promise<ReloadableKeystore> {
   const ring = async (use: 'sig' | 'enc'): Promise<KeyRing> => ({
     current: await generateKeyPair(use, algorithms),
     next: undefined,
     previous: [],
-    currentSince: Date.now(),
+    currentSince: now,
   })
-  return { sig: await ring('sig'), enc: await ring('enc'), retired: [], removed: [] }
-}
-
-/** The server itself, as one to encrypt to. */
-export function recipient({ encryptionKey }: Keystore): Recipient {
-  const { kid, publicKey, alg } = encryptionKey
-  return { kid, key: publicKey, alg: alg as EncryptionAlg }
+  const [sig, enc] = [await ring('sig'), await ring('enc')]
+  return createKeystore({ sig, enc, retired: [], removed: [] })
 }

@@ -1,10 +1,9 @@
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import type { KeyFolder } from './folder.ts'
-import { loadKeys, type LoadedKeys } from './key-set.ts'
+import { loadKeys } from './key-set.ts'
 import { createEphemeralKeystore, createKeystore, type ReloadableKeystore } from './keystore.ts'
 import { createOpenedKeys } from './opened-keys.ts'
-import { recordSigningKey } from '../commands/keys/record-signing-key.ts'
 
 interface KeyFolderConfig {
   readonly keysDir: string
@@ -25,24 +24,27 @@ interface OpenedKeystore {
 /**
  * Opens the keystore of the configured boot mode: the keys of the folder, or fresh ones in memory.
  *
+ * @param prepare Brings a folder up to date before it is read. Gives what the operator should know.
+ * @param now Milliseconds since the epoch.
  * @throws StartupError when there are no keys in the folder, or they cannot be used.
  */
 export async function openKeystore(
   config: KeyFolderConfig & { readonly preserveSessions: boolean },
+  prepare: (folder: KeyFolder, now: number) => Promise<readonly string[]>,
+  now = Date.now(),
 ): Promise<OpenedKeystore> {
   if (!config.preserveSessions) {
-    const keystore = await createEphemeralKeystore(config.algorithms)
+    const keystore = await createEphemeralKeystore(config.algorithms, now)
     return { keystore, warnings: [], source: undefined }
   }
   const folder = keyFolderOf(config)
-  const { fingerprint, warnings, ...keys } = await loadRecordedKeys(folder)
-  return { keystore: createKeystore(keys), warnings, source: { folder, fingerprint } }
-}
-
-async function loadRecordedKeys(folder: KeyFolder): Promise<LoadedKeys> {
-  const keys = await loadKeys(folder)
-  const { recorded, warnings } = await recordSigningKey(folder, keys.sig.current)
-  return recorded ? loadKeys(folder) : { ...keys, warnings: [...keys.warnings, ...warnings] }
+  const warnings = await prepare(folder, now)
+  const { fingerprint, ...keys } = await loadKeys(folder, now)
+  return {
+    keystore: createKeystore(keys),
+    warnings: [...keys.warnings, ...warnings],
+    source: { folder, fingerprint },
+  }
 }
 
 /** The configured key folder; it remembers the keys that have been opened. */
@@ -52,6 +54,9 @@ export const keyFolderOf = ({
   algorithms,
   scryptCost,
 }: KeyFolderConfig): KeyFolder => ({
-  ...{ path, passphrase, algorithms, opened: createOpenedKeys() },
+  path,
+  passphrase,
+  algorithms,
+  opened: createOpenedKeys(),
   ...(scryptCost === undefined ? {} : { scryptCost }),
 })

@@ -1,6 +1,5 @@
-import type { KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
-import { publicKeyOf } from './key-type.ts'
 import { parsePrivateKey } from './pem.ts'
 
 /** A private key and its name. */
@@ -31,7 +30,7 @@ export function createOpenedKeys(): OpenedKeys {
       const known = keys.get(pem)
       if (known !== undefined) return known
       const key = await parsePrivateKey(pem, passphrase)
-      const kid = await calculateJwkThumbprint(publicKeyOf(key).export({ format: 'jwk' }))
+      const kid = await calculateJwkThumbprint(createPublicKey(key).export({ format: 'jwk' }))
       keys.set(pem, { key, kid })
       return { key, kid }
     },

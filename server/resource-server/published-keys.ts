@@ -53,8 +53,8 @@ async function toVerificationKey(jwk: unknown): Promise<VerificationKey | undefi
   if (described === undefined) return undefined
   const { kid, alg } = described
   try {
-    const { kid: thumbprint, key } = await importPublicKey(jwk as JWK, SIGNING_KEY_TYPES[alg])
-    return thumbprint === kid ? { kid, alg, publicKey: key } : undefined
+    const { kid: thumbprint, publicKey } = await importPublicKey(jwk as JWK, SIGNING_KEY_TYPES[alg])
+    return thumbprint === kid ? { kid, alg, publicKey } : undefined
   } catch (error) {
     if (error instanceof PublicKeyError) return undefined
     throw error

@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { Database } from '../database/open.ts'
 import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
-import { recipient } from '../keystore/keystore.ts'
 import { parseHeader } from '../token/compact.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
-import { encrypt } from '../token/encrypt.ts'
+import { seal } from '../token/jwe/seal-jwe.ts'
 import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
@@ -24,11 +23,13 @@ export interface DatabaseKey {
   readonly sealed: string
 }
 
-export async function createDatabaseKey(context: TokenContext): Promise<DatabaseKey> {
+export function createDatabaseKey(context: TokenContext): DatabaseKey {
   const plain = randomBytes(32).toString('base64url')
-  const { keystore, algorithms } = context
-  return { plain, sealed: await encrypt(plain, recipient(keystore), algorithms) }
+  return { plain, sealed: sealToServer(plain, context) }
 }
+
+const sealToServer = (plain: string, { keystore, algorithms }: TokenContext): string =>
+  seal(plain, keystore.encryptionKey, algorithms.encryptionEnc)
 
 /** What is stored cannot be opened although its key is there: the database has been damaged. */
 class DamagedDatabaseKeyError extends Error {
@@ -85,11 +86,10 @@ export async function moveDatabaseKey(
 }
 
 async function reseal(context: TokenContext, sealed: string): Promise<string | undefined> {
-  const { keystore, algorithms } = context
   try {
-    if (!keystore.isPrevious(readHeader(sealed).kid)) return undefined
+    if (!context.keystore.isPrevious(readHeader(sealed).kid)) return undefined
     const plain = await openDatabaseKey(context, sealed)
-    return plain === null ? undefined : await encrypt(plain, recipient(keystore), algorithms)
+    return plain === null ? undefined : sealToServer(plain, context)
   } catch (error) {
     // Whoever reads it gets an error; the session can be renewed all the same.
     if (error instanceof DamagedDatabaseKeyError) return undefined

@@ -103,7 +103,7 @@ export function createSessions(
 
   return {
     async start(account, client) {
-      const databaseKey = await createDatabaseKey(context)
+      const databaseKey = createDatabaseKey(context)
       const id = randomUUID()
       const now = clock()
       const expiresAt = expiryOf(now)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type TokenContext } from './token-context.ts'
-import { encrypt, type Recipient } from './encrypt.ts'
+import { seal, type Recipient } from './jwe/seal-jwe.ts'
 import type { OwnClaims, TokenKind } from './kinds.ts'
 import { sign } from './sign.ts'
 
@@ -28,5 +28,5 @@ export async function issue<C extends RegisteredClaims>(
     exp: iat + lifetime,
   })
   const jws = await sign(complete, kind.typ, context.keystore.signingKey)
-  return encrypt(jws, recipient, context.algorithms, 'JWT')
+  return seal(jws, recipient, context.algorithms.encryptionEnc, { cty: 'JWT' })
 }

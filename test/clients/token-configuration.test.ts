@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { tokenConfiguration } from '../../server/clients/token-configuration.ts'
 import { decrypt } from '../../server/token/decrypt.ts'
-import { encrypt } from '../../server/token/encrypt.ts'
+import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { DEFAULTS, ISSUER, open, recipientOf, setUp } from '../token/fixtures.ts'
 
 const POLICY = {
@@ -49,7 +49,7 @@ test('encrypted to a client, it is read by that client and by no other', async (
   const { client } = await setUp()
   const { client: stranger } = await setUp()
   const configuration = tokenConfiguration(POLICY, client.kid)
-  const jwe = await encrypt(JSON.stringify(configuration), recipientOf(client), DEFAULTS, 'json')
+  const jwe = seal(JSON.stringify(configuration), recipientOf(client), 'A128GCM', { cty: 'json' })
   const { plaintext } = await decrypt(jwe, () => client, ['A128GCM'], 'json')
   expect(JSON.parse(plaintext)).toEqual(configuration)
   await expect(open(jwe, stranger)).rejects.toMatchObject({ code: 'ERR_JWE_DECRYPTION_FAILED' })

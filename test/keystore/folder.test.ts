@@ -1,12 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { generateKeys, revokeKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import {
   fingerprint,
-  hasKeys,
-  isProtected,
   keyFileName,
   readFolder,
   type KeyFolder,
@@ -193,24 +191,4 @@ test('a key is current since it was made, or since it was promoted', async () =>
   for (const { kid, createdAt } of current) {
     expect(createdAt).toBe(made.find((key) => key.kid === kid)!.createdAt)
   }
-})
-
-test('a folder has keys when there is one, or a change that was cut short may bring one', async () => {
-  expect(await hasKeys(join(path, 'missing'))).toBe(false)
-  await fill(path, { 'notes.txt': 'x', 'keys.json': '{}' })
-  expect(await hasKeys(path)).toBe(false)
-  await mkdir(join(path, '.commit'))
-  expect(await hasKeys(path)).toBe(true)
-  await rm(join(path, '.commit'), { recursive: true })
-  await fill(path, { 'enc.next.key': 'x' })
-  expect(await hasKeys(path)).toBe(true)
-})
-
-test('a folder is protected when any of its keys is', async () => {
-  expect(await isProtected(join(path, 'missing'))).toBe(false)
-  await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': 'x' })
-  await mkdir(join(path, 'enc.next.key'))
-  expect(await isProtected(path)).toBe(false)
-  await fill(path, { 'enc.key': pkcs8(ecKey(), 'x') })
-  expect(await isProtected(path)).toBe(true)
 })

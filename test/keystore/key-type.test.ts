@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { KeyType } from '../../protocol/algorithms.ts'
-import { mismatch, publicKeyOf } from '../../server/keystore/key-type.ts'
+import { mismatch } from '../../server/keystore/key-type.ts'
 import { ecKey, rsaKey } from './fixtures.ts'
 
 const P256: KeyType = { kty: 'EC', crv: 'P-256' }
@@ -38,12 +38,4 @@ test.each<[string, () => KeyObject, KeyType]>([
   ],
 ])('%s', (expected, make, type) => {
   expect(mismatch(make(), type)).toBe(expected)
-})
-
-test('the public half of a key has nothing private', () => {
-  const key = ecKey()
-  const { d, ...rest } = key.export({ format: 'jwk' })
-  expect(d).toBeDefined()
-  expect(publicKeyOf(key).type).toBe('public')
-  expect(publicKeyOf(key).export({ format: 'jwk' })).toEqual(rest)
 })

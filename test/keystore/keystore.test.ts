@@ -3,11 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
-import {
-  createEphemeralKeystore,
-  createKeystore,
-  recipient,
-} from '../../server/keystore/keystore.ts'
+import { createEphemeralKeystore, createKeystore } from '../../server/keystore/keystore.ts'
 import { openKeystore } from '../../server/keystore/open-keystore.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
@@ -46,11 +42,8 @@ describe('a keystore', () => {
 
   test('is one to encrypt to: its public encryption key, for its own algorithm', async () => {
     const [sig, enc] = await made
-    expect(recipient(createKeystore(keySet(sig, enc)))).toEqual({
-      kid: enc.kid,
-      key: enc.publicKey,
-      alg: 'ECDH-ES+A128KW',
-    })
+    expect(createKeystore(keySet(sig, enc)).encryptionKey).toBe(enc)
+    expect(enc.alg).toBe('ECDH-ES+A128KW')
   })
 
   test('publishes the public halves', async () => {
@@ -106,7 +99,7 @@ describe('a keystore of keys of every state', () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig[0]!, ring(enc[0]!, { previous: [enc[1]!] })))
     const before = keystore.jwks
-    const kept = { recipient: recipient(keystore), jwks: structuredClone(before) }
+    const kept = { recipient: keystore.encryptionKey, jwks: structuredClone(before) }
     const changes = keystore.replace(
       keySet(
         ring(sig[1]!, { previous: [sig[0]!], currentSince: 7 }),
@@ -195,6 +188,8 @@ test('keys in memory are fresh every time', async () => {
 })
 
 describe('opening', () => {
+  const open = (config: Parameters<typeof openKeystore>[0]) =>
+    openKeystore(config, () => Promise.resolve([]))
   const settings = async (preserveSessions: boolean) => ({
     preserveSessions,
     keysDir: await emptyFolder(),
@@ -211,7 +206,7 @@ describe('opening', () => {
     const config = await settings(true)
     const { sig, enc, warnings, fingerprint } = await generate(config)
     for (let boot = 0; boot < 2; boot++) {
-      const opened = await openKeystore(config)
+      const opened = await open(config)
       expect(opened.keystore.signingKey.kid).toBe(sig.current.kid)
       expect(opened.keystore.encryptionKey.kid).toBe(enc.current.kid)
       expect(opened.warnings).toEqual(warnings)
@@ -223,7 +218,7 @@ describe('opening', () => {
 
   test('with sessions preserved never makes a key', async () => {
     const config = await settings(true)
-    expect(await problemsOf(openKeystore(config))).toHaveLength(1)
+    expect(await problemsOf(open(config))).toHaveLength(1)
     expect(await readdir(config.keysDir)).toEqual([])
   })
 
@@ -233,13 +228,13 @@ describe('opening', () => {
       ...{ path: config.keysDir, passphrase: 'x', algorithms: DEFAULTS },
       scryptCost: CHEAP_SCRYPT,
     })
-    expect((await openKeystore(config)).warnings).toEqual([])
+    expect((await open(config)).warnings).toEqual([])
   })
 
   test('without, gives fresh keys at every boot and leaves the folder alone', async () => {
     const config = await settings(false)
     const { sig } = await generate(config)
-    const boots = [await openKeystore(config), await openKeystore(config)]
+    const boots = [await open(config), await open(config)]
     const kids = [sig.current.kid, ...boots.map(({ keystore }) => keystore.signingKey.kid)]
     expect(new Set(kids).size).toBe(3)
     expect(boots.map(({ warnings }) => warnings)).toEqual([[], []])
@@ -249,6 +244,6 @@ describe('opening', () => {
 
   test('without, asks for no folder', async () => {
     const config = { ...(await settings(false)), keysDir: '/nonexistent/keys' }
-    expect((await openKeystore(config)).keystore.jwks.keys).toHaveLength(2)
+    expect((await open(config)).keystore.jwks.keys).toHaveLength(2)
   })
 })

@@ -14,7 +14,7 @@ import {
   openDatabaseKey,
 } from '../../server/sessions/database-key.ts'
 import type { TokenContext } from '../../server/token/token-context.ts'
-import { encrypt } from '../../server/token/encrypt.ts'
+import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { keySet, ring } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { testConfig } from '../support/config.ts'
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 
 test('a database key is 32 bytes that no other session has', async () => {
-  const keys = await Promise.all(Array.from({ length: 10 }, () => createDatabaseKey(context)))
+  const keys = Array.from({ length: 10 }, () => createDatabaseKey(context))
   for (const { plain, sealed } of keys) {
     expect(Buffer.from(plain, 'base64url')).toHaveLength(32)
     expect(Buffer.from(plain, 'base64url').toString('base64url')).toBe(plain)
@@ -44,7 +44,7 @@ test('it outlives a change of the content encryption', async () => {
     ...context,
     algorithms: { ...algorithms, encryptionEnc: 'A256CBC-HS512' },
   } as const
-  const { plain, sealed } = await createDatabaseKey(former)
+  const { plain, sealed } = createDatabaseKey(former)
   expect(await openDatabaseKey(context, sealed)).toBe(plain)
 })
 
@@ -62,7 +62,7 @@ test.each(ECDH.flatMap((from) => ECDH.map((to) => [from, to] as const)))(
       ...{ ...context, keystore: using(from) },
       algorithms: { ...algorithms, encryptionAlg: from },
     }
-    const { plain, sealed } = await createDatabaseKey(former)
+    const { plain, sealed } = createDatabaseKey(former)
     expect(decodeProtectedHeader(sealed).alg).toBe(from)
     expect(await openDatabaseKey({ ...context, keystore: using(to) }, sealed)).toBe(plain)
   },
@@ -71,7 +71,7 @@ test.each(ECDH.flatMap((from) => ECDH.map((to) => [from, to] as const)))(
 test.each(['RSA-OAEP-256', 'RSA-OAEP', 'RSA1_5', 'dir', 'A128KW', 'PBES2-HS256+A128KW', 'none', 7])(
   'one that says it was sealed with %s is not opened by another type of key',
   async (alg) => {
-    const { sealed } = await createDatabaseKey(context)
+    const { sealed } = createDatabaseKey(context)
     const [header = '', ...rest] = sealed.split('.')
     const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), alg } as object
     const forged = Buffer.from(JSON.stringify(changed)).toString('base64url')
@@ -87,7 +87,7 @@ const expectDamaged = (sealed: string) =>
 
 test('while the key that it was sealed to is away, nothing is said of it', async () => {
   const other = await createEphemeralKeystore(algorithms)
-  const { sealed } = await createDatabaseKey({ ...context, keystore: other })
+  const { sealed } = createDatabaseKey({ ...context, keystore: other })
   await expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
     ...{ name: 'UnavailableError', retryAfter: 5 },
   })
@@ -95,7 +95,7 @@ test('while the key that it was sealed to is away, nothing is said of it', async
 
 test('it is lost with the key that it was sealed to, once that has been removed for good', async () => {
   const other = await createEphemeralKeystore(algorithms)
-  const { sealed } = await createDatabaseKey({ ...context, keystore: other })
+  const { sealed } = createDatabaseKey({ ...context, keystore: other })
   const { signingKey, encryptionKey } = keystore
   const set = { ...keySet(signingKey, encryptionKey), removed: [other.encryptionKey.kid] }
   expect(await openDatabaseKey({ ...context, keystore: createKeystore(set) }, sealed)).toBeNull()
@@ -107,19 +107,18 @@ test.each([
   [
     'a token',
     () => {
-      const { kid, publicKey } = keystore.encryptionKey
-      return encrypt('x', { kid, key: publicKey }, algorithms, 'JWT')
+      return seal('x', keystore.encryptionKey, algorithms.encryptionEnc, { cty: 'JWT' })
     },
   ],
   [
     'sealed to ours and changed since',
-    async () => {
-      const { sealed } = await createDatabaseKey(context)
+    () => {
+      const { sealed } = createDatabaseKey(context)
       return sealed.replace(/.{22}$/, 'A'.repeat(22))
     },
   ],
 ])('%s is damaged', async (_, sealed) => {
-  await expectDamaged(await sealed())
+  await expectDamaged(sealed())
 })
 
 test('a fault of ours is not taken for damage', async () => {
@@ -129,7 +128,7 @@ test('a fault of ours is not taken for damage', async () => {
       throw new TypeError('a bug')
     },
   }
-  const { sealed } = await createDatabaseKey(context)
+  const { sealed } = createDatabaseKey(context)
   const opened = openDatabaseKey({ ...context, keystore: broken }, sealed)
   await expect(opened).rejects.toThrow(TypeError)
 })
@@ -161,7 +160,7 @@ describe('at a renewal, a stored key', () => {
   }
 
   test('moves from a previous key to the current one', async () => {
-    const { plain, sealed } = await createDatabaseKey(former)
+    const { plain, sealed } = createDatabaseKey(former)
     await store(sealed)
     await moveDatabaseKey(db, now, 'one')
     expect(decodeProtectedHeader(await stored()).kid).toBe(keystore.encryptionKey.kid)
@@ -169,10 +168,10 @@ describe('at a renewal, a stored key', () => {
     expect(await stored('other')).toBe('sealed')
   })
 
-  const sealedTo = async (encryptionKey: KeyPair) => {
+  const sealedTo = (encryptionKey: KeyPair) => {
     const { signingKey } = keystore
     const sealer = { ...context, keystore: createKeystore(keySet(signingKey, encryptionKey)) }
-    return (await createDatabaseKey(sealer)).sealed
+    return createDatabaseKey(sealer).sealed
   }
   test.each<[string, () => Promise<string> | string]>([
     ['the current key', () => sealedTo(keystore.encryptionKey)],
@@ -180,7 +179,7 @@ describe('at a renewal, a stored key', () => {
     ['an unknown key', async () => sealedTo(await generateKeyPair('enc', algorithms))],
     [
       'a previous key, and damaged',
-      async () => (await createDatabaseKey(former)).sealed.replace(/.{22}$/, 'A'.repeat(22)),
+      () => createDatabaseKey(former).sealed.replace(/.{22}$/, 'A'.repeat(22)),
     ],
     ['no key at all', () => 'garbage'],
   ])('stays as it is if it is sealed to %s', async (_, make) => {
@@ -191,8 +190,8 @@ describe('at a renewal, a stored key', () => {
   })
 
   test('is not taken back to what it was when another renewal has moved it meanwhile', async () => {
-    const { sealed } = await createDatabaseKey(former)
-    const elsewhere = await sealedTo(nextKey)
+    const { sealed } = createDatabaseKey(former)
+    const elsewhere = sealedTo(nextKey)
     await store(sealed)
     const slow: Keystore = {
       ...now.keystore,

@@ -1,10 +1,10 @@
 /** A server's token context, a client of it, and the means to forge what a client would send. */
 import { createHmac, sign as signBytes, type KeyObject } from 'node:crypto'
 import { compactDecrypt } from 'jose'
-import type { Algorithms } from '../../protocol/algorithms.ts'
+import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
-import { encrypt } from '../../server/token/encrypt.ts'
+import { seal as sealJwe } from '../../server/token/jwe/seal-jwe.ts'
 import { issue } from '../../server/token/issue.ts'
 import { accessToken } from '../../server/token/kinds.ts'
 import { TokenError } from '../../server/errors/token-error.ts'
@@ -30,7 +30,11 @@ export const OWN_CLAIMS = {
   scope: 'user',
 }
 
-export const recipientOf = ({ kid, publicKey }: KeyPair) => ({ kid, key: publicKey })
+export const recipientOf = ({ kid, publicKey, alg }: KeyPair) => ({
+  kid,
+  publicKey,
+  alg: alg as EncryptionAlg,
+})
 
 export async function open(jwe: string, { privateKey }: { privateKey: KeyObject }) {
   const { plaintext } = await compactDecrypt(jwe, privateKey)
@@ -43,7 +47,8 @@ export async function setUp(algorithms = DEFAULTS) {
   const context = { issuer: ISSUER, algorithms, keystore, clock }
   const client = await generateKeyPair('enc', algorithms)
   const now = Math.floor(clock() / 1000)
-  const seal = (jws: string) => encrypt(jws, recipientOf(keystore.encryptionKey), algorithms, 'JWT')
+  const seal = (jws: string) =>
+    Promise.resolve(sealJwe(jws, keystore.encryptionKey, algorithms.encryptionEnc, { cty: 'JWT' }))
   const refused = (token: string) => refusal(validate(context, accessToken, token))
   return {
     ...{ clock, keystore, context, client, now },

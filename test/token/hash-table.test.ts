@@ -41,6 +41,8 @@ test('is the same as a Set', () => {
 test('takes no more than it has room for', () => {
   const table = createHashTable(1)
   table.add('a')
-  expect(() => { table.add('b'); }).toThrow(RangeError)
+  expect(() => {
+    table.add('b')
+  }).toThrow(RangeError)
   expect([table.size, table.has('a'), table.has('b')]).toEqual([1, true, false])
 })

@@ -1,19 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import {
-  createPublicKey,
-  createSecretKey,
-  generateKeyPairSync,
-  webcrypto,
-  type KeyObject,
-} from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { ENCRYPTION_CURVES, SIGNING_KEY_TYPES, type KeyType } from '../../protocol/algorithms.ts'
-import {
-  importPublicKey,
-  PublicKeyError,
-  type PublicKeyInput,
-} from '../../server/token/public-key.ts'
+import { importPublicKey, PublicKeyError } from '../../server/token/public-key.ts'
 import { base64url, withStrayBit } from './fixtures.ts'
 
 const P256 = ENCRYPTION_CURVES['P-256']
@@ -31,11 +21,10 @@ const ec = (namedCurve = 'P-256') => generateKeyPairSync('ec', { namedCurve })
 const rsa = (modulusLength = 2048, publicExponent = 65_537) =>
   generateKeyPairSync('rsa', { modulusLength, publicExponent })
 const jwkOf = (key: KeyObject) => key.export({ format: 'jwk' }) as JWK
-const pemOf = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }).toString()
 
 /** What the refusal of `input` says. Anything but a PublicKeyError fails the test, as does success. */
 async function fault(input: unknown, required: KeyType = P256): Promise<string> {
-  const error = await importPublicKey(input as PublicKeyInput, required).then(
+  const error = await importPublicKey(input as JWK, required).then(
     () => new Error('It was accepted.'),
     (error: unknown) => error,
   )
@@ -65,29 +54,17 @@ const TYPES = [...new Map(types.map((type) => [nameOf(type), type]))] as [
 describe.each(TYPES)('a public key of type %s', (name, type) => {
   const { publicKey, privateKey } = pairs[name]
 
-  test.each<[string, PublicKeyInput]>([
-    ['JWK', jwkOf(publicKey)],
-    ['JWK with use, alg and kid', { ...jwkOf(publicKey), use: 'enc', alg: 'x', kid: 'x' }],
-    ['SPKI PEM', pemOf(publicKey)],
-    ['KeyObject', publicKey],
-  ])('is taken as %s, under its thumbprint', async (_form, input) => {
-    const { kid, key } = await importPublicKey(input, type)
-    expect(key.equals(publicKey)).toBe(true)
-    expect(kid).toBe(await calculateJwkThumbprint(jwkOf(publicKey)))
+  test.each<[string, JWK]>([
+    ['alone', jwkOf(publicKey)],
+    ['with use, alg and kid', { ...jwkOf(publicKey), use: 'enc', alg: 'x', kid: 'x' }],
+  ])('is taken %s, under its thumbprint', async (_form, jwk) => {
+    const imported = await importPublicKey(jwk, type)
+    expect(imported.publicKey.equals(publicKey)).toBe(true)
+    expect(imported.kid).toBe(await calculateJwkThumbprint(jwkOf(publicKey)))
   })
 
-  test.each<[string, PublicKeyInput]>([
-    ['JWK', jwkOf(privateKey)],
-    ['PEM', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
-    [
-      'encrypted PEM',
-      privateKey
-        .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
-        .toString(),
-    ],
-    ['KeyObject', privateKey],
-  ])('is not taken from its private half as %s', async (_form, input) => {
-    expect(await fault(input, type)).toMatch(/^is a private key$|^holds private members$/)
+  test('is not taken from its private half', async () => {
+    expect(await fault(jwkOf(privateKey), type)).toBe('holds private members')
   })
 
   test.each(TYPES.filter(([other]) => other !== name))(
@@ -96,17 +73,6 @@ describe.each(TYPES)('a public key of type %s', (name, type) => {
       expect(await fault(jwkOf(publicKey), due)).toBe(`is of type ${name}, not ${other}`)
     },
   )
-})
-
-test('a CryptoKey is taken when it is public', async () => {
-  const { publicKey, privateKey } = await webcrypto.subtle.generateKey(
-    { name: 'ECDH', namedCurve: 'P-256' },
-    false,
-    ['deriveBits'],
-  )
-  const { kid, key } = await importPublicKey(publicKey, P256)
-  expect(kid).toBe(await calculateJwkThumbprint(jwkOf(key)))
-  expect(await fault(privateKey)).toBe('is a private key')
 })
 
 describe('a private or symmetric key is refused', () => {
@@ -119,15 +85,10 @@ describe('a private or symmetric key is refused', () => {
     expect(await fault({ kty: 'oct', k: 'AAAA' })).toBe('holds private members')
     expect(await fault({ kty: 'oct' })).toBe('is not a public key, or is damaged')
   })
-
-  test('as a secret KeyObject', async () => {
-    expect(await fault(createSecretKey(Buffer.alloc(32)))).toBe('is a secret key')
-  })
 })
 
 describe('a key that cannot be trusted is refused', () => {
-  const { publicKey } = pairs['EC P-256']
-  const jwk = jwkOf(publicKey)
+  const jwk = jwkOf(pairs['EC P-256'].publicKey)
   const flip = (part: string) => {
     const bytes = Buffer.from(part, 'base64url')
     bytes[5]! ^= 1
@@ -150,38 +111,11 @@ describe('a key that cannot be trusted is refused', () => {
     expect(await fault(input)).toBe('is not a public key, or is damaged')
   })
 
-  test.each<[string, unknown]>([
-    ['null', null],
-    ['undefined', undefined],
-    ['a number', 1],
-    ['true', true],
-    ['no PEM', 'key'],
-    ['an empty PEM', '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n'],
-    ['half a PEM', pemOf(publicKey).slice(0, 90)],
-  ])('%s', async (_name, input) => {
-    expect(await fault(input)).toBe('is not a public key, or is damaged')
-  })
-
   test('secp256k1, which no configuration names', async () => {
     expect(await fault(jwkOf(ec('secp256k1').publicKey))).toBe(
       'is of type EC secp256k1, not EC P-256',
     )
   })
-})
-
-test("P-256 with the sender's own generator is refused: whoever chose it knows the private key", async () => {
-  // SPKI with explicit parameters (RFC 5480 §2.1.1 forbids them; OpenSSL reads them).
-  const pem = `-----BEGIN PUBLIC KEY-----
-MIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAA
-AAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA////
-///////////8BCBaxjXYqjqT57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSd
-NgiG5wSTamZ44ROdJreBn36QBEEEdIV/Ogh/FD/FNSWihQYlGQusDkpBPvw5uRQk
-DaXE8zCcDEhmNQDPngjQXjpjfAPoFQn60HaTYQSknxmcdi13XgIhAP////8AAAAA
-//////////+85vqtpxeehPO5ysL8YyVRAgEBA0IABKUo4e41TfvcfC3dQpF1CeIA
-FZvqafeK6MHv07m9MPhQy3Jt6LC8XiGQj7ayoIn9TcEvmm27UqeYVeXK+2rOAg0=
------END PUBLIC KEY-----
-`
-  expect(await fault(pem)).toMatch(/^is of type EC .+, not EC P-256$|damaged$/)
 })
 
 const TOO_LONG = 'has a member that is too long'
@@ -217,22 +151,13 @@ describe('RSA', () => {
   test('a modulus of 16384 bits is refused', async () => {
     const modulus = base64url(Buffer.alloc(2048, 0xff))
     expect(await fault({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA)).toBe(TOO_LONG)
-    const pem = pemOf(
-      createPublicKey({ key: { kty: 'RSA', n: modulus, e: 'AQAB' }, format: 'jwk' }),
-    )
-    expect(await fault(pem, RSA)).toMatch(/of 16384 bits/)
   })
 
   test('a modulus of 8192 bits is accepted', async () => {
     const modulus = base64url(Buffer.alloc(1024, 0xff))
     await expect(
       importPublicKey({ kty: 'RSA', n: modulus, e: 'AQAB' }, RSA),
-    ).resolves.toHaveProperty('key.asymmetricKeyDetails.modulusLength', 8192)
-  })
-
-  test('an RSA key that is bound to PSS is refused', async () => {
-    const { publicKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
-    expect(await fault(publicKey, RSA)).toBe('is of type rsa-pss, not RSA')
+    ).resolves.toHaveProperty('publicKey.asymmetricKeyDetails.modulusLength', 8192)
   })
 })
 
@@ -316,9 +241,9 @@ describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
   /** Whether it was taken, in which case it is under its right name. */
   async function isTaken(jwk: JWK, type: KeyType): Promise<boolean> {
     try {
-      const { kid, key } = await importPublicKey(jwk, type)
-      expect(kid).toBe(await calculateJwkThumbprint(jwkOf(key)))
-      expect(key.type).toBe('public')
+      const { kid, publicKey } = await importPublicKey(jwk, type)
+      expect(kid).toBe(await calculateJwkThumbprint(jwkOf(publicKey)))
+      expect(publicKey.type).toBe('public')
       return true
     } catch (error) {
       expect(error).toBeInstanceOf(PublicKeyError)

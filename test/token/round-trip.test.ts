@@ -14,7 +14,7 @@ import { issue } from '../../server/token/issue.ts'
 import { accessToken } from '../../server/token/kinds.ts'
 import { importPublicKey } from '../../server/token/public-key.ts'
 import { validate } from '../../server/token/validate.ts'
-import { encrypt } from '../../server/token/encrypt.ts'
+import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { keySet } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { ISSUER, LIFETIME, open, OWN_CLAIMS, recipientOf, refusal, setUp } from './fixtures.ts'
@@ -57,10 +57,11 @@ test.each(
   )
   const client = await keyFor('client', 'enc', algorithms)
   const context = { issuer: ISSUER, algorithms, keystore, clock: createClock() }
-  const recipient = await importPublicKey(client.publicJwk, requiredKeyType('enc', algorithms))
+  const imported = await importPublicKey(client.publicJwk, requiredKeyType('enc', algorithms))
+  const recipient = { ...imported, alg: algorithms.encryptionAlg }
   const token = await issue(context, accessToken, OWN_CLAIMS, recipient, LIFETIME)
   const jws = await open(token, client)
-  const answer = await encrypt(jws, recipientOf(keystore.encryptionKey), algorithms, 'JWT')
+  const answer = seal(jws, keystore.encryptionKey, algorithms.encryptionEnc, { cty: 'JWT' })
   const { claims, header } = await validate(context, accessToken, answer)
   expect(claims).toMatchObject(OWN_CLAIMS)
   expect(header).toMatchObject({

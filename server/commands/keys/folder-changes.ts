@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { StartupError } from '../../errors/startup-error.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { withFolderLock } from './folder-lock.ts'
-import { commitChanges, recover, type FolderChanges } from '../../keystore/folder-transaction.ts'
+import { commitChanges, recover, type FolderChanges } from './commit-changes.ts'
 import {
   keyFileName,
   readFolder,
@@ -27,7 +27,7 @@ const USES: readonly KeyUse[] = ['sig', 'enc']
  *
  * @throws StartupError when there is a key already: nothing is ever overwritten.
  */
-export async function generateKeys(folder: KeyFolder): Promise<void> {
+export async function generateKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
   await mkdir(folder.path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException
     throw new StartupError([
@@ -40,7 +40,7 @@ export async function generateKeys(folder: KeyFolder): Promise<void> {
         `There are keys in ${folder.path}: ${keys.map(({ name }) => name).join(', ')}. Nothing was changed. To replace keys and keep everybody signed in: \`npm run keys -- rotate\`. To start anew, move the old files away first.`,
       ])
     }
-    return freshKeys(folder, { ...removed })
+    return freshKeys(folder, { ...removed }, now)
   })
 }
 
@@ -55,7 +55,7 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
   await changeFolder(folder, async ({ keys, removed }) => {
     const retires = new Date(now + keepFor).toISOString()
     const files: Record<string, string | null> = {}
-    const records = recordsOf(folder, keys, removed)
+    const records = recordsOf(folder, keys, removed, now)
     for (const use of USES) {
       const current = requireCurrent(folder, keys, use)
       files[keyFileName(use, 'previous', current.kid)] = current.pem
@@ -86,12 +86,12 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
 }
 
 /** Replaces every key by a fresh one and keeps none: what was made with the old ones is refused. */
-export async function revokeKeys(folder: KeyFolder): Promise<void> {
+export async function revokeKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
   await changeFolder(folder, async ({ keys, removed }) => {
-    const records = recordsOf(folder, keys, removed)
-    for (const { kid } of keys) markRemoved(records, kid, Date.now())
+    const records = recordsOf(folder, keys, removed, now)
+    for (const { kid } of keys) markRemoved(records, kid, now)
     const files = Object.fromEntries(keys.map(({ name }) => [name, null]))
-    return { ...files, ...(await freshKeys(folder, records)) }
+    return { ...files, ...(await freshKeys(folder, records, now)) }
   })
 }
 
@@ -100,7 +100,7 @@ export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[
   let retired: StoredKey[] = []
   await changeFolder(folder, ({ keys, removed }) => {
     retired = keys.filter((key) => hasRetired(key, now))
-    const records = recordsOf(folder, keys, removed)
+    const records = recordsOf(folder, keys, removed, now)
     for (const { kid } of retired) markRemoved(records, kid, now)
     return {
       ...Object.fromEntries(retired.map(({ name }) => [name, null])),
@@ -111,14 +111,18 @@ export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[
 }
 
 /** Encrypts every key under another passphrase. */
-export async function changePassphrase(folder: KeyFolder, newPassphrase: string): Promise<void> {
+export async function changePassphrase(
+  folder: KeyFolder,
+  newPassphrase: string,
+  now = Date.now(),
+): Promise<void> {
   await changeFolder(folder, async ({ keys, removed }) => {
     const files: Record<string, string> = {}
     for (const { name, key } of keys) {
       files[name] = await toPem(key, { ...folder, passphrase: newPassphrase })
     }
     // The files' times change: what they said is kept here.
-    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed)) }
+    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed, now)) }
   })
 }
 
@@ -134,11 +138,11 @@ export async function changeFolder(
 }
 
 /** Makes a current and a next key for both uses, and adds them to the records. */
-async function freshKeys(folder: KeyFolder, records: Records): Promise<FolderChanges> {
+async function freshKeys(folder: KeyFolder, records: Records, now: number): Promise<FolderChanges> {
   const files: Record<string, string | null> = {}
   for (const use of USES) {
-    await put(folder, files, records, use, 'current', Date.now())
-    await put(folder, files, records, use, 'next', Date.now())
+    await put(folder, files, records, use, 'current', now)
+    await put(folder, files, records, use, 'next', now)
   }
   return { ...files, [RECORDS_FILE]: formatRecords(records) }
 }

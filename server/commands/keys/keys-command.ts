@@ -11,7 +11,8 @@ import {
   revokeKeys,
   rotateKeys,
 } from './folder-changes.ts'
-import { hasKeys, isProtected, type KeyFolder } from '../../keystore/folder.ts'
+import type { KeyFolder } from '../../keystore/folder.ts'
+import { hasKeys, isProtected } from './key-folder.ts'
 import { describeKeys, keyTable } from './key-list.ts'
 import { importKey } from './import-key.ts'
 import { HELP, parseArguments, type KeysOptions } from './arguments.ts'
@@ -73,7 +74,7 @@ export async function keysCommand(
     const now = Date.now()
     switch (command) {
       case 'generate':
-        await generateKeys(folder)
+        await generateKeys(folder, now)
         return showNew(
           folder,
           config.preserveSessions
@@ -82,7 +83,7 @@ export async function keysCommand(
         )
       case 'rotate':
         if (options.revoke === true) {
-          await revokeKeys(folder)
+          await revokeKeys(folder, now)
           return showNew(
             folder,
             'Every key was replaced. Everybody is signed out once the running servers have taken the new keys, within a second or two.',
@@ -101,7 +102,7 @@ export async function keysCommand(
       }
       case 'passphrase': {
         const fresh = await newPassphrase()
-        await changePassphrase(folder, fresh)
+        await changePassphrase(folder, fresh, now)
         return showNew(
           { ...folder, passphrase: fresh },
           'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',

@@ -13,9 +13,10 @@ export function recordsOf(
   folder: KeyFolder,
   keys: readonly StoredKey[],
   removed: KeyRecords,
+  now: number,
 ): Records {
   const remembered = Object.entries(removed).filter(
-    ([, record]) => Date.parse(record.removed ?? '') > Date.now() - REMEMBERED,
+    ([, record]) => Date.parse(record.removed ?? '') > now - REMEMBERED,
   )
   const present = keys.map((key) => [key.kid, recordOf(folder, key)] as const)
   return Object.fromEntries([...remembered, ...present])

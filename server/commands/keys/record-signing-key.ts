@@ -2,7 +2,7 @@ import { StartupError } from '../../errors/startup-error.ts'
 import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../../protocol/algorithms.ts'
 import { changeFolder } from './folder-changes.ts'
 import type { KeyFolder } from '../../keystore/folder.ts'
-import type { KeyPair } from '../../keystore/key-pair.ts'
+import { loadKeys } from '../../keystore/key-set.ts'
 import { formatRecords, readRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { mismatch } from '../../keystore/key-type.ts'
 import { recordsOf } from './record-changes.ts'
@@ -12,28 +12,27 @@ import { recordsOf } from './record-changes.ts'
  * PEM does not say. Otherwise a change from EdDSA to Ed25519, or from PS256 to RS256, would apply to
  * the key that is in use, and every token that it has signed would be refused.
  *
- * @param current The current signing key of the folder.
- * @returns Whether the folder was changed, and a warning if that was needed and impossible.
+ * @returns A warning if that was needed and impossible.
+ * @throws StartupError for keys that cannot be used.
  */
-export async function recordSigningKey(
-  folder: KeyFolder,
-  current: KeyPair,
-): Promise<{ recorded: boolean; warnings: string[] }> {
+export async function recordSigningKey(folder: KeyFolder, now = Date.now()): Promise<string[]> {
+  const { current } = (await loadKeys(folder, now)).sig
   const others = SIGNING_ALGS.filter(
     (alg) =>
       alg !== current.alg && mismatch(current.privateKey, SIGNING_KEY_TYPES[alg]) === undefined,
   )
   if (others.length === 0 || (await readRecords(folder.path))[current.kid] !== undefined) {
-    return { recorded: false, warnings: [] }
+    return []
   }
   try {
     await changeFolder(folder, ({ keys, removed }) => ({
-      [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed)),
+      [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed, now)),
     }))
-    return { recorded: true, warnings: [] }
+    return []
   } catch (error) {
     if (!(error instanceof StartupError)) throw error
-    const warning = `${error.message} ${RECORDS_FILE} should record that the signing key is used with ${current.alg}. Until it does, a change of TOKEN_SIGNING_ALG to ${others.join(' or ')} signs everybody out.`
-    return { recorded: false, warnings: [warning] }
+    return [
+      `${error.message} ${RECORDS_FILE} should record that the signing key is used with ${current.alg}. Until it does, a change of TOKEN_SIGNING_ALG to ${others.join(' or ')} signs everybody out.`,
+    ]
   }
 }

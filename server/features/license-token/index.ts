@@ -4,7 +4,7 @@ import type { SessionState } from '../../sessions/authenticate.ts'
 import type { Handler } from '../../http/context.ts'
 import { tokenRefused } from '../../http/http-error.ts'
 import { audit } from '../../log/audit.ts'
-import { encrypt } from '../../token/encrypt.ts'
+import { seal } from '../../token/jwe/seal-jwe.ts'
 import { seald } from './seald.ts'
 import type { Vendor } from './vendor.ts'
 
@@ -21,11 +21,11 @@ export function createLicenseToken<V extends FeatureVariables>(vendor: Vendor<V>
       if (signLicense === undefined) return {}
 
       const answerFor = async (accountId: string, client: Client) => ({
-        user_license_token: await encrypt(
+        user_license_token: seal(
           await signLicense(accountId),
           recipientOf(client),
-          config.algorithms,
-          'JWT',
+          config.algorithms.encryptionEnc,
+          { cty: 'JWT' },
         ),
       })
 

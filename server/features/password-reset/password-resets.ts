@@ -4,7 +4,6 @@ import type { Background } from './background.ts'
 import type { Core } from '../../composition.ts'
 import { deleteExpired } from '../../database/delete-expired.ts'
 import type { Account } from '../../database/schema.ts'
-import { recipient } from '../../keystore/keystore.ts'
 import type { Logger } from '../../log/logger.ts'
 import type { Mailer } from './mailer/mailer.ts'
 import { resetMessage } from './mailer/reset-message.ts'
@@ -72,7 +71,7 @@ export function createPasswordResets(
       tokens,
       resetToken,
       { sub: account?.id ?? randomUUID(), aud: resetToken.audience, jti },
-      recipient(tokens.keystore),
+      tokens.keystore.encryptionKey,
       RESET_TOKEN_TTL,
     )
     if (account === undefined || (await openResets(account.id)) >= MAX_OPEN) return

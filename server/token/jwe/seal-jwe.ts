@@ -8,7 +8,7 @@ import { encryptKey } from './key-encryption.ts'
 import { isWrapping, toWrappingKey, WRAPPING_KEY_LENGTH, wrapKey } from './key-wrap.ts'
 
 /** The recipient of a JWE: a public encryption key, its thumbprint and its algorithm. */
-export interface SealingKey {
+export interface Recipient {
   readonly kid: string
   readonly alg: EncryptionAlg
   readonly publicKey: KeyObject
@@ -37,7 +37,7 @@ export interface SealOptions {
  * @returns `undefined` for an algorithm that wraps no key: one agreement cannot serve several JWEs.
  * @throws Error for a key that ECDH-ES cannot use.
  */
-export function agreeOn({ kid, alg, publicKey }: SealingKey): SealingAgreement | undefined {
+export function agreeOn({ kid, alg, publicKey }: Recipient): SealingAgreement | undefined {
   if (!isWrapping(alg)) return undefined
   const use = { algorithm: alg, length: WRAPPING_KEY_LENGTH[alg] }
   const { epk, key } = deriveWith(publicKey, use)
@@ -52,7 +52,7 @@ export function agreeOn({ kid, alg, publicKey }: SealingKey): SealingAgreement |
  */
 export function seal(
   plaintext: string,
-  recipient: SealingKey,
+  recipient: Recipient,
   enc: EncryptionEnc,
   { cty, agreement = agreeOn(recipient) }: SealOptions = {},
 ): string {
@@ -79,7 +79,7 @@ interface ContentKey {
 
 /** Steps 1 to 8: the content encryption key, and what tells it to the recipient. */
 function contentKeyFor(
-  { alg, publicKey }: SealingKey,
+  { alg, publicKey }: Recipient,
   enc: EncryptionEnc,
   agreement: SealingAgreement | undefined,
 ): ContentKey {

@@ -24,7 +24,7 @@ export async function setUpClient(algorithms = DEFAULTS) {
   const published = server.keystore.jwks.keys as ServerKey[]
   const keys = (kid: string) => Promise.resolve(published.find((one) => one.kid === kid))
   const opener: Opener = { key, keys, issuer: server.context.issuer, clientId: key.id }
-  const recipient = { kid: key.id, key: publicKey }
+  const recipient = { kid: key.id, publicKey, alg: server.context.algorithms.encryptionAlg }
   const claims: Record<string, unknown> = { ...server.claims, ...own }
   const header: Record<string, unknown> = server.header
   const { privateKey } = server.keystore.signingKey

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Algorithms } from '../../../protocol/algorithms.ts'
 import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-changes.ts'
+import { recordSigningKey } from '../../../server/commands/keys/record-signing-key.ts'
 import { fingerprint } from '../../../server/keystore/folder.ts'
 import { readRecords } from '../../../server/keystore/key-records.ts'
 import { loadKeys } from '../../../server/keystore/key-set.ts'
@@ -30,9 +31,10 @@ afterEach(() => rm(path, { recursive: true, force: true }))
 const algorithmsFor = (signingAlg: Algorithms['signingAlg']) => ({ ...DEFAULTS, signingAlg })
 const folder = (algorithms: Algorithms) => ({ path, passphrase: undefined, algorithms })
 const start = (algorithms: Algorithms) =>
-  openKeystore({
-    ...{ preserveSessions: true, keysDir: path, privateKeyPassphrase: undefined, algorithms },
-  })
+  openKeystore(
+    { preserveSessions: true, keysDir: path, privateKeyPassphrase: undefined, algorithms },
+    recordSigningKey,
+  )
 const bring = (key: KeyObject) => fill(path, { 'sig.key': pkcs8(key), 'enc.key': pkcs8(ecKey()) })
 const ed25519 = () => generateKeyPairSync('ed25519').privateKey
 

@@ -27,11 +27,11 @@ import {
   wrapKey,
 } from '../../../server/token/jwe/key-wrap.ts'
 import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
-import type { SealingKey } from '../../../server/token/jwe/seal-jwe.ts'
+import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url } from '../fixtures.ts'
 
-export type TestKey = OpeningKey & SealingKey
+export type TestKey = OpeningKey & Recipient
 /** `undefined` for RSA. */
 export type Crv = EncryptionCrv | undefined
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
-import { agreeOn, seal, type SealingKey } from '../../../server/token/jwe/seal-jwe.ts'
+import { agreeOn, seal, type Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import {
   createKey,
@@ -79,7 +79,7 @@ describe('tokens to one recipient', () => {
     expect(agreeOn(keyFor(alg, crv))).toBeUndefined()
   })
 
-  test.each<[string, Partial<SealingKey>]>([
+  test.each<[string, Partial<Recipient>]>([
     ['another key', { kid: 'another' }],
     ['another algorithm', { alg: 'ECDH-ES+A256KW' }],
     ['direct key agreement', { alg: 'ECDH-ES' }],
@@ -95,7 +95,7 @@ describe('a key that the algorithm cannot use', () => {
   const secp256k1 = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
   const rsa = (modulusLength: number, publicExponent = 65_537) =>
     generateKeyPairSync('rsa', { modulusLength, publicExponent })
-  const sealWith = (alg: TestKey['alg'], publicKey: SealingKey['publicKey']) =>
+  const sealWith = (alg: TestKey['alg'], publicKey: Recipient['publicKey']) =>
     faultOf(() => seal('text', { kid: 'key', alg, publicKey }, 'A128GCM'))
 
   test.each(['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'] as const)('%s', (alg) => {

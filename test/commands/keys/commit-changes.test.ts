@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { commitChanges, recover } from '../../server/keystore/folder-transaction.ts'
-import { emptyFolder, fill } from './fixtures.ts'
+import { commitChanges, recover } from '../../../server/commands/keys/commit-changes.ts'
+import { emptyFolder, fill } from '../../keystore/fixtures.ts'
 
 const BEFORE = { 'sig.key': 'old sig', 'enc.key': 'old enc', 'previous.key': 'gone soon' }
 const CHANGES = { 'sig.key': 'new sig', 'enc.key': 'new enc', 'previous.key': null }

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { COMMIT, finishCommit, syncFolder } from '../../keystore/folder-transaction.ts'
+
+const STAGED = '.staged-'
+
+/** File name → new content, or `null` to remove the file. */
+export type FolderChanges = Readonly<Record<string, string | null>>
+
+/**
+ * Changes several files of a folder as one: after a crash at any moment the folder is as before or
+ * as after, never between. The new files are staged in a subfolder, and renaming that to `.commit` is
+ * the one atomic step that decides. Every file is written 0600 and fsynced, then the folder. One
+ * change at a time: see folder-lock.ts.
+ */
+export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
+  await finishCommit(folder)
+  const staged = join(folder, STAGED + randomUUID())
+  await mkdir(staged, { mode: 0o700 })
+  const write = Object.keys(changes).filter((name) => changes[name] !== null)
+  const remove = Object.keys(changes).filter((name) => changes[name] === null)
+  for (const name of write) await writeDurably(join(staged, name), changes[name] ?? '')
+  await writeDurably(
+    join(staged, `manifest-${randomUUID()}.json`),
+    JSON.stringify({ write, remove }),
+  )
+  await syncFolder(staged)
+  await rename(staged, join(folder, COMMIT))
+  await syncFolder(folder)
+  await finishCommit(folder)
+}
+
+/** Finishes a change that was decided and cut short, and sweeps what was staged and never decided. */
+export async function recover(folder: string): Promise<void> {
+  await finishCommit(folder)
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(STAGED)) await rm(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+async function writeDurably(path: string, content: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
