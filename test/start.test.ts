@@ -123,6 +123,18 @@ describe('a server that starts', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(Math.ceil(startedAt / 1000) * 1000 - 1)
   })
 
+  test.each([
+    ['http://auth.test', true, 1],
+    ['https://auth.test', true, 0],
+    ['http://auth.test', false, 0],
+  ])('as %s, in production: %s, has %i warnings of that', async (issuer, production, count) => {
+    await start({ issuer, production })
+    const warnings = logs.filter(
+      ({ level, msg }) => level === 'warn' && (msg as string).startsWith('ISSUER '),
+    )
+    expect(warnings).toHaveLength(count)
+  })
+
   test('logs what the operator ought to know about the keys', async () => {
     await makeKeys()
     await start({ preserveSessions: true })

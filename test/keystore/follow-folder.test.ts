@@ -110,6 +110,25 @@ test('a change between the loading of the keys and the following is noticed', as
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
+test('a fault of ours is reported with its cause, and the keys stay', async () => {
+  const { keystore, logs } = await follow()
+  await settled()
+  const { kid } = keystore.signingKey
+  const fault = new Error('out of order')
+  keystore.replace = () => {
+    throw fault
+  }
+  await rotate()
+  await until(() => errors(logs).length > 0)
+  expect(errors(logs)).toEqual([
+    expect.objectContaining({
+      problems: ['Error: out of order'],
+      err: expect.objectContaining({ message: 'out of order', stack: expect.any(String) }),
+    }),
+  ])
+  expect(keystore.signingKey.kid).toBe(kid)
+})
+
 test('a folder that cannot be used is reported once, the keys stay, and repaired it is taken', async () => {
   const before = await loadKeys(folder)
   const { keystore, logs } = await follow()

@@ -359,8 +359,16 @@ describe('the replay cache', () => {
     const replayCache: ReplayCache = { remember: () => Promise.reject(new Error('no cache')) }
     const broken = await setUp({ replayCache })
     try {
-      const answer = await sendBound(broken, bindingOf(broken))
-      expect([answer.status, answer.body.error]).toEqual([500, 'server_error'])
+      const answers = [await sendBound(broken, bindingOf(broken))]
+      for (const path of ['/token', '/revoke']) {
+        const req = bindingOf(broken, { method: 'POST', path })
+        const token = await broken.client.seal(broken.session.refreshJws, { req })
+        const body = { token, refresh_token: token, grant_type: 'refresh_token' }
+        answers.push(await broken.client.send('POST', path, body))
+      }
+      for (const answer of answers) {
+        expect([answer.status, answer.body.error]).toEqual([500, 'server_error'])
+      }
     } finally {
       await broken.server.stop()
     }

@@ -161,6 +161,53 @@ describe.each([
   })
 })
 
+describe('a client that is removed meanwhile', () => {
+  const remove = (device: TestClient) =>
+    server.database.deleteFrom('clients').where('client_id', '=', device.id).execute()
+
+  test.each([
+    ['/account', 'hash', () => someEmail()],
+    ['/account/login', 'verify', () => email],
+  ] as const)('gets no session from POST %s', async (path, work, address) => {
+    const device = await TestClient.registered(server.url)
+    const body = { email: address(), password: GOOD_PASSWORD, client_id: device.id }
+    const { reached, release } = hasher.hold(work)
+    const late = client.send('POST', path, body)
+    await reached
+    await remove(device)
+    release()
+    const { status, body: answer } = await late
+    expect([status, answer.error]).toEqual([400, 'invalid_client'])
+  })
+
+  test('changes no password', async () => {
+    const device = await TestClient.registered(server.url)
+    const other = await device.login(email)
+    const { reached, release } = hasher.hold('verify')
+    const late = device.sendAs(other, 'PUT', '/account/password', {
+      current_password: GOOD_PASSWORD,
+      new_password: THIEFS_PASSWORD,
+    })
+    await reached
+    await remove(device)
+    release()
+    const { status, body: answer } = await late
+    expect([status, answer.error]).toEqual([401, 'invalid_token'])
+    expect(await tryLogin(GOOD_PASSWORD)).toBe(200)
+  })
+})
+
+test('of two sign-ups with one address at once, one is refused', async () => {
+  const body = { email: someEmail(), password: GOOD_PASSWORD, client_id: client.id }
+  const { reached, release } = hasher.hold('hash')
+  const late = client.send('POST', '/account', body)
+  await reached
+  expect((await client.send('POST', '/account', body)).status).toBe(201)
+  release()
+  const { status, body: answer } = await late
+  expect([status, answer.error]).toEqual([409, 'account_exists'])
+})
+
 describe.each<[string, string, (() => string) | string, unknown]>([
   ['PATCH', 'the account', '/account', { name: 'Mallory' }],
   ['POST', 'the session, to sign it out', '/account/logout', undefined],

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -68,6 +68,19 @@ test.each<[string, () => string]>([
     return 'done'
   })
   expect(result).toBe('done')
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a takeover that died in the middle is cleared away once it is a while ago', async () => {
+  await writeFile(lock, `${hostname()} ${deadPid()}`)
+  const guard = join(folder, '.lock-takeover')
+  await mkdir(guard)
+  await expect(withFolderLock(folder, done)).rejects.toThrow()
+  const longAgo = Date.now() / 1000 - 60
+  await utimes(guard, longAgo, longAgo)
+  // The first who comes removes it, and the next takes the lock over.
+  await withFolderLock(folder, done).catch(() => undefined)
+  await withFolderLock(folder, done)
   expect(await readdir(folder)).toEqual([])
 })
 
