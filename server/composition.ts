@@ -11,7 +11,7 @@ import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwor
 import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
 import { createSessions } from './sessions/sessions.ts'
-import type { TokenContext } from './token/token-context.ts'
+import { createTokenCaches, type TokenContext } from './token/token-context.ts'
 import { createReplayCache, type ReplayCache } from './token/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
@@ -42,7 +42,12 @@ export function compose(dependencies: Dependencies) {
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
   const { issuer, algorithms, requestBinding } = config
-  const tokens: TokenContext = { issuer, algorithms, keystore, clock }
+  const caches = createTokenCaches(clock)
+  keystore.onReplaced((kids) => {
+    caches.agreements.keepOnly(kids)
+    caches.verified.keepOnly(kids)
+  })
+  const tokens: TokenContext = { issuer, algorithms, keystore, clock, caches }
   const rateLimits = createRateLimits(config.rateLimits)
   const wrongPasswords =
     config.rateLimits.login === 'off' ? uncountedPasswords : createWrongPasswords(clock)

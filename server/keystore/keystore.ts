@@ -27,6 +27,8 @@ export interface Keystore {
   isRemoved(kid: string): boolean
   /** The public halves, as published (RFC 7517 §5): of each use the current key comes first. */
   readonly jwks: JSONWebKeySet
+  /** Calls `listener` with the kids that are left each time the keys have been replaced. */
+  onReplaced(listener: (kids: ReadonlySet<string>) => void): void
   /** Since when the older of the current keys has been that, milliseconds since the epoch. */
   readonly currentSince: number
 }
@@ -48,6 +50,7 @@ export interface ReloadableKeystore extends Keystore {
 export function createKeystore(initial: KeySet): ReloadableKeystore {
   let keys = toLookup(initial)
   let look: (() => Promise<void>) | undefined
+  const listeners: ((kids: ReadonlySet<string>) => void)[] = []
 
   function find(lookUp: () => KeyPair | undefined): Found {
     return lookUp() ?? look?.().then(lookUp)
@@ -81,10 +84,14 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
       const before = new Set([...keys.sig.keys(), ...keys.enc.keys()])
       keys = toLookup(set)
       const after = new Set([...keys.sig.keys(), ...keys.enc.keys()])
+      for (const listener of listeners) listener(after)
       return {
         came: [...after].filter((kid) => !before.has(kid)),
         went: [...before].filter((kid) => !after.has(kid)),
       }
+    },
+    onReplaced(listener) {
+      listeners.push(listener)
     },
     follow(lookAgain) {
       look = lookAgain

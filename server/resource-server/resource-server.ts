@@ -8,11 +8,11 @@ import { bearer } from '../http/bearer.ts'
 import { answerKeys } from '../http/answer-keys.ts'
 import { createRefusedTokens } from '../log/refused-tokens.ts'
 import { createRequestBinding } from '../token/request-binding.ts'
-import type { ReadingContext } from '../token/token-context.ts'
+import { createTokenCaches, type ReadingContext } from '../token/token-context.ts'
 import { accessToken } from '../token/kinds.ts'
 import { createReplayCache } from '../token/replay-cache.ts'
 import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
-import { validate } from '../token/validate.ts'
+import { rememberAgreement, validate } from '../token/validate.ts'
 import type { ClaimsState, ServiceAuthOptions } from './service-options.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 import { openServiceKey } from './service-key.ts'
@@ -58,6 +58,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
   const context: ReadingContext = {
     issuer,
     clock,
+    caches: createTokenCaches(clock),
     algorithms: { encryptionEnc: ENCRYPTION_ENCS },
     keystore: {
       decryptionKey: (kid) => (kid === undefined || kid === key.kid ? key : undefined),
@@ -70,10 +71,12 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
   })
 
   const authenticate = bearer<ClaimsState>(async (ctx, token) => {
-    const { claims, header } = await read(token)
+    const valid = await read(token)
+    const { claims, header } = valid
     if (!(await isAlive(claims))) throw invalid('session')
     // Last: a request that is refused for another reason has not been used up.
     await binding.check(requestOf(ctx), header, claims)
+    rememberAgreement(context, valid)
     ctx.state.claims = claims
     return claims.scope
   }, createRefusedTokens(logger))

@@ -4,7 +4,7 @@ import { requestOf } from '../http/bound-request.ts'
 import type { ScopedState } from '../http/context.ts'
 import { accessToken } from '../token/kinds.ts'
 import { invalid } from '../errors/token-error.ts'
-import { validate } from '../token/validate.ts'
+import { rememberAgreement, validate } from '../token/validate.ts'
 import type { Session } from './sessions.ts'
 
 /** What a handler finds on `ctx.state` where people are signed in. */
@@ -20,11 +20,13 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
   return bearer<SessionState>(async (ctx, token) => {
-    const { claims, header } = await validate(tokens, accessToken, token)
+    const valid = await validate(tokens, accessToken, token)
+    const { claims, header } = valid
     const session = await sessions.findAlive(claims)
     if (session === undefined) throw invalid('session')
     // Last: a request that is refused for another reason has not been used up.
     await binding.check(requestOf(ctx), header, claims)
+    rememberAgreement(tokens, valid)
     ctx.state.session = session
     return session.scope
   }, refusedTokens)

@@ -10,7 +10,7 @@ import type { FeatureParts } from '../feature.ts'
 import { endOwnSession } from './own-sessions.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
 import { TokenError } from '../errors/token-error.ts'
-import { validate } from '../token/validate.ts'
+import { rememberAgreement, validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
 // Longer than any that is registered with IANA.
@@ -43,11 +43,12 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   /** A fresh pair for a refresh token (RFC 6749 §6), which is used up (RFC 9700 §4.14.2). */
   const refresh: Handler = async (ctx) => {
     const body = parseBody(ctx, refreshSchema, { form: true })
-    const claims = await check(async () => {
-      const { claims, header } = await validate(tokens, refreshToken, body.refresh_token)
-      await binding.check(requestOf(ctx), header, claims, 'body')
-      return claims
+    const valid = await check(async () => {
+      const token = await validate(tokens, refreshToken, body.refresh_token)
+      await binding.check(requestOf(ctx), token.header, token.claims, 'body')
+      return token
     })
+    const { claims } = valid
     // Dead tokens, of an earlier generation, use up nothing of the living.
     await rateLimits.consume('refresh', 'account', `${claims.sid}:${claims.gen ?? 0}`)
     const [client, account] = await Promise.all([
@@ -64,6 +65,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
       audit(ctx.state.log, 'session_ended', ids)
     }
     if (refreshed.outcome !== 'refreshed') throw refused()
+    rememberAgreement(tokens, valid)
     ctx.body = { ...refreshed.tokens, ...(scope === account.scope ? {} : { scope }) }
   }
 

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { ENCRYPTION_ALGS, type EncryptionEnc } from '../../protocol/algorithms.ts'
 import { decodeUtf8, parseHeader } from './compact.ts'
+import type { Agreement, Agreements } from './jwe/agreements.ts'
 import { open } from './jwe/open-jwe.ts'
 import { invalid } from '../errors/token-error.ts'
 
@@ -21,6 +22,8 @@ export interface Decrypted {
   readonly plaintext: string
   /** The protected header, authenticated by the decryption (RFC 7516 §5.1 step 14). */
   readonly header: Readonly<Record<string, unknown>>
+  /** What it was decrypted with, to be remembered once the token has passed every check. */
+  readonly agreement: Agreement | undefined
 }
 
 const headerSchema = z.object({
@@ -35,6 +38,7 @@ const headerSchema = z.object({
  *
  * @param encs The `enc` values that are accepted.
  * @param cty The one `cty` that is accepted; `undefined` where none must be there.
+ * @param agreements Save the key agreement if this one is known.
  * @throws TokenError; whatever `keys` throws.
  */
 export async function decrypt(
@@ -42,6 +46,7 @@ export async function decrypt(
   keys: DecryptionKeys,
   encs: readonly EncryptionEnc[],
   cty?: string,
+  agreements?: Agreements,
 ): Promise<Decrypted> {
   const header = parseHeader(jwe, 5)
   const known = headerSchema.safeParse(header).data
@@ -55,8 +60,8 @@ export async function decrypt(
   const enc = encs.find((name) => name === known.enc)
   if (enc === undefined) throw invalid('jwe_enc')
   const { kid, privateKey } = key
-  const { plaintext } = open(jwe, header, { kid, alg, privateKey }, enc)
+  const { plaintext, agreement } = open(jwe, header, { kid, alg, privateKey }, enc, agreements)
   const text = decodeUtf8(plaintext)
   if (text === undefined) throw invalid('plaintext')
-  return { plaintext: text, header }
+  return { plaintext: text, header, agreement }
 }

@@ -1,6 +1,8 @@
 import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
+import { createAgreements, type Agreements } from './jwe/agreements.ts'
+import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'
 
 /** What it takes to read tokens: the server does, and other services that are sent its tokens. */
@@ -15,7 +17,21 @@ export interface ReadingContext {
   }
   /** Milliseconds since the epoch. */
   readonly clock: () => number
+  /** Without them every token costs a key agreement and a signature. */
+  readonly caches?: TokenCaches
 }
+
+/** What saves work on tokens that come again. Neither is ever a way around a check. */
+export interface TokenCaches {
+  readonly agreements: Agreements
+  readonly verified: VerifiedTokens
+}
+
+/** @param clock Milliseconds since the epoch. */
+export const createTokenCaches = (clock: () => number): TokenCaches => ({
+  agreements: createAgreements(clock),
+  verified: createVerifiedTokens(),
+})
 
 /** What the server needs to make and to read tokens. */
 export interface TokenContext extends ReadingContext {

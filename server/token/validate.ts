@@ -1,14 +1,21 @@
-import { CLOCK_SKEW, type RegisteredClaims } from '../../protocol/tokens.ts'
+import {
+  CLOCK_SKEW,
+  type RefreshTokenClaims,
+  type RegisteredClaims,
+} from '../../protocol/tokens.ts'
 import { nowInSeconds, type ReadingContext } from './token-context.ts'
 import { decrypt } from './decrypt.ts'
+import type { Agreement } from './jwe/agreements.ts'
 import type { TokenKind } from './kinds.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
-import { verify } from './verify.ts'
+import { verify, type VerificationKeys } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C
   /** The header of the outer JWE: what its sender, who held the JWS, bound it to. */
   readonly header: Readonly<Record<string, unknown>>
+  /** For `remember`, once its session and its binding have been checked too. */
+  readonly agreement?: Agreement | undefined
 }
 
 /**
@@ -25,21 +32,48 @@ export async function validate<C extends RegisteredClaims>(
   token: string,
   audience = kind.audience,
 ): Promise<ValidToken<C>> {
-  const { keystore, algorithms, issuer } = context
-  const { plaintext, header } = await decrypt(
+  const { keystore, algorithms, issuer, caches } = context
+  const { plaintext, header, agreement } = await decrypt(
     token,
     (kid) => keystore.decryptionKey(kid),
     [algorithms.encryptionEnc].flat(),
     'JWT',
+    caches?.agreements,
   )
-  const payload = await verify(plaintext, kind.typ, (kid) => keystore.verificationKey(kid))
-  const claims = kind.claims.safeParse(payload).data
-  if (claims === undefined) throw invalid('claims')
+  const { kid, claims } = await verifiedClaims(context, kind, plaintext)
   if (claims.iss !== issuer) throw invalid('iss')
   if (audience !== undefined && claims.aud !== audience) throw invalid('aud')
   const now = nowInSeconds(context)
   if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
   // Last: only a token that would otherwise be good is said to have expired.
   if (claims.exp <= now) throw new TokenError('token_expired', 'exp')
-  return { claims, header }
+  caches?.verified.remember(plaintext, { kind, kid, claims })
+  return { claims, header, agreement }
+}
+
+/** The claims of a JWS of ours, which may be known from a request before. */
+async function verifiedClaims<C extends RegisteredClaims>(
+  { keystore, caches }: ReadingContext,
+  kind: TokenKind<C>,
+  jws: string,
+): Promise<{ kid: string; claims: C }> {
+  const keys: VerificationKeys = (kid) => keystore.verificationKey(kid)
+  const known = caches?.verified.find(jws, kind)
+  // A key that is accepted no more takes its tokens with it.
+  if (known !== undefined && (await keys(known.kid)) !== undefined) return known
+  const { kid, payload } = await verify(jws, kind.typ, keys)
+  const claims = kind.claims.safeParse(payload).data
+  if (claims === undefined) throw invalid('claims')
+  return { kid, claims }
+}
+
+/**
+ * Remembers what a client and the server have agreed on: its next tokens will be opened faster. Call it
+ * when everything about a token has been checked, its session and its binding included.
+ */
+export function rememberAgreement(
+  { caches }: ReadingContext,
+  { claims, agreement }: ValidToken<RefreshTokenClaims>,
+): void {
+  if (agreement !== undefined) caches?.agreements.remember(claims.client_id, agreement)
 }

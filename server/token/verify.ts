@@ -20,17 +20,20 @@ export type VerificationKeys = (
 /** Exactly what sign.ts writes: more is not ours. */
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
 
+export interface Verified {
+  /** The thumbprint of the key that signed it. */
+  readonly kid: string
+  /** Nothing but its signature has been checked. */
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
 /**
- * Verifies a JWS and gives back its payload, of which nothing but the signature has been checked.
+ * Verifies the signature of a JWS.
  *
  * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
  * @throws TokenError; KeysUnavailableError.
  */
-export async function verify(
-  jws: string,
-  typ: string,
-  keys: VerificationKeys,
-): Promise<Record<string, unknown>> {
+export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {
   const header = headerSchema.safeParse(parseHeader(jws, 3)).data
   if (header === undefined) throw invalid('jws_header')
   if (header.typ !== typ) throw invalid('typ')
@@ -40,7 +43,7 @@ export async function verify(
   const { payload } = await compactVerify(jws, key.publicKey, {
     algorithms: [key.alg as SigningAlg],
   }).catch((error: unknown) => refusedByJose(error, 'signature'))
-  const claims = parseObject(payload)
-  if (claims === undefined) throw invalid('payload')
-  return claims
+  const parsed = parseObject(payload)
+  if (parsed === undefined) throw invalid('payload')
+  return { kid: header.kid, payload: parsed }
 }

@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals'
+import { accessToken, refreshToken } from '../../server/token/kinds.ts'
+import { createVerifiedTokens, type VerifiedToken } from '../../server/token/verified-tokens.ts'
+import { OWN_CLAIMS } from './fixtures.ts'
+
+const claims = { ...OWN_CLAIMS, iss: 'https://auth.test', iat: 1, exp: 2, jti: 'token-1' }
+const token: VerifiedToken<typeof claims> = { kind: accessToken, kid: 'a', claims }
+
+test('a token is found by its whole text, as the kind that it was checked as', () => {
+  const tokens = createVerifiedTokens()
+  tokens.remember('a.b.c', token)
+  expect(tokens.find('a.b.c', accessToken)).toBe(token)
+  expect(tokens.find('a.b.d', accessToken)).toBeUndefined()
+  expect(tokens.find('a.b.c', refreshToken)).toBeUndefined()
+  expect([tokens.hits, tokens.misses]).toEqual([1, 2])
+})
+
+test('the token that has not been used for the longest makes room', () => {
+  const tokens = createVerifiedTokens(2)
+  tokens.remember('a', token)
+  tokens.remember('b', token)
+  tokens.find('a', accessToken)
+  tokens.remember('c', token)
+  const known = ['a', 'b', 'c'].filter((jws) => tokens.find(jws, accessToken) !== undefined)
+  expect(known).toEqual(['a', 'c'])
+})
+
+test('a token that is remembered again takes no room from others', () => {
+  const tokens = createVerifiedTokens(2)
+  for (const jws of ['a', 'b', 'b', 'b']) tokens.remember(jws, token)
+  expect(tokens.find('a', accessToken)).toBe(token)
+})
+
+test('a long token is not kept', () => {
+  const tokens = createVerifiedTokens()
+  const long = 'a'.repeat(2049)
+  tokens.remember(long, token)
+  expect(tokens.find(long, accessToken)).toBeUndefined()
+  tokens.remember(long.slice(1), token)
+  expect(tokens.find(long.slice(1), accessToken)).toBe(token)
+})
+
+test('tokens are forgotten with their key', () => {
+  const tokens = createVerifiedTokens()
+  tokens.remember('a', token)
+  tokens.remember('b', { ...token, kid: 'b' })
+  tokens.keepOnly(new Set(['b', 'c']))
+  expect(tokens.find('a', accessToken)).toBeUndefined()
+  expect(tokens.find('b', accessToken)).toBeDefined()
+})
