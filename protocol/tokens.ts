@@ -31,6 +31,7 @@ export interface RefreshTokenClaims extends RegisteredClaims {
   readonly gen?: number | undefined
 }
 
+/** Yours to extend, together with the schema in server/token/kinds.ts. */
 export interface AccessTokenClaims extends RefreshTokenClaims {
   /** RFC 6749 §3.3: words, space-separated. */
   readonly scope: string

@@ -9,7 +9,7 @@ import { answerKeys } from '../http/answer-keys.ts'
 import { createRefusedTokens } from '../log/refused-tokens.ts'
 import { createRequestBinding } from '../token/request-binding.ts'
 import { createTokenCaches, type ReadingContext } from '../token/token-context.ts'
-import { accessToken } from '../token/kinds.ts'
+import { foreignAccessToken } from '../token/kinds.ts'
 import { createReplayCache } from '../token/replay-cache.ts'
 import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
@@ -102,7 +102,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
 
   async function read(token: string) {
     try {
-      return await validate(context, accessToken, token)
+      return await validate(context, foreignAccessToken, token)
     } catch (error) {
       if (!(error instanceof KeysUnavailableError)) throw error
       // Nothing is known of the token: neither is it let through nor is anybody signed out.

@@ -1,9 +1,6 @@
 /**
  * The kinds of token. Each has a `typ` of its own (RFC 8725 §3.11), so that none can pass for
  * another, and a schema for its claims, so that what was signed by mistake is still refused.
- *
- * Yours to replace: a claim that your own services need goes into `accessToken`, and into the type in
- * protocol/tokens.ts.
  */
 import { z } from 'zod'
 import {
@@ -28,10 +25,19 @@ const session = { ...registered, client_id: text, sid: text, gen: z.int().positi
 const isForItsClient = (claims: { aud: string; client_id: string }) =>
   claims.aud === claims.client_id
 
+/** Yours to extend: a claim that your clients and services need. Its value is set in sessions/token-pair.ts. */
+const access = { ...session, scope: z.string() }
+
 /** RFC 9068. */
 export const accessToken = {
   typ: TOKEN_TYPES.access,
-  claims: z.strictObject({ ...session, scope: z.string() }).refine(isForItsClient),
+  claims: z.strictObject(access).refine(isForItsClient),
+} as const satisfies TokenKind<AccessTokenClaims>
+
+/** An access token as another service reads it, with any further claims of the server that issued it. */
+export const foreignAccessToken = {
+  typ: TOKEN_TYPES.access,
+  claims: z.looseObject(access).refine(isForItsClient),
 } as const satisfies TokenKind<AccessTokenClaims>
 
 /** RFC 6749 §1.5. */

@@ -88,6 +88,13 @@ test('the log has the sums of what is refused', async () => {
   expect(JSON.parse(line!)).toMatchObject({ level: 'info', count: 1, reasons: { segments: 1 } })
 })
 
+test('claims that the service does not know reach its handlers', async () => {
+  const jws = await mint({ plan: 'gold', groups: ['editors'] })
+  const answer = await get(await sealBound(jws))
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ claims: { plan: 'gold', groups: ['editors'] } })
+})
+
 test('publishes its encryption key as the auth server does, and nothing else', async () => {
   const answer = await fetch(`${scene.service.url}/.well-known/jwks.json`)
   expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
