@@ -64,9 +64,15 @@ export interface Sessions {
   /**
    * A fresh pair for a refresh token that has been validated.
    *
+   * @param account The one that the claims name.
    * @param scope A part of the account's scope, or all of it.
    */
-  refresh(claims: RefreshTokenClaims, client: Client, scope: string): Promise<Refreshed>
+  refresh(
+    claims: RefreshTokenClaims,
+    client: Client,
+    account: Account,
+    scope: string,
+  ): Promise<Refreshed>
   /**
    * Makes a pair of the session's next generation, which is good once `beginGeneration` has recorded
    * it. If either fails, nothing has changed.
@@ -136,7 +142,7 @@ export function createSessions(
         return { outcome: 'started', ended } as const
       })
       if (begun.outcome !== 'started') return begun
-      const session = { id, accountId: account.id, generation: 0, expiresAt, jti }
+      const session = { id, account, generation: 0, expiresAt, jti }
       const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
       const signedIn = { session_id: id, database_key: databaseKey.plain, ...tokens }
       return { outcome: 'started', signedIn, ended: begun.ended }
@@ -157,7 +163,7 @@ export function createSessions(
       }
     },
 
-    async refresh({ sid, sub, jti, gen = 0 }, client, scope) {
+    async refresh({ sid, jti, gen = 0 }, client, account, scope) {
       // Before the token is used up: if this fails, it can be tried again.
       await moveDatabaseKey(db, context, sid)
       const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
@@ -165,14 +171,14 @@ export function createSessions(
         .transaction()
         .execute((trx) => rotateRefreshToken(trx, { sid, jti, gen }, policy))
       if (rotation.outcome !== 'rotated') return rotation
-      const session = { id: sid, accountId: sub, generation: gen, ...rotation }
+      const session = { id: sid, account, generation: gen, ...rotation }
       const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
       return { outcome: 'refreshed', tokens }
     },
 
     async prepareGeneration({ id, account, generation, expiresAt }, client) {
       const jti = randomUUID()
-      const next = { id, accountId: account.id, generation: generation + 1, expiresAt, jti }
+      const next = { id, account, generation: generation + 1, expiresAt, jti }
       const tokens = await issuePair(context, next, client, account.scope, accessTokenTtl)
       return { jti, expiresAt, tokens }
     },

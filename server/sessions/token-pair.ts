@@ -1,4 +1,5 @@
 import { recipientOf, type Client } from '../clients/clients.ts'
+import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
@@ -15,7 +16,7 @@ export interface TokenPair {
 /** What the tokens of a session say of it. */
 interface TokenSession {
   readonly id: string
-  readonly accountId: string
+  readonly account: Account
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
@@ -26,6 +27,7 @@ interface TokenSession {
 /**
  * An access and a refresh token, both for one client. Neither outlives the session.
  *
+ * @param scope The account's scope, or a part of it.
  * @param accessTokenTtl Seconds.
  */
 export async function issuePair(
@@ -36,9 +38,9 @@ export async function issuePair(
   accessTokenTtl: number,
 ): Promise<TokenPair> {
   const recipient = recipientOf(client)
-  const { id: sid, accountId: sub, generation, jti } = session
+  const { id: sid, account, generation, jti } = session
   const gen = generation === 0 ? {} : { gen: generation }
-  const claims = { sub, aud: client.id, client_id: client.id, sid, ...gen }
+  const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
   const [access, refresh] = await Promise.all([

@@ -58,7 +58,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     if (client === undefined || account === undefined) throw refused()
     if (body.client_id !== undefined && body.client_id !== client.id) throw refused()
     const scope = narrow(account.scope, body.scope)
-    const refreshed = await sessions.refresh(claims, client, scope)
+    const refreshed = await sessions.refresh(claims, client, account, scope)
     if (refreshed.outcome === 'reused') {
       const ids = { account_id: claims.sub, session_id: claims.sid, client_id: claims.client_id }
       audit(ctx.state.log, 'refresh_reused', ids)

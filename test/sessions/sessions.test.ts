@@ -175,7 +175,7 @@ test('when it was last used is written once a minute, and not more often', async
 test('a renewal counts as a use, and moves the end on', async () => {
   const { access, refresh } = await start()
   server.clock.advance(30)
-  const refreshed = await sessions.refresh(refresh, client, 'user')
+  const refreshed = await sessions.refresh(refresh, client, account, 'user')
   expect(refreshed.outcome).toBe('refreshed')
   expect(await rowOf(access.sid)).toMatchObject({
     last_used_at: server.clock(),
@@ -190,8 +190,10 @@ test('a session that nobody renews ends by itself', async () => {
   server.clock.advance(1)
   expect(await sessions.findAlive(access)).toBeUndefined()
   // Not reused: that would be somebody's alarm.
-  expect(await sessions.refresh(refresh, client, 'user')).toEqual({ outcome: 'unknown' })
-  expect(await sessions.refresh({ ...refresh, sid: 'x' }, client, '')).toEqual({
+  expect(await sessions.refresh(refresh, client, account, 'user')).toEqual({
+    outcome: 'unknown',
+  })
+  expect(await sessions.refresh({ ...refresh, sid: 'x' }, client, account, '')).toEqual({
     outcome: 'unknown',
   })
 })
@@ -207,7 +209,7 @@ test('however often it is renewed, it ends at its greatest age, and so do its to
     [29, 1, 5400],
   ] as const) {
     server.clock.advance(advance)
-    const refreshed = await sessions.refresh(refresh, client, 'user')
+    const refreshed = await sessions.refresh(refresh, client, account, 'user')
     if (refreshed.outcome !== 'refreshed') throw new Error(refreshed.outcome)
     const claims = await claimsOf(refreshed.tokens)
     const now = Math.floor(server.clock() / 1000)
@@ -219,7 +221,9 @@ test('however often it is renewed, it ends at its greatest age, and so do its to
   expect(await sessions.findAlive(first.access)).toBeDefined()
   server.clock.advance(1)
   expect(await sessions.findAlive(first.access)).toBeUndefined()
-  expect(await sessions.refresh(refresh, client, 'user')).toEqual({ outcome: 'unknown' })
+  expect(await sessions.refresh(refresh, client, account, 'user')).toEqual({
+    outcome: 'unknown',
+  })
 })
 
 test('a greatest age below every lifetime caps the first tokens too', async () => {
@@ -297,7 +301,7 @@ describe('while another process tries to write after every statement', () => {
     const refreshed = await interfered(async (racing) => {
       const { refresh } = await claimsOf(await signedInBy(racing.start(account, client)))
       tries.length = 0
-      return racing.refresh(refresh, client, 'user')
+      return racing.refresh(refresh, client, account, 'user')
     })
     expect(refreshed.outcome).toBe('refreshed')
     // The first select is of the stored database key, which may have to move.

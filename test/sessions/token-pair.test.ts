@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import type { Client } from '../../server/clients/clients.ts'
+import type { Account } from '../../server/database/schema.ts'
 import { issuePair } from '../../server/sessions/token-pair.ts'
 import { open, setUp, type Fixture } from '../token/fixtures.ts'
 
@@ -23,7 +24,7 @@ async function pairOf(left: number, accessTokenTtl = 900, generation = 0) {
   const expiresAt = clock() + left
   const session = {
     id: 'session-1',
-    accountId: 'account-1',
+    account: { id: 'account-1' } as Account,
     generation,
     expiresAt,
     jti: 'recorded',
