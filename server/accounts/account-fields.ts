@@ -1,5 +1,7 @@
-/** The fields that say who somebody is: see http/fields.ts. */
+/** The fields of an account: what a request may say, and what the owner sees. See http/fields.ts. */
+import type { Account, AccountFields } from '../../protocol/account.ts'
 import { MAX_EMAIL_LENGTH, MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
+import type { Account as AccountRow } from '../database/schema.ts'
 import { line, text } from '../http/fields.ts'
 import { isEmailAddress } from './email.ts'
 
@@ -13,3 +15,13 @@ export const email = emailLookup.refine(isEmailAddress, 'must be an e-mail addre
 
 /** What a person is called. */
 export const name = line(200)
+
+/** Yours to extend: what people may say about themselves when they sign up. */
+export const signUpFields = {
+  name: name.optional(),
+} satisfies Record<keyof AccountFields, unknown>
+
+/** Yours to extend: an account as its owner sees it. */
+export function presentAccount({ id, email, name, scope, created_at }: AccountRow): Account {
+  return { id, email, name, scope, created_at: new Date(created_at).toISOString() }
+}

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AccountFields } from '../../protocol/account.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import { asSession } from '../sessions/lock-session.ts'
@@ -8,10 +9,9 @@ import { emailKey } from './email.ts'
 /** What a new account may do. */
 const DEFAULT_SCOPE = 'user'
 
-export interface NewAccount {
-  readonly email: string
-  readonly name: string | undefined
-  readonly passwordHash: string
+/** Fields that are left out are null. */
+export type NewAccount = { readonly email: string; readonly passwordHash: string } & {
+  readonly [Field in keyof AccountFields]?: AccountFields[Field] | undefined
 }
 
 /** Where a page of accounts begins: after this one. */
@@ -41,14 +41,15 @@ export interface Accounts {
 
 export function createAccounts(db: Database, clock: () => number): Accounts {
   return {
-    create: ({ email, name, passwordHash }) =>
+    create: ({ email, passwordHash, ...fields }) =>
       db
         .insertInto('accounts')
         .values({
+          // Kysely leaves out those that are undefined.
+          ...(fields as Partial<AccountFields>),
           id: randomUUID(),
           email,
           email_key: emailKey(email),
-          name: name ?? null,
           password_hash: passwordHash,
           scope: DEFAULT_SCOPE,
           created_at: clock(),
@@ -96,9 +97,4 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
       )
     },
   }
-}
-
-/** An account as its owner sees it. Yours to replace: what else they may see. */
-export function presentAccount({ id, email, name, scope, created_at }: Account) {
-  return { id, email, name, scope, created_at: new Date(created_at).toISOString() }
 }

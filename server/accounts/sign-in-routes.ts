@@ -9,12 +9,10 @@ import { opaque } from '../http/fields.ts'
 import { challenge, HttpError } from '../http/http-error.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { audit, auditEnded } from '../log/audit.ts'
-import { email, emailLookup, name, password } from './account-fields.ts'
-import { presentAccount } from './accounts.ts'
+import { email, emailLookup, password, presentAccount, signUpFields } from './account-fields.ts'
 import { checkNewPassword } from './password-policy.ts'
 
-// Yours to replace: what else a person tells you when they sign up.
-const signUpSchema = z.object({ email, password, name: name.optional(), client_id: opaque })
+const signUpSchema = z.object({ ...signUpFields, email, password, client_id: opaque })
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })
 
 export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
@@ -22,12 +20,12 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
 
   /** Makes an account and signs it in. */
   const signUp: Handler = async (ctx) => {
-    const body = parseBody(ctx, signUpSchema)
-    const client = await clients.get(body.client_id)
-    checkNewPassword('password', body.password, body.email, config)
-    if ((await accounts.findByEmail(body.email)) !== undefined) throw accountExists()
-    const passwordHash = await passwords.hash(body.password)
-    const account = await accounts.create({ email: body.email, name: body.name, passwordHash })
+    const { client_id, password, ...fields } = parseBody(ctx, signUpSchema)
+    const client = await clients.get(client_id)
+    checkNewPassword('password', password, fields.email, config)
+    if ((await accounts.findByEmail(fields.email)) !== undefined) throw accountExists()
+    const passwordHash = await passwords.hash(password)
+    const account = await accounts.create({ ...fields, passwordHash })
     // Somebody else signed up with the address while the password was being hashed.
     if (account === undefined) throw accountExists()
     const started = await sessions.start(account, client)

@@ -1,4 +1,5 @@
 import type { Generated, Selectable } from 'kysely'
+import type { AccountFields } from '../../protocol/account.ts'
 
 /**
  * The tables, as Kysely sees them. Times are milliseconds since the epoch. Access tokens are not
@@ -24,14 +25,13 @@ export interface ClientRow {
   expires_at: number | null
 }
 
-/** Yours to replace: columns for what else you keep about a person. */
-export interface AccountRow {
+/** What people say about themselves is in AccountFields. Yours to extend: what else you keep about them. */
+export interface AccountRow extends AccountFields {
   id: string
   /** As it was given. */
   email: string
   /** As it is compared: see accounts/email.ts. */
   email_key: string
-  name: string | null
   /** argon2id, in PHC string format; empty for an account without a password. */
   password_hash: string
   /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { presentAccount, type PageStart } from '../../accounts/accounts.ts'
+import { presentAccount } from '../../accounts/account-fields.ts'
+import type { PageStart } from '../../accounts/accounts.ts'
 import { auditEnded } from '../../log/audit.ts'
 import type { SessionState } from '../../sessions/authenticate.ts'
 import type { AppContext, Handler } from '../../http/context.ts'

@@ -1,0 +1,18 @@
+/**
+ * What people say about themselves. Each member is a column of `accounts` and is shown to its owner.
+ *
+ * Yours to extend: add a member here, its rule in server/accounts/account-fields.ts, and a migration.
+ */
+export interface AccountFields {
+  readonly name: string | null
+}
+
+/** An account as its owner sees it. */
+export interface Account extends AccountFields {
+  readonly id: string
+  readonly email: string
+  /** RFC 6749 §3.3: words, space-separated. */
+  readonly scope: string
+  /** RFC 3339, UTC. */
+  readonly created_at: string
+}
