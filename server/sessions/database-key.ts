@@ -5,16 +5,16 @@ import type { KeyPair } from '../keystore/key-pair.ts'
 import { parseHeader } from '../token/compact.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
-import { seal } from '../token/jwe/seal-jwe.ts'
 import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
+import { openFromStorage, sealForStorage, STORAGE_ALG } from './storage-encryption.ts'
 
 /** Seconds. By then the server has read its key folder again, several times. */
 const RETRY_AFTER = 5
 
 /**
  * The key that a client encrypts its local data with while a session lives. It is stored encrypted
- * to the server's own encryption key, so that a copy of the database alone opens nobody's data.
+ * under the server's own encryption key, so that a copy of the database alone opens nobody's data.
  */
 export interface DatabaseKey {
   /** 32 random bytes, base64url. */
@@ -28,8 +28,8 @@ export function createDatabaseKey(context: TokenContext): DatabaseKey {
   return { plain, sealed: sealToServer(plain, context) }
 }
 
-const sealToServer = (plain: string, { keystore, algorithms }: TokenContext): string =>
-  seal(plain, keystore.encryptionKey, algorithms.encryptionEnc)
+const sealToServer = (plain: string, { keystore }: TokenContext): string =>
+  sealForStorage(plain, keystore.encryptionKey)
 
 /** What is stored cannot be opened although its key is there: the database has been damaged. */
 class DamagedDatabaseKeyError extends Error {
@@ -108,9 +108,11 @@ function readHeader(sealed: string): { kid: string; alg: unknown } {
 }
 
 async function decryptWith(key: KeyPair, storedAlg: unknown, sealed: string): Promise<string> {
-  // What is stored outlives changes of the algorithms that its key is used with.
+  // Up to version 0.1 the key was stored like a token, sealed to the server's public key. What is
+  // stored outlives changes of the algorithms that its key is used with.
   const alg = ENCRYPTION_ALGS.find((name) => name === storedAlg)
   try {
+    if (storedAlg === STORAGE_ALG) return openFromStorage(sealed, key)
     const { plaintext } = await decrypt(sealed, () => alg && { ...key, alg }, ENCRYPTION_ENCS)
     return plaintext
   } catch (error) {
