@@ -1,37 +1,41 @@
-import type { AuthServer } from './discovery/server.ts'
-import { badAnswer, json, readAnswer, send, textOf, type Fetch } from './http.ts'
+import type { ClientContext } from './context.ts'
+import { hasCode } from './errors.ts'
+import { badAnswer, json, readAnswer, send, textOf } from './http.ts'
 import { parseObject, type Json } from './json.ts'
-import type { ClientStore } from './stores/client-store.ts'
 import type { ClientKey } from './token/client-key.ts'
 import { decrypt } from './token/decrypt.ts'
 
-interface RegistrationContext {
-  readonly server: AuthServer
-  readonly store: ClientStore
-  readonly fetch: Fetch
-}
-
 /**
- * Registers this installation's public key (RFC 7591 in form), making the key if there is none that
- * fits. The same key again is the same client.
+ * Registers this installation's public key (RFC 7591 in form), and makes a key first if there is none
+ * of the type that the server asks for. The same key again is the same client.
  */
-export async function register(
-  { server, store, fetch }: RegistrationContext,
-  clientName?: string,
-): Promise<ClientKey> {
+export async function register(context: ClientContext): Promise<ClientKey> {
+  const { server, store, fetch, clientName } = context
   const { keyType } = await server.info()
   const key = await store.makeKey(keyType)
   const url = `${server.baseUrl}/clients`
   const jwks = { keys: [{ ...key.publicJwk, use: 'enc' }] }
-  const body = clientName === undefined ? { jwks } : { client_name: clientName, jwks }
+  // JSON leaves out a name that is undefined.
+  const body = { client_name: clientName, jwks }
   const { client_id } = await readAnswer(await send(fetch, url, json(body)))
   if (client_id !== key.id) throw badAnswer(url)
   return key
 }
 
-/** What the server says to this client alone about its tokens, opened. */
-export async function readConfiguration(
-  { server, fetch }: RegistrationContext,
+/** Reads what the server tells only this client about its tokens. */
+export async function readConfiguration(context: ClientContext): Promise<Json> {
+  const key = (await context.store.loadKey()) ?? (await register(context))
+  try {
+    return await requestConfiguration(context, key)
+  } catch (error) {
+    // The server forgets clients that do not sign in for long.
+    if (!hasCode(error, 'not_found')) throw error
+    return requestConfiguration(context, await register(context))
+  }
+}
+
+async function requestConfiguration(
+  { server, fetch }: ClientContext,
   key: ClientKey,
 ): Promise<Json> {
   const url = `${server.baseUrl}/clients/${key.id}/configuration`

@@ -1,7 +1,7 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { base64url } from 'jose'
 import { AuthError } from './errors.ts'
-import type { DerivePassword } from './passwords.ts'
+import type { DerivePassword } from './options.ts'
 
 interface ScryptOptions {
   /** The server's ISSUER: the same password on another server gives something else. */

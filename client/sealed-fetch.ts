@@ -20,7 +20,7 @@ export async function sealedFetch(
   // Read once: the digest is over just these bytes, and every try sends them.
   const body = new Uint8Array(await request.arrayBuffer())
   const { signal } = request
-  let session = await unlessAborted(signal, () => tokens.fresh())
+  let session = await unlessAborted(signal, () => tokens.usable())
   let key = await unlessAborted(signal, () => reader.key())
   /** Seconds that the reader's clock is ahead of what we take for the server's. */
   let ahead = 0
@@ -53,7 +53,7 @@ export async function sealedFetch(
   const isFresh = tokens.now - session.access.claims.iat < RENEWED
   if (isFresh && !reader.issuesTokens) return response
   const refused = session
-  session = await unlessAborted(signal, () => tokens.renew(refused))
+  session = await unlessAborted(signal, () => tokens.refresh(refused))
   // The fresh token has set the clock.
   ahead = 0
   return attempt()

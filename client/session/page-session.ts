@@ -1,17 +1,37 @@
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { sessionEnded } from '../errors.ts'
-import type { Account } from './answers.ts'
+import type { Account, AccountAnswer } from './answers.ts'
 import { Listeners } from './listeners.ts'
-import type { KnownSession, LiveSession } from './open-session.ts'
+import type { ConfirmedSession, OpenSession } from './open-session.ts'
 
-/** The session as this page has it in memory. */
+/** Who is signed in, for the app to show. */
+export interface Session {
+  readonly sessionId: string
+  readonly clientId: string
+  readonly claims: AccessTokenClaims
+  /** When the access token expires: milliseconds since the epoch, by this machine's clock. */
+  readonly expiresAt: number
+  /** `undefined` until the server has been asked since the start. */
+  readonly account: Account | undefined
+}
+
+export const present = ({ stored, access, answer }: OpenSession): Session => ({
+  sessionId: stored.session_id,
+  clientId: stored.client_id,
+  claims: access.claims,
+  expiresAt: (access.claims.exp - stored.clock_offset) * 1000,
+  account: answer?.account,
+})
+
+/** The session that this page has in memory. Other pages may share the store. */
 export class PageSession {
-  /** Called when the session has begun, been renewed or ended, in this page or another. */
+  /** Called when the session has begun, been refreshed or ended, in this page or another. */
   readonly changed = new Listeners()
-  #session: LiveSession | undefined
-  /** Somebody was signed in here and is no more: who signs in elsewhere is not taken for them. */
+  #session: OpenSession | undefined
+  /** A session has ended in this page. It does not silently adopt the next one that begins elsewhere. */
   #isOver = false
 
-  get session(): LiveSession | undefined {
+  get session(): OpenSession | undefined {
     return this.#session
   }
 
@@ -23,47 +43,36 @@ export class PageSession {
     return this.#isOver
   }
 
-  /** Takes a session over from the store, without a word. */
-  restore(session: LiveSession): LiveSession {
-    const before = this.#session
-    const isSame = this.id === session.stored.session_id
-    // What is known of a person stays known when their session is renewed.
-    this.#session =
-      isSame && before?.known !== undefined ? { known: before.known, ...session } : session
+  /** Takes a session from the store, without calling the listeners. */
+  restore(session: OpenSession): OpenSession {
+    const answer = this.id === session.stored.session_id ? this.#session?.answer : undefined
+    this.#session = answer === undefined ? session : { answer, ...session }
     this.#isOver = false
     return this.#session
   }
 
-  /** Takes over a session that has begun or been renewed. */
-  replace(session: LiveSession): LiveSession {
-    const replaced = this.restore(session)
+  /** Takes a session that has begun or been refreshed. */
+  set(session: OpenSession): OpenSession {
+    const restored = this.restore(session)
     this.changed.call()
-    return replaced
-  }
-
-  lose(): void {
-    this.#session = undefined
-    this.#isOver = true
-    this.changed.call()
+    return restored
   }
 
   /**
-   * Adds what the server has said of a session, which may have been renewed meanwhile.
+   * Adds what the server has said about the session, which may have been refreshed since.
    *
-   * @throws AuthError `session_ended` when it is no longer this page's.
+   * @throws AuthError `session_ended` if it is no longer this page's session.
    */
-  know(sessionId: string, known: KnownSession['known']): KnownSession {
-    const current = this.#session
-    if (current?.stored.session_id !== sessionId) throw sessionEnded()
-    const session = { ...current, known }
-    this.replace(session)
+  confirm(answer: AccountAnswer): ConfirmedSession {
+    if (this.#session?.stored.session_id !== answer.session_id) throw sessionEnded()
+    const session = { ...this.#session, answer }
+    this.set(session)
     return session
   }
 
-  /** Takes over what has changed in the account of the one who is signed in. */
-  rename(account: Account): void {
-    const session = this.#session
-    if (session?.known === undefined || account.id !== session.access.claims.sub) return
-    this.replace({ ...session, known: { ...session.known, account } })
+  end(): void {
+    this.#session = undefined
+    this.#isOver = true
+    this.changed.call()
   }
 }

@@ -1,141 +1,138 @@
+import type { ClientContext } from '../context.ts'
 import { hasCode, inPlaceOf, notSignedIn, sessionEnded } from '../errors.ts'
 import { decrypt } from '../token/decrypt.ts'
 import type { TokenPair } from './answers.ts'
 import {
-  isGood,
-  nowFor,
+  isUsable,
   openerOf,
   openPair,
   openStored,
-  type LiveSession,
-  type OnlineContext,
+  serverTime,
+  type OpenSession,
 } from './open-session.ts'
 import type { PageSession } from './page-session.ts'
-import { renew } from './token-endpoint.ts'
 import { readSession, writeSession } from './stored-session.ts'
+import { requestPair } from './token-endpoint.ts'
 
-/** Where the tokens come from that requests are sent with. */
+/** Where a request gets its tokens from. */
 export interface TokenSource {
   /** Seconds since the epoch, by the server's clock as far as it is known. */
   readonly now: number
-  /** A session whose access token is still good for a moment: renewed if need be. */
-  fresh(): Promise<LiveSession>
-  /** A session with another access token than that of `used`. */
-  renew(used: LiveSession): Promise<LiveSession>
+  /** The session, refreshed first if its access token is about to expire. */
+  usable(): Promise<OpenSession>
+  /** The session with another access token than `used` has. */
+  refresh(used: OpenSession): Promise<OpenSession>
 }
 
-/** A pair that has come and is not kept yet. */
+/** A pair of tokens that has arrived and is not in the store yet. */
 interface PendingPair {
   readonly pair: TokenPair
   /** The refresh token that it replaces, as it is stored. */
-  readonly of: string
-  /** When it came, milliseconds since the epoch. */
-  readonly at: number
+  readonly replaces: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
 }
 
-/** Codes of what no other try will mend. */
-const LOST = ['token_invalid', 'token_expired', 'session_ended']
+/** Codes of errors that another attempt with the same pair cannot change. */
+const FINAL = ['token_invalid', 'token_expired', 'session_ended']
 
 /**
- * Replaces a session's tokens, and holds on to a fresh pair until it has been opened and kept.
- * Everything here needs the store for itself: see `exclusively`.
+ * Replaces a session's tokens, and holds the new pair until it is in the store. Whoever calls it must
+ * have the store to itself: see `exclusively`.
  */
-export class Renewal {
-  readonly #context: OnlineContext
+export class Refresher {
+  readonly #context: ClientContext
   readonly #page: PageSession
   #pending: PendingPair | undefined
 
-  constructor(context: OnlineContext, page: PageSession) {
+  constructor(context: ClientContext, page: PageSession) {
     this.#context = context
     this.#page = page
   }
 
   /**
-   * A session with another access token than that of `used`: one that another page has kept, or a
-   * fresh one, for which the refresh token is used up. Should the keys to open it be out of reach, or
-   * the store to keep it, the same pair is there for the next try.
+   * The session with another access token than `used` has: one that another page has stored, or a new
+   * one from the server. If the new pair cannot be opened or stored for now, the next call tries again
+   * with the same pair.
    *
-   * @throws AuthError `session_ended` if the server, or another page, says so; `not_signed_in` if the
-   *   refresh token cannot be opened here.
+   * @throws AuthError `session_ended` if the server or another page has ended it; `not_signed_in` if
+   *   this client cannot open the refresh token.
    */
-  async renew(used: LiveSession): Promise<LiveSession> {
-    const { fetch, server } = this.#context
-    const kept = await this.#kept(used)
-    if (kept.access.jwe !== used.access.jwe && isGood(this.#context, kept)) {
-      return this.#page.replace(kept)
+  async refresh(used: OpenSession): Promise<OpenSession> {
+    const context = this.#context
+    const latest = await this.#latest(used)
+    if (latest.access.jwe !== used.access.jwe && isUsable(context, latest)) {
+      return this.#page.set(latest)
     }
-    const { refresh_token } = kept.stored
-    if (this.#pending?.of === refresh_token) return this.#settle(kept, this.#pending)
-    // It was verified before it was kept. What it is worth now is for the server to say.
-    const jws = await openerOf(this.#context, kept.stored)
+    const { refresh_token } = latest.stored
+    if (this.#pending?.replaces === refresh_token) return this.#keep(latest, this.#pending)
+    // It was verified before it was stored. Whether it is still valid is for the server to say.
+    const jws = await openerOf(context, latest.stored)
       .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
-    return this.#settle(kept, this.#hold(kept, await renew(fetch, server, jws)))
+    return this.#keep(latest, this.#hold(latest, await requestPair(context, jws)))
   }
 
   /**
-   * Takes over a pair that makes every older token of the session dead, such as that of a change of
-   * the password.
+   * Takes a pair that invalidates every older token of the session, such as after a change of password.
    *
-   * @param ask Asks for the pair, with tokens from the source that it is given: any other would wait
-   *   for this to end.
+   * @param ask Requests the pair, with tokens from the given source. Any other source would wait for
+   *   this call to end.
    * @throws AuthError `session_ended`, and whatever `ask` throws.
    */
-  async exchange(
-    session: LiveSession,
+  async replace(
+    session: OpenSession,
     ask: (tokens: TokenSource) => Promise<TokenPair>,
-  ): Promise<LiveSession> {
+  ): Promise<OpenSession> {
     const context = this.#context
-    let renewing: Promise<LiveSession> | undefined
-    let current = await this.#kept(session)
+    let refreshing: Promise<OpenSession> | undefined
+    let latest = await this.#latest(session)
     const tokens: TokenSource = {
       get now() {
-        return nowFor(context, current)
+        return serverTime(context, latest)
       },
-      fresh: async () => (isGood(context, current) ? current : tokens.renew(current)),
-      renew: async (used) => {
-        renewing = this.renew(used)
-        return (current = await renewing)
+      usable: async () => (isUsable(context, latest) ? latest : tokens.refresh(latest)),
+      refresh: async (used) => {
+        refreshing = this.refresh(used)
+        return (latest = await refreshing)
       },
     }
-    // Whoever asks may give up before a renewal ends, which needs the store for itself.
-    const pair = await ask(tokens).finally(() => renewing?.catch(() => undefined))
-    return this.#settle(current, this.#hold(current, pair))
+    // `ask` may give up before a refresh has ended, which still needs the store.
+    const pair = await ask(tokens).finally(() => refreshing?.catch(() => undefined))
+    return this.#keep(latest, this.#hold(latest, pair))
   }
 
-  #hold({ stored }: LiveSession, pair: TokenPair): PendingPair {
-    this.#pending = { pair, of: stored.refresh_token, at: this.#context.clock() }
-    return this.#pending
+  #hold({ stored }: OpenSession, pair: TokenPair): PendingPair {
+    const receivedAt = this.#context.clock()
+    return (this.#pending = { pair, replaces: stored.refresh_token, receivedAt })
   }
 
-  /** Opens a pair and keeps it. */
-  async #settle({ stored, access }: LiveSession, { pair, at }: PendingPair): Promise<LiveSession> {
+  /** Opens a pair and stores it. */
+  async #keep(session: OpenSession, { pair, receivedAt }: PendingPair): Promise<OpenSession> {
     const { store } = this.#context
+    const { session_id: sessionId } = session.stored
     try {
-      const { key } = await openerOf(this.#context, stored)
-      const expected = { sessionId: stored.session_id, subject: access.claims.sub }
-      // The clock is set by when it came.
-      const renewed = await openPair({ ...this.#context, clock: () => at }, key, expected, pair)
-      // It may have ended while the server was thinking.
-      const still = await readSession(store)
-      if (still?.session_id !== stored.session_id) throw sessionEnded()
-      await writeSession(store, renewed.stored)
+      const { key } = await openerOf(this.#context, session.stored)
+      const expected = { sessionId, accountId: session.access.claims.sub }
+      const refreshed = await openPair(this.#context, key, expected, pair, receivedAt)
+      // It may have been ended while the server was answering.
+      if ((await readSession(store))?.session_id !== sessionId) throw sessionEnded()
+      await writeSession(store, refreshed.stored)
       this.#pending = undefined
-      return this.#page.replace(renewed)
+      return this.#page.set(refreshed)
     } catch (error) {
-      // It will be no better the next time.
-      if (LOST.some((code) => hasCode(error, code))) this.#pending = undefined
+      if (FINAL.some((code) => hasCode(error, code))) this.#pending = undefined
       throw error
     }
   }
 
-  /** The session in the store, which must be this one; what is here, if that cannot be opened. */
-  async #kept(session: LiveSession): Promise<LiveSession> {
-    const kept = await openStored(this.#context).catch((error: unknown) => {
+  /** The session as it is in the store now, or as given if the stored one cannot be opened. */
+  async #latest(session: OpenSession): Promise<OpenSession> {
+    const latest = await openStored(this.#context).catch((error: unknown) => {
       if (hasCode(error, 'token_invalid')) return session
       throw error
     })
-    if (kept?.stored.session_id !== session.stored.session_id) throw sessionEnded()
-    return kept
+    if (latest?.stored.session_id !== session.stored.session_id) throw sessionEnded()
+    return latest
   }
 }

@@ -1,78 +1,77 @@
-import type { AccessTokenClaims } from '../../protocol/tokens.ts'
+import type { ClientContext } from '../context.ts'
 import { hasCode, notSignedIn } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { within } from '../timers.ts'
+import { checkTimes } from '../token/check-claims.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { readSignedIn, readTokenPair, type TokenPair } from './answers.ts'
 import {
-  isGood,
-  nowFor,
+  isUsable,
   openerOf,
   openPair,
   openStored,
-  type LiveSession,
-  type OnlineContext,
+  serverTime,
+  type OpenSession,
 } from './open-session.ts'
 import { PageSession } from './page-session.ts'
-import { Renewal, type TokenSource } from './refresher.ts'
-import { revoke } from './revoke.ts'
+import { Refresher, type TokenSource } from './refresher.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
+import { revoke } from './token-endpoint.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
-/** Holds the session of this page, in step with the store, which other pages may share. */
+/** Keeps this page's session in step with the store, which other pages may share. */
 export class SessionHolder implements TokenSource {
-  readonly #options: OnlineContext
-  readonly #renewal: Renewal
-  /** What this page has in memory. */
   readonly page = new PageSession()
-  #renewing: { readonly of: string; readonly result: Promise<LiveSession> } | undefined
+  readonly #context: ClientContext
+  readonly #refresher: Refresher
+  #refreshing: { readonly sessionId: string; readonly result: Promise<OpenSession> } | undefined
 
-  constructor(options: OnlineContext) {
-    this.#options = options
-    this.#renewal = new Renewal(options, this.page)
-    options.store.subscribe(() => {
-      // What the store cannot say now, it says at the next request.
+  constructor(context: ClientContext) {
+    this.#context = context
+    this.#refresher = new Refresher(context, this.page)
+    context.store.subscribe(() => {
+      // If the store fails now, the next request reads it again.
       this.#onOtherPage().catch(() => undefined)
     })
   }
 
   /** Seconds since the epoch, by the server's clock as far as it is known. */
   get now(): number {
-    return nowFor(this.#options, this.page.session)
+    return serverTime(this.#context, this.page.session)
   }
 
   /**
-   * Takes over what signing up or in has answered, if it is whole and meant for this client.
+   * Begins the session that the answer to signing up or in describes.
    *
    * @throws AuthError `bad_answer`, `token_invalid`
    */
-  async begin(key: ClientKey, body: Json, url: string): Promise<LiveSession> {
-    const { store } = this.#options
-    const { account, session_id, database_key } = readSignedIn(body, url)
-    const expected = { sessionId: session_id, subject: account.id }
-    const session = await openPair(this.#options, key, expected, readTokenPair(body, url))
-    const known = { account, databaseKey: database_key }
-    const [kept, replaced] = await store.exclusively(async () => {
+  async begin(key: ClientKey, body: Json, url: string): Promise<OpenSession> {
+    const { store, clock } = this.#context
+    const answer = readSignedIn(body, url)
+    const expected = { sessionId: answer.session_id, accountId: answer.account.id }
+    const pair = readTokenPair(body, url)
+    const session = await openPair(this.#context, key, expected, pair, clock())
+    const [begun, replaced] = await store.exclusively(async () => {
       const replaced = await readSession(store)
-      // What earlier sessions have left: nobody has their keys any more.
-      await store.removeVaults(session_id)
+      // Nobody has the keys to the vaults of earlier sessions any more.
+      await store.removeVaults(answer.session_id)
       await writeSession(store, session.stored)
-      return [this.page.replace({ ...session, known }), replaced]
+      return [this.page.set({ ...session, answer }), replaced]
     })
-    if (replaced !== undefined) await revoke(this.#options, replaced)
-    return kept
+    if (replaced !== undefined) await revoke(this.#context, replaced)
+    return begun
   }
 
   /**
-   * The session in the store, without asking the server whether it is alive; its token may have
-   * expired. One that cannot be opened is none, and stays where it is: that it has ended is for the
-   * server to say. The next sign-in takes its place.
+   * Takes the session in the store into memory, without asking the server whether it is alive. Its
+   * access token may have expired. A session that cannot be opened is ignored and stays in the store:
+   * only the server says that a session has ended. The next sign-in replaces it.
    */
-  async restore(): Promise<LiveSession | undefined> {
+  async restore(): Promise<OpenSession | undefined> {
     try {
-      const session = await openStored(this.#options)
+      const session = await openStored(this.#context)
       if (session !== undefined) return this.page.restore(session)
-      // Of one that has ended, something may be left.
+      // Vaults of a session that has ended may be left.
       await this.end(undefined)
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
@@ -81,105 +80,108 @@ export class SessionHolder implements TokenSource {
   }
 
   /**
-   * The session in memory, or, in a page that has had none yet, the one in the store.
+   * The session in memory, or the one in the store if this page has had none yet.
    *
    * @throws AuthError `not_signed_in`
    */
-  async current(): Promise<LiveSession> {
+  async current(): Promise<OpenSession> {
     const session = this.page.session ?? (this.page.isOver ? undefined : await this.restore())
     if (session === undefined) throw notSignedIn()
     return session
   }
 
-  /** A session whose access token is still good for a moment: renewed if need be. */
-  async fresh(): Promise<LiveSession> {
+  async usable(): Promise<OpenSession> {
     const session = await this.current()
-    return isGood(this.#options, session) ? session : this.renew(session)
+    return isUsable(this.#context, session) ? session : this.refresh(session)
   }
 
   /**
-   * A session with another access token than that of `used`: one that another page has just got, or
-   * a fresh one. However many ask at once, in however many pages, one refresh token is used.
+   * The session with another access token than `used` has. However many calls there are at once, in
+   * however many pages, they use up one refresh token.
    *
    * @throws AuthError `session_ended`, after which nothing of it is left here; `network`.
    */
-  renew(used: LiveSession): Promise<LiveSession> {
-    const of = used.stored.session_id
-    if (this.#renewing?.of === of) return this.#renewing.result
-    const renewing = {
-      of,
-      result: this.#options.store
-        .exclusively(() => this.#unlessEnded(of, () => this.#renewal.renew(used)))
-        .finally(() => {
-          if (this.#renewing === renewing) this.#renewing = undefined
-        }),
+  refresh(used: OpenSession): Promise<OpenSession> {
+    const sessionId = used.stored.session_id
+    if (this.#refreshing?.sessionId === sessionId) return this.#refreshing.result
+    const result = this.#exclusively(sessionId, () => this.#refresher.refresh(used))
+    const refreshing = {
+      sessionId,
+      result: result.finally(() => {
+        if (this.#refreshing === refreshing) this.#refreshing = undefined
+      }),
     }
-    this.#renewing = renewing
-    return renewing.result
+    this.#refreshing = refreshing
+    return refreshing.result
   }
 
   /**
-   * Replaces the session's tokens by a pair that `ask` gets from the server. Nobody who shares the
-   * store renews meanwhile: with the older tokens they would be told that the session has ended.
+   * Replaces the session's tokens with a pair that `ask` requests. No page refreshes meanwhile: with
+   * the older tokens it would learn that the session has ended.
    *
    * @throws AuthError `session_ended`, after which nothing of it is left here; whatever `ask` throws.
    */
-  async exchange(ask: (tokens: TokenSource) => Promise<TokenPair>): Promise<LiveSession> {
-    const current = await this.current()
-    return this.#options.store.exclusively(() =>
-      this.#unlessEnded(current.stored.session_id, () => this.#renewal.exchange(current, ask)),
-    )
+  async replaceTokens(ask: (tokens: TokenSource) => Promise<TokenPair>): Promise<void> {
+    const session = await this.current()
+    await this.#exclusively(session.stored.session_id, () => this.#refresher.replace(session, ask))
   }
 
-  /** The id of the session in memory, or, in a page that has had none yet, of the one in the store. */
+  /** The id of the session in memory, or of the one in the store if this page has had none yet. */
   async id(): Promise<string | undefined> {
     if (this.page.session !== undefined || this.page.isOver) return this.page.id
-    return (await readSession(this.#options.store))?.session_id
+    return (await readSession(this.#context.store))?.session_id
   }
 
-  /** Forgets a session, here and in the store, and nobody else's; for none, what is left of one. */
+  /** Ends this session in memory and in the store, but no other. `undefined` clears what is left of one. */
   async end(sessionId: string | undefined): Promise<void> {
-    const end = () => this.#forget(sessionId)
-    // A renewal that gets no answer keeps everybody waiting; it finds the session gone when it ends.
-    await within(PATIENCE, this.#options.store.exclusively(end), end)
+    const forget = () => this.#forget(sessionId)
+    // A refresh that gets no answer holds the store. It finds the session gone when it ends.
+    await within(PATIENCE, this.#context.store.exclusively(forget), forget)
   }
 
-  /** The access token, opened once more: every check is made anew. */
-  async reopen(session: LiveSession): Promise<OpenedToken<AccessTokenClaims>> {
-    const opener = await openerOf(this.#options, session.stored)
-    return openAccessToken(session.access.jwe, opener)
+  /**
+   * The current access token, opened and checked again.
+   *
+   * @throws AuthError `token_invalid`, `token_expired`
+   */
+  async accessToken(): Promise<OpenedToken> {
+    const { stored, access } = await this.current()
+    const token = await openAccessToken(access.jwe, await openerOf(this.#context, stored))
+    checkTimes(token.claims, this.now)
+    return token
   }
 
-  /** What the server, or another page, says has ended is forgotten. */
-  async #unlessEnded(sessionId: string, work: () => Promise<LiveSession>): Promise<LiveSession> {
-    try {
-      return await work()
-    } catch (error) {
-      if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
-      // See `restore`.
-      if (hasCode(error, 'not_signed_in')) this.page.lose()
-      throw error
-    }
+  /** Works with the store to itself, and forgets a session that turns out to have ended. */
+  #exclusively(sessionId: string, work: () => Promise<OpenSession>): Promise<OpenSession> {
+    return this.#context.store.exclusively(async () => {
+      try {
+        return await work()
+      } catch (error) {
+        if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
+        // Only the memory: see `restore`.
+        if (hasCode(error, 'not_signed_in')) this.page.end()
+        throw error
+      }
+    })
   }
 
-  /** See `end`. Another session that is here by now stays. */
   async #forget(sessionId: string | undefined): Promise<void> {
-    const { store } = this.#options
+    const { store } = this.#context
     try {
-      const kept = await readSession(store)
-      if (kept === undefined || kept.session_id === sessionId) await forgetSession(store)
+      const stored = await readSession(store)
+      if (stored === undefined || stored.session_id === sessionId) await forgetSession(store)
     } finally {
-      if (sessionId !== undefined && this.page.id === sessionId) this.page.lose()
+      if (sessionId !== undefined && this.page.id === sessionId) this.page.end()
     }
   }
 
   async #onOtherPage(): Promise<void> {
-    const { store } = this.#options
+    const { store } = this.#context
     const stored = await readSession(store)
     if (stored?.session_id === this.page.id) return
     if (this.page.session === undefined) this.page.changed.call()
-    else this.page.lose()
-    // Those that this page has open, too; not that of somebody who signs in meanwhile.
+    else this.page.end()
+    // Removes the vaults that this page has open too, but not the vault of a session that begins now.
     await store.exclusively(async () => {
       await store.removeVaults((await readSession(store))?.session_id)
     })

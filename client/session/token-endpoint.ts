@@ -1,48 +1,69 @@
-import type { AuthServer } from '../discovery/server.ts'
-import { hasCode, inPlaceOf, sessionEnded, type AuthError } from '../errors.ts'
-import { json, readAnswer, send, TIMEOUT, unreachable, type Fetch } from '../http.ts'
+import type { ClientContext } from '../context.ts'
+import { AuthError, hasCode, inPlaceOf, sessionEnded } from '../errors.ts'
+import { json, readAnswer, send, TIMEOUT, unreachable } from '../http.ts'
 import { sleep, within } from '../timers.ts'
 import { seal } from '../token/seal.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
+import { openerOf } from './open-session.ts'
+import type { StoredSession } from './stored-session.ts'
+import { openRefreshToken } from './tokens.ts'
 
 /**
- * Milliseconds to wait for the answer of each try before the next one begins; the last one waits as
- * long as it takes. All begin well within the server's REFRESH_REUSE_INTERVAL: later, the same token
- * would be taken for a stolen one.
+ * Milliseconds to wait for each attempt's answer before the next attempt begins; the last waits for
+ * the full time limit. All of them must begin well within the server's REFRESH_REUSE_INTERVAL: after
+ * that, the server takes the token for a stolen one.
  */
 const PATIENCE = [3000, 3000, TIMEOUT]
-/** Milliseconds between a try that has failed and the next. */
+/** Milliseconds between a failed attempt and the next. */
 const PAUSE = 500
 
 /**
- * Uses up a refresh token (RFC 6749 §6) and gives back the fresh pair, not yet opened. An answer that
- * is lost on its way, or does not come, is asked for again at once.
+ * Uses a refresh token up (RFC 6749 §6) and returns the next pair, not yet opened. If an answer is
+ * lost or late, asks again at once.
  *
  * @param jws The refresh token, opened.
- * @throws AuthError `session_ended` when the server no longer takes it.
+ * @throws AuthError `session_ended` if the server no longer accepts it.
  */
-export async function renew(fetch: Fetch, server: AuthServer, jws: string): Promise<TokenPair> {
+export async function requestPair(
+  context: Pick<ClientContext, 'fetch' | 'server'>,
+  jws: string,
+): Promise<TokenPair> {
+  const { server } = context
   const used = await server.key()
   try {
-    return await request(fetch, server.baseUrl, await seal(jws, used.key, used.enc))
+    return await request(context, await seal(jws, used.key, used.enc))
   } catch (error) {
     if (!hasCode(error, 'invalid_grant')) throw error
-    // It may not have been able to read it.
-    if (await server.hasRotated(used)) {
-      const { key, enc } = await server.key()
-      return request(fetch, server.baseUrl, await seal(jws, key, enc)).catch(
-        inPlaceOf('invalid_grant', sessionEnded),
-      )
-    }
-    throw sessionEnded(error)
+    // After a rotation the server may have been unable to open it.
+    if (!(await server.hasRotated(used))) throw sessionEnded(error)
+    const { key, enc } = await server.key()
+    return request(context, await seal(jws, key, enc)).catch(
+      inPlaceOf('invalid_grant', sessionEnded),
+    )
   }
 }
 
-async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Promise<TokenPair> {
-  const url = `${baseUrl}/token`
+/** Makes the server end a session (RFC 7009). If that fails, the session expires by itself. */
+export async function revoke(context: ClientContext, stored: StoredSession): Promise<void> {
+  const { server, fetch } = context
+  try {
+    const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))
+    const { key, enc } = await server.key()
+    await send(fetch, `${server.baseUrl}/revoke`, json({ token: await seal(jws, key, enc) }))
+  } catch (error) {
+    // Nobody waits for the result, but a bug must still show.
+    if (!(error instanceof AuthError)) throw error
+  }
+}
+
+async function request(
+  { fetch, server }: Pick<ClientContext, 'fetch' | 'server'>,
+  refreshToken: string,
+): Promise<TokenPair> {
+  const url = `${server.baseUrl}/token`
   const body = { grant_type: 'refresh_token', refresh_token: refreshToken }
   let failure: AuthError | undefined
-  /** Resolves to the server's word, also where that is a refusal; rejects where there was none. */
+  /** Resolves to the server's answer, even if that is a refusal; rejects if there was none. */
   async function ask(): Promise<{ pair: TokenPair } | { refusal: unknown }> {
     try {
       return { pair: readTokenPair(await readAnswer(await send(fetch, url, json(body))), url) }
@@ -52,16 +73,15 @@ async function request(fetch: Fetch, baseUrl: string, refreshToken: string): Pro
       throw error
     }
   }
-  const tries: ReturnType<typeof ask>[] = []
+  const attempts: ReturnType<typeof ask>[] = []
   for (const patience of PATIENCE) {
-    tries.push(ask())
-    const word = await within(patience, Promise.any(tries), () => undefined).catch(async () => {
-      await sleep(PAUSE)
-      return undefined
-    })
-    if (word === undefined) continue
-    if ('pair' in word) return word.pair
-    throw word.refusal
+    attempts.push(ask())
+    const answer = await within(patience, Promise.any(attempts), () => undefined).catch(() =>
+      sleep(PAUSE),
+    )
+    if (answer === undefined) continue
+    if ('pair' in answer) return answer.pair
+    throw answer.refusal
   }
   throw failure ?? unreachable(url, undefined)
 }

@@ -3,41 +3,51 @@ import {
   type AccessTokenClaims,
   type RefreshTokenClaims,
 } from '../../protocol/tokens.ts'
-import type { ClientKey } from '../token/client-key.ts'
+import type { Json } from '../json.ts'
 import { checkAccessClaims, checkClaims, type Expected } from '../token/check-claims.ts'
+import type { ClientKey } from '../token/client-key.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { verify, type VerificationKeys } from '../token/verify.ts'
-import type { Json } from '../json.ts'
 
-/** A token, layer by layer, verified. Whether it has expired is for whoever uses it to ask. */
-export interface OpenedToken<Claims extends RefreshTokenClaims> {
-  /** As it arrived, and as it is kept: for this client's key alone. */
-  readonly jwe: string
-  /** What was inside: signed by the server. Whoever has it can use it, so it stays in memory. */
+/** A token whose signature and claims have been checked, but not whether it has expired. */
+export interface VerifiedToken<Claims extends RefreshTokenClaims> {
+  /** Signed by the server. Whoever has it can use it, so it stays in memory. */
   readonly jws: string
   /** The JWS's protected header. */
   readonly header: Json
   readonly claims: Claims
 }
 
-/** What it takes to open a token and to believe it. */
-export interface Opener extends Expected {
-  readonly key: ClientKey
+/** A token with both its layers, as the client received it. */
+export interface OpenedToken<
+  Claims extends RefreshTokenClaims = AccessTokenClaims,
+> extends VerifiedToken<Claims> {
+  /** As it arrived and as it is stored: only this client's key opens it. */
+  readonly jwe: string
+}
+
+/** What verifying a token takes. */
+export interface Verifier extends Expected {
   readonly keys: VerificationKeys
 }
 
-/**
- * Server to client: JWE → JWS → claims, every step checked.
- *
- * @throws AuthError `token_invalid`
- */
-export async function openAccessToken(
-  jwe: string,
-  opener: Opener,
-): Promise<OpenedToken<AccessTokenClaims>> {
-  const jws = await decrypt(jwe, opener.key, 'JWT')
-  const { header, payload } = await verify(jws, TOKEN_TYPES.access, opener.keys)
-  return { jwe, jws, header, claims: checkAccessClaims(payload, opener) }
+/** What opening a token takes. */
+export interface Opener extends Verifier {
+  readonly key: ClientKey
+}
+
+/** JWS → claims. @throws AuthError `token_invalid` */
+export async function verifyAccessToken(
+  jws: string,
+  verifier: Verifier,
+): Promise<VerifiedToken<AccessTokenClaims>> {
+  const { header, payload } = await verify(jws, TOKEN_TYPES.access, verifier.keys)
+  return { jws, header, claims: checkAccessClaims(payload, verifier) }
+}
+
+/** Server to client: JWE → JWS → claims. @throws AuthError `token_invalid` */
+export async function openAccessToken(jwe: string, opener: Opener): Promise<OpenedToken> {
+  return { jwe, ...(await verifyAccessToken(await decrypt(jwe, opener.key, 'JWT'), opener)) }
 }
 
 /** The same for a refresh token. */

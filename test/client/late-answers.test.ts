@@ -13,7 +13,7 @@ import {
 import type { AuthServer } from '../../client/discovery/server.ts'
 import { readKeySet } from '../../client/discovery/server-keys.ts'
 import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
-import { renew } from '../../client/session/token-endpoint.ts'
+import { requestPair } from '../../client/session/token-endpoint.ts'
 import {
   clientOf,
   codeOf,
@@ -165,7 +165,7 @@ describe('a renewal whose answer does not come', () => {
       asked++
       return never()
     }
-    const failure = errorOf(renew(fetch, auth as unknown as AuthServer, 'a.b.c'))
+    const failure = errorOf(requestPair({ fetch, server: auth as unknown as AuthServer }, 'a.b.c'))
     await hurry(failure)
     expect((await failure).code).toBe('network')
     expect(asked).toBe(3)

@@ -21,7 +21,7 @@ test('a claim of the access token', async () => {
   const jws = forge(header, { ...claims, plan: 'gold' }, privateKey)
   const access_token = encryptJwe(jws, publicKeyOf(key), { kid: key.id, cty: 'JWT' })
   wire.on('POST /account/login', async (request, send) => {
-    const answer = (await (await send(request)).json()) as Record<string, unknown>
+    const answer = (await (await send(request)).json()) as object
     return jsonResponse({ ...answer, access_token, session_id: claims.sid, refresh_token })
   })
   const { refresh_token } = (await store.read('session')) as { refresh_token: string }

@@ -1,0 +1,36 @@
+import { baseUrlOf } from './discovery/base-url.ts'
+import type { Reader } from './discovery/reader.ts'
+import { createServer, type AuthServer } from './discovery/server.ts'
+import { createService } from './discovery/service.ts'
+import type { Fetch } from './http.ts'
+import type { AuthClientOptions, DerivePassword } from './options.ts'
+import type { ClientStore } from './stores/client-store.ts'
+
+/** What every part of a client works with. */
+export interface ClientContext {
+  readonly server: AuthServer
+  /** Everyone who may be sent a token: the server and the other services. */
+  readonly readers: readonly Reader[]
+  readonly store: ClientStore
+  readonly fetch: Fetch
+  readonly clientName: string | undefined
+  readonly derivePassword: DerivePassword
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+}
+
+/** @throws AuthError `insecure_server` */
+export function createContext(options: AuthClientOptions): ClientContext {
+  const { store, services = [], clock = Date.now, maxKeyAge = 86_400 } = options
+  const { fetch = (request: Request) => globalThis.fetch(request) } = options
+  const { derivePassword = (password) => Promise.resolve(password) } = options
+  const baseUrl = baseUrlOf(options.server)
+  const { issuer = baseUrl } = options
+  const common = { store, fetch, clock }
+  const server = createServer({ ...common, baseUrl, issuer, maxKeyAge: maxKeyAge * 1000 })
+  const others = services.map((service) =>
+    createService({ ...common, server, baseUrl: baseUrlOf(service) }),
+  )
+  const { clientName } = options
+  return { ...common, server, readers: [server, ...others], clientName, derivePassword }
+}
