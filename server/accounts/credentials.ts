@@ -2,6 +2,7 @@ import { sql, type Transaction, type Updateable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Account, AccountRow, Schema } from '../database/schema.ts'
 import { beginGeneration, type NextGeneration } from '../sessions/generation.ts'
+import { forgetClientsOf } from '../sessions/known-clients.ts'
 import { asSession } from '../sessions/lock-session.ts'
 import { endSessionsOf } from '../sessions/own-sessions.ts'
 import type { Session } from '../sessions/sessions.ts'
@@ -15,15 +16,16 @@ import { NO_PASSWORD } from './password-hash.ts'
  */
 export interface Credentials {
   /**
-   * Ends every other session, and of this one every token before `next`.
+   * Ends every other session, and of this one every token before `next`. Every other client becomes a
+   * stranger.
    *
    * @throws RefusedError
    */
   changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
   /**
    * Sets a password for whoever has received a message at the account's address, which is proved from
-   * now on. Ends every session. `undefined` if the account has changed since it was read, or the proof
-   * cannot be used.
+   * now on. Ends every session and makes every client a stranger. `undefined` if the account has
+   * changed since it was read, or the proof cannot be used.
    *
    * @param consume Uses up the proof, in the same transaction.
    */
@@ -46,6 +48,7 @@ export function createCredentials(database: Database, clock = Date.now): Credent
       asSession(database, session, clock(), async (trx) => {
         await change(trx, session.account, { password_hash: passwordHash })
         await beginGeneration(trx, session, next)
+        await forgetClientsOf(trx, session.account.id, session.clientId)
         return endSessionsOf(trx, session.account.id, session.id)
       }),
     replacePassword: (account, passwordHash, consume) =>
@@ -53,6 +56,7 @@ export function createCredentials(database: Database, clock = Date.now): Credent
         if (!(await lockAccount(trx, account)) || !(await consume(trx))) return undefined
         const verifiedAt = account.email_verified_at ?? clock()
         await change(trx, account, { password_hash: passwordHash, email_verified_at: verifiedAt })
+        await forgetClientsOf(trx, account.id)
         return endSessionsOf(trx, account.id)
       }),
     changeScope: (account, scope) =>
@@ -75,7 +79,7 @@ export async function revokeAccess(
   account: Account,
 ): Promise<string[] | undefined> {
   if (!(await change(trx, account, { password_hash: NO_PASSWORD }))) return undefined
-  await trx.deleteFrom('known_clients').where('account_id', '=', account.id).execute()
+  await forgetClientsOf(trx, account.id)
   return endSessionsOf(trx, account.id)
 }
 

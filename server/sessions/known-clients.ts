@@ -43,6 +43,22 @@ export async function recordSignIn(
     .execute()
 }
 
+/**
+ * Makes an account's clients strangers, all but one or all. Whoever used the account until now may not
+ * be its owner, and would keep free tries. Also within a transaction.
+ */
+export async function forgetClientsOf(
+  db: Database,
+  accountId: string,
+  except?: string,
+): Promise<void> {
+  await db
+    .deleteFrom('known_clients')
+    .where('account_id', '=', accountId)
+    .$if(except !== undefined, (query) => query.where('client_id', '!=', except ?? ''))
+    .execute()
+}
+
 /** Removes up to `limit` records of clients that are known no more. @param now As above. */
 export function removeForgottenClients(
   db: Database,

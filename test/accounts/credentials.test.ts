@@ -106,11 +106,40 @@ test('replacePassword leaves the time when the address was first proved', async 
   expect(await read()).toMatchObject({ password_hash: 'newer', email_verified_at: 0 })
 })
 
-test('revokeAccess forgets the clients of the account, and of no other', async () => {
-  for (const { id } of [account, bystander]) await recordSignIn(database, id, 'client', 0)
-  await database.transaction().execute((trx) => revokeAccess(trx, account))
-  const known = await database.selectFrom('known_clients').select('account_id').execute()
-  expect(known).toEqual([{ account_id: bystander.id }])
+describe('clients are known no more', () => {
+  const BYSTANDER = ['eve@mail.test', 'client']
+  beforeEach(async () => {
+    const other = { client_id: 'intruder', client_name: null, jwk: '{}', created_at: 0 }
+    await database.insertInto('clients').values(other).execute()
+    for (const id of ['client', 'intruder']) await recordSignIn(database, account.id, id, 0)
+    await recordSignIn(database, bystander.id, 'client', 0)
+  })
+
+  test.each<[string, () => Promise<unknown>, string[][]]>([
+    ['replacePassword', () => credentials().replacePassword(account, 'new', ALLOWED), []],
+    ['revokeAccess', () => database.transaction().execute((trx) => revokeAccess(trx, account)), []],
+    [
+      'changePassword, but for the one that it was made with',
+      async () => changePassword(await sessionOf(database, 'a1')),
+      [['ada@mail.test', 'client']],
+    ],
+    // If the proof is not good, nothing changes.
+    [
+      'no replacePassword that fails',
+      () => credentials().replacePassword(account, 'new', () => Promise.resolve(false)),
+      ['client', 'intruder'].map((id) => ['ada@mail.test', id]),
+    ],
+  ])('after %s', async (_, change, left) => {
+    await change()
+    const known = await database
+      .selectFrom('known_clients')
+      .innerJoin('accounts', 'accounts.id', 'account_id')
+      .select(['email', 'client_id'])
+      .orderBy('email')
+      .orderBy('client_id')
+      .execute()
+    expect(known.map(({ email, client_id }) => [email, client_id])).toEqual([...left, BYSTANDER])
+  })
 })
 
 test('replacePassword uses nothing up for an account that has changed', async () => {
