@@ -16,8 +16,14 @@ import { UnavailableError } from '../../errors/unavailable-error.ts'
 
 /** Seconds. */
 const RESET_TOKEN_TTL = 15 * 60
-/** Reset tokens of one account at a time: nobody's mailbox is to be flooded. */
-const MAX_OPEN = 5
+/**
+ * Messages to one account within `MAIL_WINDOW`: nobody's mailbox is to be flooded. Only tokens that
+ * have been mailed and still work count, so whoever gets no further message has five good ones.
+ * Replacing the oldest instead would let strangers invalidate each message before it is read.
+ */
+const MAX_MAILS = 5
+/** Milliseconds. Shorter than a token lives: one that counts is good for five minutes more. */
+const MAIL_WINDOW = 10 * 60_000
 /** Requests whose mail is not out yet; beyond them, 503 for everybody alike. */
 const QUEUE = 1000
 
@@ -53,14 +59,26 @@ export function createPasswordResets(
   mailer: Mailer,
   background: Background,
 ): PasswordResets {
-  async function openResets(accountId: string): Promise<number> {
+  async function hasEnough({ id, version }: Account): Promise<boolean> {
     const rows = await database
       .selectFrom('password_resets')
       .select('jti_hash')
-      .where('account_id', '=', accountId)
-      .where('expires_at', '>', tokens.clock())
+      .where('account_id', '=', id)
+      .where('version', '=', version)
+      .where('expires_at', '>', tokens.clock() + RESET_TOKEN_TTL * 1000 - MAIL_WINDOW)
+      .limit(MAX_MAILS)
       .execute()
-    return rows.length
+    return rows.length === MAX_MAILS
+  }
+
+  /** Mails a token. If that fails, the token is removed: it must not count as mailed. */
+  async function send(account: Account, token: string, jtiHash: string, log: Logger) {
+    try {
+      await mailer.send(resetMessage(account, token, RESET_TOKEN_TTL))
+    } catch (error) {
+      logFailure(log, error)
+      await database.deleteFrom('password_resets').where('jti_hash', '=', jtiHash).execute()
+    }
   }
 
   async function prepare(email: string, log: Logger): Promise<void> {
@@ -74,11 +92,12 @@ export function createPasswordResets(
       tokens.keystore.encryptionKey,
       RESET_TOKEN_TTL,
     )
-    if (account === undefined || (await openResets(account.id)) >= MAX_OPEN) return
+    if (account === undefined || (await hasEnough(account))) return
+    const jtiHash = hash(jti)
     await database
       .insertInto('password_resets')
       .values({
-        jti_hash: hash(jti),
+        jti_hash: jtiHash,
         account_id: account.id,
         version: account.version,
         expires_at: tokens.clock() + RESET_TOKEN_TTL * 1000,
@@ -86,7 +105,7 @@ export function createPasswordResets(
       .execute()
     // Not waited for here: how long the mail takes must not show in when the next one comes.
     background.track(
-      mailer.send(resetMessage(account, token, RESET_TOKEN_TTL)).catch((error: unknown) => {
+      send(account, token, jtiHash, log).catch((error: unknown) => {
         logFailure(log, error)
       }),
     )

@@ -170,7 +170,7 @@ describe('of one account', () => {
     return mailer.sent.length - before
   }
 
-  test('five tokens may be open, whatever is asked for in whatever case', async () => {
+  test('five messages are sent in ten minutes, whatever is asked for in whatever case', async () => {
     const accounts = createAccounts(database, clock)
     await accounts.create({ email: 'bob@mail.test', name: undefined, passwordHash: 'hash' })
     expect(await ask(account.email, 4)).toBe(4)
@@ -185,15 +185,43 @@ describe('of one account', () => {
     }
   })
 
-  test('one that has expired counts no more, swept away or not', async () => {
+  test('whoever gets no message has five that are good for five minutes more', async () => {
     expect(await ask(account.email, 1)).toBe(1)
     clock.advance(60)
     expect(await ask(account.email, 5)).toBe(4)
-    clock.advance(839)
+    clock.advance(539)
     expect(await ask(account.email, 1)).toBe(0)
-    clock.advance(1)
+    clock.advance(300)
+    for (const { text } of mailer.sent) {
+      expect(await resets.find(text.split('\n').at(-1)!)).toBeDefined()
+    }
+  })
+
+  test('one that was sent ten minutes ago counts no more', async () => {
+    expect(await ask(account.email, 1)).toBe(1)
+    clock.advance(60)
+    expect(await ask(account.email, 5)).toBe(4)
+    clock.advance(540)
     expect(await ask(account.email, 2)).toBe(1)
-    expect(await rows()).toHaveLength(6)
+  })
+
+  test('one that a change of the password has made worthless counts no more', async () => {
+    expect(await ask(account.email, 6)).toBe(5)
+    await database
+      .updateTable('accounts')
+      .set({ version: account.version + 1 })
+      .execute()
+    expect(await ask(account.email, 6)).toBe(5)
+  })
+
+  test('one whose message could not be sent does not count', async () => {
+    const send = mailer.send.bind(mailer)
+    mailer.send = () => Promise.reject(new Error('no mail today'))
+    expect(await ask(account.email, 6)).toBe(0)
+    expect(logs).toHaveLength(6)
+    expect(await rows()).toEqual([])
+    mailer.send = send
+    expect(await ask(account.email, 6)).toBe(5)
   })
 })
 
