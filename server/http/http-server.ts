@@ -1,8 +1,13 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MAX_BODY } from '../../protocol/limits.ts'
-import { refusalOf, refusalOfError, refuse, refuseConnection } from './http-refusals.ts'
+import {
+  refusalOf,
+  refusalOfError,
+  refuse,
+  refuseConnection,
+  type Refusal,
+} from './http-refusals.ts'
 
 /** Milliseconds. */
 const TIMEOUTS = {
@@ -12,6 +17,20 @@ const TIMEOUTS = {
 }
 /** Bytes. Well over the largest token, so that one that is too long gets its 401 and not a 431. */
 const MAX_HEADER_SIZE = 64 * 1024
+/**
+ * Requests of one connection that may wait for their answers. Node works on all of them at once and
+ * keeps them in memory, 2,000 in one packet. Browsers and proxies send one at a time.
+ */
+const MAX_PIPELINED = 32
+
+interface Connection {
+  /** Oldest first. */
+  readonly unanswered: Set<ServerResponse>
+  /** Whether a request was refused: what follows it gets no answer. */
+  isRefused: boolean
+  /** What to answer to bytes that are no request, after the requests before them. */
+  refusal?: Refusal
+}
 
 export interface HttpServer {
   /** Resolves to the port. Rejects with the error of `net.Server`. */
@@ -22,9 +41,14 @@ export interface HttpServer {
 
 /** A Node HTTP server with time limits, JSON for what is not even HTTP, and a stop that drops no request. */
 export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS): HttpServer {
-  const inFlight = new Set<ServerResponse>()
+  const connections = new Map<Duplex, Connection>()
   let stopping = false
   let onIdle: (() => void) | undefined
+
+  const isIdle = () => [...connections.values()].every(({ unanswered }) => unanswered.size === 0)
+  const reportIdle = () => {
+    if (onIdle !== undefined && isIdle()) onIdle()
+  }
 
   const server = createServer({
     ...timeouts,
@@ -32,10 +56,13 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
     // Node's own answer to a missing Host is bare: see middleware/request-target.ts.
     requireHostHeader: false,
   })
-  const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    connections.set(socket, { unanswered: new Set(), isRefused: false })
+    // Node emits no `close` for a response that is queued when its connection goes away.
+    socket.once('close', () => {
+      connections.delete(socket)
+      reportIdle()
+    })
   })
   // An expectation that we do not know is one that we need not meet (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
@@ -44,28 +71,40 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
     if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
     server.emit('request', request, response)
   })
-  const refused = new WeakSet<Duplex>()
   server.on('request', (request, response) => {
+    const { socket } = request
+    const connection = connections.get(socket)
+    // The parser finishes the packet that it is at, whatever became of the connection.
+    if (connection === undefined || socket.destroyed) return
+    const { unanswered } = connection
+    if (unanswered.size === MAX_PIPELINED) {
+      socket.destroy()
+      return
+    }
+    unanswered.add(response)
     // What follows a refused request on its connection may be a part of it.
-    if (refused.has(request.socket)) return
-    inFlight.add(response)
+    if (connection.isRefused) return
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {
-      inFlight.delete(response)
-      if (inFlight.size === 0) onIdle?.()
+      unanswered.delete(response)
+      refuseOnceAnswered(connection, socket)
+      reportIdle()
     })
     const refusal = refusalOf(request)
     if (refusal === undefined) {
       listener(request, response)
     } else {
-      refused.add(request.socket)
+      connection.isRefused = true
       refuse(refusal, request, response)
     }
   })
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    const connection = connections.get(socket)
     // The last answer on this connection is on its way: what comes after it gets none.
-    if (code === 'HPE_CLOSED_CONNECTION' || refused.has(socket)) return
-    refuseConnection(refusalOfError(code), socket)
+    if (code === 'HPE_CLOSED_CONNECTION' || connection === undefined || connection.isRefused) return
+    connection.isRefused = true
+    connection.refusal = refusalOfError(code)
+    refuseOnceAnswered(connection, socket)
   })
 
   return {
@@ -80,12 +119,14 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       }),
     async stop(grace) {
       stopping = true
-      for (const response of inFlight) response.shouldKeepAlive = false
-      // Not closeIdleConnections(): it counts as idle what is still being sent.
-      const busy = new Set([...inFlight].map(({ socket }) => socket))
-      for (const socket of sockets) if (!busy.has(socket)) socket.destroy()
+      for (const [socket, { unanswered }] of connections) {
+        const last = [...unanswered].at(-1)
+        // Not closeIdleConnections(): it counts as idle what is still being sent.
+        if (last === undefined) socket.destroy()
+        else last.shouldKeepAlive = false
+      }
       // New connections are still taken meanwhile: the readiness probe must be able to hear "no".
-      if (inFlight.size > 0) {
+      if (!isIdle()) {
         let timer: NodeJS.Timeout | undefined
         await new Promise<void>((resolve) => {
           onIdle = resolve
@@ -99,3 +140,12 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
     },
   }
 }
+
+/** Refuses what is no request, but not before the answers to the requests that came before it. */
+function refuseOnceAnswered({ unanswered, refusal }: Connection, socket: Duplex): void {
+  if (refusal === undefined || [...unanswered].some(isUnderWay)) return
+  refuseConnection(refusal, socket)
+}
+
+/** Not so if its request breaks off: it is the one to refuse. */
+const isUnderWay = ({ req, headersSent }: ServerResponse): boolean => req.complete || headersSent

@@ -7,6 +7,8 @@ import { getRaw, openConnection, type RawConnection } from '../support/process.t
 
 const GRACE = 20_000
 const GET = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
+/** Without its body, whose first byte must be a digit. */
+const CHUNKED = 'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n'
 
 let server: HttpServer
 let url: string
@@ -174,6 +176,112 @@ describe('what is not HTTP gets an error in JSON', () => {
     connection.close()
     await connection.ended
     expect(await getRaw(url, '/after')).toContain('answer to /after')
+  })
+})
+
+describe('requests that are sent before the last one is answered', () => {
+  /** Sends texts in one packet and waits for the requests in them. */
+  async function pipeline(connection: RawConnection, texts: string[], count = texts.length) {
+    const known = requests.length
+    const arrived = new Promise<void>((resolve) => {
+      onRequest = () => {
+        if (requests.length === known + count) resolve()
+      }
+    })
+    connection.send(texts.join(''))
+    await arrived
+    return requests.slice(known).map(({ response }) => response)
+  }
+
+  test('are answered in their order', async () => {
+    const connection = await open()
+    const responses = await pipeline(
+      connection,
+      Array.from({ length: 32 }, () => GET),
+    )
+    for (const [i, response] of [...responses.entries()].reverse()) response.end(`answer ${i}.`)
+    await connection.until(/answer 31\./)
+    const answers = [...connection.text.matchAll(/answer (\d+)\./g)].map(([, i]) => Number(i))
+    expect(answers).toEqual(Array.from({ length: 32 }, (_, i) => i))
+    connection.send('GET /after HTTP/1.1\r\nHost: test\r\n\r\n')
+    await connection.until(/answer to \/after/)
+  })
+
+  test.each([1, 1000])('32 may wait: %d more close the connection', async (more) => {
+    const connection = await open()
+    connection.send(GET.repeat(32 + more))
+    await connection.ended
+    expect(requests).toHaveLength(32)
+    await server.stop(GRACE)
+  })
+
+  test('32 may wait, those included that get no answer', async () => {
+    const connection = await open()
+    const refused = `GET / HTTP/1.1\r\n${'A: b\r\n'.repeat(101)}\r\n`
+    await pipeline(connection, [GET, refused, GET.repeat(30)], 1)
+    connection.send(GET)
+    expect(await connection.ended).toBe('')
+    expect(requests).toHaveLength(1)
+  })
+
+  test('are forgotten with their connection', async () => {
+    const connection = await open()
+    const [first] = await pipeline(connection, [GET, GET, GET])
+    const closed = once(first!, 'close')
+    connection.close()
+    await closed
+    const start = performance.now()
+    await server.stop(GRACE)
+    expect(performance.now() - start).toBeLessThan(GRACE / 2)
+  })
+
+  test('are forgotten with their connection while the server stops', async () => {
+    const connection = await open()
+    await pipeline(connection, [GET, GET, GET])
+    const start = performance.now()
+    const stopped = server.stop(GRACE)
+    connection.close()
+    await stopped
+    expect(performance.now() - start).toBeLessThan(GRACE / 2)
+  })
+
+  test('are all answered by a server that stops', async () => {
+    const connection = await open()
+    const responses = await pipeline(connection, [GET, GET])
+    const stopped = server.stop(GRACE)
+    for (const [i, response] of responses.entries()) response.end(`answer ${i}`)
+    expect(await connection.ended).toMatch(/answer 0[^]*connection: close[^]*answer 1$/i)
+    await stopped
+  })
+
+  test.each([
+    ['garbage', 'what is this\r\n\r\n', 400],
+    ['garbage twice', 'what is this\r\n\r\n', 400],
+    ['a body that breaks off', `${CHUNKED}x`, 400],
+    ['headers that are too large', `GET / HTTP/1.1\r\nX: ${'x'.repeat(66 * 1024)}\r\n\r\n`, 431],
+  ])('are answered before %s is refused', async (name, text, status) => {
+    const connection = await open()
+    const inRequest = text.startsWith('POST') ? 1 : 0
+    const [first, second] = await pipeline(connection, [GET, GET, text], 2 + inRequest)
+    if (name === 'garbage twice') connection.send(text)
+    // Another connection's turn: the server has read what was sent.
+    await getRaw(url, '/meanwhile')
+    second!.end('second')
+    first!.end('first')
+    const answers = (await connection.ended).split(/(?=HTTP\/1\.1 )/)
+    expect(answers.map((answer) => parse(answer).status)).toEqual([200, 200, status])
+    expect(parse(answers[1]!).body).toBe('second')
+    expect(JSON.parse(parse(answers[2]!).body)).toMatchObject({ error: 'invalid_request' })
+  })
+
+  test('an answer that has begun is finished when the body of its request breaks off', async () => {
+    const { connection, response } = await requestInFlight(CHUNKED)
+    response.writeHead(200, { 'Content-Length': 8 }).write('half')
+    await connection.until(/half/)
+    connection.send('x')
+    await getRaw(url, '/meanwhile')
+    response.end('half')
+    expect(await connection.ended).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\nhalfhalfHTTP\/1\.1 400 /)
   })
 })
 
