@@ -13,11 +13,11 @@ export default {
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
     '/test/(start|http/http-\\w+)\\.test',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
-    '/test/keystore/(folder|follow|kills|open|write)',
+    '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',
     // Many hashes, keys, tokens or texts.
     '/test/accounts/password-hash\\.',
-    '/test/token/(mutations|public-key|round-trip)\\.',
+    '/test/token/(mutations|round-trip)\\.',
     '/test/config/config\\.',
   ],
 }

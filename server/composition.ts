@@ -12,7 +12,7 @@ import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTokenCaches, type TokenContext } from './token/token-context.ts'
-import { createReplayCache, type ReplayCache } from './token/replay-cache.ts'
+import { createReplayCache, type ReplayCache } from './limits/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
 /** What a server is made of; all of it is handed in, so that two can run in one process. */
@@ -41,7 +41,7 @@ export function compose(dependencies: Dependencies) {
   const { clock = Date.now, isStopping = () => false } = dependencies
   const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
-  const { issuer, algorithms, requestBinding } = config
+  const { issuer, publicUrl, algorithms, requestBinding } = config
   const caches = createTokenCaches(clock)
   keystore.onReplaced((kids) => {
     caches.agreements.keepOnly(kids)
@@ -65,7 +65,7 @@ export function compose(dependencies: Dependencies) {
     wrongPasswords,
     passwords,
     accounts,
-    binding: createRequestBinding({ issuer, requestBinding, clock, replayCache, notBefore }),
+    binding: createRequestBinding({ publicUrl, requestBinding, clock, replayCache, notBefore }),
     refusedTokens: createRefusedTokens(logger),
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),

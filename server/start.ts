@@ -45,8 +45,8 @@ export async function startServer(
     openDatabase(config.databaseFile),
   )
   for (const warning of warnings) logger.warn(warning)
-  if (config.production && config.issuer.startsWith('http:')) {
-    logger.warn(`ISSUER is ${config.issuer}: set it to the public https URL of the server.`)
+  if (config.production && config.publicUrl.startsWith('http:')) {
+    logger.warn(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
   }
   if (config.production && !config.preserveSessions) {
     logger.warn(

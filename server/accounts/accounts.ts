@@ -14,19 +14,11 @@ export type NewAccount = { readonly email: string; readonly passwordHash: string
   readonly [Field in keyof AccountFields]?: AccountFields[Field] | undefined
 }
 
-/** Where a page of accounts begins: after this one. */
-export interface PageStart {
-  readonly createdAt: number
-  readonly id: string
-}
-
 export interface Accounts {
   /** The new account, or `undefined` where the address has one. */
   create(account: NewAccount): Promise<Account | undefined>
   find(id: string): Promise<Account | undefined>
   findByEmail(email: string): Promise<Account | undefined>
-  /** Oldest first. */
-  page(limit: number, after?: PageStart): Promise<Account[]>
   /** @throws RefusedError */
   rename(session: Session, name: string): Promise<void>
   /** The same password under other parameters: not a change of password. */
@@ -64,20 +56,6 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
         .selectAll()
         .where('email_key', '=', emailKey(email))
         .executeTakeFirst(),
-    page(limit, after) {
-      const query = db.selectFrom('accounts').selectAll().orderBy('created_at').orderBy('id')
-      const page =
-        after === undefined
-          ? query
-          : query.where((where) =>
-              where.eb(
-                where.refTuple('created_at', 'id'),
-                '>',
-                where.tuple(after.createdAt, after.id),
-              ),
-            )
-      return page.limit(limit).execute()
-    },
     async rename(session, name) {
       await asSession(db, session, clock(), (trx) =>
         trx.updateTable('accounts').set({ name }).where('id', '=', session.account.id).execute(),

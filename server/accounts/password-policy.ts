@@ -14,7 +14,7 @@ const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
 /** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
 const SERVICE_NAME = 'jwe-auth-server'
 
-type Policy = Pick<Config, 'passwordMinLength' | 'issuer'>
+type Policy = Pick<Config, 'passwordMinLength' | 'publicUrl'>
 
 /**
  * Refuses a new password that is too weak.
@@ -41,7 +41,7 @@ export function checkNewPassword(
 export function passwordFault(
   password: string,
   email: string,
-  { passwordMinLength, issuer }: Policy,
+  { passwordMinLength, publicUrl }: Policy,
 ): string | undefined {
   const characters = Array.from(normalisePassword(password))
   const { length } = characters
@@ -52,13 +52,13 @@ export function passwordFault(
   if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
   const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
   if (isName(email.split('@')[0] ?? '')) return 'must not be the name in the e-mail address'
-  if (serviceNames(issuer).some(isName)) return 'must not be the name of the service'
+  if (serviceNames(publicUrl).some(isName)) return 'must not be the name of the service'
   return undefined
 }
 
 /** Of https://auth.example.com: auth.example.com, example.com, com, auth and example. */
-function serviceNames(issuer: string): string[] {
-  const labels = new URL(issuer).hostname.split('.')
+function serviceNames(publicUrl: string): string[] {
+  const labels = new URL(publicUrl).hostname.split('.')
   const domains = labels.map((_, index) => labels.slice(index).join('.'))
   return [SERVICE_NAME, ...domains, ...labels]
 }

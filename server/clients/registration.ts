@@ -2,7 +2,7 @@ import type { JWK } from 'jose'
 import { z } from 'zod'
 import { RefusedError } from '../errors/refused-error.ts'
 import { requiredKeyType, type Algorithms } from '../../protocol/algorithms.ts'
-import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
+import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
 
 export interface Registration {
   /** The key's thumbprint, which is the client_id. */

@@ -1,31 +1,16 @@
-import { requiredKeyType, type Algorithms } from '../../protocol/algorithms.ts'
+import { requiredKeyType } from '../../protocol/algorithms.ts'
+import type { Config } from '../config/config.ts'
 
-/** The server's token configuration for a client, in the names of the metadata document. */
-export interface TokenConfiguration {
-  readonly iss: string
-  readonly aud: string
-  readonly access_token_signing_alg: string
-  readonly access_token_encryption_alg: string
-  readonly access_token_encryption_enc: string
-  readonly encryption_key_kty: string
-  readonly encryption_key_crv?: string
-  /** Seconds. */
-  readonly access_token_ttl: number
-  /** Seconds. */
-  readonly refresh_token_ttl: number
-  readonly request_binding: 'optional' | 'required'
-}
+type TokenPolicy = Pick<
+  Config,
+  'issuer' | 'algorithms' | 'accessTokenTtl' | 'refreshTokenTtl' | 'requestBinding'
+>
 
-interface TokenPolicy {
-  readonly issuer: string
-  readonly algorithms: Algorithms
-  readonly accessTokenTtl: number
-  readonly refreshTokenTtl: number
-  readonly requestBinding: 'optional' | 'required'
-}
-
-/** What a client has to know about the tokens that it will receive and send. Nothing secret. */
-export function tokenConfiguration(policy: TokenPolicy, clientId: string): TokenConfiguration {
+/**
+ * What a client has to know about the tokens that it will receive and send, in the names of the
+ * metadata document. Lifetimes are in seconds. Nothing secret.
+ */
+export function tokenConfiguration(policy: TokenPolicy, clientId: string) {
   const { kty, crv } = requiredKeyType('enc', policy.algorithms)
   return {
     iss: policy.issuer,

@@ -22,7 +22,10 @@ export interface Config {
   readonly keysDir: string
   readonly host: string
   readonly port: number
+  /** The name of this server in tokens and metadata (RFC 8414 §2): ISSUER. */
   readonly issuer: string
+  /** Where clients reach this server, for links and bound requests. ISSUER says this too. */
+  readonly publicUrl: string
   /** A file's absolute path, or `:memory:`. */
   readonly databaseFile: string
   readonly algorithms: Algorithms
@@ -88,13 +91,15 @@ export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.
 function toConfig(env: Variables, featureVariables: Config['featureVariables']): Config {
   const crv =
     env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' ? undefined : (env.TOKEN_ENCRYPTION_CRV ?? 'P-256')
+  const issuer = env.ISSUER ?? `http://localhost:${env.PORT}`
   return Object.freeze({
     preserveSessions: env.PRESERVE_SESSIONS_ON_REBOOT,
     privateKeyPassphrase: env.PRIVATE_KEY_PASSPHRASE,
     keysDir: fromRoot(env.KEYS_DIR),
     host: env.HOST,
     port: env.PORT,
-    issuer: env.ISSUER ?? `http://localhost:${env.PORT}`,
+    issuer,
+    publicUrl: issuer,
     databaseFile: databasePath(env.DATABASE_URL.slice('file:'.length)),
     algorithms: Object.freeze({
       signingAlg: env.TOKEN_SIGNING_ALG,

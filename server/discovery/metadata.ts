@@ -26,15 +26,15 @@ export function discoveryRoutes(
 
   /** RFC 8414 §2 metadata and the public token configuration. */
   const metadata: Handler = (ctx) => {
-    const { issuer, algorithms } = config
+    const { issuer, publicUrl, algorithms } = config
     const { kty, crv } = requiredKeyType('enc', algorithms)
     ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`)
     ctx.body = {
       issuer,
-      jwks_uri: `${issuer}/.well-known/jwks.json`,
-      token_endpoint: `${issuer}/token`,
-      revocation_endpoint: `${issuer}/revoke`,
-      registration_endpoint: `${issuer}/clients`,
+      jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+      token_endpoint: `${publicUrl}/token`,
+      revocation_endpoint: `${publicUrl}/revoke`,
+      registration_endpoint: `${publicUrl}/clients`,
       response_types_supported: [],
       grant_types_supported: ['refresh_token', ...grants],
       token_endpoint_auth_methods_supported: ['none'],

@@ -10,8 +10,18 @@ const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)*|-----BEGIN [^-]+-----[\s\S]*?(?:-----
 
 /** Members that hold a secret by their name, at the top of a log line or one level below. */
 const SECRET_MEMBERS = [
-  ...['password', 'current_password', 'new_password', 'passphrase', 'token', 'access_token'],
-  ...['refresh_token', 'database_key', 'authorization', 'cookie', 'privateKey', 'body'],
+  'password',
+  'current_password',
+  'new_password',
+  'passphrase',
+  'token',
+  'access_token',
+  'refresh_token',
+  'database_key',
+  'authorization',
+  'cookie',
+  'privateKey',
+  'body',
 ]
 
 /**

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
 import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
-import { importPublicKey, PublicKeyError } from '../token/public-key.ts'
+import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
 import type { VerificationKey } from '../token/verify.ts'
 
 /** Milliseconds for each of the two answers. */

@@ -10,7 +10,7 @@ import { createRefusedTokens } from '../log/refused-tokens.ts'
 import { createRequestBinding } from '../token/request-binding.ts'
 import { createTokenCaches, type ReadingContext } from '../token/token-context.ts'
 import { foreignAccessToken } from '../token/kinds.ts'
-import { createReplayCache } from '../token/replay-cache.ts'
+import { createReplayCache } from '../limits/replay-cache.ts'
 import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import type { ClaimsState, ServiceAuthOptions } from './service-options.ts'
@@ -66,7 +66,10 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
     },
   }
   const binding = createRequestBinding({
-    ...{ issuer: url, requestBinding, clock, notBefore },
+    publicUrl: url,
+    requestBinding,
+    clock,
+    notBefore,
     replayCache: replayCache ?? createReplayCache(),
   })
 

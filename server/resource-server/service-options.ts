@@ -2,7 +2,7 @@ import type { ScopedState } from '../http/context.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
-import type { ReplayCache } from '../token/replay-cache.ts'
+import type { ReplayCache } from '../limits/replay-cache.ts'
 import type { Fetch } from './published-keys.ts'
 
 export interface ServiceAuthOptions {

@@ -1,15 +1,9 @@
 import type { Database } from '../database/open.ts'
+import type { ClientRow, SessionRow } from '../database/schema.ts'
 
 /** What its owner sees of a session. */
-export interface SessionSummary {
-  readonly id: string
-  readonly clientId: string
-  readonly clientName: string | null
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number
-  /** Milliseconds since the epoch, to the minute or so. */
-  readonly lastUsedAt: number
-}
+type SessionSummary = Pick<SessionRow, 'id' | 'client_id' | 'created_at' | 'last_used_at'> &
+  Pick<ClientRow, 'client_name'>
 
 /**
  * An account's living sessions, the newest first.
@@ -25,13 +19,8 @@ export async function listSessions(
   const sessions = await db
     .selectFrom('sessions')
     .innerJoin('clients', 'clients.client_id', 'sessions.client_id')
-    .select([
-      'sessions.id',
-      'sessions.client_id as clientId',
-      'clients.client_name as clientName',
-      'sessions.created_at as createdAt',
-      'sessions.last_used_at as lastUsedAt',
-    ])
+    .select(['sessions.id', 'sessions.client_id', 'sessions.created_at', 'last_used_at'])
+    .select('client_name')
     .where('sessions.account_id', '=', accountId)
     .where('sessions.expires_at', '>', now)
     .orderBy('sessions.last_used_at', 'desc')
@@ -39,7 +28,7 @@ export async function listSessions(
     .orderBy('sessions.id')
     .limit(limit)
     .execute()
-  return sessions.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+  return sessions.toSorted((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1))
 }
 
 /**

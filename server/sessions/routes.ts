@@ -15,10 +15,10 @@ export function sessionRoutes({ config, database, tokens }: Core) {
     ctx.body = {
       sessions: rows.map((row) => ({
         session_id: row.id,
-        client_id: row.clientId,
-        client_name: row.clientName,
-        created_at: new Date(row.createdAt).toISOString(),
-        last_used_at: new Date(row.lastUsedAt).toISOString(),
+        client_id: row.client_id,
+        client_name: row.client_name,
+        created_at: new Date(row.created_at).toISOString(),
+        last_used_at: new Date(row.last_used_at).toISOString(),
         current: row.id === id,
       })),
     }

@@ -158,8 +158,13 @@ export function createSessions(
         await db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', sid).execute()
       }
       return {
-        ...{ id: sid, clientId: client_id, generation, expiresAt: expires_at },
-        ...{ account, scope, sealedDatabaseKey: database_key },
+        id: sid,
+        clientId: client_id,
+        generation,
+        expiresAt: expires_at,
+        account,
+        scope,
+        sealedDatabaseKey: database_key,
       }
     },
 

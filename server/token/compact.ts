@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
 import { invalid } from '../errors/token-error.ts'
+import { isCanonicalBase64url } from './jwe/base64url.ts'
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),
@@ -42,8 +43,4 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefi
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   if (!isUtf8(bytes)) return undefined
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-}
-
-export function isCanonicalBase64url(segment: string): boolean {
-  return Buffer.from(segment, 'base64url').toString('base64url') === segment
 }

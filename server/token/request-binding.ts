@@ -1,15 +1,15 @@
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 import { checkBinding } from './binding.ts'
-import type { ReplayCache } from './replay-cache.ts'
+import type { ReplayCache } from '../limits/replay-cache.ts'
 import { invalid } from '../errors/token-error.ts'
 
 /** Seconds after which there may be room for new requests. */
 const FULL_FOR = 60
 
 interface BindingPolicy {
-  /** The public URL of whoever takes the requests, as clients see it: the issuer's, or a service's own. */
-  readonly issuer: string
+  /** Where clients reach whoever takes the requests. */
+  readonly publicUrl: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number
   /** Milliseconds since the epoch: see BoundRequest. */
@@ -53,7 +53,7 @@ export interface RequestBinding {
 }
 
 export function createRequestBinding(policy: BindingPolicy): RequestBinding {
-  const { issuer, requestBinding, clock, notBefore, replayCache } = policy
+  const { publicUrl, requestBinding, clock, notBefore, replayCache } = policy
   return {
     async check(request, header, claims, place = 'header') {
       if (!Object.hasOwn(header, 'req')) {
@@ -63,7 +63,7 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
       const now = clock()
       const { jti } = checkBinding(header['req'], {
         method: request.method,
-        url: issuer + request.path,
+        url: publicUrl + request.path,
         body: place === 'header' ? request.body : undefined,
         now,
         notBefore,

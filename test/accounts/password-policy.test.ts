@@ -4,7 +4,7 @@ import { passwordFault } from '../../server/accounts/password-policy.ts'
 const EMAIL = 'Ada.Lovelace@mail.test'
 const ISSUER = 'https://accounts.looking-glass.test'
 const fault = (password: string, passwordMinLength = 8, email = EMAIL) =>
-  passwordFault(password, email, { passwordMinLength, issuer: ISSUER })
+  passwordFault(password, email, { passwordMinLength, publicUrl: ISSUER })
 
 test.each([
   ['eight characters', 'x7Kq-9fL'],

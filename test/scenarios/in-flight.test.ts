@@ -1,7 +1,7 @@
 /** What a session had begun when it ended, or when the password was replaced. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createHash, randomUUID } from 'node:crypto'
-import type { ReplayCache } from '../../server/token/replay-cache.ts'
+import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../support/client.ts'
 import { createHeldHasher } from '../support/passwords.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'

@@ -17,10 +17,10 @@ test('a session is listed with its client and its times', async () => {
   expect(await listSessions(db, 'ada', NOW, 100)).toEqual([
     {
       id: 's',
-      clientId: 'phone',
-      clientName: 'A phone',
-      createdAt: NOW - 500,
-      lastUsedAt: NOW - 100,
+      client_id: 'phone',
+      client_name: 'A phone',
+      created_at: NOW - 500,
+      last_used_at: NOW - 100,
     },
   ])
 })
@@ -31,7 +31,7 @@ test('the newest comes first; the same instant is no tie', async () => {
   await addSession(db, 'new-a', { createdAt: NOW, clientId: 'tab' })
   await addSession(db, 'middle', { createdAt: NOW - 1 })
   expect(await listed('ada')).toEqual(['new-a', 'new-b', 'middle', 'old'])
-  expect((await listSessions(db, 'ada', NOW, 100))[0]!.clientName).toBeNull()
+  expect((await listSessions(db, 'ada', NOW, 100))[0]!.client_name).toBeNull()
 })
 
 test('what is another account’s, or has expired, is not', async () => {

@@ -12,5 +12,7 @@ export function testConfig(
   features: readonly Feature[] = [],
 ): Config {
   const environment = { DATABASE_URL: 'file::memory:', ...variables }
-  return { ...loadConfig(features, environment, '/nonexistent/.env'), ...changes }
+  const config = { ...loadConfig(features, environment, '/nonexistent/.env'), ...changes }
+  // One variable says both.
+  return { ...config, publicUrl: changes.publicUrl ?? config.issuer }
 }

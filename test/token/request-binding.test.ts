@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals'
 import { createRequestBinding, type IncomingRequest } from '../../server/token/request-binding.ts'
-import { createReplayCache, type ReplayCache } from '../../server/token/replay-cache.ts'
+import { createReplayCache, type ReplayCache } from '../../server/limits/replay-cache.ts'
 
 const NOW = 1_767_225_600
 const REQ = { jti: 'once', iat: NOW, htm: 'POST', htu: 'https://auth.test/base/token' }
@@ -13,7 +13,7 @@ const request: IncomingRequest = {
 
 const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCache) =>
   createRequestBinding({
-    issuer: 'https://auth.test/base',
+    publicUrl: 'https://auth.test/base',
     requestBinding,
     clock: () => NOW * 1000,
     notBefore: 0,

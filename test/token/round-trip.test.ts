@@ -12,7 +12,7 @@ import { generateKeyPair, toKeyPair, type KeyPair } from '../../server/keystore/
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { issue } from '../../server/token/issue.ts'
 import { accessToken } from '../../server/token/kinds.ts'
-import { importPublicKey } from '../../server/token/public-key.ts'
+import { importPublicKey } from '../../server/keystore/public-key.ts'
 import { validate } from '../../server/token/validate.ts'
 import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { keySet } from '../keystore/fixtures.ts'

@@ -1,4 +1,4 @@
-import type { History } from '../migrate.ts'
+import type { Migration } from 'kysely'
 import { clientsAccountsSessions } from './001-clients-accounts-sessions.ts'
 import { refreshAndReset } from './002-refresh-and-reset.ts'
 import { closeNumberedHistory } from './003-close-numbered-history.ts'
@@ -16,15 +16,14 @@ import { numbered } from './numbered-history.ts'
  * inside a transaction. So never rebuild a table that others reference: dropping the old one would
  * delete the rows that reference it.
  */
-export const CORE_HISTORY: History = {
-  table: 'kysely_migration',
-  migrations: {
-    '001-clients-accounts-sessions': numbered(1, clientsAccountsSessions),
-    '002-refresh-and-reset': numbered(2, refreshAndReset),
-    '003-close-numbered-history': closeNumberedHistory,
-    '004-known-clients': knownClients,
-    '005-unused-clients': unusedClients,
-    '006-session-lineage': sessionLineage,
-    '007-verified-address': verifiedAddress,
-  },
+const migrations: Readonly<Record<string, Migration>> = {
+  '001-clients-accounts-sessions': numbered(1, clientsAccountsSessions),
+  '002-refresh-and-reset': numbered(2, refreshAndReset),
+  '003-close-numbered-history': closeNumberedHistory,
+  '004-known-clients': knownClients,
+  '005-unused-clients': unusedClients,
+  '006-session-lineage': sessionLineage,
+  '007-verified-address': verifiedAddress,
 }
+
+export const CORE_HISTORY = { table: 'kysely_migration', migrations }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { presentAccount } from '../../accounts/account-fields.ts'
-import type { PageStart } from '../../accounts/accounts.ts'
+import type { Database } from '../../database/open.ts'
+import type { Account } from '../../database/schema.ts'
 import { auditEnded } from '../../log/audit.ts'
 import type { SessionState } from '../../sessions/authenticate.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
@@ -27,11 +28,11 @@ export function adminRoutes({ accounts, database }: Core) {
   /** Every account, oldest first, a page at a time: `next_cursor` leads on, and is null at the end. */
   const list: Handler<SessionState> = async (ctx) => {
     const { limit, cursor } = parseQuery(ctx)
-    const rows = await accounts.page(limit + 1, cursor === undefined ? undefined : decode(cursor))
-    const page = rows.slice(0, limit)
-    const last = page.at(-1)
+    const rows = await page(database, limit + 1, cursor === undefined ? undefined : decode(cursor))
+    const shown = rows.slice(0, limit)
+    const last = shown.at(-1)
     ctx.body = {
-      accounts: page.map(presentAccount),
+      accounts: shown.map(presentAccount),
       next_cursor: rows.length > limit && last !== undefined ? encode(last) : null,
     }
   }
@@ -47,6 +48,29 @@ export function adminRoutes({ accounts, database }: Core) {
   }
 
   return { list, endSessions }
+}
+
+/** Where a page of accounts begins: after this one. */
+type PageStart = z.infer<typeof cursorSchema>
+
+/** Accounts, oldest first. */
+function page(database: Database, limit: number, after: PageStart | undefined): Promise<Account[]> {
+  return database
+    .selectFrom('accounts')
+    .selectAll()
+    .$if(after !== undefined, (query) =>
+      query.where((where) =>
+        where.eb(
+          where.refTuple('created_at', 'id'),
+          '>',
+          where.tuple(after?.createdAt ?? 0, after?.id ?? ''),
+        ),
+      ),
+    )
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
 }
 
 function parseQuery(ctx: AppContext): z.infer<typeof querySchema> {

@@ -1,7 +1,7 @@
 import { createPublicKey, diffieHellman, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
-import { isCanonicalBase64url } from '../compact.ts'
+import { isCanonicalBase64url } from './base64url.ts'
 import { invalid } from '../../errors/token-error.ts'
 
 /** The public members of an ephemeral key (RFC 7518 §6.2.1, RFC 8037 §2). */
@@ -20,15 +20,15 @@ const coordinate = (bytes: number) =>
     .refine(isCanonicalBase64url)
 
 /** An import would obey the first two. The others are of private and symmetric keys. */
-const REFUSED_MEMBERS = [
-  ...['key_ops', 'ext'],
-  ...['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv'],
-]
+const REFUSED_MEMBERS = 'key_ops ext d k p q dp dq qi oth priv'.split(' ')
 const refused = Object.fromEntries(REFUSED_MEMBERS.map((name) => [name, z.undefined().optional()]))
 
 const ec = (crv: string, bytes: number): z.ZodType<EphemeralKey> =>
   z.object({
-    ...{ kty: z.literal('EC'), crv: z.literal(crv), x: coordinate(bytes), y: coordinate(bytes) },
+    kty: z.literal('EC'),
+    crv: z.literal(crv),
+    x: coordinate(bytes),
+    y: coordinate(bytes),
     ...refused,
   })
 
@@ -37,7 +37,9 @@ const SCHEMAS: Readonly<Record<EncryptionCrv, z.ZodType<EphemeralKey>>> = {
   'P-384': ec('P-384', 48),
   'P-521': ec('P-521', 66),
   X25519: z.object({
-    ...{ kty: z.literal('OKP'), crv: z.literal('X25519'), x: coordinate(32) },
+    kty: z.literal('OKP'),
+    crv: z.literal('X25519'),
+    x: coordinate(32),
     ...refused,
   }),
 }

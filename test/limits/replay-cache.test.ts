@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
-import { createReplayCache } from '../../server/token/replay-cache.ts'
+import { createReplayCache } from '../../server/limits/replay-cache.ts'
 
 /** From the earliest moment at which a binding is accepted to the last: milliseconds. */
 const WINDOW = 2 * BINDING_TOLERANCE * 1000

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createFrequentKeys } from '../../server/token/frequent-keys.ts'
+import { createFrequentKeys } from '../../server/limits/frequent-keys.ts'
 
 test('a few keys are counted exactly', () => {
   const keys = createFrequentKeys(3)

@@ -3,8 +3,8 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { ENCRYPTION_CURVES, SIGNING_KEY_TYPES, type KeyType } from '../../protocol/algorithms.ts'
-import { importPublicKey, PublicKeyError } from '../../server/token/public-key.ts'
-import { base64url, withStrayBit } from './fixtures.ts'
+import { importPublicKey, PublicKeyError } from '../../server/keystore/public-key.ts'
+import { base64url, withStrayBit } from '../token/fixtures.ts'
 
 const P256 = ENCRYPTION_CURVES['P-256']
 const RSA: KeyType = { kty: 'RSA' }

@@ -7,7 +7,7 @@ import {
 } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import type { KeyType } from '../../protocol/algorithms.ts'
-import { mismatch } from '../keystore/key-type.ts'
+import { mismatch } from './key-type.ts'
 
 export interface PublicKey {
   /** RFC 7638 SHA-256 thumbprint, base64url. */

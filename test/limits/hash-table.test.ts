@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createHashTable } from '../../server/token/hash-table.ts'
+import { createHashTable } from '../../server/limits/hash-table.ts'
 
 test('has what was added and nothing else, until it is cleared', () => {
   const table = createHashTable(1000)
