@@ -34,5 +34,6 @@ export default {
   // Jest never frees a test file's modules, and each file slows down every promise of those after it
   // (jest-circus keeps an AsyncLocalStorage of its own). After some 20 files a fresh worker is faster.
   workerIdleMemoryLimit: '400MB',
-  testTimeout: 30_000,
+  // Nothing takes a tenth of it on a quiet machine.
+  testTimeout: 60_000,
 }

@@ -43,11 +43,11 @@ test('an account without a password takes as long as one with another password',
   for (let i = 0; i < 9; i++) {
     times.push({ with: await timeOf(passwordHash), without: await timeOf('') })
   }
-  const median = (which: 'with' | 'without') =>
-    times.map((time) => time[which]).toSorted((a, b) => a - b)[4]!
+  // The least is what it takes when no other process has the core.
+  const least = (which: 'with' | 'without') => Math.min(...times.map((time) => time[which]))
   // Without a hash to compare, it would be a thousandth.
-  expect(median('without') / median('with')).toBeGreaterThan(0.5)
-  expect(median('without') / median('with')).toBeLessThan(2)
+  expect(least('without') / least('with')).toBeGreaterThan(0.5)
+  expect(least('without') / least('with')).toBeLessThan(2)
 })
 
 test.each([

@@ -175,15 +175,14 @@ describe('the JWK Set', () => {
     expect(keys.map(({ kid }) => kid)).not.toContain(sig.current.kid)
   })
 
-  test('is followed by itself, within two seconds', async () => {
+  test('is followed by itself', async () => {
     await generateKeys(folder)
     const server = await start()
     const before = await jwks(server.url)
     // A rotation just after the start must be seen as well.
     await rotateKeys(folder, Date.now(), KEEP)
     const { enc } = await loadKeys(folder)
-    const deadline = Date.now() + 4000
-    while ((await jwks(server.url)).etag === before.etag && Date.now() < deadline) await delay(50)
+    while ((await jwks(server.url)).etag === before.etag) await delay(50)
     expect(encKey((await jwks(server.url)).keys).kid).toBe(enc.current.kid)
   })
 })

@@ -1,12 +1,13 @@
 /** The programs as their users meet them: spawned, signalled, and spoken to over a bare socket. */
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { Readable } from 'node:stream'
 import { bundled, PROJECT_ROOT } from './bundle.ts'
 
 /** Milliseconds; longer than anything takes on a busy machine, shorter than a test may. */
-const PATIENCE = 25_000
+const PATIENCE = 50_000
 
 /** What a stream has said so far. */
 export class Transcript {
@@ -108,12 +109,19 @@ export async function killAll(): Promise<void> {
   )
 }
 
-/** A port that nobody listened on a moment ago. */
+/**
+ * A port that nobody listened on a moment ago. It is below those that systems give out by themselves,
+ * so that no connection or server of another test takes it meanwhile.
+ */
 export async function freePort(): Promise<number> {
+  const port = randomInt(10_000, 32_768)
   const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  server.listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return freePort()
+  }
   server.close()
   await once(server, 'close')
   return port
