@@ -1,0 +1,142 @@
+/** The rules of CONTRIBUTING.md, "How the code is laid out", of every file. */
+import { expect, test } from '@jest/globals'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '..')
+const IMPORT = /^(?:import|export)\b([^'"]*?)\bfrom '(\.[^']+)'|^import '(\.[^']+)'/gm
+
+interface Source {
+  readonly path: string
+  readonly text: string
+  readonly imports: readonly { readonly path: string; readonly isType: boolean }[]
+}
+
+const sources = ['server', 'client', 'protocol', 'pkcs8'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(join(folder, name))),
+)
+const inFolder = (folder: string) => sources.filter(({ path }) => path.startsWith(`${folder}/`))
+
+function read(path: string): Source {
+  const text = readFileSync(join(ROOT, path), 'utf8')
+  const imports = [...text.matchAll(IMPORT)].map(([, clause = '', from, bare]) => ({
+    path: relative(ROOT, join(ROOT, dirname(path), from ?? bare ?? '')),
+    isType: clause.trim().startsWith('type '),
+  }))
+  return { path, text, imports }
+}
+
+const featureOf = (path: string) => /^server\/features\/([^/]+)\//.exec(path)?.[1]
+
+/** A feature counts as one folder, and so does a file of server/ itself. */
+const folderOf = (path: string): string => {
+  const feature = featureOf(path)
+  if (feature !== undefined) return `server/features/${feature}`
+  return dirname(path) === 'server' ? path : dirname(path)
+}
+
+/** They name what is handed to routes and features, which is nothing to run. */
+const TYPES_OF_THE_WHOLE = ['server/composition.ts', 'server/feature.ts']
+
+/** A chain of folders that ends where it began, if there is one. */
+function findCircle(files: readonly Source[]): string[] | undefined {
+  const edges = new Map<string, Set<string>>()
+  for (const { path, imports } of files) {
+    const from = folderOf(path)
+    const to = edges.get(from) ?? new Set()
+    for (const { path: imported, isType } of imports) {
+      if (isType && TYPES_OF_THE_WHOLE.includes(imported)) continue
+      if (folderOf(imported) !== from) to.add(folderOf(imported))
+    }
+    edges.set(from, to)
+  }
+  const done = new Set<string>()
+  const visit = (folder: string, chain: readonly string[]): string[] | undefined => {
+    if (chain.includes(folder)) return [...chain.slice(chain.indexOf(folder)), folder]
+    if (done.has(folder)) return undefined
+    for (const next of edges.get(folder) ?? []) {
+      const circle = visit(next, [...chain, folder])
+      if (circle !== undefined) return circle
+    }
+    done.add(folder)
+    return undefined
+  }
+  for (const folder of edges.keys()) {
+    const circle = visit(folder, [])
+    if (circle !== undefined) return circle
+  }
+  return undefined
+}
+
+test('imports are found, those of types too', () => {
+  expect(sources.length).toBeGreaterThan(150)
+  expect(read('server/app.ts').imports).toEqual(
+    expect.arrayContaining([
+      { path: 'server/composition.ts', isType: true },
+      { path: 'server/routes.ts', isType: false },
+    ]),
+  )
+})
+
+test('a circle of folders is found', () => {
+  const files = [
+    { path: 'server/a/one.ts', text: '', imports: [{ path: 'server/b/two.ts', isType: true }] },
+    { path: 'server/b/two.ts', text: '', imports: [{ path: 'server/c/three.ts', isType: false }] },
+    { path: 'server/c/three.ts', text: '', imports: [{ path: 'server/a/one.ts', isType: false }] },
+  ]
+  expect(findCircle(files)).toEqual(['server/a', 'server/b', 'server/c', 'server/a'])
+  expect(findCircle(files.slice(1))).toBeUndefined()
+})
+
+test('no folders of the server import each other in a circle', () => {
+  expect(findCircle([...inFolder('server'), ...inFolder('protocol'), ...inFolder('pkcs8')])).toBe(
+    undefined,
+  )
+})
+
+test('the core imports no feature, and no feature another', () => {
+  const wrong = inFolder('server')
+    .filter(({ path }) => path !== 'server/features.ts')
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter((imported) => featureOf(imported.path) !== undefined)
+        .filter((imported) => featureOf(imported.path) !== featureOf(path))
+        .map((imported) => `${path} imports ${imported.path}`),
+    )
+  expect(wrong).toEqual([])
+})
+
+test('client/ and server/ share protocol/ and pkcs8/ alone, and those import neither', () => {
+  const shared = /^(protocol|pkcs8)\//
+  const wrong = sources
+    // The playground's page is a program for the browser, built on the client.
+    .filter(({ path }) => !path.startsWith('server/features/playground/page/'))
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter((imported) => !shared.test(imported.path))
+        .filter((imported) => imported.path.split('/')[0] !== path.split('/')[0])
+        .map((imported) => `${path} imports ${imported.path}`),
+    )
+  expect(wrong).toEqual([])
+})
+
+test('protocol/ depends on nothing', () => {
+  for (const { text } of inFolder('protocol')) expect(text).not.toMatch(/from '[^.]/)
+})
+
+test('no file has more than 200 lines', () => {
+  const long = sources.filter(({ text }) => text.split('\n').length > 201)
+  expect(long.map(({ path }) => path)).toEqual([])
+})
+
+test('no two files of a half have one name, but for what every folder or feature may have', () => {
+  const anywhere = ['index.ts', 'routes.ts', 'variables.ts']
+  for (const half of ['server', 'client']) {
+    const names = inFolder(half)
+      .map(({ path }) => basename(path))
+      .filter((name) => !anywhere.includes(name))
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  }
+})
