@@ -1,5 +1,6 @@
 import type { Feature } from './feature.ts'
 import { admin } from './features/admin/index.ts'
+import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
@@ -8,4 +9,4 @@ import { playground } from './features/playground/index.ts'
  * What the server has beside its core. To remove a feature, delete its lines here, its folder, its
  * tests (test/features/<name>/) and its page (docs/features/<name>.md). To add one, do the reverse.
  */
-export const features: readonly Feature[] = [passwordReset, licenseToken, admin, playground]
+export const features: readonly Feature[] = [passwordReset, federation, licenseToken, admin, playground]

@@ -74,20 +74,14 @@ export function createCredentials(database: Database, clock = Date.now): Credent
  * @returns The ids of the sessions that it ended; `undefined`, with nothing changed, if the account
  *   has changed since it was read.
  */
-export async function revokeAccess(
-  trx: Transaction<Schema>,
-  account: Account,
-): Promise<string[] | undefined> {
+export async function revokeAccess(trx: Database, account: Account): Promise<string[] | undefined> {
   if (!(await change(trx, account, { password_hash: NO_PASSWORD }))) return undefined
   await forgetClientsOf(trx, account.id)
   return endSessionsOf(trx, account.id)
 }
 
 /** An update that changes nothing, because it locks. `false` if the account has another version. */
-export async function lockAccount(
-  trx: Transaction<Schema>,
-  { id, version }: Account,
-): Promise<boolean> {
+export async function lockAccount(trx: Database, { id, version }: Account): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('accounts')
     .set({ version })
@@ -99,7 +93,7 @@ export async function lockAccount(
 
 /** `false` if it changed nothing. */
 async function change(
-  trx: Transaction<Schema>,
+  trx: Database,
   { id, version }: Account,
   values: Updateable<AccountRow>,
 ): Promise<boolean> {

@@ -14,6 +14,10 @@ export type AuditEvent =
   | 'password_changed'
   | 'password_reset'
   | 'scope_changed'
+  | 'identity_linked'
+  | 'identity_unlinked'
+  | 'token_exchanged'
+  | 'exchange_refused'
   | 'license_token_issued'
 
 /** Whom it concerns: ids alone, as far as they are known. */
@@ -27,6 +31,7 @@ export interface AuditSubject {
 
 const WARNINGS: ReadonlySet<AuditEvent> = new Set([
   'login_failed',
+  'exchange_refused',
   'login_locked',
   'refresh_reused',
   'request_replayed',

@@ -1,0 +1,91 @@
+import { createAccounts } from '../../accounts/accounts.ts'
+import { lockAccount, revokeAccess } from '../../accounts/credentials.ts'
+import { NO_PASSWORD } from '../../accounts/password-hash.ts'
+import type { Core } from '../../composition.ts'
+import type { Account } from '../../database/schema.ts'
+import { UnavailableError } from '../../errors/unavailable-error.ts'
+import type { IdToken } from './id-token-verifier.ts'
+import { IdTokenRefused } from './id-token-refused.ts'
+import { findOwner, insertIdentity } from './identities.ts'
+import type { FederationDatabase } from './tables.ts'
+import { useUp } from './used-id-tokens.ts'
+
+/** Whose account an ID token leads to, and what that took. */
+export type Admission =
+  | {
+      readonly outcome: 'known' | 'linked' | 'created'
+      readonly account: Account
+      /** The sessions that a link ended. */
+      readonly ended: readonly string[]
+    }
+  /** Somebody has an account with the address, and the issuer's word is not enough to link it. */
+  | { readonly outcome: 'account_exists' }
+
+/**
+ * Finds, links or makes the account of the person that an ID token speaks of, and uses up the token.
+ *
+ * @throws IdTokenRefused; UnavailableError for somebody who is being admitted at the same moment.
+ */
+export type Admit = (token: IdToken) => Promise<Admission>
+
+export function createAdmit(database: FederationDatabase, clock: Core['clock']): Admit {
+  return (token) =>
+    database.transaction().execute(async (trx) => {
+      const admission = await admit(trx, token, clock)
+      if (admission.outcome !== 'account_exists') await useUp(trx, token)
+      return admission
+    })
+}
+
+async function admit(
+  trx: FederationDatabase,
+  token: IdToken,
+  clock: Core['clock'],
+): Promise<Admission> {
+  const owner = await findOwner(trx, token)
+  if (owner !== undefined) return { outcome: 'known', account: owner, ended: [] }
+  const { email, name, issuer, isEmailVerified } = token
+  if (email === undefined) throw new IdTokenRefused('email')
+  const accounts = createAccounts(trx, clock)
+  const account = await accounts.findByEmail(email)
+  if (account === undefined) {
+    if (!issuer.signUp) throw new IdTokenRefused('sign_up')
+    const created = await accounts.create({ email, name, passwordHash: NO_PASSWORD })
+    return { outcome: 'created', account: await linked(trx, created, token, clock()), ended: [] }
+  }
+  if (!issuer.linkVerifiedEmail || !isEmailVerified) return { outcome: 'account_exists' }
+  const ended = await takeOver(trx, account)
+  const current = ended && (await accounts.find(account.id))
+  return {
+    outcome: 'linked',
+    account: await linked(trx, current, token, clock()),
+    ended: ended ?? [],
+  }
+}
+
+/**
+ * Makes sure that an account is its owner's alone. Until an address has been proved to us, somebody
+ * else may have signed up with it first: then their password, identities and sessions go.
+ *
+ * @returns The sessions that it ended; `undefined` if the account has changed since it was read.
+ */
+async function takeOver(trx: FederationDatabase, account: Account): Promise<string[] | undefined> {
+  const isProved = account.email_verified_at !== null
+  if (isProved) return (await lockAccount(trx, account)) ? [] : undefined
+  const ended = await revokeAccess(trx, account)
+  await trx.deleteFrom('identities').where('account_id', '=', account.id).execute()
+  return ended
+}
+
+/** @param account `undefined` if somebody else has changed or made it just now. */
+async function linked(
+  trx: FederationDatabase,
+  account: Account | undefined,
+  token: IdToken,
+  now: number,
+): Promise<Account> {
+  if (account === undefined || (await insertIdentity(trx, account, token, now)) === undefined) {
+    throw new UnavailableError('the account is being changed by another request', 1)
+  }
+  return account
+}

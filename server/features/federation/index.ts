@@ -1,0 +1,47 @@
+import { StartupError } from '../../errors/startup-error.ts'
+import { defineFeature } from '../../feature.ts'
+import { createAdmit } from './admission.ts'
+import { createExchange, TOKEN_EXCHANGE } from './exchange.ts'
+import { createIdTokenVerifier } from './id-token-verifier.ts'
+import { identityRoutes } from './routes.ts'
+import { FEDERATION_HISTORY, federationDatabase } from './tables.ts'
+import { trustedIssuers } from './trusted-issuers.ts'
+import { sweepUsed } from './used-id-tokens.ts'
+
+/** Milliseconds that an issuer gets to answer. */
+const TIMEOUT = 5_000
+
+/**
+ * Lets people who have signed in elsewhere (at Google, Firebase or any OpenID provider) exchange their
+ * ID token for a session here.
+ */
+export function createFederation({ timeout = TIMEOUT } = {}) {
+  return defineFeature({
+    variables: { TRUSTED_ISSUERS: trustedIssuers.optional() },
+    history: FEDERATION_HISTORY,
+    create(core, { TRUSTED_ISSUERS: issuers }) {
+      if (issuers === undefined) return {}
+      if (issuers.some(({ issuer }) => issuer === core.config.issuer)) {
+        throw new StartupError([
+          'TRUSTED_ISSUERS lists this server itself (ISSUER): its own tokens are no ID tokens. Remove it.',
+        ])
+      }
+      const database = federationDatabase(core.database)
+      const verify = createIdTokenVerifier(core, issuers, timeout)
+      const admit = createAdmit(database, core.clock)
+      const { list, link, unlink, prove } = identityRoutes(core, issuers, verify)
+      return {
+        grants: { [TOKEN_EXCHANGE]: createExchange(core, { database, verify, admit }) },
+        proofs: { subject_token: prove },
+        routes: ({ signedIn }) => {
+          signedIn('GET', '/account/identities', list)
+          signedIn('POST', '/account/identities', link)
+          signedIn('DELETE', '/account/identities/:identity_id', unlink)
+        },
+        sweep: (now) => sweepUsed(database, now),
+      }
+    },
+  })
+}
+
+export const federation = createFederation()

@@ -1,0 +1,90 @@
+import { UnavailableError } from '../../errors/unavailable-error.ts'
+import type { Logger } from '../../log/logger.ts'
+import type { LoadedKeys } from './load-provider-keys.ts'
+import { ProviderError } from './provider-document.ts'
+import type { ProviderKey, ProviderKeySet } from './provider-key-set.ts'
+
+/** Milliseconds for which keys are held over while their provider is away. */
+const HELD_OVER = 86_400_000
+/** Milliseconds between two fetches for an unknown `kid`: anybody can make one up. */
+const UNKNOWN_KID_PAUSE = 30_000
+/** Milliseconds after a fetch that failed, before the next one. */
+const FAILURE_PAUSE = 5_000
+
+interface ProviderKeysOptions {
+  /** For the log. */
+  readonly issuer: string
+  /** Throws ProviderError. */
+  readonly load: () => Promise<LoadedKeys>
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  readonly logger: Logger
+}
+
+/** A provider's keys, fetched when they are needed, one fetch at a time. */
+export interface ProviderKeys {
+  /**
+   * The key of a `kid`; `undefined` if the provider has none.
+   *
+   * @throws UnavailableError if the provider cannot be asked, and what is known does not tell.
+   */
+  find(kid: string): Promise<ProviderKey | undefined>
+}
+
+export function createProviderKeys(options: ProviderKeysOptions): ProviderKeys {
+  const { issuer, load, clock, logger } = options
+  let keys: ProviderKeySet = new Map()
+  /** Milliseconds. */
+  let maxAge = 0
+  let fetchedAt = -Infinity
+  let failedAt = -Infinity
+  /** Whether the last fetch failed. */
+  let isAway = false
+  let unknownAt = -Infinity
+  let underWay: Promise<void> | undefined
+
+  /** A time in the future is of a clock that was wrong: nobody knows how long ago it was. */
+  function isWithin(since: number, span: number): boolean {
+    const age = clock() - since
+    return age >= 0 && age < span
+  }
+
+  async function fetchNow(): Promise<void> {
+    try {
+      const loaded = await load()
+      keys = loaded.keys
+      maxAge = loaded.maxAge * 1000
+      fetchedAt = clock()
+      isAway = false
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error
+      failedAt = clock()
+      isAway = true
+      logger.warn({ err: error, issuer }, 'the keys of an issuer cannot be fetched')
+    }
+  }
+
+  /** Several at once are one fetch. After a failure, none for a moment. */
+  async function refresh(): Promise<void> {
+    if (underWay === undefined && isAway && isWithin(failedAt, FAILURE_PAUSE)) return
+    underWay ??= fetchNow().finally(() => (underWay = undefined))
+    await underWay
+  }
+
+  return {
+    async find(kid) {
+      const isStale = !isWithin(fetchedAt, maxAge)
+      if (isStale) await refresh()
+      // Keys that were fetched for this very token need not be fetched again for it.
+      else if (!keys.has(kid) && (isAway || !isWithin(unknownAt, UNKNOWN_KID_PAUSE))) {
+        unknownAt = clock()
+        await refresh()
+      }
+      const key = isWithin(fetchedAt, HELD_OVER) ? keys.get(kid) : undefined
+      if (key === undefined && isAway) {
+        throw new UnavailableError('the keys of an issuer cannot be had', FAILURE_PAUSE / 1000)
+      }
+      return key
+    },
+  }
+}
