@@ -53,7 +53,11 @@ export function onClick(
       .catch((error: unknown) => {
         say(result, 'bad', describe(error))
       })
-      .finally(() => (button.disabled = false))
+      .finally(() => {
+        button.disabled = false
+        // While it was disabled, the browser may have taken the focus from it.
+        if (document.activeElement === document.body) button.focus({ preventScroll: true })
+      })
   })
 }
 

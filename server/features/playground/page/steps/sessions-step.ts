@@ -1,6 +1,7 @@
 import type { SessionEntry } from '../../../../../client/index.ts'
 import { byId, element, onClick, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
+import { confirmSignOut } from './sign-in-step.ts'
 
 /** Step 9: every session of the account, with a way to end each. */
 export function sessionsStep({ auth }: Page): Step {
@@ -21,9 +22,10 @@ export function sessionsStep({ auth }: Page): Step {
     onClick(end, result, async () => {
       await auth.account.endSession(session.session_id)
       say(result, 'good', 'Ended. Its tokens are refused from now on, and its vault has no key.')
-      // One's own, perhaps: then the server says so, and the page goes back to step 2.
+      // It may have been this page's own: then the server says so, and the page goes back to step 2.
       await auth.resume()
-      if (auth.session !== undefined) await refresh()
+      if (auth.session === undefined) confirmSignOut()
+      else await refresh()
     })
     return element(
       'li',
@@ -56,6 +58,7 @@ export function sessionsStep({ auth }: Page): Step {
   })
   onClick(byId('leave', HTMLButtonElement), result, async () => {
     await auth.signOut()
+    confirmSignOut()
   })
 
   return {

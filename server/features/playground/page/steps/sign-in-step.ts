@@ -51,7 +51,7 @@ export function signInStep({ auth }: Page): Step {
 
   onClick(byId('sign-out', HTMLButtonElement), result, async () => {
     await auth.signOut()
-    say(result, 'good', 'Signed out. What the vault kept has no key any more.')
+    confirmSignOut()
   })
 
   return {
@@ -69,6 +69,13 @@ export function signInStep({ auth }: Page): Step {
       byId('who', HTMLElement).textContent = ''
     },
   }
+}
+
+/** Says that nobody is signed in any more, and moves the focus to where somebody can be again. */
+export function confirmSignOut(): void {
+  const text = 'Signed out. What the vault kept has no key any more.'
+  say(byId('sign-in-result', HTMLElement), 'good', text)
+  byId('email', HTMLInputElement).focus()
 }
 
 const FIRST = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'donald', 'radia', 'whitfield']
