@@ -163,8 +163,15 @@ test('a keyboard is enough', async () => {
   await page.keyboard.press('Enter')
   await isSignedIn(page, 'keys@mail.test')
   await until(async () => (await focused()) === 'sign-out')
+  await tabTo('ask')
+  await page.keyboard.press('Enter')
+  await page.getByText('What the server answered').waitFor()
+  await until(async () => (await focused()) === 'ask')
+  await tabTo('leave')
   await page.keyboard.press('Enter')
   await isSignedOut(page)
+  await page.getByText('Signed out. What the vault kept').waitFor()
+  await until(async () => (await focused()) === 'email')
 })
 
 test('the minified file, as it is served, does the same', async () => {
