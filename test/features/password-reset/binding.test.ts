@@ -40,6 +40,32 @@ test('a reset token that is bound to another request is refused', async () => {
   expect(await reset(await sealed(server.config.issuer + PATH))).toBe(204)
 })
 
+test('a memory of bound requests that fails is a fault of ours, and the token stays good', async () => {
+  let isBroken = true
+  const broken = await startResetServer({
+    replayCache: {
+      remember: () => (isBroken ? Promise.reject(new Error('no cache')) : Promise.resolve('new')),
+    },
+  })
+  try {
+    const other = await TestClient.registered(broken.url)
+    const email = someEmail()
+    await other.signUp(email)
+    const jws = await openReset(broken, await resetTokenFor(broken, other, email))
+    const iat = Math.floor(broken.clock() / 1000)
+    const htu = broken.config.issuer + PATH
+    const send = async () => {
+      const token = await other.seal(jws, { req: { jti: randomUUID(), iat, htm: 'PUT', htu } })
+      return (await other.send('PUT', PATH, { token, new_password })).status
+    }
+    expect(await send()).toBe(500)
+    isBroken = false
+    expect(await send()).toBe(204)
+  } finally {
+    await broken.stop()
+  }
+})
+
 test('where binding is required for access tokens, a reset needs none', async () => {
   expect(await reset(await resetToken())).toBe(204)
 })
