@@ -24,10 +24,10 @@ export async function encryptPrivateKey(
 }
 
 function toPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? []
+  const base64 = der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n')
   return [
     '-----BEGIN ENCRYPTED PRIVATE KEY-----',
-    ...lines,
+    base64,
     '-----END ENCRYPTED PRIVATE KEY-----',
     '',
   ].join('\n')

@@ -15,17 +15,17 @@ const DIGITS = /^\d+$/
  */
 export function isEmailAddress(address: string): boolean {
   if (address.length > MAX_EMAIL_LENGTH) return false
-  const [localPart = '', domain = '', ...rest] = address.split('@')
+  const at = address.indexOf('@')
+  const domain = address.slice(at + 1)
   const labels = domain.split('.')
-  const [topLevel = ''] = labels.slice(-1)
   return (
-    rest.length === 0 &&
-    localPart.length <= MAX_LOCAL_PART_LENGTH &&
-    LOCAL_PART.test(localPart) &&
+    at > 0 &&
+    at <= MAX_LOCAL_PART_LENGTH &&
+    LOCAL_PART.test(address.slice(0, at)) &&
     labels.length > 1 &&
     labels.every((label) => LABEL.test(label)) &&
     // An IP address is no domain (RFC 3696 §2).
-    !DIGITS.test(topLevel)
+    !DIGITS.test(domain.slice(domain.lastIndexOf('.') + 1))
   )
 }
 

@@ -51,7 +51,7 @@ export function passwordFault(
   if (new Set(characters).size === 1) return 'must not be one character repeated'
   if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
   const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
-  if (isName(email.split('@')[0] ?? '')) return 'must not be the name in the e-mail address'
+  if (isName(email.replace(/@.*$/s, ''))) return 'must not be the name in the e-mail address'
   if (serviceNames(publicUrl).some(isName)) return 'must not be the name of the service'
   return undefined
 }

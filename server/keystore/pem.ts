@@ -58,8 +58,10 @@ function isWhole(pem: string): boolean {
   const body = /BEGIN ENCRYPTED PRIVATE KEY-----([\s\S]*?)-----END ENCRYPTED/.exec(pem)?.[1]
   if (body === undefined) return /Proc-Type[^]*-----END/.test(pem)
   const der = Buffer.from(body, 'base64')
-  const long = (der[1] ?? 0) & 0x80
-  const lengthBytes = long ? (der[1] ?? 0) & 0x7f : 0
+  if (der.length < 2) return false
+  const first = der.readUInt8(1)
+  const long = first & 0x80
+  const lengthBytes = long ? first & 0x7f : 0
   if (
     der[0] !== 0x30 ||
     (long && lengthBytes === 0) ||
@@ -67,6 +69,6 @@ function isWhole(pem: string): boolean {
     der.length < 2 + lengthBytes
   )
     return false
-  const length = long ? der.readUIntBE(2, lengthBytes) : der[1]
-  return der.length === 2 + lengthBytes + (length ?? 0)
+  const length = long ? der.readUIntBE(2, lengthBytes) : first
+  return der.length === 2 + lengthBytes + length
 }

@@ -43,12 +43,9 @@ export async function endOwnSession(
   id: string,
   generation?: number,
 ): Promise<boolean> {
-  const { numDeletedRows } = await db
-    .deleteFrom('sessions')
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .$if(generation !== undefined, (query) => query.where('generation', '=', generation ?? 0))
-    .executeTakeFirstOrThrow()
+  let query = db.deleteFrom('sessions').where('id', '=', id).where('account_id', '=', accountId)
+  if (generation !== undefined) query = query.where('generation', '=', generation)
+  const { numDeletedRows } = await query.executeTakeFirstOrThrow()
   return numDeletedRows > 0n
 }
 
@@ -58,11 +55,8 @@ export async function endSessionsOf(
   accountId: string,
   except?: string,
 ): Promise<string[]> {
-  const rows = await db
-    .deleteFrom('sessions')
-    .where('account_id', '=', accountId)
-    .$if(except !== undefined, (query) => query.where('id', '!=', except ?? ''))
-    .returning('id')
-    .execute()
+  let query = db.deleteFrom('sessions').where('account_id', '=', accountId)
+  if (except !== undefined) query = query.where('id', '!=', except)
+  const rows = await query.returning('id').execute()
   return rows.map(({ id }) => id)
 }
