@@ -5,6 +5,8 @@ import { TokenError } from '../errors/token-error.ts'
 import { bodyHas } from './body.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
 import { isRepeated } from './repeated-header.ts'
+import { audit } from '../log/audit.ts'
+import type { IncomingRequest } from '../token/request-binding.ts'
 
 /**
  * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
@@ -51,3 +53,13 @@ export function readToken(ctx: AppContext): string | undefined {
   }
   return token
 }
+
+/** What a token can be bound to of a request. A replay is audited. */
+export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
+  method,
+  path,
+  body: state.bodyBytes,
+  onReplay({ sub, sid, client_id }) {
+    audit(state.log, 'request_replayed', { account_id: sub, session_id: sid, client_id })
+  },
+})

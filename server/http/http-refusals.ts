@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { toRequestId } from './request-id.ts'
+import { toRequestId } from './request-log.ts'
 
 /** More than browsers and proxies send, and well below the 2,000 that Node keeps before it drops the rest. */
 const MAX_HEADERS = 100

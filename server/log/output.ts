@@ -1,6 +1,6 @@
 import { pino, symbols, type DestinationStream } from 'pino'
 
-/** The `msg` of an access line: see http/access-log.ts. */
+/** The `msg` of an access line: see http/request-log.ts. */
 export const ACCESS_LINE = 'request'
 
 /** Bytes of access lines that are written together. */

@@ -1,6 +1,5 @@
 import type { Core } from '../composition.ts'
-import { bearer } from '../http/bearer.ts'
-import { requestOf } from '../http/bound-request.ts'
+import { bearer, requestOf } from '../http/bearer.ts'
 import type { ScopedState } from '../http/context.ts'
 import { accessToken } from '../token/kinds.ts'
 import { invalid } from '../errors/token-error.ts'

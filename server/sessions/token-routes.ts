@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import { audit } from '../log/audit.ts'
-import { requestOf } from '../http/bound-request.ts'
+import { requestOf } from '../http/bearer.ts'
 import type { AppContext, Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { CompactSign } from 'jose'
+import type { KeyPair } from '../keystore/key-pair.ts'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type TokenContext } from './token-context.ts'
 import { seal, type Recipient } from './jwe/seal-jwe.ts'
 import type { OwnClaims, TokenKind } from './kinds.ts'
-import { sign } from './sign.ts'
 
 /**
  * Server to client: claims → sign → encrypt. The nested JWT of RFC 7519 §11.2 and Appendix A.2.
@@ -29,4 +30,14 @@ export async function issue<C extends RegisteredClaims>(
   })
   const jws = await sign(complete, kind.typ, context.keystore.signingKey)
   return seal(jws, recipient, context.algorithms.encryptionEnc, { cty: 'JWT' })
+}
+
+/**
+ * Signs claims: a JWS in compact form (RFC 7515 §7.1) with `alg`, `kid` and `typ` in its header.
+ * It is never sent on its own.
+ */
+export async function sign(claims: object, typ: string, key: KeyPair): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
+    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ })
+    .sign(key.privateKey)
 }

@@ -17,7 +17,7 @@ export type VerificationKeys = (
   kid: string,
 ) => VerificationKey | undefined | Promise<VerificationKey | undefined>
 
-/** Exactly what sign.ts writes: more is not ours. */
+/** Exactly what issue.ts writes: more is not ours. */
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
 
 export interface Verified {
