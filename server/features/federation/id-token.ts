@@ -2,7 +2,8 @@ import { hash, type KeyObject } from 'node:crypto'
 import { compactVerify, errors } from 'jose'
 import { z } from 'zod'
 import { MAX_TOKEN_LENGTH } from '../../../protocol/limits.ts'
-import { isCanonicalBase64url, parseObject } from '../../token/compact.ts'
+import { parseObject } from '../../token/compact.ts'
+import { isCanonicalBase64url } from '../../token/jwe/base64url.ts'
 import { IdTokenRefused } from './id-token-refused.ts'
 
 /** Bring a key or an extension from outside (OpenID Connect Core §2 advises against them, too). */

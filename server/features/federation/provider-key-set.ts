@@ -2,7 +2,7 @@ import { X509Certificate, type KeyObject } from 'node:crypto'
 import type { JWK } from 'jose'
 import { z } from 'zod'
 import { SIGNING_KEY_TYPES, type SigningAlg } from '../../../protocol/algorithms.ts'
-import { importPublicKey, PublicKeyError } from '../../token/public-key.ts'
+import { importPublicKey, PublicKeyError } from '../../keystore/public-key.ts'
 import { ProviderError } from './provider-document.ts'
 
 /** Keys at most in one document: each costs time to import. */
