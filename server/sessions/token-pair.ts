@@ -1,6 +1,7 @@
 import { recipientOf, type Client } from '../clients/clients.ts'
 import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/token-context.ts'
+import { agreeOn } from '../token/jwe/seal-jwe.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
 
@@ -38,14 +39,15 @@ export async function issuePair(
   accessTokenTtl: number,
 ): Promise<TokenPair> {
   const recipient = recipientOf(client)
+  const agreement = agreeOn(recipient)
   const { id: sid, account, generation, jti } = session
   const gen = generation === 0 ? {} : { gen: generation }
   const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
   const [access, refresh] = await Promise.all([
-    issue(context, accessToken, { ...claims, scope }, recipient, lifetime),
-    issue(context, refreshToken, { ...claims, jti }, recipient, remaining),
+    issue(context, accessToken, { ...claims, scope }, recipient, lifetime, agreement),
+    issue(context, refreshToken, { ...claims, jti }, recipient, remaining, agreement),
   ])
   return {
     access_token: access,

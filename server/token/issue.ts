@@ -3,7 +3,7 @@ import { CompactSign } from 'jose'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type TokenContext } from './token-context.ts'
-import { seal, type Recipient } from './jwe/seal-jwe.ts'
+import { agreeOn, seal, type Recipient } from './jwe/seal-jwe.ts'
 import type { OwnClaims, TokenKind } from './kinds.ts'
 
 /**
@@ -12,6 +12,7 @@ import type { OwnClaims, TokenKind } from './kinds.ts'
  * @param claims Checked against the kind's schema before they are signed.
  * @param recipient The one who can open it. There is no way to leave it out: a bare JWS is never made.
  * @param lifetime Seconds.
+ * @param agreement For several tokens to the same recipient; by default this one has its own.
  */
 export async function issue<C extends RegisteredClaims>(
   context: TokenContext,
@@ -19,6 +20,7 @@ export async function issue<C extends RegisteredClaims>(
   claims: OwnClaims<C>,
   recipient: Recipient,
   lifetime: number,
+  agreement = agreeOn(recipient),
 ): Promise<string> {
   const iat = nowInSeconds(context)
   const complete = kind.claims.parse({
@@ -29,7 +31,7 @@ export async function issue<C extends RegisteredClaims>(
     exp: iat + lifetime,
   })
   const jws = await sign(complete, kind.typ, context.keystore.signingKey)
-  return seal(jws, recipient, context.algorithms.encryptionEnc, { cty: 'JWT' })
+  return seal(jws, recipient, context.algorithms.encryptionEnc, { cty: 'JWT', agreement })
 }
 
 /**

@@ -78,3 +78,14 @@ test('both say the session’s generation, once it is not the first', async () =
   expect([decodeJwt(access)['gen'], decodeJwt(refresh)['gen']]).toEqual([2, 2])
   expect(decodeJwt((await pairOf(3_600_000)).access)).not.toHaveProperty('gen')
 })
+
+test('a pair costs one key agreement, and each token has a content key of its own', async () => {
+  const first = (await pairOf(3_600_000)).pair
+  const second = (await pairOf(3_600_000)).pair
+  const tokens = [first, second].flatMap((pair) => [pair.access_token, pair.refresh_token])
+  const [a, b, c, d] = tokens.map((token) => decodeProtectedHeader(token)['epk'])
+  expect(a).toEqual(b)
+  expect(c).toEqual(d)
+  expect(a).not.toEqual(c)
+  expect(new Set(tokens.map((token) => token.split('.')[1])).size).toBe(4)
+})
