@@ -53,47 +53,49 @@ export class HttpError extends Error {
   }
 }
 
+/** RFC 6750 §3. */
+export const challenge = (parameters = ''): string => `Bearer realm="jwe-auth-server"${parameters}`
+
 /** No token was sent: the challenge names no error (RFC 6750 §3.1). */
 export const tokenRequired = (): HttpError =>
   new HttpError('invalid_token', 'This request needs an access token.', {
     headers: { 'WWW-Authenticate': challenge() },
   })
 
-/** The one answer to every token that is refused, so that it teaches a forger nothing. */
-export const tokenRefused = (): HttpError => refused('The access token is not valid.')
+/** The one answer to every refused token, so that it teaches a forger nothing. */
+export const tokenRefused = (): HttpError =>
+  refused('invalid_token', 'The access token is not valid.')
 
 /** Told apart from the others because a client acts on it: it renews. */
-export const tokenExpired = (): HttpError => refused('The access token has expired.')
+export const tokenExpired = (): HttpError =>
+  refused('invalid_token', 'The access token has expired.')
 
-function refused(description: string): HttpError {
-  return new HttpError('invalid_token', description, {
-    headers: {
-      'WWW-Authenticate': `${challenge()}, error="invalid_token", error_description="${description}"`,
-    },
-  })
-}
+/** The token is good, but does not have the scope (RFC 6750 §3.1). */
+export const scopeRequired = (scope: string): HttpError =>
+  refused(
+    'insufficient_scope',
+    'The access token does not have the scope that this request needs.',
+    `, scope="${scope}"`,
+  )
 
-/** RFC 6750 §3.1: the token is good, and does not reach this far. */
-export const scopeRequired = (scope: string): HttpError => {
-  const description = 'The access token does not have the scope that this request needs.'
-  return new HttpError('insufficient_scope', description, {
-    headers: {
-      'WWW-Authenticate': `${challenge()}, error="insufficient_scope", error_description="${description}", scope="${scope}"`,
-    },
+function refused(code: ErrorCode, description: string, parameters = ''): HttpError {
+  const error = `, error="${code}", error_description="${description}"`
+  return new HttpError(code, description, {
+    headers: { 'WWW-Authenticate': challenge(error + parameters) },
   })
 }
 
 /** @param seconds How long to wait. */
 export const rateLimited = (seconds: number): HttpError =>
-  new HttpError('rate_limited', 'Too many requests. Try again later.', {
-    headers: { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) },
-  })
+  later('rate_limited', seconds, 'Too many requests. Try again later.')
 
 /** @param seconds How long to wait. */
-export const unavailable = (seconds: number): HttpError =>
-  new HttpError('temporarily_unavailable', 'The server is busy. Try again later.', {
+export const unavailable = (
+  seconds: number,
+  description = 'The server is busy. Try again later.',
+): HttpError => later('temporarily_unavailable', seconds, description)
+
+const later = (code: ErrorCode, seconds: number, description: string): HttpError =>
+  new HttpError(code, description, {
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) },
   })
-
-/** RFC 6750 §3. */
-export const challenge = (): string => 'Bearer realm="jwe-auth-server"'

@@ -1,5 +1,8 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MAX_BODY } from '../../protocol/limits.ts'
 import {
   refusalOf,
@@ -53,7 +56,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   const server = createServer({
     ...timeouts,
     maxHeaderSize: MAX_HEADER_SIZE,
-    // Node's own answer to a missing Host is bare: see middleware/request-target.ts.
+    // Node's own answer to a missing Host is bare: see request-target.ts.
     requireHostHeader: false,
   })
   server.on('connection', (socket) => {
@@ -64,9 +67,9 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       reportIdle()
     })
   })
-  // An expectation that we do not know is one that we need not meet (RFC 9110 §10.1.1).
+  // A server may ignore an expectation that it does not know (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  // A body that is too large is refused before it is sent. Node then closes the connection.
+  // Refuses a body that is too large before it is sent. Node then closes the connection.
   server.on('checkContinue', (request, response) => {
     if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
     server.emit('request', request, response)
@@ -108,15 +111,10 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
 
   return {
-    listen: (port, host) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(port, host, () => {
-          server.off('error', reject)
-          const address = server.address()
-          resolve(typeof address === 'object' && address !== null ? address.port : port)
-        })
-      }),
+    async listen(port, host) {
+      await once(server.listen(port, host), 'listening')
+      return (server.address() as AddressInfo).port
+    },
     async stop(grace) {
       stopping = true
       for (const [socket, { unanswered }] of connections) {
@@ -125,17 +123,11 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
         if (last === undefined) socket.destroy()
         else last.shouldKeepAlive = false
       }
-      // New connections are still taken meanwhile: the readiness probe must be able to hear "no".
-      if (!isIdle()) {
-        let timer: NodeJS.Timeout | undefined
-        await new Promise<void>((resolve) => {
-          onIdle = resolve
-          timer = setTimeout(resolve, grace)
-        })
-        clearTimeout(timer)
-      }
-      const closed = new Promise((resolve) => server.close(resolve))
-      server.closeAllConnections()
+      // Meanwhile, it still takes connections: the readiness probe must be able to hear "no".
+      const idle = new Promise<void>((resolve) => (onIdle = resolve))
+      if (!isIdle()) await Promise.race([idle, sleep(grace, undefined, { ref: false })])
+      const closed = once(server, 'close')
+      server.close().closeAllConnections()
       await closed
     },
   }

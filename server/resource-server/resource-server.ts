@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Next } from 'koa'
 import type { AppContext, AppMiddleware } from '../http/context.ts'
-import { HttpError } from '../http/http-error.ts'
+import { unavailable } from '../http/http-error.ts'
 import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import { bearer, requestOf } from '../http/bearer.ts'
 import { answerKeys } from '../http/answer-keys.ts'
@@ -108,9 +108,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
     } catch (error) {
       if (!(error instanceof KeysUnavailableError)) throw error
       // Nothing is known of the token: neither is it let through nor is anybody signed out.
-      throw new HttpError('temporarily_unavailable', 'Tokens cannot be checked. Try again later.', {
-        headers: { 'Retry-After': String(error.retryAfter) },
-      })
+      throw unavailable(error.retryAfter, 'Tokens cannot be checked. Try again later.')
     }
   }
 }
