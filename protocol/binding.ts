@@ -8,7 +8,7 @@ export interface Binding {
   readonly iat: number
   /** The method. */
   readonly htm: string
-  /** The URL, without query and fragment. */
+  /** The URL, without query and fragment: printable ASCII. */
   readonly htu: string
   /** SHA-256 of the body's bytes, base64url; absent without a body. */
   readonly dig?: string | undefined

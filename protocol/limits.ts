@@ -4,6 +4,8 @@
 export const MAX_BODY = 64 * 1024
 /** Characters of a whole token; ours are under 2 KiB. */
 export const MAX_TOKEN_LENGTH = 8 * 1024
+/** Characters of the URL that a token is bound to. */
+export const MAX_HTU = 2048
 /** Characters of an address: a path has 256 and two angle brackets around it (RFC 5321 §4.5.3.1.3). */
 export const MAX_EMAIL_LENGTH = 254
 /**

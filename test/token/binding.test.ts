@@ -45,6 +45,11 @@ test.each<[string, Record<string, unknown>]>([
   ['in capitals where they mean nothing', { htu: 'HTTPS://AUTH.test/account' }],
   ['with the port that goes without saying', { htu: 'https://auth.test:443/account' }],
   ['with dots in its path', { htu: 'https://auth.test/x/../account' }],
+  [
+    'with a query that looks like a URL',
+    { htu: 'https://auth.test/account?at=https://evil.test/' },
+  ],
+  ['with the longest htu', { htu: `${REQ.htu}?${'x'.repeat(2048 - REQ.htu.length - 1)}` }],
   ['with the longest jti', { jti: 'x'.repeat(128) }],
 ])('a binding %s fits', (_, changes) => {
   expect(() => check(changes)).not.toThrow()
@@ -52,6 +57,25 @@ test.each<[string, Record<string, unknown>]>([
 
 test('the query of the request is ignored too', () => {
   expect(() => check({}, { url: 'https://auth.test/account?a=1' })).not.toThrow()
+})
+
+test.each([
+  ['HTTP://localhost:80', 'http://localhost'],
+  ['http://localhost', 'http://localhost:80'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+  ['http://[FE80::1]:80', 'http://[fe80::1]'],
+])('a binding to %s fits a request to %s', (bound, requested) => {
+  expect(() => check({ htu: `${bound}/./account` }, { url: `${requested}/account` })).not.toThrow()
+})
+
+test('characters that a URL escapes may be escaped or not', () => {
+  const url = 'https://auth.test/a"b'
+  expect(() => check({ htu: url }, { url })).not.toThrow()
+  expect(() => check({ htu: 'https://auth.test/a%22b' }, { url })).not.toThrow()
+})
+
+test('a request whose URL is none fits nothing', () => {
+  expect(reasonOf(() => check({}, { url: 'https://auth.test:x/account' }))).toBe('req_htu')
 })
 
 test.each<[string, string, Record<string, unknown>]>([
@@ -67,6 +91,11 @@ test.each<[string, string, Record<string, unknown>]>([
   ['req_htu', 'for a path alone', { htu: '/account' }],
   ['req_htu', 'for nothing', { htu: '' }],
   ['req_htu', 'for no URL', { htu: 'https://[' }],
+  ['req_htu', 'for no host', { htu: 'https:///account' }],
+  ['req_htu', 'for a host that begins like ours', { htu: 'https://auth.test.evil.test/account' }],
+  ['req_htu', 'for a host that is spelled in escapes', { htu: 'https://%61uth.test/account' }],
+  ['req_htu', 'for the port that another scheme has', { htu: 'https://auth.test:80/account' }],
+  ['req_htu', 'with one slash', { htu: 'https:/auth.test/account' }],
   ['req_htu', 'with a name', { htu: 'https://me@auth.test/account' }],
   ['req_htu', 'with a password', { htu: 'https://:pw@auth.test/account' }],
   ['req_dig', 'for another body', { dig: digest(Buffer.from('{}')) }],
@@ -119,6 +148,16 @@ test.each<[string, unknown]>([
     { iat: null },
     { htm: ['PATCH'] },
     { htu: { href: REQ.htu } },
+    { htu: `${REQ.htu}?${'x'.repeat(2048 - REQ.htu.length)}` },
+    // What a URL parser would drop or take for something else.
+    ...['\n', '\t', ' ', '\u00a0', '\u007f'].flatMap((character) => [
+      { htu: `${character}${REQ.htu}` },
+      { htu: `${REQ.htu}${character}` },
+      { htu: REQ.htu.replace('auth', `au${character}th`) },
+    ]),
+    { htu: REQ.htu.replaceAll('/', '\\') },
+    { htu: REQ.htu.replace('auth', 'ａｕｔｈ') },
+    { htu: `https://${'一'.repeat(1700)}/account` },
     { dig: null },
     { dig: 1 },
   ].map((member): [string, unknown] => [JSON.stringify(member), { ...REQ, ...member }]),
