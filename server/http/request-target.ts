@@ -8,9 +8,9 @@ const MAX_HOST = 261
 const MAX_TARGET = 8192
 
 /**
- * Refuses a request line or a Host that is no URL (RFC 9112 §3.2), before anything reads them. Both
- * are bounded first: either may hold a host, and a URL parser normalizes its Unicode, which takes
- * quadratic time.
+ * Refuses a request target or a Host that is no URL (RFC 9112 §3.2), before anything reads them. A
+ * host is bounded before it is parsed: a URL parser normalizes its Unicode, which takes quadratic
+ * time, whether it is written in letters or in escapes.
  *
  * @throws HttpError 400; 414 for a URL that is too long.
  */
@@ -23,11 +23,18 @@ export function requestTarget(): AppMiddleware {
     }
     // Only HTTP/1.0 may leave it out.
     const isHost = host === '' ? ctx.req.httpVersion === '1.0' : isHostAndPort(host)
-    if (!isHost || isRepeated(ctx.req, 'host') || !URL.canParse(target, 'http://localhost')) {
+    if (!isHost || isRepeated(ctx.req, 'host') || !isTarget(target)) {
       throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
     }
     await next()
   }
+}
+
+/** A path, a whole URL, or the server itself. */
+function isTarget(target: string): boolean {
+  if (target.startsWith('/') || target === '*') return true
+  const host = /^https?:\/\/([^/?#]+)/i.exec(target)?.[1]
+  return host !== undefined && isHostAndPort(host)
 }
 
 const isHostAndPort = (host: string): boolean =>

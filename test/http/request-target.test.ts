@@ -22,6 +22,10 @@ test.each([
   ['with a Host and an empty one', 'GET /healthz HTTP/1.1\r\nHost: test\r\nHost:'],
   ['with two empty Hosts', 'GET /healthz HTTP/1.0\r\nHost:\r\nHost:'],
   ['to no URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
+  ['to a URL without a host', 'GET http:///healthz HTTP/1.1\r\nHost: test'],
+  ['to a URL of another scheme', 'GET ftp://test/healthz HTTP/1.1\r\nHost: test'],
+  ['to a host of 262 characters', `GET http://${'a.'.repeat(131)}/healthz HTTP/1.1\r\nHost: test`],
+  ['to a host in escapes', `GET http://${'%E4%B8%80'.repeat(900)}/healthz HTTP/1.1\r\nHost: test`],
   ['with a Host of 262 characters', `GET /healthz HTTP/1.1\r\nHost: ${'a.'.repeat(131)}`],
 ])('a request %s is refused', async (_, request) => {
   const answer = await ask(request)
@@ -36,9 +40,17 @@ test.each([
   ['a header that has Host for its value', 'GET /healthz HTTP/1.1\r\nHost: test\r\nX: Host'],
   ['a Host of 261 characters', `GET /healthz HTTP/1.1\r\nHost: ${'a.'.repeat(130)}a`],
   ['a URL of 8 KiB', `GET /healthz?${'x'.repeat(8192 - 9)} HTTP/1.1\r\nHost: test`],
+  [
+    'a whole URL with a host of 261 characters',
+    `GET HTTP://${'a.'.repeat(130)}a/healthz HTTP/1.1\r\nHost: test`,
+  ],
   ['a whole URL', 'GET http://elsewhere.test/healthz HTTP/1.1\r\nHost: elsewhere.test'],
 ])('%s is answered', async (_, request) => {
   expect(await ask(request)).toMatch(/^HTTP\/1.1 200 /)
+})
+
+test('a path that looks like a host is a path', async () => {
+  expect(await ask('GET //[/healthz HTTP/1.1\r\nHost: test')).toMatch(/^HTTP\/1.1 404 /)
 })
 
 test.each([
