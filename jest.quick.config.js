@@ -11,13 +11,17 @@ export default {
     ...common.testPathIgnorePatterns,
     // Servers and their clients, programs, folders that change.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
-    '/test/(start|http/http-\\w+)\\.test',
+    '/test/(start|feature)\\.test',
+    '/test/http/(access-log|body|cross-origin|draining|error-handler|http-\\w+|no-route)\\.',
+    '/test/http/(request-id|request-target|security-headers)\\.',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
     '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',
     // Many hashes, keys, tokens or texts.
     '/test/accounts/password-hash\\.',
-    '/test/token/(mutations|round-trip)\\.',
+    '/test/keystore/(key-pair|key-set|pem)\\.',
+    '/test/pkcs8/encrypted-key\\.',
+    '/test/token/(mutations|round-trip|jwe/(interop|oracle))\\.',
     '/test/config/config\\.',
   ],
 }
