@@ -18,9 +18,15 @@ export async function commitChanges(folder: string, changes: FolderChanges): Pro
   await finishCommit(folder)
   const staged = join(folder, STAGED + randomUUID())
   await mkdir(staged, { mode: 0o700 })
-  const write = Object.keys(changes).filter((name) => changes[name] !== null)
-  const remove = Object.keys(changes).filter((name) => changes[name] === null)
-  for (const name of write) await writeDurably(join(staged, name), changes[name] ?? '')
+  const [write, remove]: [string[], string[]] = [[], []]
+  for (const [name, content] of Object.entries(changes)) {
+    if (content === null) {
+      remove.push(name)
+    } else {
+      write.push(name)
+      await writeDurably(join(staged, name), content)
+    }
+  }
   await writeDurably(
     join(staged, `manifest-${randomUUID()}.json`),
     JSON.stringify({ write, remove }),

@@ -62,13 +62,12 @@ export function keyTable(keys: readonly KeyDescription[]): string[] {
       basename(file),
     ]),
   ]
-  const widths = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  )
+  const widthOf = (column: number) =>
+    Math.max(...rows.flatMap((row) => row.slice(column, column + 1)).map(({ length }) => length))
   return [
     ...rows.map((row) =>
       row
-        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+        .map((cell, column) => cell.padEnd(widthOf(column)))
         .join('  ')
         .trimEnd(),
     ),
