@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
-import pLimit from 'p-limit'
 import { MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
-import { UnavailableError } from '../errors/unavailable-error.ts'
+import { createFairQueue, type Requester } from './fair-queue.ts'
 
 /** What one hash costs (RFC 9106 §3.1). */
 export interface HashParameters {
@@ -22,20 +21,20 @@ const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, paralle
  * too. One on two cores and two on four leave tokens room; `npm run bench -- load` shows it.
  */
 const AT_ONCE = availableParallelism() < 4 ? 1 : 2
-/** With about 20 ms a hash, the last in the queue waits for little more than a second. */
-const QUEUE = 64
+/** In each lane of the queue. With about 20 ms a hash, the last waits for little more than a second. */
+const WAITING = 32
 
 /** Stands for the hash of an account that has no password. */
 export const NO_PASSWORD = ''
 
 export interface PasswordHasher {
   /** A new hash, in PHC string format, with a random salt. */
-  hash(password: string): Promise<string>
+  hash(password: string, requester: Requester): Promise<string>
   /**
    * Whether the password is the one that was hashed. Without a hash (an unknown address, an account
    * without a password) it takes the same time and says no.
    */
-  verify(passwordHash: string | undefined, password: string): Promise<boolean>
+  verify(passwordHash: string | undefined, password: string, requester: Requester): Promise<boolean>
   /** Whether a hash was made with parameters other than this hasher's. */
   needsRehash(passwordHash: string): boolean
 }
@@ -43,27 +42,23 @@ export interface PasswordHasher {
 /**
  * A hasher with a queue of its own.
  *
- * @throws UnavailableError, from `hash` and `verify`, when the queue is full.
+ * @throws UnavailableError, from `hash` and `verify`, when the queue is full: see fair-queue.ts.
  */
 export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
   const { memoryCost, timeCost, parallelism } = parameters
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
-  const limit = pLimit(AT_ONCE)
-  const queued = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (limit.pendingCount >= QUEUE) {
-      throw new UnavailableError('too many passwords wait to be hashed', 1)
-    }
-    return limit(work)
-  }
-  const hashNow = (password: string) => queued(() => hash(normalisePassword(password), parameters))
+  const queue = createFairQueue(AT_ONCE, WAITING)
+  const hashNow = async (password: string) => hash(normalisePassword(password), parameters)
   // Of a password that nobody has. Made now, so that the first unknown address takes no longer.
-  const dummy = queued(() => hash(crypto.randomUUID(), parameters))
+  const dummy = hashNow(crypto.randomUUID())
   return {
-    hash: hashNow,
-    async verify(passwordHash, password) {
+    hash: (password, requester) => queue.run(requester, () => hashNow(password)),
+    async verify(passwordHash, password, requester) {
       const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
       const against = hasPassword ? passwordHash : await dummy
-      const matches = await queued(() => verify(against, normalisePassword(password)))
+      const matches = await queue.run(requester, async () =>
+        verify(against, normalisePassword(password)),
+      )
       return matches && hasPassword
     },
     needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),

@@ -24,7 +24,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
     const client = await clients.get(client_id)
     checkNewPassword('password', password, fields.email, config)
     if ((await accounts.findByEmail(fields.email)) !== undefined) throw accountExists()
-    const passwordHash = await passwords.hash(password)
+    const passwordHash = await passwords.hash(password, { address: addressKey(ctx.ip) })
     const account = await accounts.create({ ...fields, passwordHash })
     // Somebody else signed up with the address while the password was being hashed.
     if (account === undefined) throw accountExists()

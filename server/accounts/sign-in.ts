@@ -61,12 +61,13 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
         : rateLimits.consume('login', 'address', address))
       const account = await accounts.findByEmail(email)
       const source = isKnown ? { knownClient: client.id } : { address }
+      const requester = isKnown ? { account: key } : { address }
       const isRight = await wrongPasswords.check({ account: key, source }, () =>
-        passwords.verify(account?.password_hash, password),
+        passwords.verify(account?.password_hash, password, requester),
       )
       if (account === undefined || !isRight) return undefined
       if (passwords.needsRehash(account.password_hash)) {
-        await accounts.rehash(account, await passwords.hash(password))
+        await accounts.rehash(account, await passwords.hash(password, requester))
       }
       return account
     },
@@ -76,7 +77,7 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
       await rateLimits.consume('login', 'account', knownClientKey(key, clientId))
       const guesser = { account: key, source: { knownClient: clientId } }
       const isRight = await wrongPasswords.check(guesser, () =>
-        passwords.verify(account.password_hash, password),
+        passwords.verify(account.password_hash, password, { account: key }),
       )
       if (!isRight) throw new RefusedError('wrong_password')
     },

@@ -18,7 +18,10 @@ const WIDE = { count: 1_000_000, duration: 60 }
 const hasher = createCheapHasher()
 const database = await openDatabase(':memory:')
 afterAll(() => database.destroy())
-const account = { email_key: EMAIL, password_hash: await hasher.hash(PASSWORD) } as Account
+const account = {
+  email_key: EMAIL,
+  password_hash: await hasher.hash(PASSWORD, { address: '' }),
+} as Account
 
 let clock: TestClock
 let wrongPasswords: WrongPasswords

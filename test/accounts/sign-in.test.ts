@@ -2,6 +2,7 @@ import { hash } from '@node-rs/argon2'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts'
 import { recordSignIn } from '../../server/sessions/known-clients.ts'
+import type { Requester } from '../../server/accounts/fair-queue.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
@@ -25,15 +26,18 @@ let account: Account
 let clock: TestClock
 /** What was looked at, in order. */
 const verified: string[] = []
+/** Whom it was done for. */
+const requesters: Requester[] = []
 /** A hasher that is busy fails every verification. */
 let isBusy: boolean
 const hasher = createCheapHasher()
 const passwords: PasswordHasher = {
   ...hasher,
-  verify(passwordHash, password) {
+  verify(passwordHash, password, requester) {
+    requesters.push(requester)
     verified.push(passwordHash === undefined ? 'nothing' : 'hash')
     if (isBusy) return Promise.reject(new UnavailableError('busy', 1))
-    return hasher.verify(passwordHash, password)
+    return hasher.verify(passwordHash, password, requester)
   },
 }
 
@@ -49,7 +53,7 @@ beforeAll(async () => {
   clock = createClock()
   database = await openDatabase(':memory:')
   accounts = createAccounts(database, clock)
-  const passwordHash = await hasher.hash(PASSWORD)
+  const passwordHash = await hasher.hash(PASSWORD, { address: '' })
   account = (await accounts.create({ email: 'Ada@Mail.test', name: undefined, passwordHash }))!
   for (const { id } of [OWN, NEW]) {
     const client = { client_id: id, client_name: null, jwk: '{}', created_at: 0 }
@@ -60,6 +64,7 @@ beforeAll(async () => {
 afterAll(() => database.destroy())
 beforeEach(() => {
   verified.length = 0
+  requesters.length = 0
   isBusy = false
   signIn = create(WIDE)
 })
@@ -122,6 +127,20 @@ describe('wrong passwords', () => {
   })
 })
 
+test('a known client waits in the turn of its account, anybody else in that of their address', async () => {
+  await attempt({ client: OWN, email: 'ADA@mail.test' })
+  await attempt()
+  await attempt({ email: 'eve@mail.test', client: OWN })
+  await signIn.confirm({ clientId: OWN.id, account }, PASSWORD)
+  const address = '192.0.2.1'
+  expect(requesters).toEqual([
+    { account: 'ada@mail.test' },
+    { address },
+    { address },
+    { account: 'ada@mail.test' },
+  ])
+})
+
 describe('the rate limit', () => {
   test('is that of an address for strangers, and that of its own for a known client', async () => {
     signIn = create({ count: 2, duration: 60 })
@@ -163,13 +182,13 @@ test('a rehash does not overwrite a password that was changed in the meantime', 
   }))!
   signIn = create(WIDE, {
     ...passwords,
-    async hash(password) {
+    async hash(password, requester) {
       await database
         .updateTable('accounts')
         .set({ password_hash: 'changed', version: old.version + 1 })
         .where('id', '=', old.id)
         .execute()
-      return passwords.hash(password)
+      return passwords.hash(password, requester)
     },
   })
   const right = { email: old.email, password: PASSWORD, client: NEW, address: '192.0.2.1' }

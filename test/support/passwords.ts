@@ -28,13 +28,13 @@ export function createHeldHasher(): HeldHasher {
   }
   return {
     ...cheap,
-    async hash(password) {
-      const hash = await cheap.hash(password)
+    async hash(password, requester) {
+      const hash = await cheap.hash(password, requester)
       await pass('hash')
       return hash
     },
-    async verify(hash, password) {
-      const isRight = await cheap.verify(hash, password)
+    async verify(hash, password, requester) {
+      const isRight = await cheap.verify(hash, password, requester)
       await pass('verify')
       return isRight
     },

@@ -41,7 +41,9 @@ export function resetRoutes(core: Core, resets: PasswordResets, limits: RateLimi
     })
     // Before the token is used up: a password that is refused costs nothing.
     checkNewPassword('new_password', body.new_password, account.email, config)
-    const ended = await resets.complete(found, await passwords.hash(body.new_password))
+    const requester = { account: account.email_key }
+    const passwordHash = await passwords.hash(body.new_password, requester)
+    const ended = await resets.complete(found, passwordHash)
     if (ended === undefined) throw resetRefused()
     await wrongPasswords.forgive(account.email_key)
     audit(ctx.state.log, 'password_reset', { account_id: account.id })

@@ -44,7 +44,7 @@ const login = async (email: string, password = GOOD_PASSWORD) => {
 /** What a completed reset does, however the token got to the owner. */
 async function completeReset(email: string): Promise<void> {
   const account = await createAccounts(server.database, clock).findByEmail(email)
-  const passwordHash = await createCheapHasher().hash(GOOD_PASSWORD)
+  const passwordHash = await createCheapHasher().hash(GOOD_PASSWORD, { address: '' })
   await createCredentials(server.database, clock).replacePassword(account!, passwordHash, () =>
     Promise.resolve(true),
   )

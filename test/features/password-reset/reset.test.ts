@@ -150,7 +150,10 @@ describe('a reset token', () => {
     const token = await resetToken(email)
     const { id } = session.answer.body.account as { id: string }
     const { accounts } = services(server)
-    await accounts.rehash((await accounts.find(id))!, await services(server).passwords.hash('same'))
+    await accounts.rehash(
+      (await accounts.find(id))!,
+      await services(server).passwords.hash('same', { address: '' }),
+    )
     expect((await reset(token)).status).toBe(204)
   })
 
