@@ -1,14 +1,14 @@
 import common from './jest.config.js'
 
 /**
- * `npm run test:browser`: the page and the library in a real browser.
+ * `npm run test:browser`: the client and the pages of features in a real browser.
  *
  * @type {import('jest').Config}
  */
 export default {
   testEnvironment: common.testEnvironment,
-  roots: ['<rootDir>/test/browser'],
-  testMatch: common.testMatch,
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/browser/**/*.test.ts'],
   extensionsToTreatAsEsm: common.extensionsToTreatAsEsm,
   transform: common.transform,
   // Each has a browser of its own.

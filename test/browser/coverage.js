@@ -8,7 +8,8 @@ import reports from 'istanbul-reports'
 import v8ToIstanbul from 'v8-to-istanbul'
 
 const FOLDER = 'dist/browser'
-const COUNTED = /^client\/(playground\/.*|stores\/(indexeddb-store|indexed-db))\.ts$/
+const COUNTED =
+  /^(server\/features\/\w[\w-]*\/page\/.*|client\/stores\/(indexeddb-store|indexed-db))\.ts$/
 /** Per cent of the lines and of the branches. */
 const THRESHOLD = 95
 

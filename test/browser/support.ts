@@ -1,13 +1,12 @@
 /**
- * A real Chromium, and the page in it. A test fails on everything that the page writes to the console
- * as an error, throws, or has refused by its Content-Security-Policy, unless it has said so before.
+ * A real Chromium, and pages in it. A test fails on everything that a page writes to the console as an
+ * error, throws, or has refused by its Content-Security-Policy, unless it has said so before.
  */
-import { features } from '../../server/features.ts'
 import { randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import {
@@ -20,17 +19,19 @@ import {
 } from 'playwright-core'
 import type * as Client from '../../client/index.ts'
 import type { Config } from '../../server/config/config.ts'
+import type { Feature } from '../../server/feature.ts'
 import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { startServer, type RunningServer } from '../../server/start.ts'
-import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
+import { GOOD_PASSWORD } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'
 import { freePort } from '../support/process.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { CLIENT_PATH, clientPage, PAGE_TEXT } from './client-page.ts'
 
 declare global {
-  /** What the page's client.js exports; see `openWithClient`. */
+  /** What client.js exports; see `openWithClient`. */
   var client: typeof Client
 }
 
@@ -113,12 +114,8 @@ export async function newProfile(
   return context
 }
 
-/** The playground in a new tab, when it shows the key, and so is ready for somebody to use it, or another text. */
-export async function open(
-  url: string,
-  profile?: BrowserContext,
-  text = 'Its name, the thumbprint',
-): Promise<Page> {
+/** A new tab, when it shows a text. */
+export async function openTab(url: string, text: string, profile?: BrowserContext): Promise<Page> {
   const page = await (profile ?? (await newProfile())).newPage()
   pages.push(page)
   await page.coverage.startJSCoverage({ resetOnNavigation: false })
@@ -127,15 +124,18 @@ export async function open(
   return page
 }
 
-/** The same, with the client at hand in `page.evaluate`, as `client`. */
+/** A page of nothing, with the client at hand in `page.evaluate`, as `client`. */
 export async function openWithClient(url: string, profile?: BrowserContext): Promise<Page> {
-  const page = await open(url, profile)
-  await page.evaluate(async () => {
-    const path = '/playground/client.js'
-    globalThis.client = (await import(path)) as typeof Client
-  })
+  const page = await openTab(url, PAGE_TEXT, profile)
+  await loadClient(page)
   return page
 }
+
+/** For a page that was loaded again. */
+export const loadClient = (page: Page): Promise<void> =>
+  page.evaluate(async (path) => {
+    globalThis.client = (await import(path)) as typeof Client
+  }, CLIENT_PATH)
 
 async function closePage(page: Page): Promise<void> {
   await writeCoverage(page)
@@ -156,10 +156,10 @@ async function writeCoverage(page: Page): Promise<void> {
   const folder = process.env['BROWSER_COVERAGE']
   if (folder === undefined) return
   const scripts = entries.flatMap(({ url, scriptId, functions, source }) => {
-    const name = new URL(url).pathname.replace('/playground/', '')
-    if (name !== 'client.js' && name !== 'playground.js') return []
-    // Not the one that the source map is for.
-    if (source !== readFileSync(join(BUNDLE, name), 'utf8')) return []
+    const name = basename(new URL(url).pathname)
+    const file = join(BUNDLE, name)
+    // Anything else is not what the source map is for.
+    if (!existsSync(`${file}.map`) || source !== readFileSync(file, 'utf8')) return []
     return [{ url: name, scriptId, functions }]
   })
   writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(scripts))
@@ -169,15 +169,22 @@ const off = 'off' as const
 const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 
 /** A server by the real clock, as the browser has no other. */
-export async function serve(config: Partial<Config> = {}): Promise<TestServer> {
+export async function serve(
+  config: Partial<Config> = {},
+  features: readonly Feature[] = [clientPage],
+): Promise<TestServer> {
   const clock = Object.assign(() => Date.now(), { advance: () => undefined })
-  const server = await startTestServer({ clock, config: { rateLimits: UNLIMITED, ...config } })
+  const changes = { rateLimits: UNLIMITED, ...config }
+  const server = await startTestServer({ clock, config: changes, features })
   servers.add(server)
   return server
 }
 
 /** A server at one address that can be stopped and started again, with its keys and its data in a folder. */
-export async function restartable(preserveSessions: boolean) {
+export async function restartable(
+  preserveSessions: boolean,
+  features: readonly Feature[] = [clientPage],
+) {
   const scratch = await mkdtemp(join(tmpdir(), 'jwe-auth-browser-'))
   folders.push(scratch)
   const port = await freePort()
@@ -226,64 +233,6 @@ export async function until(isTrue: () => boolean | Promise<boolean>): Promise<v
   }
 }
 
-export const button = (within: Page | Locator, name: string): Locator =>
-  within.getByRole('button', { name, exact: true })
-
-/** A section of the page, by its heading. */
-export const step = (page: Page, name: string): Locator => page.getByRole('region', { name })
-
-async function fill(page: Page, email: string, password: string): Promise<void> {
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password', { exact: true }).fill(password)
-}
-
-export async function signUp(page: Page, email = someEmail()): Promise<string> {
-  await fill(page, email, PASSWORD)
-  await button(page, 'Sign up').click()
-  await isSignedIn(page, email)
-  return email
-}
-
-export async function signIn(page: Page, email: string, password = PASSWORD): Promise<void> {
-  await fill(page, email, password)
-  await button(page, 'Sign in').click()
-}
-
-/** Waits until the page shows who is signed in, and every step. */
-export async function isSignedIn(page: Page, email: string): Promise<void> {
-  await page.getByText(`Signed in as ${email}.`).waitFor()
-  // The last step is the last to be shown.
-  await page.getByText('(this one)').waitFor()
-}
-
-/** Waits until the page shows the form, and makes sure that it says nothing more. */
-export async function isSignedOut(page: Page): Promise<void> {
-  await button(page, 'Sign up').waitFor()
-  await page.getByText('Steps 3 to 9 begin when').waitFor()
-  expect(await page.getByRole('alert').textContent()).toBe('')
-}
-
-/** Asks the server who one is by step 6, and gives back what the page shows. */
-export async function ask(page: Page): Promise<string> {
-  const exchange = page.locator('#exchange')
-  await exchange.evaluate((node) => {
-    node.replaceChildren()
-  })
-  await button(page, 'Ask the server who I am').click()
-  const steps = page.locator('#steps')
-  await until(async () => (await exchange.textContent()) !== '' || !(await steps.isVisible()))
-  return (await exchange.textContent()) ?? ''
-}
-
-export async function keepNote(page: Page, note: string): Promise<void> {
-  await page.getByLabel('A note to keep').fill(note)
-  await button(page, 'Keep it').click()
-  await page.getByText(/^Kept/).waitFor()
-}
-
-export const readNote = (page: Page): Promise<string> =>
-  page.getByLabel('A note to keep').inputValue()
-
 export interface Database {
   readonly name: string
   /** Every record with its key, as JSON; bytes as characters, a key as what it tells of itself. */
@@ -326,23 +275,3 @@ export const databases = (page: Page): Promise<Database[]> =>
     }
     return found
   })
-
-/** Nothing of a person may be left: not in the document, not in a form, not in a database. */
-export async function nothingIsLeft(page: Page, ...secrets: string[]): Promise<void> {
-  // The page is quick to show the form, and then cleans up.
-  await until(async () => (await databases(page)).length === 1)
-  const [kept] = await databases(page)
-  expect(kept!.name).toBe('jwe-auth-server')
-  expect(kept!.text).not.toContain('["session"')
-  const shown = await page.evaluate(() =>
-    [
-      document.documentElement.outerHTML,
-      ...[...document.querySelectorAll('input,textarea')].map(
-        (field) => (field as HTMLInputElement).value,
-      ),
-      JSON.stringify([localStorage, sessionStorage, document.cookie, history.state]),
-    ].join('\n'),
-  )
-  const left = [...secrets, 'eyJ'].filter((secret) => (shown + kept!.text).includes(secret))
-  expect(left).toEqual([])
-}

@@ -1,4 +1,4 @@
-/** The files of the playground as they are served; what the page does is in test/browser/. */
+/** The files of the playground as they are served; what the page does is in browser/. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

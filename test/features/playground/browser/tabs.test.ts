@@ -2,28 +2,21 @@
 import { EventEmitter, once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import type { BrowserContext, Page } from 'playwright-core'
-import { someEmail } from '../support/client.ts'
+import { databases, expectRefusals, newProfile, until, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
-  databases,
-  expectRefusals,
   isSignedIn,
   isSignedOut,
   keepNote,
-  newProfile,
   nothingIsLeft,
   open,
-  openWithClient,
-  PASSWORD,
   readNote,
-  serve,
+  servePlayground,
   signIn,
   signUp,
   step,
-  until,
-  reload,
-} from './support.ts'
+} from './playground-page.ts'
 
 declare global {
   /** Of `withSlowVault`. */
@@ -48,34 +41,8 @@ function watch(profile: BrowserContext): (line: string) => number {
 const comeBack = (page: Page) =>
   page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 
-const hasExpired = (page: Page) => page.getByText('Expired. The next request').waitFor()
-
-/** Pages that do nothing by themselves when a token expires. */
-function inTheBackground() {
-  Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })
-}
-
-test('two tabs with an expired token renew it once, and both get their answer', async () => {
-  const { url } = await serve({ accessTokenTtl: SHORT })
-  const profile = await newProfile({}, inTheBackground)
-  const count = watch(profile)
-  const first = await open(url, profile)
-  const email = await signUp(first)
-  const second = await open(url, profile)
-  await isSignedIn(second, email)
-  await Promise.all([hasExpired(first), hasExpired(second)])
-  const before = count('POST /token')
-
-  const answers = await Promise.all([ask(first), ask(second)])
-  for (const answer of answers) {
-    expect(answer).toContain('200 OK')
-    expect(answer).toContain(email)
-  }
-  expect(count('POST /token')).toBe(before + 1)
-})
-
 test('two tabs that are looked at renew an expiring token by themselves, once', async () => {
-  const { url } = await serve({ accessTokenTtl: SHORT })
+  const { url } = await servePlayground({ accessTokenTtl: SHORT })
   const profile = await newProfile()
   const count = watch(profile)
   const first = await open(url, profile)
@@ -93,58 +60,8 @@ test('two tabs that are looked at renew an expiring token by themselves, once', 
   expect(count('POST /token')).toBeLessThanOrEqual(lifetimes)
 })
 
-test('twenty requests at once renew an expired token once', async () => {
-  const { url } = await serve({ accessTokenTtl: SHORT })
-  const profile = await newProfile()
-  const page = await openWithClient(url, profile)
-  const count = watch(profile)
-  const statuses = await page.evaluate(
-    async ([issuer, email, password]) => {
-      const store = await client.browserStore('twenty')
-      const auth = new client.AuthClient({ server: location.origin, issuer: issuer!, store })
-      const { claims } = await auth.signUp({ email: email!, password: password! })
-      const left = claims.exp * 1000 - Date.now()
-      await new Promise((resolve) => setTimeout(resolve, left + 100))
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, async () => auth.fetch('/account')),
-      )
-      return answers.map(({ status }) => status)
-    },
-    ['http://localhost:3000', someEmail(), PASSWORD],
-  )
-  expect(statuses).toEqual(Array(20).fill(200))
-  expect(count('POST /token')).toBe(1)
-})
-
-test('without locks and channels, each tab works on its own', async () => {
-  const { url } = await serve()
-  const profile = await newProfile({}, () => {
-    delete (Navigator.prototype as { locks?: unknown }).locks
-    delete (globalThis as { BroadcastChannel?: unknown }).BroadcastChannel
-  })
-  const first = await open(url, profile)
-  const email = await signUp(first)
-  await keepNote(first, 'alone')
-  const second = await open(url, profile)
-  await isSignedIn(second, email)
-  expect(await readNote(second)).toBe('alone')
-
-  // Nobody tells the other tab that the person has gone and another one has come …
-  await button(second, 'Sign out').click()
-  await isSignedOut(second)
-  const other = await signUp(second)
-  expect(await first.getByText(`Signed in as ${email}.`).count()).toBe(1)
-  // … but back in it, it finds out.
-  expectRefusals(...OF_ENDED_SESSION)
-  await comeBack(first)
-  await isSignedOut(first)
-  expect(await first.content()).not.toContain(other)
-  await reload(first)
-  await isSignedIn(first, other)
-})
-
 test('who signs out in one tab is signed out in the other', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   const first = await open(url, profile)
   const email = await signUp(first)
@@ -160,7 +77,7 @@ test('who signs out in one tab is signed out in the other', async () => {
 })
 
 test('a tab never turns into another person by itself', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   const first = await open(url, profile)
   const email = await signUp(first)
@@ -192,7 +109,7 @@ test('a tab never turns into another person by itself', async () => {
 })
 
 test('signing in over somebody else in another tab ends their session here', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   // Both were opened before anybody signed in.
   const [first, second] = [await open(url, profile), await open(url, profile)]
@@ -211,7 +128,7 @@ test('signing in over somebody else in another tab ends their session here', asy
 })
 
 test('a session that was ended in another browser leaves nothing, quietly', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const here = await open(url)
   const email = await signUp(here)
   await keepNote(here, 'soon to be gone')
@@ -233,7 +150,7 @@ test('a session that was ended in another browser leaves nothing, quietly', asyn
 })
 
 test('… also when the page only comes back into view, or is reloaded', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const there = await open(url)
   const email = await signUp(there)
   const others = [await open(url), await open(url)] as const
@@ -266,7 +183,7 @@ test('… also when the page only comes back into view, or is reloaded', async (
 })
 
 test('a session that one ends oneself from the list, too', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   await keepNote(page, 'last words')
@@ -277,7 +194,7 @@ test('a session that one ends oneself from the list, too', async () => {
 })
 
 test('an answer that comes after the session has ended is not shown', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   const [page, other] = [await open(url, profile), await open(url, profile)]
   const email = await signUp(page)
@@ -346,7 +263,7 @@ function withSlowVault() {
 test.each(['decrypt', 'sign'])(
   'a vault that is being read (%s) when its session ends shows nothing to the next person',
   async (method) => {
-    const { url } = await serve()
+    const { url } = await servePlayground()
     const profile = await newProfile({}, withSlowVault)
     const [page, other] = [await open(url, profile), await open(url, profile)]
     const email = await signUp(page)

@@ -1,28 +1,11 @@
-/** Browsers that refuse something, and stores that are disturbed. */
-/* eslint-disable @typescript-eslint/unbound-method -- methods of the browser are taken to be replaced */
+/** The client's stores in a real browser: several tabs, and databases that are disturbed. */
 import { expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
 import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { someEmail } from '../support/client.ts'
-import {
-  ask,
-  button,
-  databases,
-  isSignedOut,
-  keepNote,
-  newProfile,
-  nothingIsLeft,
-  open,
-  openWithClient,
-  PASSWORD,
-  serve,
-  signUp,
-  step,
-  until,
-  reload,
-} from './support.ts'
+import { databases, newProfile, openWithClient, PASSWORD, serve, until } from './support.ts'
 
 declare global {
   // What one `page.evaluate` leaves for the next.
@@ -33,134 +16,31 @@ declare global {
   var vault: Vault
 }
 
-function refuseIndexedDb() {
-  IDBFactory.prototype.open = () => {
-    throw new DOMException('Not in this window.', 'SecurityError')
-  }
-}
-
-function failToOpenIndexedDb() {
-  IDBFactory.prototype.open = new Proxy(IDBFactory.prototype.open, {
-    // A version that no database has.
-    apply: (open, factory: IDBFactory, [name]: [string]) => open.call(factory, name, -1),
-  })
-}
-
-function refuseToStoreKeys() {
-  IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
-    apply(put, store: IDBObjectStore, [value, key]: [unknown, string]) {
-      if (value instanceof CryptoKey) throw new DOMException('No keys.', 'DataCloneError')
-      return put.call(store, value, key)
-    },
-  })
-}
-
-function loseKeys() {
-  IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
-    apply: (put, store: IDBObjectStore, [value, key]: [unknown, string]) =>
-      put.call(store, value instanceof CryptoKey ? {} : value, key),
-  })
-}
-
-test.each([
-  ['refuses IndexedDB', refuseIndexedDb, 'SecurityError'],
-  ['cannot open IndexedDB', failToOpenIndexedDb, 'TypeError'],
-  ['refuses to store a key', refuseToStoreKeys, 'DataCloneError'],
-  ['stores a key as something else', loseKeys, 'DataCloneError'],
-])('a browser that %s is signed in until the page is reloaded', async (_, init, reason) => {
+test('the private key cannot be exported in any way, nor its copy in IndexedDB', async () => {
   const { url } = await serve()
-  const page = await open(url, await newProfile({}, init))
-  const warning = `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`
-  await step(page, 'This browser’s key').getByText(warning).waitFor()
-  await signUp(page)
-  expect(await ask(page)).toContain('200 OK')
-  await keepNote(page, 'for now')
-  await step(page, 'A note in the vault').getByText(warning).waitFor()
-  expect(await page.locator('#disk').textContent()).toBe('')
-  await reload(page)
-  await page.getByText(warning).waitFor()
-  await isSignedOut(page)
-})
-
-test('without a secure context, the page says what it needs', async () => {
-  const { url } = await serve()
-  const profile = await newProfile({}, () => {
-    Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
+  const page = await openWithClient(url)
+  await page.evaluate(async () => {
+    const store = await client.browserStore()
+    await store.makeKey({ kty: 'EC', crv: 'P-256' })
   })
-  const page = await open(url, profile, 'Open this one over https')
-  expect(await page.getByRole('alert').textContent()).toContain('lends its cryptography')
-})
-
-test('without WebCrypto of the right kind the page says so, and not nothing', async () => {
-  const { url } = await serve()
-  const profile = await newProfile({}, () => {
-    // Not in the empty page that comes first.
-    if (!isSecureContext) return
-    SubtleCrypto.prototype.generateKey = (): Promise<never> =>
-      Promise.reject(new Error('Out of entropy.'))
+  const outcomes = await page.evaluate(async () => {
+    const { privateKey } = (await (await client.browserStore()).loadKey())!
+    const algorithm = { name: 'AES-GCM', length: 256 }
+    const wrapping = await crypto.subtle.generateKey(algorithm, true, ['wrapKey'])
+    const iv = new Uint8Array(12)
+    const formats = ['jwk', 'pkcs8', 'raw'] as const
+    const tries = [
+      ...formats.map((format) => crypto.subtle.exportKey(format, privateKey)),
+      ...formats.map((format) =>
+        crypto.subtle.wrapKey(format, privateKey, wrapping, { name: 'AES-GCM', iv }),
+      ),
+    ]
+    return (await Promise.allSettled<unknown>(tries)).map(({ status }) => status)
   })
-  const page = await open(url, profile, 'Out of entropy.')
-  await button(page, 'Try again').waitFor()
-})
-
-test('a page that lacks something says what', async () => {
-  const { url } = await serve()
-  const profile = await newProfile()
-  await profile.route(url + '/', async (route) => {
-    const response = await route.fetch()
-    const body = (await response.text()).replace('id="letter"', 'id="literal"')
-    await route.fulfill({ response, body })
-  })
-  await open(url, profile, 'The page has no #letter.')
-})
-
-test('a browser that hands out the private key is found out', async () => {
-  const { url } = await serve()
-  const profile = await newProfile({}, () => {
-    if (!isSecureContext) return
-    const hole = { kty: 'EC', d: 'AAAA' }
-    SubtleCrypto.prototype.exportKey = new Proxy(SubtleCrypto.prototype.exportKey, {
-      apply: (exportKey, subtle: SubtleCrypto, [format, key]: ['jwk', CryptoKey]) =>
-        key.type === 'private' ? Promise.resolve(hole) : exportKey.call(subtle, format, key),
-    })
-  })
-  const page = await open(url, profile)
-  await button(page, 'Try to read the private key').click()
-  await page.getByText('The browser has handed out the private key.').waitFor()
-})
-
-test('something thrown that is no error is said, too', async () => {
-  const { url } = await serve()
-  const profile = await newProfile({}, () => {
-    if (!isSecureContext) return
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what is tested
-    SubtleCrypto.prototype.generateKey = (): Promise<never> => Promise.reject('no')
-  })
-  await open(url, profile, 'Something went wrong.')
-})
-
-test.each([
-  ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox'],
-  ['Mozilla/5.0 AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0', 'Edge'],
-  ['Something else', 'a browser'],
-])('the browser gives itself a name: %s', async (userAgent, name) => {
-  const { url } = await serve()
-  const page = await open(url, await newProfile({ userAgent }))
-  await signUp(page)
-  await page.getByText(`Playground in ${name} (this one)`).waitFor()
-})
-
-test('who clears the data of the site is signed out by it', async () => {
-  const { url } = await serve()
-  const page = await open(url)
-  const email = await signUp(page)
-  await keepNote(page, 'cleared')
-  const browser = await page.context().newCDPSession(page)
-  await browser.send('Storage.clearDataForOrigin', { origin: url, storageTypes: 'indexeddb' })
-  await reload(page)
-  await page.getByText('Its name, the thumbprint').waitFor()
-  await isSignedOut(page)
-  await nothingIsLeft(page, email, 'cleared')
+  expect(outcomes).toEqual(Array(6).fill('rejected'))
+  const text = (await databases(page))[0]!.text
+  expect(text).toContain('"privateKey":{"type":"private","extractable":false')
+  expect(text).not.toContain('"d":')
 })
 
 test('a store whose database was cleared under it opens it again', async () => {
@@ -365,6 +245,7 @@ test('a write that fails is said, and a listener that is taken off hears nothing
     const off = store.subscribe(() => heard[1]!++)
     off()
     const put = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, 'put')!
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken to be replaced
     IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
       apply(put, store: IDBObjectStore, args: [unknown, string]) {
         const request = put.apply(store, args)

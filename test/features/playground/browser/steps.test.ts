@@ -1,27 +1,25 @@
 /** Every step of the page, with what it shows checked against what there is. */
 import { expect, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { DEFAULTS } from '../keystore/fixtures.ts'
-import { TestClient } from '../support/client.ts'
+import { DEFAULTS } from '../../../keystore/fixtures.ts'
+import { TestClient } from '../../../support/client.ts'
+import { expectRefusals, until, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
-  expectRefusals,
   isSignedIn,
   keepNote,
   open,
-  serve,
+  servePlayground,
   signIn,
   signUp,
   step,
-  until,
-  reload,
-} from './support.ts'
+} from './playground-page.ts'
 
 const CLAIMS = ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'sid', 'scope']
 
 test('step 1: the key, by the name that the server knows', async () => {
-  const { url, database } = await serve()
+  const { url, database } = await servePlayground()
   const page = await open(url)
   const [client] = await database.selectFrom('clients').selectAll().execute()
   const facts = await step(page, 'This browser’s key').locator('dd').allTextContents()
@@ -33,7 +31,7 @@ test('step 1: the key, by the name that the server knows', async () => {
 })
 
 test('links lead only to steps that are there', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const nav = page.getByRole('navigation', { name: 'Steps' })
   expect(await nav.getByRole('link').count()).toBe(2)
@@ -48,7 +46,7 @@ test('links lead only to steps that are there', async () => {
 })
 
 test('steps 3 and 4: the token in its parts, and what it says', async () => {
-  const { url, config } = await serve()
+  const { url, config } = await servePlayground()
   const page = await open(url)
   await signUp(page)
   const jwe = page.getByRole('region', { name: 'The JWE' })
@@ -91,7 +89,7 @@ test('steps 3 and 4: the token in its parts, and what it says', async () => {
 })
 
 test('step 4: the time runs, and a token that expires while it is looked at is renewed', async () => {
-  const { url } = await serve({ accessTokenTtl: 4 })
+  const { url } = await servePlayground({ accessTokenTtl: 4 })
   const page = await open(url)
   const email = await signUp(page)
   const jws = page.getByRole('region', { name: 'The JWS' })
@@ -104,7 +102,7 @@ test('step 4: the time runs, and a token that expires while it is looked at is r
 })
 
 test('step 5: whatever is changed is noticed', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
   const section = step(page, 'Who wrote it?')
@@ -135,7 +133,7 @@ test('step 5: whatever is changed is noticed', async () => {
 })
 
 test('step 5: a letter that somebody is changing stays when the token is renewed', async () => {
-  const { url } = await serve({ accessTokenTtl: 4 })
+  const { url } = await servePlayground({ accessTokenTtl: 4 })
   const page = await open(url)
   await signUp(page)
   const jws = page.getByRole('region', { name: 'The JWS' })
@@ -151,7 +149,7 @@ test('step 5: a letter that somebody is changing stays when the token is renewed
 })
 
 test('steps 6 and 7: a sealed request, and what a copy of it is worth', async () => {
-  const { url, config } = await serve()
+  const { url, config } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   const [replay, move] = [
@@ -190,7 +188,7 @@ test('steps 6 and 7: a sealed request, and what a copy of it is worth', async ()
 })
 
 test('step 7: a server that takes a copy is found out', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
   await ask(page)
@@ -206,7 +204,7 @@ test('step 7: a server that takes a copy is found out', async () => {
 })
 
 test('step 8: there is nothing to keep until something is written', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
   await button(page, 'Keep it').click()
@@ -214,7 +212,7 @@ test('step 8: there is nothing to keep until something is written', async () => 
 })
 
 test('step 3: without a key of its own, the envelope has an empty part', async () => {
-  const { url, config } = await serve({
+  const { url, config } = await servePlayground({
     algorithms: { ...DEFAULTS, encryptionAlg: 'ECDH-ES' },
   })
   const page = await open(url)
@@ -227,7 +225,7 @@ test('step 3: without a key of its own, the envelope has an empty part', async (
 })
 
 test('step 8: a note is kept again and again', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
   await keepNote(page, 'one')
@@ -240,7 +238,7 @@ test('step 8: a note is kept again and again', async () => {
 })
 
 test('step 9: every session is listed, and the others end at once', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   for (let others = 0; others < 2; others++) {

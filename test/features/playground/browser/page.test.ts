@@ -3,17 +3,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { TestClient } from '../support/client.ts'
-import {
-  ask,
-  button,
-  expectRefusals,
-  keepNote,
-  newProfile,
-  open,
-  serve,
-  signUp,
-} from './support.ts'
+import { TestClient } from '../../../support/client.ts'
+import { expectRefusals, newProfile } from '../../../browser/support.ts'
+import { ask, button, keepNote, open, servePlayground, signUp } from './playground-page.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -55,7 +47,7 @@ async function fillPage(page: Page): Promise<void> {
 }
 
 test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorScheme) => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url, await newProfile({ colorScheme, reducedMotion: 'reduce' }))
   expect(await flaws(page)).toEqual([])
   await button(page, 'Make somebody up').click()
@@ -65,7 +57,7 @@ test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorSche
 })
 
 test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', async (width) => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const viewport = { width, height: 700 }
   const page = await open(url, await newProfile({ viewport, hasTouch: true, isMobile: true }))
   const overflow = () =>
@@ -78,7 +70,7 @@ test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', a
 })
 
 test('nothing inline runs, nothing is evaluated, and nothing is loaded from elsewhere', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   const hosts = new Set<string>()
   profile.on('request', (request) => hosts.add(new URL(request.url()).origin))
@@ -99,7 +91,7 @@ test('nothing inline runs, nothing is evaluated, and nothing is loaded from else
 })
 
 test('a name that looks like markup stays text', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   const name = '<img src="x" onerror="alert(1)">'

@@ -1,29 +1,26 @@
 /** Servers that stop, start again, and change their keys, under a page that stays open. */
 import { expect, test } from '@jest/globals'
-import { pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
+import { pruneKeys, rotateKeys } from '../../../../server/commands/keys/folder-changes.ts'
+import { expectRefusals, expectUnreachable, newProfile, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
-  expectRefusals,
-  expectUnreachable,
   isSignedIn,
   isSignedOut,
   keepNote,
-  newProfile,
   nothingIsLeft,
   open,
   readNote,
-  restartable,
-  serve,
+  restartablePlayground,
+  servePlayground,
   signUp,
-  reload,
-} from './support.ts'
+} from './playground-page.ts'
 
 /** Milliseconds for which previous keys are kept. */
 const KEEP = 3_600_000
 
 test('keys that rotate while the page is open change nothing for the person', async () => {
-  const server = await restartable(true)
+  const server = await restartablePlayground(true)
   const { folder } = server
   await server.start()
   const page = await open(server.url)
@@ -50,7 +47,7 @@ test('keys that rotate while the page is open change nothing for the person', as
 })
 
 test('a server that keeps its sessions restarts, and nobody notices', async () => {
-  const server = await restartable(true)
+  const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)
   const email = await signUp(page)
@@ -66,7 +63,7 @@ test('a server that keeps its sessions restarts, and nobody notices', async () =
 })
 
 test('a server that does not restarts, and everybody is signed out, quietly', async () => {
-  const server = await restartable(false)
+  const server = await restartablePlayground(false)
   await server.start()
   const pages = [await open(server.url), await open(server.url)] as const
   const emails = [await signUp(pages[0]), await signUp(pages[1])] as const
@@ -85,7 +82,7 @@ test('a server that does not restarts, and everybody is signed out, quietly', as
 })
 
 test('a server that is away is said to be, and the session stays', async () => {
-  const server = await restartable(true)
+  const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)
   const email = await signUp(page)
@@ -118,7 +115,7 @@ test('a server that is away is said to be, and the session stays', async () => {
 })
 
 test('a server that goes away while the page starts is asked again', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const profile = await newProfile()
   const page = await open(url, profile)
   const email = await signUp(page)
@@ -156,7 +153,7 @@ test('a server that goes away while the page starts is asked again', async () =>
 })
 
 test('who signs out while the server is away is signed out here', async () => {
-  const server = await restartable(true)
+  const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)
   const email = await signUp(page)

@@ -1,30 +1,22 @@
 /** Coming in, staying, and what is left on the disk meanwhile. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { databases, expectRefusals, PASSWORD, until, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
-  databases,
-  expectRefusals,
   isSignedIn,
   isSignedOut,
   keepNote,
-  newProfile,
   nothingIsLeft,
   open,
-  openWithClient,
-  PASSWORD,
   readNote,
-  serve,
+  servePlayground,
   signIn,
   signUp,
-  until,
-  reload,
-} from './support.ts'
+} from './playground-page.ts'
 
 test('somebody signs up, signs out, and signs in', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await isSignedOut(page)
   const email = await signUp(page)
@@ -39,7 +31,7 @@ test('somebody signs up, signs out, and signs in', async () => {
 })
 
 test('a wrong password and a taken address are said, and what was typed stays', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   await button(page, 'Sign out').click()
@@ -56,7 +48,7 @@ test('a wrong password and a taken address are said, and what was typed stays', 
 })
 
 test('a made-up person signs up, and the password can be seen until they sign out', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   await button(page, 'Make somebody up').click()
   const password = page.getByLabel('Password', { exact: true })
@@ -81,7 +73,7 @@ test('a made-up person signs up, and the password can be seen until they sign ou
 })
 
 test('a reload needs no password, brings back the note, and the disk holds nothing readable', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
   const note = 'Tea at four, under the clock'
@@ -110,34 +102,8 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
   expect(await ask(page)).toContain(email)
 })
 
-test('the private key cannot be exported in any way, nor its copy in IndexedDB', async () => {
-  const { url } = await serve()
-  const page = await openWithClient(url)
-  await button(page, 'Try to read the private key').click()
-  await page.getByText('Refused by the browser').waitFor()
-
-  const outcomes = await page.evaluate(async () => {
-    const { privateKey } = (await (await client.browserStore()).loadKey())!
-    const algorithm = { name: 'AES-GCM', length: 256 }
-    const wrapping = await crypto.subtle.generateKey(algorithm, true, ['wrapKey'])
-    const iv = new Uint8Array(12)
-    const formats = ['jwk', 'pkcs8', 'raw'] as const
-    const tries = [
-      ...formats.map((format) => crypto.subtle.exportKey(format, privateKey)),
-      ...formats.map((format) =>
-        crypto.subtle.wrapKey(format, privateKey, wrapping, { name: 'AES-GCM', iv }),
-      ),
-    ]
-    return (await Promise.allSettled<unknown>(tries)).map(({ status }) => status)
-  })
-  expect(outcomes).toEqual(Array(6).fill('rejected'))
-  const text = (await databases(page))[0]!.text
-  expect(text).toContain('"privateKey":{"type":"private","extractable":false')
-  expect(text).not.toContain('"d":')
-})
-
 test('a keyboard is enough', async () => {
-  const { url } = await serve()
+  const { url } = await servePlayground()
   const page = await open(url)
   const focused = () =>
     page.evaluate(() => {
@@ -172,23 +138,4 @@ test('a keyboard is enough', async () => {
   await isSignedOut(page)
   await page.getByText('Signed out. What the vault kept').waitFor()
   await until(async () => (await focused()) === 'email')
-})
-
-test('the minified file, as it is served, does the same', async () => {
-  const folder = process.env['MINIFIED_BUNDLE'] ?? 'dist/browser'
-  const body = readFileSync(join(folder, 'client.js'), 'utf8')
-  const { url } = await serve()
-  const profile = await newProfile()
-  await profile.route('**/playground/client.js', async (route) => {
-    await route.fulfill({ response: await route.fetch(), body })
-  })
-  const page = await open(url, profile)
-  const email = await signUp(page)
-  await keepNote(page, 'small')
-  await reload(page)
-  await isSignedIn(page, email)
-  expect(await readNote(page)).toBe('small')
-  await button(page, 'Sign out').click()
-  await isSignedOut(page)
-  await nothingIsLeft(page, email, 'small')
 })

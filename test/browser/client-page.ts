@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defineFeature } from '../../server/feature.ts'
+
+const CLIENT = join(import.meta.dirname, '../../dist/browser/client.js')
+/** The client needs no more of a page's policy than this. */
+const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
+
+export const CLIENT_PATH = '/client.js'
+export const PAGE_TEXT = 'A page for the client.'
+
+/** A page of nothing, and the client beside it. */
+export const clientPage = defineFeature({
+  create: () => ({
+    routes: ({ open }) => {
+      open('GET', '/', (ctx) => {
+        ctx.set(
+          'Content-Security-Policy',
+          `${POLICY}; require-trusted-types-for 'script'; trusted-types 'none'`,
+        )
+        ctx.type = 'text/html; charset=utf-8'
+        ctx.body = `<!doctype html><link rel="icon" href="data:,"><title>Client</title>${PAGE_TEXT}`
+      })
+      open('GET', CLIENT_PATH, async (ctx) => {
+        ctx.type = 'text/javascript; charset=utf-8'
+        ctx.body = await readFile(CLIENT)
+      })
+    },
+  }),
+})

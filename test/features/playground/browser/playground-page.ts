@@ -1,0 +1,106 @@
+/** The playground as a person uses it. */
+import { expect } from '@jest/globals'
+import type { BrowserContext, Locator, Page } from 'playwright-core'
+import type { Config } from '../../../../server/config/config.ts'
+import { playground } from '../../../../server/features/playground/index.ts'
+import {
+  databases,
+  openTab,
+  PASSWORD,
+  restartable,
+  serve,
+  until,
+} from '../../../browser/support.ts'
+import { someEmail } from '../../../support/client.ts'
+
+/** A server with the playground, by the real clock. */
+export const servePlayground = (config: Partial<Config> = {}) => serve(config, [playground])
+
+/** The same at one address, which can be stopped and started again. */
+export const restartablePlayground = (preserveSessions: boolean) =>
+  restartable(preserveSessions, [playground])
+
+/** The playground in a new tab, when it shows the key, and so is ready to be used, or another text. */
+export const open = (
+  url: string,
+  profile?: BrowserContext,
+  text = 'Its name, the thumbprint',
+): Promise<Page> => openTab(url, text, profile)
+
+export const button = (within: Page | Locator, name: string): Locator =>
+  within.getByRole('button', { name, exact: true })
+
+/** A section of the page, by its heading. */
+export const step = (page: Page, name: string): Locator => page.getByRole('region', { name })
+
+async function fill(page: Page, email: string, password: string): Promise<void> {
+  await page.getByLabel('E-mail address').fill(email)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+}
+
+export async function signUp(page: Page, email = someEmail()): Promise<string> {
+  await fill(page, email, PASSWORD)
+  await button(page, 'Sign up').click()
+  await isSignedIn(page, email)
+  return email
+}
+
+export async function signIn(page: Page, email: string, password = PASSWORD): Promise<void> {
+  await fill(page, email, password)
+  await button(page, 'Sign in').click()
+}
+
+/** Waits until the page shows who is signed in, and every step. */
+export async function isSignedIn(page: Page, email: string): Promise<void> {
+  await page.getByText(`Signed in as ${email}.`).waitFor()
+  // The last step is the last to be shown.
+  await page.getByText('(this one)').waitFor()
+}
+
+/** Waits until the page shows the form, and makes sure that it says nothing more. */
+export async function isSignedOut(page: Page): Promise<void> {
+  await button(page, 'Sign up').waitFor()
+  await page.getByText('Steps 3 to 9 begin when').waitFor()
+  expect(await page.getByRole('alert').textContent()).toBe('')
+}
+
+/** Asks the server who one is by step 6, and gives back what the page shows. */
+export async function ask(page: Page): Promise<string> {
+  const exchange = page.locator('#exchange')
+  await exchange.evaluate((node) => {
+    node.replaceChildren()
+  })
+  await button(page, 'Ask the server who I am').click()
+  const steps = page.locator('#steps')
+  await until(async () => (await exchange.textContent()) !== '' || !(await steps.isVisible()))
+  return (await exchange.textContent()) ?? ''
+}
+
+export async function keepNote(page: Page, note: string): Promise<void> {
+  await page.getByLabel('A note to keep').fill(note)
+  await button(page, 'Keep it').click()
+  await page.getByText(/^Kept/).waitFor()
+}
+
+export const readNote = (page: Page): Promise<string> =>
+  page.getByLabel('A note to keep').inputValue()
+
+/** Nothing of a person may be left: not in the document, not in a form, not in a database. */
+export async function nothingIsLeft(page: Page, ...secrets: string[]): Promise<void> {
+  // The page is quick to show the form, and then cleans up.
+  await until(async () => (await databases(page)).length === 1)
+  const [kept] = await databases(page)
+  expect(kept!.name).toBe('jwe-auth-server')
+  expect(kept!.text).not.toContain('["session"')
+  const shown = await page.evaluate(() =>
+    [
+      document.documentElement.outerHTML,
+      ...[...document.querySelectorAll('input,textarea')].map(
+        (field) => (field as HTMLInputElement).value,
+      ),
+      JSON.stringify([localStorage, sessionStorage, document.cookie, history.state]),
+    ].join('\n'),
+  )
+  const left = [...secrets, 'eyJ'].filter((secret) => (shown + kept!.text).includes(secret))
+  expect(left).toEqual([])
+}
