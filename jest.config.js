@@ -22,7 +22,7 @@ export default {
       '!server/resource-server/service-options.ts',
     ],
     // These run in a browser, where the browser tests measure them.
-    '!server/features/playground/page/**',
+    '!server/features/*/page/**',
     ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
   ],
   coverageDirectory: 'coverage',
