@@ -15,6 +15,9 @@ const SAME_KEY_PRESS = 300
 try {
   const config = loadConfig(features)
   const logger = createLogger(config.logLevel)
+  process.on('exit', () => {
+    logger.flush()
+  })
   // Node would print the whole error, with whatever a library hung on it.
   const dieOf = (error: unknown) => {
     logger.fatal({ err: error }, 'unexpected error, exiting')

@@ -20,16 +20,17 @@ export function createOutput(descriptor: string | number = 1): DestinationStream
     minLength: BUFFERED,
     periodicFlush: LATEST,
   })
-  process.on('exit', () => {
-    file.flushSync()
-  })
   const output = {
     // Has pino say what a line is.
     [symbols.needsMetadataGsym]: true as const,
     lastMsg: undefined as string | undefined,
     write(line: string) {
       file.write(line)
-      if (output.lastMsg !== ACCESS_LINE) file.flushSync()
+      if (output.lastMsg !== ACCESS_LINE) output.flush()
+    },
+    /** For `logger.flush()`, when the process ends. */
+    flush() {
+      file.flushSync()
     },
   }
   return output

@@ -39,6 +39,12 @@ test('an audit event is written at once, from the logger of a request', () => {
   expect(written()).toEqual([ACCESS_LINE, 'login'])
 })
 
+test('access lines are written when the process ends', () => {
+  logger.info({ status: 200 }, ACCESS_LINE)
+  logger.flush()
+  expect(written()).toEqual([ACCESS_LINE])
+})
+
 test('many access lines are written together', () => {
   for (let n = 0; n < 100; n++) logger.info({ status: 200 }, ACCESS_LINE)
   expect(written().length).toBeGreaterThan(50)
