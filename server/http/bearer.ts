@@ -9,12 +9,12 @@ import { audit } from '../log/audit.ts'
 import type { IncomingRequest } from '../token/request-binding.ts'
 
 /**
- * Lets a request through whose access token `authenticate` takes, and says every refusal in the one
- * wording (RFC 6750 §3). The log has the reasons: each by itself at debug, and their sums at info.
+ * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3); the
+ * reason is in the log, one by one at debug level and counted at info level.
  *
- * @param authenticate Leaves on `ctx.state` what it has found out, and gives back the token's scope.
- *   Throws TokenError for a token that is refused; anything else that it throws is no verdict on the
- *   token, and passes through.
+ * @param authenticate Checks the token, puts what it learns on `ctx.state` and returns the token's scope.
+ *   Throws TokenError to refuse the token. Any other error says nothing about the token and passes
+ *   through.
  */
 export function bearer<State extends ScopedState>(
   authenticate: (ctx: AppContext<State>, token: string) => Promise<string>,
@@ -26,7 +26,7 @@ export function bearer<State extends ScopedState>(
     try {
       ctx.state.scope = await authenticate(ctx, token)
     } catch (error) {
-      // A fault of the database is a fault of ours, and no reason to tell a client that it is out.
+      // A database that fails, for instance, is no reason to sign the client out.
       if (!(error instanceof TokenError)) throw error
       refusedTokens.count(error.reason)
       ctx.state.log.debug({ reason: error.reason }, 'access token refused')

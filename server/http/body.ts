@@ -12,7 +12,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** For koa-bodyparser, whose types leave out the last two. */
 const OPTIONS = {
   enableTypes: ['json', 'form', 'text'],
-  // What is refused is read first: only then is it known that there is a body, and not over the limit.
+  // Other types are read too, up to the limit: an empty body needs no type, a long one is a 413.
   extendTypes: { text: ['*/*'] },
   jsonLimit: String(MAX_BODY),
   formLimit: String(MAX_BODY),

@@ -19,7 +19,7 @@ export function errors(): AppMiddleware {
       if (error.code === 'server_error' || hasCause(thrown)) {
         ctx.state.log.error({ err: thrown }, 'request failed')
       }
-      // What the handler had set was meant for another answer.
+      // The handler set these for another answer.
       ctx.remove('ETag')
       ctx.set('Cache-Control', 'no-store')
       ctx.set(error.headers)
@@ -54,5 +54,5 @@ function toAnswer({ reason, message }: RefusedError): HttpError {
   }
 }
 
-/** A refusal on purpose has no cause; one because something else failed has. */
+/** A deliberate refusal has no cause; one that follows from another failure has. */
 const hasCause = (thrown: unknown): boolean => thrown instanceof Error && thrown.cause !== undefined

@@ -16,17 +16,16 @@ export const text = (max: number, tooLong = 'is too long') =>
     .refine(isWellFormed, WELL_FORMED)
 
 /**
- * A token or an id. It has no bound but the body's: it is looked up, or refused by whoever validates
- * it, which for some tokens must not be a bad request (RFC 7009 §2.2).
+ * A token or an id, limited only by the size of the body. Whoever looks it up or validates it refuses
+ * it, and for some tokens that must not be a 400 (RFC 7009 §2.2).
  */
 export const opaque = z.string('must be a string').refine(isWellFormed, WELL_FORMED)
 
 /** Control characters, line and paragraph separators, and what reverses the text around it (UAX #9). */
 const DISRUPTIVE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 /**
- * Anything that can be seen by itself: not white space, not a mark without its letter, not what fonts
- * leave out (Unicode §5.21), nor the blank Braille pattern. Joiners, which scripts and emoji need, are
- * taken beside it.
+ * A visible character: not white space, a combining mark, a default-ignorable code point (Unicode
+ * §5.21) or the blank Braille pattern. Joiners, which some scripts and emoji need, may occur beside it.
  */
 const VISIBLE = /[^\p{White_Space}\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
 

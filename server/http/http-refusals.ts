@@ -5,7 +5,7 @@ import { toRequestId } from './request-log.ts'
 /** More than browsers and proxies send, and well below the 2,000 that Node keeps before it drops the rest. */
 const MAX_HEADERS = 100
 
-/** A request that is refused before anything else sees it, because the connection cannot be trusted any more. */
+/** Why a request is refused before the app sees it: the connection can no longer be trusted. */
 export interface Refusal {
   readonly status: 400 | 408 | 431
   readonly description: string
@@ -13,7 +13,7 @@ export interface Refusal {
 
 const NOT_HTTP: Refusal = { status: 400, description: 'This is not an HTTP request.' }
 
-/** What Node's parser takes for a request and we do not. */
+/** Refuses what Node's parser accepts and this server does not. */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
   const { httpVersion, headers, rawHeaders } = request
   // The parser also takes 0.9 and 2.0 on a request line, and neither is spoken like that.
@@ -23,7 +23,7 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   }
   const coding = headers['transfer-encoding']
   if (coding === undefined) return undefined
-  // RFC 9112 §6.1: a proxy that speaks HTTP/1.0 has not understood where the body ends.
+  // RFC 9112 §6.1: an HTTP/1.0 proxy may have mistaken where the body ends.
   if (httpVersion === '1.0') {
     return { status: 400, description: 'Transfer-Encoding needs HTTP/1.1.' }
   }
@@ -33,7 +33,7 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   return undefined
 }
 
-/** What Node's parser could not read, or would not wait for. */
+/** The refusal for an error of Node's parser: bytes that are not HTTP, or a timeout. */
 export function refusalOfError(code: string | undefined): Refusal {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -45,7 +45,7 @@ export function refusalOfError(code: string | undefined): Refusal {
   }
 }
 
-/** Answers in the form of every other error, and closes the connection. */
+/** Answers like any other error, then closes the connection. */
 export function refuse(refusal: Refusal, request: IncomingMessage, response: ServerResponse): void {
   const { headers, body } = answerOf(refusal, request.headers['x-request-id'])
   response.writeHead(refusal.status, headers).end(body)

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Whether a header comes more than once. Node keeps the first of several without a word, where it
- * does not join them: only the raw ones tell.
+ * Whether a header was sent more than once. Node silently keeps the first of several or joins them, so
+ * this looks at the raw headers.
  *
  * @param name In lower case.
  */

@@ -1,9 +1,9 @@
 /**
- * Whether an object in a JSON text has two members of one name, at any depth. RFC 8259 §4 leaves open
- * which of them counts, so a proxy or a log may have read another value than this server.
+ * Whether an object in a JSON text has two members of one name, at any depth. RFC 8259 §4 does
+ * not say which one counts, so a proxy or a log may have read another value than this server.
  *
- * `JSON.parse` keeps the last of them, with all that is in it. So the text has more members than its
- * value exactly if there are any. Takes linear time, and no stack.
+ * `JSON.parse` keeps only the last one. So if a name is repeated, the text has more members than its
+ * value. Takes linear time and does not recurse.
  *
  * @param json Valid JSON.
  * @param value What `JSON.parse` made of it.
@@ -12,13 +12,13 @@ export function hasRepeatedMembers(json: string, value: unknown): boolean {
   return countInText(json) > countInValue(value)
 }
 
-/** Each member has one colon outside strings, and nothing else has. */
+/** Outside strings, there is one colon for each member and no other. */
 function countInText(json: string): number {
   let count = 0
   let isInString = false
   for (let index = 0; index < json.length; index++) {
     const character = json[index]
-    // Only within strings: what is escaped ends none.
+    // Backslashes occur only in strings; an escaped quote does not end one.
     if (character === '\\') index++
     else if (character === '"') isInString = !isInString
     else if (character === ':' && !isInString) count++
