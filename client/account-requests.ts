@@ -60,11 +60,18 @@ export class AccountRequests {
     })
   }
 
-  /** Removes the account and everything that belongs to it, on the server and here. */
-  async remove(password: string): Promise<void> {
+  /**
+   * Removes the account and everything that belongs to it, on the server and here.
+   *
+   * @param proof The password, or a fresh ID token of one of the account's identities.
+   */
+  async remove(proof: string | { subjectToken: string }): Promise<void> {
     const { account, session_id } = (await this.#signedIn.confirmed()).answer
-    const derived = await this.#context.derivePassword(password, account.email, false)
-    await this.#request('/account', json({ password: derived }, 'DELETE'))
+    const body =
+      typeof proof === 'string'
+        ? { password: await this.#context.derivePassword(proof, account.email, false) }
+        : { subject_token: proof.subjectToken }
+    await this.#request('/account', json(body, 'DELETE'))
     await this.#holder.end(session_id)
   }
 

@@ -2,13 +2,13 @@ import type { AccessTokenClaims } from '../protocol/tokens.ts'
 import { AccountRequests } from './account-requests.ts'
 import { createContext, type ClientContext } from './context.ts'
 import { hasCode } from './errors.ts'
-import { json, readAnswer, send } from './http.ts'
 import type { Json } from './json.ts'
 import type { AuthClientOptions } from './options.ts'
 import { readConfiguration, register } from './registration.ts'
 import { present, type Session } from './session/page-session.ts'
 import { SessionHolder } from './session/session-holder.ts'
 import { verifyAccessToken, type OpenedToken } from './session/tokens.ts'
+import { signInByIdToken, signInByPassword } from './sign-in.ts'
 import { SignedIn } from './signed-in.ts'
 import { within } from './timers.ts'
 import { checkTimes } from './token/check-claims.ts'
@@ -76,12 +76,22 @@ export class AuthClient {
    * await auth.signUp({ email: 'ada@example.com', password: 'a long and winding road', name: 'Ada' })
    */
   async signUp(person: { email: string; password: string; name?: string }): Promise<Session> {
-    return this.#begin(SIGN_UP, person)
+    return signInByPassword(this.#context, this.#holder, person, true)
   }
 
   /** @throws AuthError `invalid_grant` for an unknown address or a wrong password. */
   async signIn(person: { email: string; password: string }): Promise<Session> {
-    return this.#begin('/account/login', person)
+    return signInByPassword(this.#context, this.#holder, person, false)
+  }
+
+  /** The `nonce` to ask an OpenID provider for, so that its ID token is for this client alone. */
+  async nonce(): Promise<string> {
+    return (await this.register()).id
+  }
+
+  /** Signs in with a provider's ID token. @throws AuthError `invalid_request`, `account_exists` */
+  async signInWith({ subjectToken }: { subjectToken: string }): Promise<Session> {
+    return signInByIdToken(this.#context, this.#holder, subjectToken)
   }
 
   /**
@@ -181,18 +191,7 @@ export class AuthClient {
   async configuration(): Promise<Json> {
     return readConfiguration(this.#context)
   }
-
-  async #begin(path: string, person: { email: string; password: string }): Promise<Session> {
-    const { server, fetch, derivePassword } = this.#context
-    const key = await this.register()
-    const password = await derivePassword(person.password, person.email, path === SIGN_UP)
-    const url = server.baseUrl + path
-    const body = json({ ...person, password, client_id: key.id })
-    const answer = await readAnswer(await send(fetch, url, body))
-    return present(await this.#holder.begin(key, answer, url))
-  }
 }
 
-const SIGN_UP = '/account'
 /** Milliseconds that the server has to learn of a sign-out. */
 const PATIENCE = 5000

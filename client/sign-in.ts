@@ -1,0 +1,54 @@
+import type { ClientContext } from './context.ts'
+import { json, readAnswer, send } from './http.ts'
+import { register } from './registration.ts'
+import { present, type Session } from './session/page-session.ts'
+import type { SessionHolder } from './session/session-holder.ts'
+
+/** RFC 8693 §2.1 and §3. */
+const TOKEN_EXCHANGE = {
+  grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+} as const
+
+/** A person with their password, and at a sign-up what they say about themselves. */
+export interface Credentials {
+  readonly email: string
+  readonly password: string
+  readonly name?: string
+}
+
+/** @param isNew Whether it makes an account. */
+export async function signInByPassword(
+  context: ClientContext,
+  holder: SessionHolder,
+  person: Credentials,
+  isNew: boolean,
+): Promise<Session> {
+  const password = await context.derivePassword(person.password, person.email, isNew)
+  const path = isNew ? '/account' : '/account/login'
+  return beginSession(context, holder, path, { ...person, password })
+}
+
+/** Exchanges an ID token for a session (RFC 8693). */
+export async function signInByIdToken(
+  context: ClientContext,
+  holder: SessionHolder,
+  subjectToken: string,
+): Promise<Session> {
+  const proof = { ...TOKEN_EXCHANGE, subject_token: subjectToken }
+  return beginSession(context, holder, '/token', proof)
+}
+
+/** Sends what proves who somebody is, and keeps the session that comes back. */
+async function beginSession(
+  context: ClientContext,
+  holder: SessionHolder,
+  path: string,
+  proof: object,
+): Promise<Session> {
+  const { server, fetch } = context
+  const key = await register(context)
+  const url = server.baseUrl + path
+  const answer = await readAnswer(await send(fetch, url, json({ ...proof, client_id: key.id })))
+  return present(await holder.begin(key, answer, url))
+}
