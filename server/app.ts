@@ -18,7 +18,7 @@ import { createRouter } from './routes.ts'
 export function createApp(core: Core, features: readonly FeatureParts[]): Koa<RequestState> {
   const { corsOrigins, trustedProxies } = core.config
   const app = new Koa<RequestState>({
-    // Of X-Forwarded-For, only what our own proxies have written is believed.
+    // Only the entries of X-Forwarded-For that our own proxies wrote count.
     proxy: trustedProxies > 0,
     maxIpsCount: trustedProxies,
   })
@@ -29,7 +29,7 @@ export function createApp(core: Core, features: readonly FeatureParts[]): Koa<Re
   app.use(errors())
   app.use(requestTarget())
   app.use(async (ctx, next) => {
-    // Most answers carry a token, a key or account data; those that do not say so themselves.
+    // Most answers carry a token, a key or account data. Other routes set Cache-Control themselves.
     ctx.set('Cache-Control', 'no-store')
     await next()
   })

@@ -15,7 +15,7 @@ import { createTokenCaches, type TokenContext } from './token/token-context.ts'
 import { createReplayCache, type ReplayCache } from './limits/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
-/** What a server is made of; all of it is handed in, so that two can run in one process. */
+/** What a server needs. All of it is handed in, so that two servers can run in one process. */
 export interface Dependencies {
   readonly config: Config
   readonly keystore: Keystore
@@ -25,11 +25,11 @@ export interface Dependencies {
   readonly clock?: () => number
   /** Whether the server has begun to stop. */
   readonly isStopping?: () => boolean
-  /** Which bound requests have been seen; in this process's memory by default. */
+  /** Remembers bound requests; in this process's memory by default. */
   readonly replayCache?: ReplayCache
-  /** Bound requests from before this are refused: the replay cache knows nothing of them. Milliseconds. */
+  /** Bound requests from before this are refused: the replay cache does not know them. Milliseconds. */
   readonly bindingsNotBefore?: number
-  /** One with the parameters for production by default. */
+  /** By default, one with the parameters for production. */
   readonly passwords?: PasswordHasher
 }
 

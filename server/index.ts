@@ -7,8 +7,8 @@ import { startServer } from './start.ts'
 import { StartupError } from './errors/startup-error.ts'
 
 /**
- * npm passes Ctrl-C on to a program that the terminal has told already: a second signal within this
- * time, in milliseconds, is the same key press.
+ * Milliseconds within which a second signal is the same key press: the terminal sends Ctrl-C to npm
+ * and to this program, and npm passes its own on.
  */
 const SAME_KEY_PRESS = 300
 
@@ -18,7 +18,7 @@ try {
   process.on('exit', () => {
     logger.flush()
   })
-  // Node would print the whole error, with whatever a library hung on it.
+  // Node would print every member of the error, and libraries put inputs there.
   const dieOf = (error: unknown) => {
     logger.fatal({ err: error }, 'unexpected error, exiting')
     process.exit(1)
@@ -26,7 +26,7 @@ try {
   process.on('uncaughtException', dieOf)
   process.on('unhandledRejection', dieOf)
 
-  // Until there is something to reload, a hang-up is nothing to die of.
+  // SIGHUP must not kill the process before the keys are loaded.
   let reloadKeys = () => Promise.resolve()
   process.on('SIGHUP', () => void reloadKeys())
 

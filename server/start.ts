@@ -30,7 +30,7 @@ export interface RunningServer {
  * Opens the keys and the database, and listens.
  *
  * @param clock Milliseconds since the epoch.
- * @param startedAt When the process began, and the one before it was gone: milliseconds since the epoch.
+ * @param startedAt When this process began, milliseconds since the epoch. The last one had ended by then.
  * @throws StartupError with everything that keeps the server from starting.
  */
 export async function startServer(
@@ -60,15 +60,15 @@ export async function startServer(
     )
   }
   let isServing = false
-  // Requests may be bound to a second that has begun: with the same keys as before, this server
-  // must not take what the last one may have seen, and so begins with a second of its own.
+  // With preserved keys, a binding that the last server saw must not be accepted again. Bindings
+  // count whole seconds, so this server accepts them from the next full second on.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
   const core = compose({ config, keystore, database, logger, clock, bindingsNotBefore, isStopping })
   const parts = await createFeatures(core, features)
   const app = createApp(core, parts)
 
-  // Koa answers every rejection itself: there is nothing to wait for.
+  // Koa handles every rejection itself.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
   await sleep(Math.max(0, bindingsNotBefore - clock()))
@@ -77,8 +77,8 @@ export async function startServer(
     throw error
   })
   if (!config.preserveSessions) {
-    // Their tokens were signed and encrypted with keys that are gone: nobody can prove them any more.
-    // Not before the port is ours: a server that is running already keeps its sessions.
+    // The keys of their tokens are gone, so nobody can use them any more.
+    // Only once the port is ours: a server that is already running keeps its sessions.
     const removed = await removeAllSessions(database)
     logger.info({ removed }, `sessions of the last run removed: ${removed}`)
   }

@@ -2,8 +2,8 @@ import { sql, type Transaction, type Updateable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Account, AccountRow, Schema } from '../database/schema.ts'
 import { beginGeneration, type NextGeneration } from '../sessions/generation.ts'
-import { forgetClientsOf } from '../sessions/known-clients.ts'
-import { asSession } from '../sessions/lock-session.ts'
+import { forgetClientsOf } from '../limits/known-clients.ts'
+import { asSession, lockAccount } from '../sessions/lock-session.ts'
 import { endSessionsOf } from '../sessions/own-sessions.ts'
 import type { Session } from '../sessions/sessions.ts'
 import { NO_PASSWORD } from './password-hash.ts'
@@ -78,17 +78,6 @@ export async function revokeAccess(trx: Database, account: Account): Promise<str
   if (!(await change(trx, account, { password_hash: NO_PASSWORD }))) return undefined
   await forgetClientsOf(trx, account.id)
   return endSessionsOf(trx, account.id)
-}
-
-/** An update that changes nothing, because it locks. `false` if the account has another version. */
-export async function lockAccount(trx: Database, { id, version }: Account): Promise<boolean> {
-  const { numUpdatedRows } = await trx
-    .updateTable('accounts')
-    .set({ version })
-    .where('id', '=', id)
-    .where('version', '=', version)
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows > 0n
 }
 
 /** `false` if it changed nothing. */

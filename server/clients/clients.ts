@@ -61,8 +61,8 @@ export function createClients(
       const now = clock()
       const expiresAt = now + unusedClientTtl * 1000
       return db.transaction().execute(async (trx) => {
-        // A second registration changes nothing else: anybody who has seen the public key could send
-        // it. First of all a write, which takes the lock that keeps the sweep out.
+        // A second registration changes nothing else, because anybody who has seen the public key
+        // could send it. The write comes first: it takes the lock that keeps the sweep out.
         await trx
           .updateTable('clients')
           .set({ expires_at: expiresAt })
@@ -109,8 +109,8 @@ export async function markUsed(trx: Database, id: string): Promise<void> {
 }
 
 /**
- * A client's key, ready to encrypt to, with the algorithm that it was registered for: a change of
- * TOKEN_ENCRYPTION_ALG or of the curve leaves those who are signed in as they are.
+ * A client as a recipient, with the algorithm that it was registered for. So a change of
+ * TOKEN_ENCRYPTION_ALG or of the curve does not affect registered clients.
  */
 export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
   kid: id,

@@ -85,7 +85,7 @@ export interface PasswordResetRow {
   expires_at: number
 }
 
-/** A client that has signed in to an account: see sessions/known-clients.ts. */
+/** A client that has signed in to an account: see limits/known-clients.ts. */
 export interface KnownClientRow {
   account_id: string
   client_id: string

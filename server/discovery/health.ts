@@ -8,7 +8,7 @@ export function healthRoutes({ config, database, isStopping, keystore, tokens }:
     ctx.body = { status: 'ok' }
   }
 
-  /** Ready: it makes sense to send requests here. */
+  /** Ready: the server can answer requests. */
   const ready: Handler = async (ctx) => {
     const isReady = !isStopping() && (await isReachable(database, ctx.state.log))
     const age = Math.floor((tokens.clock() - keystore.currentSince) / 1000)

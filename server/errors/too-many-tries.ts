@@ -1,7 +1,7 @@
 /** Somebody has tried too often and has to wait. */
 export class TooManyTries extends Error {
   override readonly name = 'TooManyTries'
-  /** What there were too many of. */
+  /** What was counted. */
   readonly limit: 'requests' | 'wrong_passwords'
   /** Seconds to wait. */
   readonly retryAfter: number

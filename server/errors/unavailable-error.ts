@@ -1,5 +1,5 @@
 /**
- * Something that a request needs is away or overloaded right now: it is neither refused nor done.
+ * Something that a request needs is away or overloaded. The request is neither refused nor done.
  * The message is for the log; a `cause` is logged with it.
  */
 export class UnavailableError extends Error {

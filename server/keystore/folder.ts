@@ -11,7 +11,7 @@ import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './ke
 import { createOpenedKeys, type OpenedKeys } from './opened-keys.ts'
 import { readKey } from './read-key.ts'
 
-/** Where a server's keys lie and what they must be. */
+/** Where a server's keys are and what they must be. */
 export interface KeyFolder {
   readonly path: string
   readonly passphrase: string | undefined
@@ -25,7 +25,7 @@ export interface KeyFolder {
 /** A key's life: next → current → previous → gone. The next one is published before it is used. */
 export type KeyState = 'next' | 'current' | 'previous'
 
-/** A key as it lies in the folder: whether it fits the configuration has not been asked. */
+/** A key as it lies in the folder. It may not fit the configuration. */
 export interface StoredKey {
   readonly use: KeyUse
   readonly state: KeyState
@@ -114,7 +114,7 @@ async function readKeys(
   opened: OpenedKeys,
 ): Promise<Omit<FolderContents, 'fingerprint'>> {
   const records = await readRecords(folder)
-  // Nobody waits for a server that is starting; one that is running has requests to answer.
+  // A server that is starting may use every core; one that is running has requests to answer.
   const limit = pLimit(opened.isEmpty ? availableParallelism() : 1)
   const results = await limit.map(await listKeyFiles(folder), async (name) => {
     const path = join(folder, name)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { StartupError } from '../errors/startup-error.ts'
 import { ENCRYPTION_ALGS, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 
-/** What a PEM does not say about its key. Nothing secret. */
+/** What is known of a key beside its PEM. Nothing secret. */
 const recordSchema = z.object({
   /** The one algorithm that the key was made for. */
   alg: z.enum([...SIGNING_ALGS, ...ENCRYPTION_ALGS]),
@@ -26,7 +26,7 @@ export type KeyRecords = Readonly<Record<string, KeyRecord>>
 export const RECORDS_FILE = 'keys.json'
 
 /**
- * Reads the folder's records; none where there is no such file.
+ * Reads the folder's records; none if there is no such file.
  *
  * @throws StartupError for a damaged one.
  */

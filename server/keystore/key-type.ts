@@ -9,9 +9,8 @@ const NAMED_CURVES: Readonly<Record<string, EncryptionCrv>> = {
 }
 
 /**
- * What keeps `key` from being a key of type `required`, in words that finish "it is …", or
- * `undefined` where nothing does. A point off its curve never gets this far: OpenSSL refuses it on
- * import.
+ * Why `key` is not a key of type `required`, in words that finish "it is …", or `undefined` if it is
+ * one. A point off its curve never gets this far: OpenSSL refuses it on import.
  */
 export function mismatch(key: KeyObject, required: KeyType): string | undefined {
   const actual = describe(key)

@@ -4,12 +4,12 @@ import { generateKeyPair, type KeyPair } from './key-pair.ts'
 import type { KeyRing, KeySet } from './key-set.ts'
 
 /**
- * A key if there is one. For a kid that is not known the key folder is looked at again first:
- * another server may have read a rotation sooner. That look may end in UnavailableError.
+ * A key if there is one. If the kid is not known, the key folder is read again first, because another
+ * server may have read a rotation sooner. That may end in UnavailableError.
  */
 type Found = KeyPair | undefined | Promise<KeyPair | undefined>
 
-/** The server's own keys as the rest of the server sees them. They may change between two looks. */
+/** The server's own keys. They may change between two calls. */
 export interface Keystore {
   /** Signs new tokens. */
   readonly signingKey: KeyPair

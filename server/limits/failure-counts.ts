@@ -1,6 +1,6 @@
-/** Milliseconds without a failure after which those before are forgotten. */
+/** Milliseconds without a failure after which earlier ones are forgotten. */
 const MEMORY = 86_400_000
-/** Keys at most. Beyond them, the one whose last try is longest ago is forgotten. */
+/** Keys at most. The one whose last try is longest ago makes room. */
 const CAPACITY = 100_000
 
 interface Count {
@@ -15,8 +15,8 @@ interface Count {
 }
 
 /**
- * Failures in a row for each key, in this process's memory. Every method runs in one step, so that
- * of many tries at once each sees those before it.
+ * Failures in a row for each key, in this process's memory. Every method is synchronous, so of many
+ * simultaneous tries each sees those before it.
  */
 export class FailureCounts {
   readonly #waitAfter: (failures: number) => number

@@ -5,9 +5,9 @@ import type { Limiter } from './rate-limits.ts'
 const CAPACITY = 50_000
 
 /**
- * Fixed windows, counted in this process's memory. The library alone would keep as many keys as there
- * are addresses. Here the oldest window makes room: whoever has that many addresses is not held up by
- * a limit for each of them, and nobody else must be.
+ * Fixed windows, counted in this process's memory. The library alone would keep any number of keys.
+ * Here the oldest window makes room: a limit for each address does not stop a sender with that many
+ * addresses anyway.
  *
  * @param limit `duration` in seconds.
  */

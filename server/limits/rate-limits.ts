@@ -10,7 +10,7 @@ export interface RateLimits<Action extends string> {
   /**
    * Counts one more of an action for an address or an account.
    *
-   * @throws TooManyTries; UnavailableError when it cannot be counted: nothing goes uncounted.
+   * @throws TooManyTries; UnavailableError if it cannot be counted.
    */
   consume(action: Action, by: 'address' | 'account', key: string): Promise<void>
 }
@@ -39,7 +39,7 @@ export function createRateLimits<Action extends string>(
   )
   return {
     async consume(action, by, key) {
-      // Hashed: an address is as long as its sender likes, and nobody's business.
+      // Hashed, because a key may be long and holds personal data.
       const id = hash('sha256', `${by}:${key}`, 'base64url')
       try {
         await limiters.get(action)?.consume(id)

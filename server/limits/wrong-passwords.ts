@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { FailureCounts } from './failure-counts.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 
-/** Wrong passwords in a row that cost nothing: people do forget. */
+/** Wrong passwords in a row without a wait. */
 const FREE_FAILURES = 5
 /** Milliseconds. */
 const LONGEST_WAIT = 15 * 60_000
@@ -93,6 +93,6 @@ export const uncountedPasswords: WrongPasswords = {
   forgive: () => Promise.resolve(),
 }
 
-/** Of a fixed length, and no text of the sender's can make two keys the same. */
+/** Keys have a fixed length, and no input can make two of them the same. */
 const keyOf = (account: string, source?: Guesser['source']): string =>
   hash('sha256', JSON.stringify([account, source]), 'base64url')

@@ -7,9 +7,9 @@ import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { openFromStorage, sealForStorage, STORAGE_ALG } from './storage-encryption.ts'
+import { openFromStorage, sealForStorage, STORAGE_ALG } from '../token/jwe/storage-encryption.ts'
 
-/** Seconds. By then the server has read its key folder again, several times. */
+/** Seconds. By then the server has read its key folder several times. */
 const RETRY_AFTER = 5
 
 /**
@@ -31,7 +31,7 @@ export function createDatabaseKey(context: TokenContext): DatabaseKey {
 const sealToServer = (plain: string, { keystore }: TokenContext): string =>
   sealForStorage(plain, keystore.encryptionKey)
 
-/** What is stored cannot be opened although its key is there: the database has been damaged. */
+/** A stored key cannot be opened although its encryption key is there: the database is damaged. */
 class DamagedDatabaseKeyError extends Error {
   override readonly name = 'DamagedDatabaseKeyError'
 
@@ -91,7 +91,7 @@ async function reseal(context: TokenContext, sealed: string): Promise<string | u
     const plain = await openDatabaseKey(context, sealed)
     return plain === null ? undefined : sealToServer(plain, context)
   } catch (error) {
-    // Whoever reads it gets an error; the session can be renewed all the same.
+    // Reading it fails, but the session can still be renewed.
     if (error instanceof DamagedDatabaseKeyError) return undefined
     throw error
   }
@@ -120,6 +120,6 @@ async function decryptWith(key: KeyPair, storedAlg: unknown, sealed: string): Pr
   }
 }
 
-/** For a `catch`: an error that is no TokenError is a fault of ours, and passes through. */
+/** For a `catch`: any error but a TokenError is a fault of ours, and passes through. */
 const damaged = (error: unknown): unknown =>
   error instanceof TokenError ? new DamagedDatabaseKeyError(error) : error

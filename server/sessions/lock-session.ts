@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/open.ts'
-import type { Schema } from '../database/schema.ts'
+import type { Account, Schema } from '../database/schema.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import type { Session } from './sessions.ts'
 
@@ -25,19 +25,14 @@ export function asSession<T>(
   })
 }
 
-/** Updates that change nothing, because they lock. The account first, as everywhere: no deadlock. */
+/** Locks by updates that change nothing. The account comes first, as everywhere: no deadlock. */
 async function lockSession(
   trx: Transaction<Schema>,
   { id, generation, account }: Session,
   now: number,
 ): Promise<void> {
-  const ofAccount = await trx
-    .updateTable('accounts')
-    .set({ version: account.version })
-    .where('id', '=', account.id)
-    .where('version', '=', account.version)
-    .executeTakeFirstOrThrow()
-  const ofSession = await trx
+  const isAccountAsBefore = await lockAccount(trx, account)
+  const { numUpdatedRows } = await trx
     .updateTable('sessions')
     .set({ generation })
     .where('id', '=', id)
@@ -45,6 +40,21 @@ async function lockSession(
     .where('generation', '=', generation)
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
-  if (ofSession.numUpdatedRows === 0n) throw new RefusedError('session_ended')
-  if (ofAccount.numUpdatedRows === 0n) throw new RefusedError('account_changed')
+  if (numUpdatedRows === 0n) throw new RefusedError('session_ended')
+  if (!isAccountAsBefore) throw new RefusedError('account_changed')
+}
+
+/**
+ * Locks an account for the rest of a transaction, by an update that changes nothing.
+ *
+ * @returns `false` if the account is gone, or its password or scope has changed since it was read.
+ */
+export async function lockAccount(trx: Database, { id, version }: Account): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('accounts')
+    .set({ version })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
 }

@@ -60,7 +60,7 @@ export async function rotateRefreshToken(
     .returning('created_at')
     .executeTakeFirst()
   if (session === undefined) return { outcome: 'unknown' }
-  // Used long ago: from now on they are known by their absence.
+  // Tokens that were used long ago are deleted: a missing one counts as reused.
   await trx
     .deleteFrom('refresh_tokens')
     .where('session_id', '=', sid)
@@ -73,7 +73,7 @@ export async function rotateRefreshToken(
     .where('session_id', '=', sid)
     .executeTakeFirst()
   if (token === undefined) {
-    // We signed it and its session lives, so its use is long past.
+    // The server signed it and its session lives, so it was used long ago.
     await trx.deleteFrom('sessions').where('id', '=', sid).execute()
     return { outcome: 'reused' }
   }

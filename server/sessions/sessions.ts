@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../../protocol/tokens.ts'
-import { recordSignIn } from './known-clients.ts'
+import { recordSignIn } from '../limits/known-clients.ts'
 import { markUsed, type Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
@@ -9,6 +9,7 @@ import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { createSessionLookup } from './find-session.ts'
 import type { NextGeneration } from './generation.ts'
+import { lockAccount } from './lock-session.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
 import { rotateRefreshToken, type Rotation } from './refresh.ts'
 import { endSurplusSessions } from './session-limit.ts'
@@ -115,14 +116,8 @@ export function createSessions(
       const expiresAt = expiryOf(now)
       const jti = randomUUID()
       const begun = await db.transaction().execute(async (trx) => {
-        // A write, though it changes nothing: it takes the lock before the first read.
-        const { numUpdatedRows } = await trx
-          .updateTable('accounts')
-          .set({ version: account.version })
-          .where('id', '=', account.id)
-          .where('version', '=', account.version)
-          .executeTakeFirstOrThrow()
-        if (numUpdatedRows === 0n) return { outcome: 'account_changed' } as const
+        // The lock comes before the first read.
+        if (!(await lockAccount(trx, account))) return { outcome: 'account_changed' } as const
         await markUsed(trx, client.id)
         await trx
           .insertInto('sessions')

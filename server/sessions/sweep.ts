@@ -1,4 +1,4 @@
-import { removeForgottenClients } from './known-clients.ts'
+import { removeForgottenClients } from '../limits/known-clients.ts'
 import { BATCH, deleteExpired, inBatches } from '../database/delete-expired.ts'
 import type { Database } from '../database/open.ts'
 import type { Logger } from '../log/logger.ts'

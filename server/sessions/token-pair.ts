@@ -14,7 +14,7 @@ export interface TokenPair {
   readonly expires_in: number
 }
 
-/** What the tokens of a session say of it. */
+/** What the tokens of a session say about it. */
 interface TokenSession {
   readonly id: string
   readonly account: Account

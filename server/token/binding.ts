@@ -21,17 +21,16 @@ export interface BoundRequest {
   readonly method: string
   /** As the client sees it: the issuer's URL and the path. */
   readonly url: string
-  /** `undefined` where the token stands in the body itself, which cannot hold its own digest. */
+  /** `undefined` if the token is in the body, which cannot contain its own digest. */
   readonly body: Uint8Array | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** What was made before is refused: nobody remembers any more whether it was used. Milliseconds. */
+  /** Bindings from before this are refused: it is not known whether they were used. Milliseconds. */
   readonly notBefore: number
 }
 
 /**
- * Checks that a token was sealed for just this request. Whether it has been sent before is for the
- * replay cache to say.
+ * Checks that a token was sealed for this request. The replay cache checks that it is sent once.
  *
  * @param req The header parameter, whatever it is.
  * @throws TokenError

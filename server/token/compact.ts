@@ -6,8 +6,8 @@ import { isCanonicalBase64url } from './jwe/base64url.ts'
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),
- * before any cryptography. Every part must be the one base64url spelling of its bytes: decoders are
- * lenient, and a token with many spellings passes for many tokens.
+ * before any cryptography. Every part must be the one base64url spelling of its bytes. Decoders are
+ * lenient, so one token could otherwise have many spellings.
  *
  * @throws TokenError
  */
@@ -39,7 +39,7 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefi
   return isObject ? (value as Record<string, unknown>) : undefined
 }
 
-/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8: nothing is mended. */
+/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   if (!isUtf8(bytes)) return undefined
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)

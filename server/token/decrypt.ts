@@ -13,7 +13,7 @@ export interface DecryptionKey {
   readonly privateKey: KeyObject
 }
 
-/** Finds the key that a header's `kid` names, or the one to try where it names none. */
+/** Finds the key that a header's `kid` names, or the key to try if it names none. */
 export type DecryptionKeys = (
   kid: string | undefined,
 ) => DecryptionKey | undefined | Promise<DecryptionKey | undefined>
@@ -37,7 +37,7 @@ const headerSchema = z.object({
  * Decrypts a JWE that was encrypted to one of `keys`.
  *
  * @param encs The `enc` values that are accepted.
- * @param cty The one `cty` that is accepted; `undefined` where none must be there.
+ * @param cty The one `cty` that is accepted; `undefined` if there must be none.
  * @param agreements Save the key agreement if this one is known.
  * @throws TokenError; whatever `keys` throws.
  */
@@ -54,7 +54,7 @@ export async function decrypt(
   if (known.cty !== cty) throw invalid('cty')
   const key = await keys(known.kid)
   if (key === undefined) throw invalid('jwe_kid')
-  // Found in the allow-lists: what a key or a caller says cannot widen them.
+  // Looked up in the allow-lists, which neither a key nor a caller can widen.
   const alg = ENCRYPTION_ALGS.find((name) => name === known.alg)
   if (alg === undefined || alg !== key.alg) throw invalid('jwe_alg')
   const enc = encs.find((name) => name === known.enc)

@@ -26,7 +26,7 @@ export interface IncomingRequest {
   readonly onReplay: (claims: BoundClaims) => void
 }
 
-/** Whose token it is. */
+/** The claims that say whose token it is. */
 interface BoundClaims {
   readonly jti: string
   readonly sub: string
@@ -39,8 +39,8 @@ export interface RequestBinding {
   /**
    * @param header The protected header of the token's JWE.
    * @param claims Those of the JWT inside. A replay is reported with them.
-   * @param place Where the token stands: one in the body is not required to be bound, because it
-   *   is good for one use, and its binding has no digest.
+   * @param place Where the token is. A token in the body needs no binding, because it is used only
+   *   once, and its binding has no digest.
    * @throws TokenError; UnavailableError when there is no room to remember the request; TooManyTries
    *   when there is none for more of the same account.
    */

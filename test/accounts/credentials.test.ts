@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import { createCredentials, revokeAccess } from '../../server/accounts/credentials.ts'
-import { recordSignIn } from '../../server/sessions/known-clients.ts'
+import { recordSignIn } from '../../server/limits/known-clients.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'

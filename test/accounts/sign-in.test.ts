@@ -1,7 +1,7 @@
 import { hash } from '@node-rs/argon2'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts'
-import { recordSignIn } from '../../server/sessions/known-clients.ts'
+import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Requester } from '../../server/accounts/fair-queue.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'

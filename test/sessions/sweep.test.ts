@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Kysely } from 'kysely'
 import Libsql from 'libsql'
-import { KNOWN_CLIENT_TTL, recordSignIn } from '../../server/sessions/known-clients.ts'
+import { KNOWN_CLIENT_TTL, recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'

@@ -4,9 +4,9 @@ import {
   KNOWN_CLIENT_TTL,
   recordSignIn,
   removeForgottenClients,
-} from '../../server/sessions/known-clients.ts'
+} from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
-import { NOW, openFilled } from './fixtures.ts'
+import { NOW, openFilled } from '../sessions/fixtures.ts'
 
 let db: Database
 beforeEach(async () => {
