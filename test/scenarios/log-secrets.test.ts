@@ -220,7 +220,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   const { issuer, algorithms } = server.config
   const keystore = await createEphemeralKeystore(algorithms)
   const context = { issuer, algorithms, keystore, clock: server.clock }
-  const databaseKey = await createDatabaseKey(context)
+  const databaseKey = createDatabaseKey(context)
   remember(databaseKey.plain, databaseKey.sealed)
   await server.database
     .updateTable('sessions')
