@@ -1,3 +1,4 @@
+import type { Account } from '../protocol/account.ts'
 import type { ClientContext } from './context.ts'
 import { json, readAnswer, send } from './http.ts'
 import type { Json } from './json.ts'
@@ -7,7 +8,6 @@ import {
   readAccount,
   readSessions,
   readTokenPair,
-  type Account,
   type AccountAnswer,
   type SessionEntry,
 } from './session/answers.ts'

@@ -1,3 +1,4 @@
+import type { SignUpFields } from '../protocol/account.ts'
 import type { AccessTokenClaims } from '../protocol/tokens.ts'
 import { AccountRequests } from './account-requests.ts'
 import { createContext, type ClientContext } from './context.ts'
@@ -75,7 +76,7 @@ export class AuthClient {
    * @example
    * await auth.signUp({ email: 'ada@example.com', password: 'a long and winding road', name: 'Ada' })
    */
-  async signUp(person: { email: string; password: string; name?: string }): Promise<Session> {
+  async signUp(person: { email: string; password: string } & SignUpFields): Promise<Session> {
     return signInByPassword(this.#context, this.#holder, person, true)
   }
 

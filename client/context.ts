@@ -15,6 +15,7 @@ export interface ClientContext {
   readonly fetch: Fetch
   readonly clientName: string | undefined
   readonly derivePassword: DerivePassword
+  readonly onRefused: ((error: unknown) => void) | undefined
   /** Milliseconds since the epoch. */
   readonly clock: () => number
 }
@@ -31,6 +32,7 @@ export function createContext(options: AuthClientOptions): ClientContext {
   const others = services.map((service) =>
     createService({ ...common, server, baseUrl: baseUrlOf(service) }),
   )
-  const { clientName } = options
-  return { ...common, server, readers: [server, ...others], clientName, derivePassword }
+  const { clientName, onRefused } = options
+  const readers = [server, ...others]
+  return { ...common, server, readers, clientName, derivePassword, onRefused }
 }

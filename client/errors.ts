@@ -43,7 +43,7 @@ export class AuthError extends Error {
   readonly requestId: string | undefined
 
   constructor(code: AuthError['code'], message: string, options: AuthErrorOptions = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    super(message, options)
     this.code = code
     this.status = options.status
     this.retryAfter = options.retryAfter
@@ -61,7 +61,7 @@ export const notSignedIn = (cause?: unknown): AuthError =>
 
 /** Whoever sees it shows the sign-in. */
 export const sessionEnded = (cause?: unknown): AuthError =>
-  new AuthError('session_ended', 'The session has ended. Sign in again.', { cause })
+  new AuthError('session_ended', 'The session has ended.', { cause })
 
 /** For `catch`: throws another error in place of one with this code. Any other stays what it is. */
 export const inPlaceOf =

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { Account, AccountFields, SignUpFields } from '../protocol/account.ts'
 export type { KeyType } from '../protocol/algorithms.ts'
 export type { AccessTokenClaims, RefreshTokenClaims } from '../protocol/tokens.ts'
 export { AuthClient } from './auth-client.ts'
@@ -12,7 +13,7 @@ export type { Session } from './session/page-session.ts'
 export type { AccountRequests } from './account-requests.ts'
 export { AuthError, hasCode, type ClientErrorCode } from './errors.ts'
 export type { Fetch } from './http.ts'
-export type { Account, AccountAnswer, SessionEntry } from './session/answers.ts'
+export type { AccountAnswer, SessionEntry } from './session/answers.ts'
 export type { OpenedToken } from './session/tokens.ts'
 export type { ClientStore, VaultStorage } from './stores/client-store.ts'
 export { browserStore } from './stores/indexeddb-store.ts'

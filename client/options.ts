@@ -16,6 +16,8 @@ export interface AuthClientOptions {
   readonly derivePassword?: DerivePassword
   /** Seconds for which the server's cached keys are used while it is unreachable; a day by default. */
   readonly maxKeyAge?: number
+  /** Called with the reason why a stored token is refused. Nothing is thrown then, and nobody is signed in. */
+  readonly onRefused?: (error: unknown) => void
   readonly fetch?: Fetch
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number

@@ -7,6 +7,11 @@ export interface AccountFields {
   readonly name: string | null
 }
 
+/** The same as they may be given at sign-up. */
+export type SignUpFields = {
+  readonly [Field in keyof AccountFields]?: NonNullable<AccountFields[Field]>
+}
+
 /** An account as its owner sees it. */
 export interface Account extends AccountFields {
   readonly id: string

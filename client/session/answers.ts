@@ -1,16 +1,7 @@
+/** Reads the server's answers. Every function throws AuthError `bad_answer` if one is incomplete. */
+import type { Account } from '../../protocol/account.ts'
 import { badAnswer } from '../http.ts'
 import { texts, type Json } from '../json.ts'
-
-/** A person, as the server presents them. Members that the client does not know are handed through. */
-export interface Account {
-  readonly id: string
-  readonly email: string
-  readonly name: string | null
-  /** Space-separated. */
-  readonly scope: string
-  /** RFC 3339, UTC. */
-  readonly created_at: string
-}
 
 /** Where the account is signed in. Times: RFC 3339, UTC. */
 export interface SessionEntry {
@@ -22,13 +13,13 @@ export interface SessionEntry {
   readonly current: boolean
 }
 
-/** Two tokens, as they arrive. */
+/** Two tokens, as the server sends them. */
 export interface TokenPair {
   readonly access_token: string
   readonly refresh_token: string
 }
 
-/** What `GET /account` says: who is signed in, and the key to their local data. */
+/** The answer to `GET /account`: who is signed in, and the key to their local data. */
 export interface AccountAnswer {
   readonly account: Account
   readonly session_id: string
@@ -39,7 +30,6 @@ export interface AccountAnswer {
 const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
 const DATABASE_KEY = /^[A-Za-z0-9_-]{43}$/
 
-/** @throws AuthError `bad_answer`, as every function here does for what is not whole. */
 export function readTokenPair(body: Json, url: string): TokenPair {
   const pair = texts(body, 'access_token', 'refresh_token')
   const type = body['token_type']
@@ -57,7 +47,7 @@ export function readAccountAnswer(body: Json, url: string): AccountAnswer {
   }
 }
 
-/** Reads the answer to signing up or in; a new session has a key. */
+/** Reads the answer to signing up or in. A new session always has a key. */
 export function readSignedIn(body: Json, url: string): AccountAnswer {
   const answer = readAccountAnswer(body, url)
   if (answer.database_key === null) throw badAnswer(url)
@@ -70,12 +60,13 @@ function readDatabaseKey(value: unknown, url: string): string | null {
   return value
 }
 
+/** Checks the members that the client uses, and returns all. */
 export function readAccount(value: unknown, url: string): Account {
   const account = texts(value, 'id', 'email', 'created_at')
   if (account === undefined) throw badAnswer(url)
   const { scope } = value as Json
   if (typeof scope !== 'string') throw badAnswer(url)
-  return { ...(value as Json), ...account, name: textOrNull(value, 'name'), scope }
+  return { ...(value as Account), ...account, name: textOrNull(value, 'name'), scope }
 }
 
 export function readSessions({ sessions }: Json, url: string): SessionEntry[] {

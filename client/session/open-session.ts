@@ -47,7 +47,9 @@ export async function openPair(
     openRefreshToken(pair.refresh_token, opener),
   ])
   for (const { claims } of [access, refresh]) {
-    if (claims.sid !== expected.sessionId || claims.sub !== expected.accountId) throw invalid()
+    if (claims.sid !== expected.sessionId || claims.sub !== expected.accountId) {
+      throw invalid('session')
+    }
     checkTimes(claims, access.claims.iat)
   }
   const offset = access.claims.iat - Math.floor(receivedAt / 1000)
@@ -71,14 +73,14 @@ export async function openStored(context: ClientContext): Promise<OpenSession | 
   const stored = await readSession(context.store)
   if (stored === undefined) return undefined
   const access = await openAccessToken(stored.access_token, await openerOf(context, stored))
-  if (access.claims.sid !== stored.session_id) throw invalid()
+  if (access.claims.sid !== stored.session_id) throw invalid('session')
   return { stored, access }
 }
 
 /** What opens the tokens of a stored session. @throws AuthError `token_invalid` without its key. */
 export async function openerOf(context: ClientContext, stored: StoredSession): Promise<Opener> {
   const key = await context.store.loadKey()
-  if (key?.id !== stored.client_id) throw invalid()
+  if (key?.id !== stored.client_id) throw invalid('jwe_kid')
   return openerFor(context, key)
 }
 

@@ -1,6 +1,7 @@
+import type { Account } from '../../protocol/account.ts'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { sessionEnded } from '../errors.ts'
-import type { Account, AccountAnswer } from './answers.ts'
+import type { AccountAnswer } from './answers.ts'
 import { Listeners } from './listeners.ts'
 import type { ConfirmedSession, OpenSession } from './open-session.ts'
 

@@ -75,6 +75,7 @@ export class SessionHolder implements TokenSource {
       await this.end(undefined)
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
+      this.#context.onRefused?.(error)
     }
     return undefined
   }

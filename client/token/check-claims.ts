@@ -14,28 +14,26 @@ export interface Expected {
 }
 
 /**
- * Checks the claims of a token for this client, and returns them all: those that it does not know too.
+ * Checks the claims that the client uses, and returns all claims of the token.
  *
  * @throws AuthError `token_invalid`
  */
 export function checkClaims(payload: Json, { issuer, clientId }: Expected): RefreshTokenClaims {
   const claims = texts(payload, 'iss', 'aud', 'client_id', 'sub', 'jti', 'sid')
-  if (claims?.iss !== issuer || claims.aud !== clientId) throw invalid()
-  if (claims.client_id !== clientId) throw invalid()
+  if (claims?.iss !== issuer) throw invalid('iss')
+  if (claims.aud !== clientId || claims.client_id !== clientId) throw invalid('aud')
   const { iat, exp, gen } = payload
-  if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid()
-  if (gen !== undefined && !isCount(gen)) throw invalid()
-  return { ...payload, ...claims, iat, exp }
+  if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid('claims')
+  if (gen !== undefined && !isCount(gen)) throw invalid('claims')
+  return payload as unknown as RefreshTokenClaims
 }
 
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) > 0
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
-/** The same for an access token, which has a scope besides. */
+/** The same for an access token, which also has a scope. */
 export function checkAccessClaims(payload: Json, expected: Expected): AccessTokenClaims {
-  const { scope } = payload
-  if (typeof scope !== 'string') throw invalid()
-  return { ...checkClaims(payload, expected), scope }
+  if (typeof payload['scope'] !== 'string') throw invalid('claims')
+  return checkClaims(payload, expected) as AccessTokenClaims
 }
 
 /**
@@ -43,6 +41,6 @@ export function checkAccessClaims(payload: Json, expected: Expected): AccessToke
  * @throws AuthError `token_expired`; `token_invalid` for a token from the future.
  */
 export function checkTimes({ iat, exp }: RefreshTokenClaims, now: number): void {
-  if (iat > now + CLOCK_SKEW) throw invalid()
+  if (iat > now + CLOCK_SKEW) throw invalid('iat')
   if (exp <= now) throw new AuthError('token_expired', 'The token has expired.')
 }

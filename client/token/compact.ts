@@ -11,34 +11,37 @@ import { parseObject, type Json } from '../json.ts'
  */
 export function parseHeader(token: string, parts: 3 | 5): Json {
   const segments = token.split('.')
-  if (segments.length !== parts) throw invalid()
+  if (segments.length !== parts) throw invalid('segments')
   const header = parseObject(segments.map(decode)[0] ?? new Uint8Array())
-  if (header === undefined) throw invalid()
-  if (REFUSED_PARAMETERS.some((name) => Object.hasOwn(header, name))) throw invalid()
+  if (header === undefined) throw invalid('header')
+  if (REFUSED_PARAMETERS.some((name) => Object.hasOwn(header, name))) {
+    throw invalid('header_parameter')
+  }
   return header
 }
 
 function decode(segment: string): Uint8Array {
   try {
     const bytes = base64url.decode(segment)
-    // Decoders are lenient: with them, one token has many spellings.
+    // Decoders are lenient: one token would have many spellings.
     if (base64url.encode(bytes) === segment) return bytes
   } catch {
-    // Not even lenient ones take it.
+    // Not even a lenient decoder accepts it.
   }
-  throw invalid()
+  throw invalid('base64url')
 }
 
 /**
- * For the `catch` of a call to jose: what it finds wrong with a token, by its codes. Anything else
+ * For the `catch` of a call to jose, whose error codes tell what is wrong with a token. Any other error
  * says nothing about the token, and must not end a session.
  */
 export function invalidByJose(cause: unknown): never {
-  const { code } = cause as { code?: unknown }
-  throw String(code).startsWith('ERR_J') ? invalid(cause) : cause
+  const code = String((cause as { code?: unknown }).code)
+  throw code.startsWith('ERR_J') ? invalid(code, cause) : cause
 }
 
-export const invalid = (cause?: unknown): AuthError =>
-  new AuthError('token_invalid', 'The token is damaged, or not for this client.', {
+/** @param reason What is wrong, in the server's words for it. It quotes nothing of the token. */
+export const invalid = (reason: string, cause?: unknown): AuthError =>
+  new AuthError('token_invalid', `The token is not valid: ${reason}.`, {
     cause,
   })

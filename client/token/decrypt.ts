@@ -12,16 +12,17 @@ import { invalid, invalidByJose, parseHeader } from './compact.ts'
  */
 export async function decrypt(jwe: string, key: ClientKey, cty: 'JWT' | 'json'): Promise<string> {
   const header = parseHeader(jwe, 5)
-  if (header['cty'] !== cty || header['kid'] !== key.id) throw invalid()
+  if (header['cty'] !== cty) throw invalid('cty')
+  if (header['kid'] !== key.id) throw invalid('jwe_kid')
   const { epk } = header
-  if (epk !== undefined && !isKey(epk)) throw invalid()
+  if (epk !== undefined && !isKey(epk)) throw invalid('epk')
   const { plaintext } = await compactDecrypt(jwe, key.privateKey, {
     keyManagementAlgorithms: encryptionAlgsFor(key.publicJwk.kty),
     contentEncryptionAlgorithms: [...ENCRYPTION_ENCS],
     maxDecompressedLength: 0,
   }).catch(invalidByJose)
   const text = decodeUtf8(plaintext)
-  if (text === undefined) throw invalid()
+  if (text === undefined) throw invalid('plaintext')
   return text
 }
 

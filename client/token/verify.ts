@@ -22,15 +22,16 @@ export interface Verified {
 export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {
   const header = parseHeader(jws, 3)
   const { alg, kid, ...others } = header
-  if (typeof kid !== 'string' || others['typ'] !== typ) throw invalid()
+  if (others['typ'] !== typ) throw invalid('typ')
   // Exactly what our server writes: alg, kid, typ.
-  if (Object.keys(others).length > 1) throw invalid()
+  if (typeof kid !== 'string' || Object.keys(others).length > 1) throw invalid('jws_header')
   const key = await keys(kid)
   // One key, one algorithm (RFC 8725 §3.1).
   const algorithm = SIGNING_ALGS.find((name) => name === alg)
-  if (key?.use !== 'sig' || algorithm === undefined || key.alg !== algorithm) throw invalid()
+  if (key?.use !== 'sig') throw invalid('jws_kid')
+  if (algorithm === undefined || key.alg !== algorithm) throw invalid('jws_alg')
   const verified = await compactVerify(jws, key, { algorithms: [algorithm] }).catch(invalidByJose)
   const payload = parseObject(verified.payload)
-  if (payload === undefined) throw invalid()
+  if (payload === undefined) throw invalid('payload')
   return { header, payload }
 }

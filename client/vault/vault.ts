@@ -87,8 +87,7 @@ export async function openVault(
 }
 
 function damaged(cause?: unknown): never {
-  const message = 'A record of the vault cannot be opened with its key.'
-  throw new AuthError('vault_damaged', message, { cause })
+  throw new AuthError('vault_damaged', 'A record of the vault is damaged.', { cause })
 }
 
 interface VaultRecord {

@@ -517,20 +517,32 @@ describe('what the store has is checked', () => {
     expect(wire.sent.length).toBe(before)
   })
 
-  test.each<[string, (kept: Record<string, unknown>) => unknown]>([
-    ['another client', (kept) => ({ ...kept, client_id: 'another' })],
-    ['another session', (kept) => ({ ...kept, session_id: 'another' })],
-    ['a damaged token', (kept) => ({ ...kept, access_token: `${String(kept['access_token'])}A` })],
-    ['a refresh token in its place', (kept) => ({ ...kept, access_token: kept['refresh_token'] })],
-  ])('%s cannot be opened, and stays until the next sign-in', async (_name, change) => {
+  test.each<[string, string, (kept: Record<string, unknown>) => unknown]>([
+    ['another client', 'jwe_kid', (kept) => ({ ...kept, client_id: 'another' })],
+    ['another session', 'session', (kept) => ({ ...kept, session_id: 'another' })],
+    [
+      'a damaged token',
+      'base64url',
+      (kept) => ({ ...kept, access_token: String(kept['access_token']).replace('.', '=.') }),
+    ],
+    [
+      'a refresh token in its place',
+      'typ',
+      (kept) => ({ ...kept, access_token: kept['refresh_token'] }),
+    ],
+  ])('%s cannot be opened (%s), and stays until the next sign-in', async (_, reason, change) => {
     const { store, wire, client: before, email } = await signedUp(server)
     const { sessionId } = before.session!
     await (await before.vault()).set('a', 1)
     const changed = change((await storedSession(store))!)
     await store.write('session', changed)
     const sent = wire.sent.length
-    const { client } = clientOf(server, { store, fetch: wire.fetch })
+    const refused: unknown[] = []
+    const onRefused = (error: unknown) => refused.push(error)
+    const { client } = clientOf(server, { store, fetch: wire.fetch, onRefused })
     expect(await client.resume()).toBeUndefined()
+    const message = `The token is not valid: ${reason}.`
+    expect(refused).toEqual([expect.objectContaining({ code: 'token_invalid', message })])
     expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
     expect(wire.sent.length).toBe(sent)
     expect(await storedSession(store)).toEqual(changed)

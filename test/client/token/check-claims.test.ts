@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { checkAccessClaims, checkClaims, checkTimes } from '../../../client/token/check-claims.ts'
-import { codeOf } from '../../support/auth-client.ts'
+import { codeOf, errorOf } from '../../support/auth-client.ts'
 
 const expected = { issuer: 'https://auth.test', clientId: 'client-1' }
 const registered = {
@@ -64,7 +64,9 @@ describe('claims', () => {
     ['scope', ['user']],
   ])('%s: %j is refused', async (name, value) => {
     const changed = { ...claims, [name]: value }
-    expect(await codeOf(attempt(() => checkAccessClaims(changed, expected)))).toBe('token_invalid')
+    const error = await errorOf(attempt(() => checkAccessClaims(changed, expected)))
+    expect(error.code).toBe('token_invalid')
+    expect(error.message).toMatch(/: (iss|aud|claims)\.$/)
     if (name === 'scope') return
     expect(await codeOf(attempt(() => checkClaims(changed, expected)))).toBe('token_invalid')
   })
