@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Account } from '../../../../server/database/schema.ts'
 import { resetMessage } from '../../../../server/features/password-reset/mailer/reset-message.ts'
 
-const ACCOUNT: Account = {
+const ACCOUNT = {
   id: 'account-1',
   email: 'Ada@Mail.test',
   email_key: 'ada@mail.test',
@@ -12,7 +12,7 @@ const ACCOUNT: Account = {
   scope: 'user',
   version: 0,
   created_at: 0,
-}
+} as Account
 
 test('the message goes to the address as it was given, with the token on a line of its own', () => {
   const { to, subject, text } = resetMessage(ACCOUNT, 'the.token', 900)
