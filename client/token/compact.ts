@@ -13,9 +13,8 @@ export function parseHeader(token: string, parts: 3 | 5): Json {
   const segments = token.split('.')
   if (segments.length !== parts) throw invalid('segments')
   const header = parseObject(segments.map(decode)[0] ?? new Uint8Array())
-  if (header === undefined) throw invalid('header')
-  if (REFUSED_PARAMETERS.some((name) => Object.hasOwn(header, name))) {
-    throw invalid('header_parameter')
+  if (header === undefined || REFUSED_PARAMETERS.some((name) => Object.hasOwn(header, name))) {
+    throw invalid('header')
   }
   return header
 }

@@ -15,14 +15,14 @@ export async function decrypt(jwe: string, key: ClientKey, cty: 'JWT' | 'json'):
   if (header['cty'] !== cty) throw invalid('cty')
   if (header['kid'] !== key.id) throw invalid('jwe_kid')
   const { epk } = header
-  if (epk !== undefined && !isKey(epk)) throw invalid('epk')
+  if (epk !== undefined && !isKey(epk)) throw invalid('jwe_kid')
   const { plaintext } = await compactDecrypt(jwe, key.privateKey, {
     keyManagementAlgorithms: encryptionAlgsFor(key.publicJwk.kty),
     contentEncryptionAlgorithms: [...ENCRYPTION_ENCS],
     maxDecompressedLength: 0,
   }).catch(invalidByJose)
   const text = decodeUtf8(plaintext)
-  if (text === undefined) throw invalid('plaintext')
+  if (text === undefined) throw invalid('payload')
   return text
 }
 

@@ -23,6 +23,6 @@ export async function seal(
       .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
       .encrypt(reader)
   } catch (cause) {
-    throw new AuthError('bad_answer', 'The published key is unusable.', { cause })
+    throw new AuthError('bad_answer', 'The key is unusable.', { cause })
   }
 }

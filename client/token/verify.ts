@@ -28,8 +28,9 @@ export async function verify(jws: string, typ: string, keys: VerificationKeys): 
   const key = await keys(kid)
   // One key, one algorithm (RFC 8725 §3.1).
   const algorithm = SIGNING_ALGS.find((name) => name === alg)
-  if (key?.use !== 'sig') throw invalid('jws_kid')
-  if (algorithm === undefined || key.alg !== algorithm) throw invalid('jws_alg')
+  if (key?.use !== 'sig' || algorithm === undefined || key.alg !== algorithm) {
+    throw invalid('jws_kid')
+  }
   const verified = await compactVerify(jws, key, { algorithms: [algorithm] }).catch(invalidByJose)
   const payload = parseObject(verified.payload)
   if (payload === undefined) throw invalid('payload')
