@@ -70,6 +70,6 @@ export function compose(dependencies: Dependencies) {
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
-    sessions: createSessions(database, tokens, config),
+    sessions: createSessions(database, tokens, config, logger),
   }
 }

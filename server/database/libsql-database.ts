@@ -5,19 +5,29 @@ import type Libsql from 'libsql'
 export interface LibsqlDatabase extends SqliteDatabase {
   exec(statements: string): void
   isInTransaction(): boolean
+  /**
+   * Begins a transaction that may write.
+   *
+   * @throws SqliteError SQLITE_BUSY at once, if another process is writing.
+   */
+  beginWriting(): void
 }
 
 /** Statements that are kept prepared: more than the server has. */
 const KEPT = 200
 
-const WRITE = /^\s*(?:insert|update|delete|replace|create|alter|drop)\b/i
+/**
+ * Milliseconds that a statement blocks the process while another one has locked the whole file. In
+ * WAL mode that happens only while a log is recovered; writing locks nobody out who reads.
+ */
+export const BLOCKED_AT_MOST = 100
 
 /**
  * libsql has better-sqlite3's interface, for which Kysely's driver is written, but for one fault: it
  * leaves a prepared statement that met SQLITE_BUSY in progress (tursodatabase/libsql-js#237). Until
  * that is garbage collected, no transaction of the connection can commit, and writes are reported
  * as done that are not committed. `exec` does not have the fault. So every write takes the lock by
- * `exec` first, and a prepared one never meets SQLITE_BUSY.
+ * `exec` first (see libsql-dialect.ts), and a prepared one never meets SQLITE_BUSY.
  *
  * Statements are kept prepared: preparing one takes longer than running it. One that fails is not
  * used again.
@@ -28,10 +38,10 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
   function prepare(text: string): SqliteStatement {
     const statement: SqliteStatement = sqlite.prepare(text)
     const forget = () => void kept.delete(text)
-    return forgetful(WRITE.test(text) ? lockedStatement(database, statement) : statement, forget)
+    return forgetful(statement, forget)
   }
 
-  const database: LibsqlDatabase = {
+  return {
     prepare(text) {
       const statement = kept.get(text) ?? prepare(text)
       if (kept.size < KEPT) kept.set(text, statement)
@@ -41,6 +51,13 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
       sqlite.exec(statements)
     },
     isInTransaction: () => sqlite.inTransaction,
+    beginWriting() {
+      try {
+        sqlite.exec('pragma busy_timeout = 0; begin immediate')
+      } finally {
+        sqlite.exec(`pragma busy_timeout = ${BLOCKED_AT_MOST}`)
+      }
+    },
     close() {
       kept.clear()
       try {
@@ -51,7 +68,6 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
       }
     },
   }
-  return database
 }
 
 /** A statement that is forgotten when it fails: libsql may have left it in progress. */
@@ -69,29 +85,6 @@ function forgetful(statement: SqliteStatement, forget: () => void): SqliteStatem
     all: (parameters) => watch(() => statement.all(parameters)),
     run: (parameters) => watch(() => statement.run(parameters)),
     iterate: (parameters) => statement.iterate(parameters),
-  }
-}
-
-function lockedStatement(database: LibsqlDatabase, statement: SqliteStatement): SqliteStatement {
-  return {
-    reader: statement.reader,
-    all: (parameters) => withWriteLock(database, () => statement.all(parameters)),
-    run: (parameters) => withWriteLock(database, () => statement.run(parameters)),
-    iterate: (parameters) => statement.iterate(parameters),
-  }
-}
-
-/** Runs a write in the transaction that is open, or in one of its own. */
-function withWriteLock<T>(database: LibsqlDatabase, write: () => T): T {
-  if (database.isInTransaction()) return write()
-  database.exec('begin immediate')
-  try {
-    const result = write()
-    database.exec('commit')
-    return result
-  } catch (error) {
-    rollBack(database)
-    throw error
   }
 }
 

@@ -1,6 +1,30 @@
-import { SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteDriver,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type QueryResult,
+} from 'kysely'
 import type Libsql from 'libsql'
 import { rollBack, toKyselyDatabase, type LibsqlDatabase } from './libsql-database.ts'
+import { toStorageError } from './storage-error.ts'
+
+/** Milliseconds that a write waits while another process writes. */
+export const LOCK_TIMEOUT = 5000
+/** Milliseconds between two tries at most; the first ones follow each other faster. */
+const MAX_PAUSE = 32
+
+const WRITE = /^\s*(?:insert|update|delete|replace|create|alter|drop)\b/i
+
+const impatient = new WeakSet<CompiledQuery>()
+
+/** Marks a write that is not worth waiting for: it fails at once while another process writes. */
+export function withoutWaiting<T>(query: CompiledQuery<T>): CompiledQuery<T> {
+  impatient.add(query)
+  return query
+}
 
 /**
  * Kysely's SQLite dialect, for a file that several processes share. Migrations run in a transaction,
@@ -10,15 +34,18 @@ import { rollBack, toKyselyDatabase, type LibsqlDatabase } from './libsql-databa
  */
 export class LibsqlDialect extends SqliteDialect {
   readonly #database: LibsqlDatabase
+  readonly #lockTimeout: number
 
-  constructor(sqlite: Libsql.Database) {
+  /** @param lockTimeout Milliseconds that a write waits while another process writes. */
+  constructor(sqlite: Libsql.Database, lockTimeout = LOCK_TIMEOUT) {
     const database = toKyselyDatabase(sqlite)
     super({ database })
     this.#database = database
+    this.#lockTimeout = lockTimeout
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#database)
+    return new ImmediateDriver(this.#database, this.#lockTimeout)
   }
 
   override createAdapter(): SqliteAdapter {
@@ -28,20 +55,76 @@ export class LibsqlDialect extends SqliteDialect {
 
 class ImmediateDriver extends SqliteDriver {
   readonly #database: LibsqlDatabase
+  readonly #lockTimeout: number
+  #connection: DatabaseConnection | undefined
 
-  constructor(database: LibsqlDatabase) {
+  constructor(database: LibsqlDatabase, lockTimeout: number) {
     super({ database })
     this.#database = database
+    this.#lockTimeout = lockTimeout
   }
 
-  override beginTransaction(): Promise<void> {
-    this.#database.exec('begin immediate')
-    return Promise.resolve()
+  /** There is one, and one at a time has it. */
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection()
+    this.#connection ??= {
+      executeQuery: async <R>(query: CompiledQuery) => this.#execute<R>(connection, query),
+      streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+    }
+    return this.#connection
+  }
+
+  override async beginTransaction(): Promise<void> {
+    await translated(() => this.#beginWriting(this.#lockTimeout))
   }
 
   override rollbackTransaction(): Promise<void> {
     rollBack(this.#database)
     return Promise.resolve()
+  }
+
+  /** Runs a write in the transaction that is open, or in one of its own. */
+  async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+    return translated(async () => {
+      if (!WRITE.test(query.sql) || this.#database.isInTransaction()) {
+        return connection.executeQuery<R>(query)
+      }
+      await this.#beginWriting(impatient.has(query) ? 0 : this.#lockTimeout)
+      try {
+        const result = await connection.executeQuery<R>(query)
+        this.#database.exec('commit')
+        return result
+      } catch (error) {
+        rollBack(this.#database)
+        throw error
+      }
+    })
+  }
+
+  /** Waits for the write lock. The process goes on meanwhile, and the connection serves readers. */
+  async #beginWriting(timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout
+    for (let pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE)) {
+      try {
+        this.#database.beginWriting()
+        return
+      } catch (error) {
+        const isBusy = String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
+        if (!isBusy || performance.now() >= deadline) throw error
+      }
+      await this.releaseConnection()
+      await sleep(pause)
+      await this.acquireConnection()
+    }
+  }
+}
+
+/** @throws StorageError, in place of what SQLite says. */
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toStorageError(error)
   }
 }
 

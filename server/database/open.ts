@@ -8,28 +8,26 @@ import { StartupError } from '../errors/startup-error.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
-import { LibsqlDialect } from './libsql-dialect.ts'
+import { BLOCKED_AT_MOST } from './libsql-database.ts'
+import { LibsqlDialect, LOCK_TIMEOUT } from './libsql-dialect.ts'
 
 export type Database = Kysely<Schema>
-
-/** Milliseconds. */
-const BUSY_TIMEOUT = 5000
 
 /**
  * Opens the embedded database, makes its folder if it must, and brings it up to date. Its files
  * are for their owner alone.
  *
  * @param file An absolute path, or `:memory:`.
- * @param busyTimeout How long a statement waits for another process's write lock, milliseconds.
+ * @param busyTimeout How long a write waits while another process writes, milliseconds.
  * @throws StartupError if it cannot be opened or written.
  */
-export async function openDatabase(file: string, busyTimeout = BUSY_TIMEOUT): Promise<Database> {
+export async function openDatabase(file: string, busyTimeout = LOCK_TIMEOUT): Promise<Database> {
   let db: Database | undefined
   try {
     const isFile = file !== ':memory:'
     if (isFile) makePrivate(file)
-    const sqlite = new Libsql(file, { timeout: busyTimeout })
-    db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
+    const sqlite = new Libsql(file, { timeout: BLOCKED_AT_MOST })
+    db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite, busyTimeout) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
     // Not before: a path that was mistyped may lead to somebody else's file.
     if (isFile) restrict(file)

@@ -5,9 +5,11 @@ import { markUsed, type Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import type { AuditSubject } from '../log/audit.ts'
+import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { createSessionLookup } from './find-session.ts'
+import { recordUse } from './last-used.ts'
 import type { NextGeneration } from './generation.ts'
 import { lockAccount } from './lock-session.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
@@ -91,13 +93,11 @@ interface SessionOptions {
   readonly maxSessions: number
 }
 
-/** How stale `last_used_at` may be, milliseconds: reading must not cost a write each time. */
-const LAST_USED_PRECISION = 60_000
-
 export function createSessions(
   db: Database,
   context: TokenContext,
   options: SessionOptions,
+  log: Logger,
 ): Sessions {
   const { clock } = context
   const findSession = createSessionLookup(db)
@@ -149,9 +149,7 @@ export function createSessions(
       const row = await findSession(claims, now)
       if (row === undefined) return undefined
       const { database_key, last_used_at, expires_at, ...account } = row
-      if (now - last_used_at >= LAST_USED_PRECISION) {
-        await db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', sid).execute()
-      }
+      await recordUse(db, log, { id: sid, lastUsed: last_used_at, now })
       return {
         id: sid,
         clientId: client_id,

@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kysely } from 'kysely'
+import { setImmediate } from 'node:timers/promises'
+import { Kysely, sql } from 'kysely'
 import Libsql from 'libsql'
-import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { LibsqlDialect, withoutWaiting } from '../../server/database/libsql-dialect.ts'
+import { StorageError, toStorageError } from '../../server/database/storage-error.ts'
 
 let folder: string
 /** Another process, as far as SQLite is concerned. */
@@ -18,7 +20,7 @@ beforeEach(async () => {
   other = new Libsql(file, { timeout: 20 })
   other.exec('pragma journal_mode = WAL; create table notes (id integer primary key)')
   sqlite = new Libsql(file, { timeout: 20 })
-  db = new Kysely({ dialect: new LibsqlDialect(sqlite) })
+  db = new Kysely({ dialect: new LibsqlDialect(sqlite, 20) })
 })
 afterEach(async () => {
   await db.destroy()
@@ -45,6 +47,99 @@ test.each([
   expect(committed()).toEqual([{ id: 2 }, { id: 3 }])
   await db.transaction().execute((trx) => trx.deleteFrom('notes').where('id', '=', 2).execute())
   expect(committed()).toEqual([{ id: 3 }])
+})
+
+describe('while another process writes', () => {
+  beforeEach(async () => {
+    await db.destroy()
+    sqlite = new Libsql(join(folder, 'auth.db'))
+    db = new Kysely({ dialect: new LibsqlDialect(sqlite, 20_000) })
+    other.exec('begin immediate')
+  })
+  afterEach(() => {
+    if (other.inTransaction) other.exec('rollback')
+  })
+
+  test.each([
+    ['a write', () => insert(1).execute()],
+    [
+      'a transaction',
+      () => db.transaction().execute((trx) => trx.insertInto('notes').values({ id: 1 }).execute()),
+    ],
+  ])('%s waits, and neither the process nor a reader does', async (_, work) => {
+    let isDone = false
+    const written = work().then(() => (isDone = true))
+    for (let turn = 0; turn < 20; turn++) {
+      const start = performance.now()
+      expect(await db.selectFrom('notes').selectAll().execute()).toEqual([])
+      await setImmediate()
+      expect(performance.now() - start).toBeLessThan(1000)
+    }
+    expect(isDone).toBe(false)
+    other.exec('insert into notes (id) values (2); commit')
+    await written
+    expect(committed()).toEqual([{ id: 1 }, { id: 2 }])
+  })
+
+  test('writes that wait do not mix with each other', async () => {
+    const works = Array.from({ length: 10 }, (_, id) =>
+      db.transaction().execute(async (trx) => {
+        await trx.insertInto('notes').values({ id }).execute()
+        await setImmediate()
+        if (id % 2 === 1) throw new Error('undone')
+      }),
+    )
+    const outcomes = Promise.allSettled([...works, insert(20).execute()])
+    await setImmediate()
+    other.exec('rollback')
+    expect((await outcomes).map(({ status }) => status === 'fulfilled')).toEqual(
+      Array.from({ length: 11 }, (_, id) => id % 2 === 0),
+    )
+    expect(committed()).toEqual([0, 2, 4, 6, 8, 20].map((id) => ({ id })))
+  })
+
+  test('a write that is not worth waiting for fails at once, as the storage’s fault', async () => {
+    const start = performance.now()
+    const query = withoutWaiting(insert(1).compile())
+    const error = await db.executeQuery(query).catch((thrown: unknown) => thrown)
+    expect(performance.now() - start).toBeLessThan(5000)
+    expect(error).toBeInstanceOf(StorageError)
+    expect(error).toMatchObject({ code: 'SQLITE_BUSY', cause: { code: 'SQLITE_BUSY' } })
+    other.exec('rollback')
+    await db.executeQuery(query)
+    expect(committed()).toEqual([{ id: 1 }])
+  })
+})
+
+test('a file that cannot grow is the storage’s fault, and harms nothing', async () => {
+  sqlite.exec('create table big (x)')
+  sqlite.exec('pragma max_page_count = 10')
+  const fill = sql`insert into big (x) values (zeroblob(100000))`
+  const error = await fill.execute(db).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(StorageError)
+  expect(error).toMatchObject({ code: 'SQLITE_FULL' })
+  sqlite.exec('pragma max_page_count = 10000')
+  await insert(1).execute()
+  expect(committed()).toEqual([{ id: 1 }])
+})
+
+test.each([
+  ['SQLITE_BUSY', true],
+  ['SQLITE_BUSY_RECOVERY', true],
+  ['SQLITE_LOCKED', true],
+  ['SQLITE_FULL', true],
+  ['SQLITE_IOERR_WRITE', true],
+  ['SQLITE_READONLY_DBMOVED', true],
+  ['SQLITE_CANTOPEN', true],
+  ['SQLITE_CONSTRAINT_UNIQUE', false],
+  ['SQLITE_CORRUPT', false],
+  ['SQLITE_FULLY', false],
+  ['', false],
+])('%s is the storage’s fault: %s', (code, isFault) => {
+  const error = Object.assign(new Error('x'), { code })
+  const thrown = toStorageError(error)
+  expect(thrown instanceof StorageError).toBe(isFault)
+  expect(isFault ? (thrown as Error).cause : thrown).toBe(error)
 })
 
 test('a write that fails leaves no transaction open', async () => {

@@ -10,6 +10,7 @@ import { isKnownClient } from '../../server/limits/known-clients.ts'
 import { createClients, type Client } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account, Schema } from '../../server/database/schema.ts'
+import { createLogger } from '../../server/log/logger.ts'
 import { endOwnSession } from '../../server/sessions/own-sessions.ts'
 import { createSessions, removeAllSessions, type Sessions } from '../../server/sessions/sessions.ts'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../../protocol/tokens.ts'
@@ -34,13 +35,14 @@ beforeAll(async () => {
   server = await startTestServer()
   const { database, config, keystore, clock } = server
   const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
-  sessions = createSessions(database, context, {
+  const options = {
     accessTokenTtl: 60,
     refreshTokenTtl: 3600,
     refreshReuseInterval: 10,
     sessionMaxAge: 5400,
     maxSessions: 1000,
-  })
+  }
+  sessions = createSessions(database, context, options, createLogger('silent'))
   testClient = await TestClient.registered(server.url)
   client = (await createClients(database, clock, config).find(testClient.id))!
   account = await makeAccount()
@@ -229,10 +231,11 @@ test('however often it is renewed, it ends at its greatest age, and so do its to
 test('a greatest age below every lifetime caps the first tokens too', async () => {
   const { config, keystore, clock } = server
   const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
-  const short = createSessions(server.database, context, {
+  const options = {
     ...{ accessTokenTtl: 900, refreshTokenTtl: 3600, refreshReuseInterval: 10, sessionMaxAge: 300 },
     maxSessions: 1000,
-  })
+  }
+  const short = createSessions(server.database, context, options, createLogger('silent'))
   const signedIn = await signedInBy(short.start(account, client))
   const { access, refresh } = await claimsOf(signedIn)
   const now = Math.floor(clock() / 1000)
@@ -277,7 +280,7 @@ describe('while another process tries to write after every statement', () => {
     const { config, keystore, clock } = server
     const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
     try {
-      return await work(createSessions(racing, context, config))
+      return await work(createSessions(racing, context, config, createLogger('silent')))
     } finally {
       other.close()
       await racing.destroy()

@@ -1,0 +1,28 @@
+import { withoutWaiting } from '../database/libsql-dialect.ts'
+import type { Database } from '../database/open.ts'
+import { StorageError } from '../database/storage-error.ts'
+import type { Logger } from '../log/logger.ts'
+
+/** How stale `last_used_at` may be, milliseconds: reading must not cost a write each time. */
+const PRECISION = 60_000
+
+/**
+ * Records that a session is used now, if that is not known. A database that cannot be written fails
+ * no read: the time is then recorded by a later one.
+ *
+ * @param lastUsed As stored; like `now`, milliseconds since the epoch.
+ */
+export async function recordUse(
+  db: Database,
+  log: Logger,
+  { id, lastUsed, now }: { id: string; lastUsed: number; now: number },
+): Promise<void> {
+  if (now - lastUsed < PRECISION) return
+  const query = db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', id)
+  try {
+    await db.executeQuery(withoutWaiting(query.compile()))
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    log.warn({ err: error, session_id: id }, 'could not record that a session is used')
+  }
+}
