@@ -15,7 +15,7 @@ export interface Page {
 /** A part of the page that shows something of the one who is signed in. */
 export interface Step {
   /** Called when somebody has signed in, and when the tokens have been renewed. */
-  show(token: OpenedToken<AccessTokenClaims>): void | Promise<void>
+  show(token: OpenedToken): void | Promise<void>
   /** Called when nobody is signed in any more: nothing of them stays on the page. */
   clear(): void
 }
