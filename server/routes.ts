@@ -56,8 +56,9 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   signedIn('POST', '/account/logout', session.logout)
 
   const token = tokenRoutes(core, features)
-  open('POST', '/token', limit('refresh'), token.grant)
-  open('POST', '/revoke', limit('refresh'), token.revoke)
+  // Their limits are within: a token whose session lives does not use up that of its address.
+  open('POST', '/token', token.grant)
+  open('POST', '/revoke', token.revoke)
 
   for (const { routes } of features) routes?.({ open, signedIn })
   return router

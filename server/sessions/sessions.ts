@@ -64,6 +64,8 @@ export interface Sessions {
   start(account: Account, client: Client): Promise<Started>
   /** The session that an access token speaks of, if it is alive and all three still belong together. */
   findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
+  /** The account of that session, for any token of it. */
+  ownerOf(claims: RefreshTokenClaims): Promise<Account | undefined>
   /**
    * A fresh pair for a refresh token that has been validated.
    *
@@ -161,6 +163,7 @@ export function createSessions(
       }
     },
 
+    ownerOf: (claims) => findSession(claims, clock()),
     async refresh({ sid, jti, gen = 0 }, client, account, scope) {
       // Before the token is used up: if this fails, it can be tried again.
       await moveDatabaseKey(db, context, sid)

@@ -6,11 +6,13 @@ import type { AppContext, Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
+import type { Account } from '../database/schema.ts'
 import type { FeatureParts } from '../feature.ts'
+import { addressKey } from '../limits/client-address.ts'
 import { endOwnSession } from './own-sessions.ts'
-import { accessToken, refreshToken } from '../token/kinds.ts'
-import { TokenError } from '../errors/token-error.ts'
-import { rememberAgreement, validate } from '../token/validate.ts'
+import { accessToken, refreshToken, type TokenKind } from '../token/kinds.ts'
+import { invalid, TokenError } from '../errors/token-error.ts'
+import { rememberAgreement, validate, type ValidToken } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
 // Longer than any that is registered with IANA.
@@ -23,39 +25,50 @@ const refreshSchema = z.object({
 const revokeSchema = z.object({ token: opaque })
 
 export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
-  const { accounts, binding, clients, database, rateLimits, sessions, tokens } = core
+  const { binding, clients, database, rateLimits, sessions, tokens } = core
+
+  // A token whose session lives does not count: others behind the same address must not use it up.
+  const countForAddress = (ctx: AppContext) =>
+    rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
+
+  /** Counts what is refused for its address. */
+  async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof HttpError) await countForAddress(ctx)
+      throw error
+    }
+  }
 
   /** The token endpoint (RFC 6749 §3.2): each `grant_type` has a handler of its own. */
   const grant: Handler = async (ctx) => {
     // RFC 6749 §5.1 asks for it beside Cache-Control.
     ctx.set('Pragma', 'no-cache')
-    const { grant_type } = parseBody(ctx, grantSchema, { form: true })
-    const handler = grants.get(grant_type)
-    if (handler === undefined) {
+    const handler = await countingFailures(ctx, () => {
+      const { grant_type } = parseBody(ctx, grantSchema, { form: true })
+      const handler = grants.get(grant_type)
+      if (handler !== undefined) return handler
       throw new HttpError(
         'unsupported_grant_type',
         `grant_type must be ${[...grants.keys()].join(' or ')}.`,
       )
-    }
+    })
     await handler(ctx)
   }
 
   /** A fresh pair for a refresh token (RFC 6749 §6), which is used up (RFC 9700 §4.14.2). */
   const refresh: Handler = async (ctx) => {
-    const body = parseBody(ctx, refreshSchema, { form: true })
-    const valid = await check(async () => {
-      const token = await validate(tokens, refreshToken, body.refresh_token)
-      await binding.check(requestOf(ctx), token.header, token.claims, 'body')
-      return token
+    const { body, valid, account } = await countingFailures(ctx, async () => {
+      const body = parseBody(ctx, refreshSchema, { form: true })
+      const read = await check(() => readToken(ctx, refreshToken, body.refresh_token))
+      return { body, ...read }
     })
     const { claims } = valid
-    // Dead tokens, of an earlier generation, use up nothing of the living.
+    // A thief who had tokens of an earlier generation has used up nothing of this one.
     await rateLimits.consume('refresh', 'account', `${claims.sid}:${claims.gen ?? 0}`)
-    const [client, account] = await Promise.all([
-      clients.find(claims.client_id),
-      accounts.find(claims.sub),
-    ])
-    if (client === undefined || account === undefined) throw refused()
+    const client = await clients.find(claims.client_id)
+    if (client === undefined) throw refused()
     if (body.client_id !== undefined && body.client_id !== client.id) throw refused()
     const scope = narrow(account.scope, body.scope)
     const refreshed = await sessions.refresh(claims, client, account, scope)
@@ -73,6 +86,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const revoke: Handler = async (ctx) => {
     const { token } = parseBody(ctx, revokeSchema, { form: true })
     const claims = await readAny(ctx, token)
+    if (claims === undefined) await countForAddress(ctx)
     ctx.body = {}
     if (claims === undefined) return
     const { sub, sid, gen = 0 } = claims
@@ -85,13 +99,29 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     }
   }
 
-  /** The claims of a valid access or refresh token, if it is not bound to another request. */
+  /**
+   * Reads a token in a body, with the account of its session.
+   *
+   * @throws TokenError
+   */
+  async function readToken(
+    ctx: AppContext,
+    kind: TokenKind<RefreshTokenClaims>,
+    token: string,
+  ): Promise<{ valid: ValidToken<RefreshTokenClaims>; account: Account }> {
+    const valid = await validate(tokens, kind, token)
+    const account = await sessions.ownerOf(valid.claims)
+    if (account === undefined) throw invalid('session')
+    // Last: a dead token must not use up what the account may have remembered.
+    await binding.check(requestOf(ctx), valid.header, valid.claims, 'body')
+    return { valid, account }
+  }
+
+  /** The claims of an access or refresh token whose session lives, if it is not bound to another request. */
   async function readAny(ctx: AppContext, token: string): Promise<RefreshTokenClaims | undefined> {
     for (const kind of [accessToken, refreshToken]) {
       try {
-        const { claims, header } = await validate<RefreshTokenClaims>(tokens, kind, token)
-        await binding.check(requestOf(ctx), header, claims, 'body')
-        return claims
+        return (await readToken(ctx, kind, token)).valid.claims
       } catch (error) {
         if (!(error instanceof TokenError)) throw error
       }
@@ -99,9 +129,19 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     return undefined
   }
 
+  /** Of a feature: every request counts for its address. */
+  const limited =
+    (handler: Handler): Handler =>
+    async (ctx) => {
+      await countForAddress(ctx)
+      await handler(ctx)
+    }
+
   const grants = new Map<string, Handler>([
     ['refresh_token', refresh],
-    ...features.flatMap((feature) => Object.entries(feature.grants ?? {})),
+    ...features.flatMap(({ grants = {} }) =>
+      Object.entries(grants).map(([type, handler]) => [type, limited(handler)] as const),
+    ),
   ])
   return { grant, revoke }
 }

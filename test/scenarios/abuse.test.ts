@@ -278,6 +278,36 @@ describe('strangers do not shut out an owner', () => {
     expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
 
+  test('who renews tokens, by what they send to the token endpoint from the same address', async () => {
+    const { client } = await setUp({ ...OFF, refresh: { count: 3, duration: 60 } })
+    const from = '192.0.2.1'
+    const [session, other] = [await client.signUp(), await client.signUp()]
+    const { refreshJws } = await client.signUp()
+    const body = async (jws: string) => ({
+      grant_type: 'refresh_token',
+      refresh_token: await client.seal(jws),
+    })
+    const revoke = async (jws: string) =>
+      post(client, '/revoke', { token: await client.seal(jws) }, from)
+    // What is good counts for no address.
+    for (let i = 0; i < 3; i++) {
+      expect((await post(client, '/token', await body(refreshJws), from)).status).toBe(200)
+    }
+    expect((await revoke(refreshJws)).status).toBe(200)
+
+    expect((await post(client, '/token', { grant_type: 'x' }, from)).status).toBe(400)
+    expect((await post(client, '/revoke', { token: 'x' }, from)).status).toBe(200)
+    // Of a session that has ended.
+    expect((await post(client, '/token', await body(refreshJws), from)).status).toBe(400)
+    expectLimited(await post(client, '/token', { grant_type: 'x' }, from))
+    expectLimited(await post(client, '/token', await body('x'), from))
+    expectLimited(await revoke(refreshJws))
+
+    expect((await post(client, '/token', await body(session.refreshJws), from)).status).toBe(200)
+    expect((await revoke(other.accessJws)).status).toBe(200)
+    expect((await client.sendAs(other, 'GET', '/account')).status).toBe(401)
+  })
+
   test('by calling themselves like what others are counted under', async () => {
     const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
     const email = someEmail()

@@ -357,6 +357,27 @@ describe('the replay cache', () => {
     }
   })
 
+  test.each(['/token', '/revoke'])(
+    'remembers nothing of dead tokens that are sent to %s',
+    async (path) => {
+      const small = await setUp({ replayCache: createReplayCache(64) })
+      try {
+        const { client, session } = small
+        const dead = await client.login(session.answer.body.account.email)
+        await client.sendAs(dead, 'POST', '/account/logout')
+        for (let i = 0; i < 40; i++) {
+          const req = bindingOf(small, { method: 'POST', path })
+          const token = await client.seal(dead.refreshJws, { req })
+          const body = { grant_type: 'refresh_token', refresh_token: token, token }
+          expect((await client.send('POST', path, body)).status).toBe(path === '/token' ? 400 : 200)
+        }
+        expect((await sendBound(small, bindingOf(small))).status).toBe(200)
+      } finally {
+        await small.server.stop()
+      }
+    },
+  )
+
   test('that fails is a fault of ours: nobody is let through, nobody is told why', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.reject(new Error('no cache')) }
     const broken = await setUp({ replayCache })
