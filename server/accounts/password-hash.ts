@@ -21,8 +21,8 @@ const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, paralle
  * too. One on two cores and two on four leave tokens room; `npm run bench -- load` shows it.
  */
 const AT_ONCE = availableParallelism() < 4 ? 1 : 2
-/** In each lane of the queue. With about 20 ms a hash, the last waits for little more than a second. */
-const WAITING = 32
+/** In each lane of the queue. With about 20 ms a hash, the last waits for two or three seconds. */
+const WAITING = 64
 
 /** Stands for the hash of an account that has no password. */
 export const NO_PASSWORD = ''

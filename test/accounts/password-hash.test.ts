@@ -81,7 +81,7 @@ describe('a full queue', () => {
     )
     const refused = results.filter((result) => result.status === 'rejected')
     expect(refused.length).toBeGreaterThan(0)
-    expect(refused.length).toBeLessThan(40)
+    expect(refused.length).toBeLessThan(20)
     for (const { reason } of refused) {
       expect(reason).toMatchObject({ name: 'UnavailableError', retryAfter: 1 })
     }
