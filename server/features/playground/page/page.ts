@@ -1,4 +1,4 @@
-import type { AuthClient, OpenedToken, AccessTokenClaims } from '../../../../client/index.ts'
+import type { AuthClient, OpenedToken } from '../../../../client/index.ts'
 import type { Exchange } from './wire.ts'
 
 /** What the steps share. */
