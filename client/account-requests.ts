@@ -24,11 +24,17 @@ export class AccountRequests {
     this.#signedIn = signedIn
   }
 
-  /** Asks the server who is signed in, and for the key to their local data. */
+  /**
+   * Asks the server who is signed in, and for the key to their local data.
+   *
+   * @example
+   * const { account } = await auth.account.read()
+   */
   async read(): Promise<AccountAnswer> {
     return this.#signedIn.readAccount()
   }
 
+  /** Changes the display name. */
   async rename(name: string): Promise<Account> {
     const { account } = await this.#request('/account', json({ name }, 'PATCH'))
     const renamed = readAccount(account, '/account')
@@ -39,12 +45,14 @@ export class AccountRequests {
   }
 
   /**
-   * Changes the password. Every other session ends, and so does every older token of this one. When
-   * this resolves, the new tokens are stored.
+   * Changes the password, and ends every other session and every older token of this session. The new
+   * tokens are stored by the time it resolves.
    *
-   * @throws AuthError `invalid_grant` for a wrong password. After `network` or `store_failed` the
-   *   password may have been changed, so try again: `invalid_grant` then means that it was, and
-   *   `session_ended` that the new tokens are lost, and this session's vault with them.
+   * @throws AuthError `invalid_grant` for a wrong password. After `network` or `store_failed`, try
+   *   again, because the password may have changed. `invalid_grant` then means that it has.
+   *   `session_ended` then means that the new tokens and this session's vault are lost.
+   * @example
+   * await auth.account.changePassword(currentPassword, newPassword)
    */
   async changePassword(current: string, fresh: string): Promise<void> {
     const { derivePassword } = this.#context
@@ -61,9 +69,11 @@ export class AccountRequests {
   }
 
   /**
-   * Removes the account and everything that belongs to it, on the server and here.
+   * Removes the account and all its data, on the server and on this device.
    *
    * @param proof The password, or a fresh ID token of one of the account's identities.
+   * @example
+   * await auth.account.remove(password)
    */
   async remove(proof: string | { subjectToken: string }): Promise<void> {
     const { account, session_id } = (await this.#signedIn.confirmed()).answer
@@ -75,26 +85,33 @@ export class AccountRequests {
     await this.#holder.end(session_id)
   }
 
-  /** Lists where the account is signed in. */
+  /** Lists the account's sessions. */
   async sessions(): Promise<SessionEntry[]> {
     return readSessions(await this.#request('/account/sessions'), '/account/sessions')
   }
 
+  /** Ends one of the account's sessions, which may be this one. */
   async endSession(sessionId: string): Promise<void> {
     const path = `/account/sessions/${encodeURIComponent(sessionId)}`
     await this.#request(path, { method: 'DELETE' })
   }
 
+  /** Ends every session of the account except this one. */
   async endOtherSessions(): Promise<void> {
     await this.#request('/account/sessions', { method: 'DELETE' })
   }
 
-  /** Asks for a reset token by mail. The answer does not tell whether there is an account. */
+  /** Requests a reset token by mail. The result is the same whether or not the account exists. */
   async requestPasswordReset(email: string): Promise<void> {
     await this.#post('/account/password-reset', json({ email }))
   }
 
-  /** Sets a new password with the token from the mail. Every session of the account ends. */
+  /**
+   * Sets a new password with the token from the mail, and ends every session of the account.
+   *
+   * @example
+   * await auth.account.resetPassword({ email, token, password: newPassword })
+   */
   async resetPassword(reset: { email: string; token: string; password: string }): Promise<void> {
     const password = await this.#context.derivePassword(reset.password, reset.email, true)
     await this.#post(
@@ -103,7 +120,7 @@ export class AccountRequests {
     )
   }
 
-  /** Needs no session. */
+  /** Sends a request that needs no session. */
   async #post(path: string, init: RequestInit): Promise<void> {
     const { server, fetch } = this.#context
     await readAnswer(await send(fetch, server.baseUrl + path, init))

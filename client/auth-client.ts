@@ -18,8 +18,8 @@ import { temporaryVaults } from './vault/temporary-vault.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
 /**
- * The client's half of the protocol, for one server. It believes nothing that the server sends before
- * it has opened it with this client's key and verified it with the server's.
+ * The client's half of the protocol, for one server. It uses a token only after decrypting it with
+ * this client's key and verifying it with the server's key.
  *
  * @example
  * const auth = new AuthClient({ server: 'https://auth.example.com', store: await browserStore() })
@@ -44,15 +44,15 @@ export class AuthClient {
     this.account = new AccountRequests(context, this.#holder, this.#signedIn)
   }
 
-  /** Who is signed in, as far as this page knows: call `resume` once at the start. */
+  /** The signed-in user, as far as this page knows. Call `resume` once at startup. */
   get session(): Session | undefined {
     const { session } = this.#holder.page
     return session && present(session)
   }
 
   /**
-   * Calls back when the session has begun, been refreshed or ended here, or begun or ended in another
-   * tab. Returns a function that stops it.
+   * Calls `listener` when a session begins or ends, in this tab or another, and when this tab refreshes
+   * it. Returns a function that removes the listener.
    *
    * @example
    * const stop = auth.onChange(() => show(auth.session))
@@ -61,16 +61,13 @@ export class AuthClient {
     return this.#holder.page.changed.add(listener)
   }
 
-  /**
-   * Registers this installation's public key, and makes the key first if necessary. `signUp` and
-   * `signIn` do it themselves. The same key again is the same client.
-   */
+  /** Registers this installation's key, generated if necessary. `signUp` and `signIn` call it. */
   async register(): Promise<ClientKey> {
     return register(this.#context)
   }
 
   /**
-   * Makes an account and signs it in.
+   * Creates an account and signs in to it.
    *
    * @throws AuthError `account_exists`
    * @example
@@ -85,23 +82,28 @@ export class AuthClient {
     return signInByPassword(this.#context, this.#holder, person, false)
   }
 
-  /** The `nonce` to ask an OpenID provider for, so that its ID token is for this client alone. */
+  /** The `nonce` to send to an OpenID provider, so that only this client can use the ID token. */
   async nonce(): Promise<string> {
     return (await this.register()).id
   }
 
-  /** Signs in with a provider's ID token. @throws AuthError `invalid_request`, `account_exists` */
+  /**
+   * Signs in with a provider's ID token.
+   *
+   * @throws AuthError `invalid_request`, `account_exists`
+   * @example
+   * await auth.signInWith({ subjectToken: await signInAtProvider(await auth.nonce()) })
+   */
   async signInWith({ subjectToken }: { subjectToken: string }): Promise<Session> {
     return signInByIdToken(this.#context, this.#holder, subjectToken)
   }
 
   /**
-   * Finds out whether somebody is still signed in: the session in the store must be whole, and the
-   * server must confirm it. Returns `undefined` if not, and removes a session that the server says has
-   * ended. Call it at the start; later calls ask again about the session in memory.
+   * Resumes the stored session if it is intact and the server confirms it; otherwise `undefined`.
+   * Removes it only if the server says that it has ended. Call it at startup; later calls ask again.
    *
-   * @throws AuthError `network` or `keys_too_old` if the server cannot be asked; `bad_answer`, or the
-   *   server's own code, such as `temporarily_unavailable`. Nothing is removed then.
+   * @throws AuthError `network` or `keys_too_old` if the server cannot be reached; `bad_answer`; or a
+   *   server code such as `temporarily_unavailable`. The stored session stays in each case.
    */
   async resume(): Promise<Session | undefined> {
     const session = this.#holder.page.session ?? (await this.#holder.restore())
@@ -115,8 +117,8 @@ export class AuthClient {
   }
 
   /**
-   * Ends the session. Here it ends within seconds in any case. Returns `false` if the server could not
-   * be told in that time: then it may keep the session until it expires.
+   * Ends the session. On this device it always ends within seconds. Returns `false` if the server did
+   * not learn of it in time, and may keep the session until it expires.
    */
   async signOut(): Promise<boolean> {
     const told = this.#signedIn.send('/account/logout', { method: 'POST' }).then(
@@ -129,14 +131,13 @@ export class AuthClient {
     return isTold
   }
 
-  /** Refreshes the tokens now. `fetch` does it itself when necessary. */
+  /** Refreshes the tokens now. `fetch` refreshes them itself when necessary. */
   async refresh(): Promise<Session> {
     return present(await this.#holder.refresh(await this.#holder.current()))
   }
 
   /**
-   * The access token, opened and checked again, layer by layer. Works while the server is unreachable,
-   * as long as its cached keys are not older than `maxKeyAge`.
+   * The access token, verified again. Works offline while the cached keys are within `maxKeyAge`.
    *
    * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
    */
@@ -145,7 +146,7 @@ export class AuthClient {
   }
 
   /**
-   * Checks that a JWS is an access token from the server for this client, as `accessToken` does.
+   * Checks that a JWS is a current access token from the server for this client.
    *
    * @throws AuthError `token_invalid`, `token_expired`, `keys_too_old`
    */
@@ -160,10 +161,10 @@ export class AuthClient {
   }
 
   /**
-   * `fetch` with the access token, encrypted for the one who reads it and bound to this one request.
-   * Refreshes an expired token once, and encrypts again once if the reader's key has changed.
+   * `fetch` with the access token, encrypted to its recipient and bound to this one request. Refreshes
+   * an expired token once, and encrypts again once if the recipient's key has changed.
    *
-   * @param input A path of the server, or a URL of the server or of one of `services`.
+   * @param input A path on the server, or a URL of the server or one of `services`.
    * @throws AuthError `not_signed_in`, `session_ended`, `network`, `origin_not_allowed`
    * @example
    * const response = await auth.fetch('/notes', { method: 'POST', body: JSON.stringify(note) })
@@ -173,11 +174,11 @@ export class AuthClient {
   }
 
   /**
-   * This session's local data, encrypted: see vault/vault.ts. If the server has lost the key, an empty
+   * This session's encrypted local data: see vault/vault.ts. If the server has lost the key, an empty
    * vault in memory, with a `warning`.
    *
-   * @throws AuthError `not_signed_in`; `network` until the server has been reached since the start,
-   *   because only the server has the key; `temporarily_unavailable` while it cannot read the key.
+   * @throws AuthError `not_signed_in`; `network` if the server has not been reached since startup;
+   *   `temporarily_unavailable` while the server cannot read the key.
    * @example
    * const vault = await auth.vault()
    * await vault.set('draft', { text: 'Dear Ada, …' })
@@ -188,11 +189,11 @@ export class AuthClient {
     return openVault(this.#context.store.vault(session_id), database_key, session_id)
   }
 
-  /** What the server tells only this client about its tokens. */
+  /** The client's configuration, which the server encrypts to this client. */
   async configuration(): Promise<Json> {
     return readConfiguration(this.#context)
   }
 }
 
-/** Milliseconds that the server has to learn of a sign-out. */
+/** Milliseconds that `signOut` waits for the server. */
 const PATIENCE = 5000

@@ -6,10 +6,10 @@ import type { Fetch } from './http.ts'
 import type { AuthClientOptions, DerivePassword } from './options.ts'
 import type { ClientStore } from './stores/client-store.ts'
 
-/** What every part of a client works with. */
+/** The server, the store and the options that all parts of a client share. */
 export interface ClientContext {
   readonly server: AuthServer
-  /** Everyone who may be sent a token: the server and the other services. */
+  /** Everyone to whom tokens may be sent: the server and the other services. */
   readonly readers: readonly Reader[]
   readonly store: ClientStore
   readonly fetch: Fetch

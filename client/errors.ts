@@ -1,14 +1,14 @@
-/** What this library itself finds wrong; an error of the server comes through with the server's own code. */
+/** The codes of errors that this library finds itself. Errors from the server keep the server's code. */
 export type ClientErrorCode =
-  /** The server's address is neither https nor this machine. */
+  /** The server's address uses plain http to another machine, or is not a URL. */
   | 'insecure_server'
-  /** The server could not be reached, or somebody else answered. What was kept is kept: try again later. */
+  /** The server could not be reached, or something else answered. Nothing stored is lost: try again later. */
   | 'network'
-  /** An answer is not what the contract says. */
+  /** An answer does not follow the contract. */
   | 'bad_answer'
-  /** The server calls itself by another name than the one it was expected under. */
+  /** The server's metadata names an unexpected issuer. */
   | 'issuer_mismatch'
-  /** The server is away, and its keys in the cache are too old to believe. */
+  /** The server is unreachable, and its cached keys are too old to trust. */
   | 'keys_too_old'
   /** A token is damaged, forged, or meant for somebody else. */
   | 'token_invalid'
@@ -16,11 +16,11 @@ export type ClientErrorCode =
   | 'not_signed_in'
   /** The session has ended, here or elsewhere: show the sign-in. */
   | 'session_ended'
-  /** A token would have gone to somebody who is not on the list. */
+  /** The request's URL is neither the server's nor one of the listed services'. */
   | 'origin_not_allowed'
-  /** Keys or sessions cannot be kept where they should be. */
+  /** Keys or sessions cannot be read or stored. */
   | 'store_failed'
-  /** A record of the vault was made under another key, or changed. */
+  /** A record of the vault was written under another key, or was changed. */
   | 'vault_damaged'
   | 'weak_password'
 
@@ -30,16 +30,16 @@ interface AuthErrorOptions extends ErrorOptions {
   readonly requestId?: string | undefined
 }
 
-/** Everything that this library throws on purpose. Match on `code`; it never changes. */
+/** Every error that this library throws on purpose. Match on `code`, which never changes. */
 export class AuthError extends Error {
   override readonly name = 'AuthError'
   /** A ClientErrorCode, or the `error` of the server's answer. */
   readonly code: ClientErrorCode | (string & {})
-  /** The HTTP status, where a server answered. */
+  /** The HTTP status, if a server answered. */
   readonly status: number | undefined
-  /** Seconds to wait before trying again, where the server named them. */
+  /** Seconds to wait before trying again, if the server says so. */
   readonly retryAfter: number | undefined
-  /** Names the request in the server's log. */
+  /** Identifies the request in the server's log. */
   readonly requestId: string | undefined
 
   constructor(code: AuthError['code'], message: string, options: AuthErrorOptions = {}) {
@@ -51,19 +51,24 @@ export class AuthError extends Error {
   }
 }
 
-/** Whether something thrown is an AuthError with this code. */
+/**
+ * Whether something thrown is an AuthError with this code.
+ *
+ * @example
+ * if (hasCode(error, 'session_ended')) showSignIn()
+ */
 export const hasCode = (error: unknown, code: string): boolean =>
   error instanceof AuthError && error.code === code
 
-/** @param cause Why a session that is kept here cannot be opened. */
+/** @param cause Why the stored session cannot be opened. */
 export const notSignedIn = (cause?: unknown): AuthError =>
   new AuthError('not_signed_in', 'Nobody is signed in.', { cause })
 
-/** Whoever sees it shows the sign-in. */
+/** The app should show the sign-in page. */
 export const sessionEnded = (cause?: unknown): AuthError =>
   new AuthError('session_ended', 'The session has ended.', { cause })
 
-/** For `catch`: throws another error in place of one with this code. Any other stays what it is. */
+/** For `catch`: replaces an error that has this code, and rethrows any other. */
 export const inPlaceOf =
   (code: string, other: (cause: unknown) => AuthError) =>
   (cause: unknown): never => {

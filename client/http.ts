@@ -3,11 +3,12 @@ import { isText, parseObject, type Json } from './json.ts'
 
 export type Fetch = (request: Request) => Promise<Response>
 
-/** Milliseconds that a request of the library's own may take. */
+/** Milliseconds that one of the library's own requests may take. */
 export const TIMEOUT = 30_000
 
 /**
- * Sends a request of the library's own. No cookies, no redirects, nothing from a cache unasked.
+ * Sends one of the library's own requests: without cookies or redirects, and never from the cache
+ * without revalidation.
  *
  * @param timeout Milliseconds.
  */
@@ -25,7 +26,7 @@ export async function send(
   })
 }
 
-/** Fetches for a caller, and says `network` when no answer came. An abort of theirs stays what it is. */
+/** Fetches for a caller. Throws `network` if there is no answer, unless the caller aborted. */
 export async function reach(fetch: Fetch, request: Request): Promise<Response> {
   try {
     return await fetch(request)
@@ -35,7 +36,7 @@ export async function reach(fetch: Fetch, request: Request): Promise<Response> {
   }
 }
 
-/** `init` for a POST (or another method) of JSON. */
+/** The `init` of a request with a JSON body. */
 export const json = (body: unknown, method = 'POST'): RequestInit => ({
   method,
   headers: { 'content-type': 'application/json' },
@@ -43,10 +44,10 @@ export const json = (body: unknown, method = 'POST'): RequestInit => ({
 })
 
 /**
- * The JSON object of a good answer; an empty one for 204 and 202.
+ * The JSON object of a successful answer; an empty object for 204 or 202 without one.
  *
- * @throws AuthError with the server's code for an error answer; `network` for anything that our server
- *   does not write, such as the page of a proxy.
+ * @throws AuthError with the server's code for an error answer; `network` for any other answer, such
+ *   as a proxy's error page.
  */
 export async function readAnswer(response: Response): Promise<Json> {
   const body = parseObject(await textOf(response))
@@ -56,7 +57,7 @@ export async function readAnswer(response: Response): Promise<Json> {
   throw errorOf(response, undefined)
 }
 
-/** The whole text of an answer; `network` when it breaks off. */
+/** The whole text of an answer. @throws AuthError `network` if the connection breaks. */
 export async function textOf(response: Response): Promise<string> {
   try {
     return await response.text()
@@ -66,7 +67,7 @@ export async function textOf(response: Response): Promise<string> {
 }
 
 export const badAnswer = (url: string): AuthError =>
-  new AuthError('bad_answer', `The answer of ${withoutQuery(url)} is not what it should be.`)
+  new AuthError('bad_answer', `${withoutQuery(url)} gave an unexpected answer.`)
 
 function errorOf(response: Response, body: Json | undefined): AuthError {
   const { status, headers } = response
@@ -81,10 +82,10 @@ function errorOf(response: Response, body: Json | undefined): AuthError {
   if (typeof code === 'string' && /^[a-z_]{1,64}$/.test(code)) {
     return new AuthError(code, isText(description) ? description : code, options)
   }
-  // A proxy, or the page of a hotel's network: nothing of it is a reason to sign anybody out.
+  // From a proxy, or a captive portal: not a reason to sign anybody out.
   return new AuthError(
     'network',
-    `${withoutQuery(response.url)} answered ${status}, and not as the server does.`,
+    `${withoutQuery(response.url)} answered ${status}, probably from a proxy.`,
     options,
   )
 }
@@ -92,5 +93,5 @@ function errorOf(response: Response, body: Json | undefined): AuthError {
 export const unreachable = (url: string, cause: unknown): AuthError =>
   new AuthError('network', `${withoutQuery(url)} cannot be reached.`, { cause })
 
-/** A query may hold what an error must not. */
+/** A query may hold secrets, which must not appear in an error. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')

@@ -1,6 +1,6 @@
 /**
- * The client's half of jwe-auth-server, for browsers and, with `./node.ts`, for Node: on jose and Web
- * Crypto alone.
+ * The client library of jwe-auth-server, for browsers and (with `./node.ts`) Node. It needs only jose
+ * and Web Crypto.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** What came from outside, before it is checked. */
+/** A JSON object from outside, before it is checked. */
 export type Json = Readonly<Record<string, unknown>>
 
 export const isObject = (value: unknown): value is Json =>
@@ -6,7 +6,7 @@ export const isObject = (value: unknown): value is Json =>
 
 export const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
-/** The members of these names, if each is a text and none is empty. */
+/** The members with these names; `undefined` unless each is a non-empty string. */
 export function texts<Name extends string>(
   value: unknown,
   ...names: readonly Name[]
@@ -19,18 +19,18 @@ export function texts<Name extends string>(
 export const isTime = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0
 
-/** The JSON object in a text or its UTF-8 bytes, or `undefined` for anything else. */
+/** Parses a JSON object from text or UTF-8 bytes; `undefined` for anything else. */
 export function parseObject(source: string | Uint8Array): Json | undefined {
   const text = typeof source === 'string' ? source : decodeUtf8(source)
   const value: unknown = text && unlessBad(() => JSON.parse(text) as unknown)
   return isObject(value) ? value : undefined
 }
 
-/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8. */
+/** Decodes UTF-8 bytes; `undefined` if they are not valid UTF-8. */
 export const decodeUtf8 = (bytes: Uint8Array): string | undefined =>
   unlessBad(() => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
 
-/** What JSON.parse or a decoder gives, or `undefined` for what it refuses, with one of two errors. */
+/** The result of JSON.parse or a decoder; `undefined` for its SyntaxError or TypeError. */
 function unlessBad<T>(work: () => T): T | undefined {
   try {
     return work()

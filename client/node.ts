@@ -1,5 +1,5 @@
 /**
- * What the client needs on Node besides `./index.ts`.
+ * The store for Node, to use together with `./index.ts`.
  *
  * @module
  */

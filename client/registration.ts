@@ -6,8 +6,8 @@ import type { ClientKey } from './token/client-key.ts'
 import { decrypt } from './token/decrypt.ts'
 
 /**
- * Registers this installation's public key (RFC 7591 in form), and makes a key first if there is none
- * of the type that the server asks for. The same key again is the same client.
+ * Registers this installation's public key (in the form of RFC 7591). Generates a key pair first if
+ * there is none of the type that the server asks for. Registering a key again gives the same client.
  */
 export async function register(context: ClientContext): Promise<ClientKey> {
   const { server, store, fetch, clientName } = context
@@ -15,20 +15,20 @@ export async function register(context: ClientContext): Promise<ClientKey> {
   const key = await store.makeKey(keyType)
   const url = `${server.baseUrl}/clients`
   const jwks = { keys: [{ ...key.publicJwk, use: 'enc' }] }
-  // JSON leaves out a name that is undefined.
+  // JSON.stringify omits an undefined name.
   const body = { client_name: clientName, jwks }
   const { client_id } = await readAnswer(await send(fetch, url, json(body)))
   if (client_id !== key.id) throw badAnswer(url)
   return key
 }
 
-/** Reads what the server tells only this client about its tokens. */
+/** Reads the configuration that the server encrypts to this client. */
 export async function readConfiguration(context: ClientContext): Promise<Json> {
   const key = (await context.store.loadKey()) ?? (await register(context))
   try {
     return await requestConfiguration(context, key)
   } catch (error) {
-    // The server forgets clients that do not sign in for long.
+    // The server removes clients that have not signed in for a long time.
     if (!hasCode(error, 'not_found')) throw error
     return requestConfiguration(context, await register(context))
   }

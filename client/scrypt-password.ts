@@ -4,34 +4,38 @@ import { AuthError } from './errors.ts'
 import type { DerivePassword } from './options.ts'
 
 interface ScryptOptions {
-  /** The server's ISSUER: the same password on another server gives something else. */
+  /** The server's ISSUER, so that the same password gives a different secret on another server. */
   readonly issuer: string
-  /** Characters that a new password must have. The server cannot check what it does not see. */
+  /** Minimum characters of a new password. The server cannot check a password that it does not see. */
   readonly minLength?: number
 }
 
-/** UTF-16 code units, as the server bounds both: normalization takes quadratic time for some texts. */
+/** UTF-16 code units, as on the server. Normalization takes quadratic time for some texts. */
 const MAX_PASSWORD_LENGTH = 512
 const MAX_ADDRESS_LENGTH = 254
 
-/** RFC 7914 §2: 32 MiB and three passes, as the OWASP password storage cheat sheet has it for scrypt. */
+/** RFC 7914 §2: 32 MiB and three passes, as the OWASP password storage cheat sheet recommends. */
 const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
 
 /**
- * Derives what is sent in place of a password: 32 bytes of scrypt over the password (Unicode NFC, RFC 8265 §4.2)
- * and the address (NFC, lower case), base64url. The server, its logs and whoever reads the request
- * never see a password that may be in use elsewhere.
+ * Derives a secret to send instead of the password, so that neither the server nor its logs see a
+ * password that may be in use elsewhere. The secret is 32 bytes of scrypt, base64url, over the
+ * password (Unicode NFC, RFC 8265 §4.2) and the address (NFC, lower case).
  *
- * Its limits. What is derived is as good as a password for this server: who steals it can sign in.
- * The page that derives comes from a server, and who controls that can read the password as it is
- * typed. The server can no longer refuse common or short passwords, so `minLength` is checked here.
- * It is tied to the address: with another address, a new password has to be set. And it is all
- * clients or none: one that sends the password as typed cannot sign in to the same account.
+ * Limits:
+ * - For this server, the secret is as good as a password: whoever steals it can sign in.
+ * - Whoever controls the server of the page can still read the password as it is typed.
+ * - The server can no longer refuse common or short passwords, so `minLength` is checked here.
+ * - The secret depends on the address: after a change of address, the password must be set again.
+ * - Every client of an account must use it: a client that sends the typed password cannot sign in.
  *
- * What it makes throws AuthError: `weak_password`; `invalid_request`, as the server does, for a
- * password or an address that is too long.
+ * The returned function throws AuthError `weak_password`, or `invalid_request` (as the server does) if
+ * the password or the address is too long.
  *
- * @param cost For tests. All clients of an account must derive alike.
+ * @param cost For tests. All clients of an account must use the same cost.
+ * @example
+ * const derivePassword = scryptPassword({ issuer: 'https://auth.example.com' })
+ * const auth = new AuthClient({ server, store, derivePassword })
  */
 export function scryptPassword(
   { issuer, minLength = 8 }: ScryptOptions,

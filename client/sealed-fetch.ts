@@ -8,7 +8,7 @@ import { seal } from './token/seal.ts'
 
 /**
  * Client to server: takes the JWS, encrypts it to the reader's key for this one request, and sends it.
- * Tries a refused request again at most three times: with the reader's newest key, by the reader's
+ * Retries a refused request at most three times: with the reader's newest key, with the reader's
  * clock, and with a refreshed token.
  */
 export async function sealedFetch(
@@ -17,12 +17,12 @@ export async function sealedFetch(
   reader: Reader,
   request: Request,
 ): Promise<Response> {
-  // Read once: the digest is of exactly these bytes, and every attempt sends them.
+  // Read only once, because every attempt must send exactly the bytes that the digest covers.
   const body = new Uint8Array(await request.arrayBuffer())
   const { signal } = request
   let session = await unlessAborted(signal, () => tokens.usable())
   let key = await unlessAborted(signal, () => reader.key())
-  /** Seconds that the reader's clock is ahead of the server's as we know it. */
+  /** Seconds that the reader's clock is ahead of our estimate of the server's clock. */
   let ahead = 0
 
   async function attempt(): Promise<Response> {
@@ -44,36 +44,36 @@ export async function sealedFetch(
   }
   const difference = dateOf(response) - tokens.now
   if (isRefused(response) && !isExpired(response) && Math.abs(difference) > CLOCK_TOLERANCE) {
-    // For this request only, because the date is not signed.
+    // Applies to this request only, because the date is not signed.
     ahead = difference
     response = await attempt()
   }
   if (!isRefused(response)) return response
-  // A service may refuse for reasons of its own, and always. That must not refresh the token every time.
+  // A service may refuse every token for its own reasons. That must not refresh the token each time.
   const isFresh = tokens.now - session.access.claims.iat < RENEWED
   if (isFresh && !reader.issuesTokens) return response
   const refused = session
   session = await unlessAborted(signal, () => tokens.refresh(refused))
-  // The new token has set the clock.
+  // The new token has corrected our clock.
   ahead = 0
   return attempt()
 }
 
-/** Seconds that two clocks may differ without a second try. */
+/** Seconds that two clocks may differ without a retry. */
 const CLOCK_TOLERANCE = BINDING_TOLERANCE / 2
 
-/** Seconds after its issue in which a token is not refreshed because a service refuses it. */
+/** Seconds after issue during which a service's refusal does not cause a refresh. */
 const RENEWED = 60
 
-/** RFC 6750 §3.1: the token is refused, and not, say, a password. */
+/** RFC 6750 §3.1: the token was refused, rather than, say, a password. */
 const isRefused = (response: Response): boolean =>
   response.status === 401 && challengeOf(response).includes('error="invalid_token"')
 
-/** The one reason that the server tells: it could open and verify the token. */
+/** Whether the token has expired: the only reason that the server reveals. */
 const isExpired = (response: Response): boolean =>
   /error_description="[^"]*expired/.test(challengeOf(response))
 
-/** When an answer was made (RFC 9110 §6.6.1), in seconds since the epoch; NaN if it has no date. */
+/** The date of an answer (RFC 9110 §6.6.1) in seconds since the epoch; NaN without one. */
 const dateOf = ({ headers }: Response): number => Date.parse(headers.get('Date') ?? '') / 1000
 
 const challengeOf = ({ headers }: Response): string => headers.get('WWW-Authenticate') ?? ''

@@ -8,7 +8,7 @@ import { isConfirmed, type ConfirmedSession, type OpenSession } from './session/
 import type { TokenSource } from './session/refresher.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
-/** Requests with the access token of whoever is signed in. */
+/** Sends requests with the signed-in user's access token. */
 export class SignedIn {
   readonly #context: ClientContext
   readonly #holder: SessionHolder
@@ -18,7 +18,7 @@ export class SignedIn {
     this.#holder = holder
   }
 
-  /** See AuthClient. */
+  /** See AuthClient.fetch. */
   async fetch(
     input: string | URL | Request,
     init?: RequestInit,
@@ -30,7 +30,7 @@ export class SignedIn {
     const request = new Request(isPath ? server.baseUrl + input : input, { ...common, ...init })
     const [reader] = readers
       .filter((each) => isBelow(request.url, each.baseUrl))
-      // If one base URL begins with another, the longer one is meant.
+      // If one base URL is a prefix of another, the longer one wins.
       .sort((a, b) => b.baseUrl.length - a.baseUrl.length)
     if (reader !== undefined) return sealedFetch(fetch, tokens, reader, request)
     throw new AuthError(
@@ -39,7 +39,7 @@ export class SignedIn {
     )
   }
 
-  /** Sends a request of the library's own to a path of the server, with a time limit. */
+  /** Sends one of the library's own requests to a path of the server, with a time limit. */
   async send(path: string, init?: RequestInit, tokens?: TokenSource): Promise<Response> {
     const signal = AbortSignal.timeout(TIMEOUT)
     try {
@@ -54,10 +54,10 @@ export class SignedIn {
   }
 
   /**
-   * Asks the server about the session, which tells whether it is alive.
+   * Asks the server whether the session is still alive.
    *
-   * @throws AuthError `session_ended`; `bad_answer` for an answer that is incomplete or about another
-   *   session. The session stays then.
+   * @throws AuthError `session_ended`; `bad_answer` if the answer is incomplete or about another
+   *   session, in which case the session stays.
    */
   async confirm({ stored, access }: OpenSession): Promise<ConfirmedSession> {
     const answer = await this.readAccount()
@@ -67,7 +67,7 @@ export class SignedIn {
     return this.#holder.page.confirm(answer)
   }
 
-  /** The session, confirmed now if it has not been since the start. */
+  /** The session, confirmed now if it has not been confirmed since startup. */
   async confirmed(): Promise<ConfirmedSession> {
     const session = await this.#holder.current()
     return isConfirmed(session) ? session : this.confirm(session)

@@ -2,7 +2,7 @@
 export const sleep = (time: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, time))
 
-/** What `work` gives, or, if it takes longer than `time` milliseconds, what `otherwise` does. */
+/** The result of `work`, or that of `otherwise` if `work` takes longer than `time` milliseconds. */
 export async function within<T>(
   time: number,
   work: Promise<T>,
@@ -19,7 +19,7 @@ export async function within<T>(
   }
 }
 
-/** What `work` gives, unless a signal is aborted before: then its reason is thrown. */
+/** The result of `work`. Throws the signal's reason if it is aborted first. */
 export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted()
   const aborted = new Promise<void>((resolve) => {

@@ -3,10 +3,10 @@ import { AuthError } from '../errors.ts'
 const THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[::1\])$/
 
 /**
- * A server's address in one spelling, without a final slash.
+ * Normalizes a server's address, without a trailing slash.
  *
- * @throws AuthError `insecure_server` for plain http to another machine: anybody in between could
- *   put keys of their own into the answers.
+ * @throws AuthError `insecure_server` for plain http to another machine, because anybody in between
+ *   could replace the keys in the answers.
  */
 export function baseUrlOf(address: string): string {
   if (!URL.canParse(address)) {
@@ -14,10 +14,10 @@ export function baseUrlOf(address: string): string {
   }
   const { protocol, hostname, origin, pathname } = new URL(address)
   if (protocol !== 'https:' && !(protocol === 'http:' && THIS_MACHINE.test(hostname))) {
-    throw new AuthError('insecure_server', `${origin} is neither https nor this machine.`)
+    throw new AuthError('insecure_server', `${origin} must use https.`)
   }
   return origin + pathname.replace(/\/$/, '')
 }
 
-/** Whether a URL is one of the server at `baseUrl`. */
+/** Whether a URL belongs to the server at `baseUrl`. */
 export const isBelow = (url: string, baseUrl: string): boolean => url.startsWith(`${baseUrl}/`)

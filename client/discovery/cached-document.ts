@@ -2,26 +2,26 @@ import { AuthError } from '../errors.ts'
 import { isObject } from '../json.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 
-/** Milliseconds for which a copy is used without asking: what the server's Cache-Control says. */
+/** Milliseconds for which a copy is used without asking, as in the server's Cache-Control. */
 const FRESH = 300_000
 /** Milliseconds after a failure for which a copy is used without asking again. */
 const COOL_DOWN = 10_000
 
 interface DocumentOptions<T> {
-  /** What it is kept as. */
+  /** Its name in the store. */
   readonly name: string
   readonly store: ClientStore
   /** Milliseconds since the epoch. */
   readonly clock: () => number
-  /** Milliseconds for which a copy is believed while the server is away; 0 for never. */
+  /** Milliseconds for which a copy is trusted while the server is unreachable; 0 for never. */
   readonly maxAge: number
-  /** Fetches a fresh one. */
+  /** Fetches a fresh copy. */
   readonly load: () => Promise<T>
-  /** Checks a copy from the store, where anything may stand by now. */
+  /** Checks a copy from the store, which may hold anything by now. */
   readonly parse: (value: unknown) => Promise<T | undefined>
 }
 
-/** Something that the server publishes, with a copy in the store for when it is away. */
+/** A document that the server publishes, with a copy in the store for when it is unreachable. */
 export class CachedDocument<T> {
   readonly #options: DocumentOptions<T>
   #copy: { readonly value: T; readonly fetchedAt: number } | undefined
@@ -35,8 +35,8 @@ export class CachedDocument<T> {
   /**
    * The document, from the server if the copy is older than five minutes.
    *
-   * @throws AuthError `keys_too_old` while the server is away, or answers nonsense, and the copy is
-   *   too old to believe; what went wrong, where there is no copy.
+   * @throws AuthError `keys_too_old` if loading fails and the copy is too old to trust. The loading
+   *   error itself if there is no copy.
    */
   async get(): Promise<T> {
     this.#copy ??= await this.#stored()
@@ -50,7 +50,7 @@ export class CachedDocument<T> {
     try {
       return await this.reload()
     } catch (error) {
-      // A bug is no absence of the server.
+      // A bug does not mean that the server is unreachable.
       if (!(error instanceof AuthError)) throw error
       this.#failedAt = clock()
       if (this.#copy === undefined || maxAge === 0) throw error
@@ -60,7 +60,7 @@ export class CachedDocument<T> {
   }
 
   /**
-   * Asks the server now. Several at once are one request.
+   * Asks the server now. Concurrent calls share one request.
    *
    * @throws AuthError `network`, `bad_answer`
    */
@@ -87,6 +87,6 @@ export class CachedDocument<T> {
   }
 }
 
-/** A copy from the future is from a clock that was wrong: nobody knows how old it is. */
+/** A time in the future means that the clock was wrong, so the age is unknown. */
 const isWithin = (since: number, span: number, now: number): boolean =>
   since <= now && now - since < span

@@ -1,17 +1,17 @@
 import { AuthError } from '../errors.ts'
 import type { ServerKey } from './server-keys.ts'
 
-/** Somebody to whom tokens may be sealed: the server itself, or another service on the list. */
+/** A recipient of tokens: the server itself, or another service on the list. */
 export interface Reader {
-  /** Its address, as this client reaches it. */
+  /** The address at which this client reaches it. */
   readonly baseUrl: string
-  /** The name under which it knows itself; requests are bound to it. */
+  /** Its issuer or public URL, to which requests are bound. */
   readonly name: string
-  /** Whether it is the server itself, from which renewed tokens come. */
+  /** Whether it is the server itself, which issues the tokens. */
   readonly issuesTokens: boolean
   /** Its current encryption key, and the `enc` to use. */
   key(): Promise<ReadingKey>
-  /** Asks for its keys again: true if it reads with others now. */
+  /** Fetches its keys again, and returns whether its encryption key or `enc` has changed. */
   hasRotated(used: ReadingKey): Promise<boolean>
 }
 
@@ -20,7 +20,7 @@ export interface ReadingKey {
   readonly enc: string
 }
 
-/** @throws AuthError `bad_answer` where there is none: a bare JWS is never sent. */
+/** @throws AuthError `bad_answer` if there is none, because a bare JWS is never sent. */
 export function encryptionKeyOf(keys: readonly ServerKey[], baseUrl: string): ServerKey {
   const key = keys.find(({ use }) => use === 'enc')
   if (key !== undefined) return key

@@ -4,17 +4,17 @@ import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
 import { isObject, type Json } from '../json.ts'
 import { readKeySet, type ServerKey } from './server-keys.ts'
 
-/** What a client has to know about the server, from its metadata (RFC 8414) and its JWK Set. */
+/** The parts of the server's metadata (RFC 8414) and JWK Set that a client needs. */
 export interface ServerInfo {
   readonly issuer: string
-  /** JWE `enc` for what is sealed to the server. */
+  /** JWE `enc` for tokens sealed to the server. */
   readonly enc: string
   /** The type of key that a client registers. */
   readonly keyType: KeyType
   readonly keys: readonly ServerKey[]
 }
 
-/** Milliseconds that the server has to answer: there may be a copy to go on with. */
+/** Milliseconds; short, because there may be a cached copy to use instead. */
 const TIMEOUT = 10_000
 
 /** Fetches both documents of the server at `baseUrl`. */
@@ -27,11 +27,11 @@ export async function fetchServerInfo(
     getJson(fetch, `${baseUrl}/.well-known/oauth-authorization-server`),
     fetchKeys(fetch, baseUrl),
   ])
-  // RFC 8414 §3.3: the one who answers must be the one who was asked for.
+  // RFC 8414 §3.3: a different issuer could be impersonating this one.
   if (metadata['issuer'] !== issuer) {
     throw new AuthError(
       'issuer_mismatch',
-      `${baseUrl} does not call itself ${issuer}. If it is the right server, pass its ISSUER as "issuer".`,
+      `The issuer of ${baseUrl} is not ${issuer}. If it is the right server, pass its ISSUER as "issuer".`,
     )
   }
   const info = await parseServerInfo({
@@ -44,7 +44,7 @@ export async function fetchServerInfo(
   return info
 }
 
-/** Checks what the store has kept; `undefined` for anything that is not whole. */
+/** Checks fetched or stored info; `undefined` if it is incomplete. */
 export async function parseServerInfo(value: unknown): Promise<ServerInfo | undefined> {
   if (!isObject(value) || !isObject(value['keyType'])) return undefined
   const { issuer } = value
@@ -56,7 +56,7 @@ export async function parseServerInfo(value: unknown): Promise<ServerInfo | unde
   return { issuer, enc, keyType, keys }
 }
 
-/** The type of key that the metadata asks for; `undefined` for one that this client cannot make. */
+/** The type of key that the metadata asks for; `undefined` if this client cannot generate it. */
 function readKeyType({ kty, crv }: Json): KeyType | undefined {
   if (kty === 'RSA') return { kty }
   return Object.values(ENCRYPTION_CURVES).find((type) => type.kty === kty && type.crv === crv)

@@ -3,7 +3,7 @@ import { encryptionAlgsFor, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 import { isObject, isText } from '../json.ts'
 import { pickPublic, thumbprint } from '../token/public-jwk.ts'
 
-/** One of the server's public keys, as published, bound to its one use and its one algorithm. */
+/** A public key of the server, for one use and one algorithm. */
 export interface ServerKey extends JWK {
   readonly kty: string
   readonly kid: string
@@ -12,8 +12,8 @@ export interface ServerKey extends JWK {
 }
 
 /**
- * The keys of a JWK Set (RFC 7517 §5) that can be used, in its order: the current one of each use
- * comes first. A key under another name than its thumbprint is left out.
+ * The usable keys of a JWK Set (RFC 7517 §5), in its order: the current key of each use comes first.
+ * Skips keys whose `kid` is not their thumbprint.
  */
 export async function readKeySet(body: unknown): Promise<ServerKey[]> {
   const list: unknown = isObject(body) ? body['keys'] : undefined

@@ -12,14 +12,14 @@ interface ServerOptions {
   readonly fetch: Fetch
   /** Milliseconds since the epoch. */
   readonly clock: () => number
-  /** Milliseconds for which cached keys are believed while the server is away. */
+  /** Milliseconds for which cached keys are trusted while the server is unreachable. */
   readonly maxKeyAge: number
 }
 
-/** The auth server, as far as it publishes itself. */
+/** The auth server's published metadata and keys. */
 export interface AuthServer extends Reader {
   info(): Promise<ServerInfo>
-  /** Finds a signing key; asks the server again for one that the copy does not have. */
+  /** Finds a signing key, and asks the server again if the cached copy does not have it. */
   readonly verificationKeys: VerificationKeys
 }
 

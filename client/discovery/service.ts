@@ -17,15 +17,15 @@ interface ServiceOptions {
 }
 
 /**
- * Another service that takes the server's tokens, with an encryption key of its own, published as
- * the server publishes its own.
+ * Another service that accepts the server's tokens. It publishes its own encryption key in the same
+ * way as the server.
  */
 export function createService({ baseUrl, server, store, fetch, clock }: ServiceOptions): Reader {
   const document = new CachedDocument<readonly ServerKey[]>({
     name: `service-${base64url.encode(baseUrl)}`,
     store,
     clock,
-    // Only for sending to it: with the service away, there is nothing to send to.
+    // The keys are only for sending to the service, so an old copy is useless while it is unreachable.
     maxAge: 0,
     load: () => fetchKeys(fetch, baseUrl),
     parse: async (value) => readKeySet({ keys: value }),

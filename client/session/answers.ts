@@ -1,9 +1,9 @@
-/** Reads the server's answers. Every function throws AuthError `bad_answer` if one is incomplete. */
+/** Reads the server's answers. Every function throws AuthError `bad_answer` for an incomplete answer. */
 import type { Account } from '../../protocol/account.ts'
 import { badAnswer } from '../http.ts'
 import { texts, type Json } from '../json.ts'
 
-/** Where the account is signed in. Times: RFC 3339, UTC. */
+/** A session of the account. Times are RFC 3339, UTC. */
 export interface SessionEntry {
   readonly session_id: string
   readonly client_id: string
@@ -13,7 +13,7 @@ export interface SessionEntry {
   readonly current: boolean
 }
 
-/** Two tokens, as the server sends them. */
+/** An access token and a refresh token, each a JWE as the server sends it. */
 export interface TokenPair {
   readonly access_token: string
   readonly refresh_token: string
@@ -23,7 +23,7 @@ export interface TokenPair {
 export interface AccountAnswer {
   readonly account: Account
   readonly session_id: string
-  /** 32 bytes, base64url; `null` if the server has lost it, while the session goes on. */
+  /** 32 bytes, base64url; `null` if the server has lost it, although the session continues. */
   readonly database_key: string | null
 }
 
@@ -60,7 +60,7 @@ function readDatabaseKey(value: unknown, url: string): string | null {
   return value
 }
 
-/** Checks the members that the client uses, and returns all. */
+/** Checks the members that the client uses, and returns all members. */
 export function readAccount(value: unknown, url: string): Account {
   const account = texts(value, 'id', 'email', 'created_at')
   if (account === undefined) throw badAnswer(url)

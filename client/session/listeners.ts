@@ -1,14 +1,14 @@
-/** Whoever wants to know of a change. */
+/** Callbacks to call on a change. */
 export class Listeners {
   readonly #listeners = new Set<() => void>()
 
-  /** Gives back what ends it. */
+  /** Adds a listener, and returns a function that removes it. */
   add(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** A listener's fault is its own: it reaches the page's error handler, and keeps nothing from going on. */
+  /** Calls every listener. An error in a listener goes to the page's error handler and stops nothing. */
   call(): void {
     for (const listener of this.#listeners) {
       try {

@@ -8,29 +8,29 @@ import { openAccessToken, openRefreshToken, type OpenedToken, type Opener } from
 
 /** A session in memory. */
 export interface OpenSession {
-  /** The session as the store has it. */
+  /** The session as it is stored. */
   readonly stored: StoredSession
-  /** Its access token, opened. */
+  /** Its opened access token. */
   readonly access: OpenedToken
-  /** What only the server knows; absent until the server has been asked since the start. */
+  /** What only the server knows; absent until the server has been asked since startup. */
   readonly answer?: AccountAnswer
 }
 
-/** A session that the server has confirmed since the start. */
+/** A session that the server has confirmed since startup. */
 export type ConfirmedSession = Required<OpenSession>
 
 export const isConfirmed = (session: OpenSession): session is ConfirmedSession =>
   session.answer !== undefined
 
-/** Seconds before its expiry from which a token is refreshed, so that it is still valid on arrival. */
+/** Seconds before expiry at which a token is refreshed, so that it is still valid on arrival. */
 const EXPIRY_MARGIN = 10
-/** Seconds that two clocks may differ before the difference is kept. */
+/** Seconds that two clocks may differ before the client corrects for the difference. */
 const CLOCK_TOLERANCE = 5
 
 /**
- * Opens a pair of tokens that has just arrived, and takes the server's time from it.
+ * Opens a pair of tokens that has just arrived, and computes the clock offset from it.
  *
- * @param expected The session and the account that both tokens must be for.
+ * @param expected The session and the account that both tokens must belong to.
  * @param receivedAt Milliseconds since the epoch.
  * @throws AuthError `token_invalid`
  */
@@ -58,7 +58,7 @@ export async function openPair(
     session_id: expected.sessionId,
     access_token: access.jwe,
     refresh_token: refresh.jwe,
-    // The answer itself takes a second or two.
+    // A small difference may be the time that the answer took.
     clock_offset: Math.abs(offset) <= CLOCK_TOLERANCE ? 0 : offset,
   }
   return { stored, access }
@@ -67,7 +67,7 @@ export async function openPair(
 /**
  * Opens the session in the store. Its access token may have expired.
  *
- * @throws AuthError `token_invalid` if this client's key cannot open it, or it is damaged.
+ * @throws AuthError `token_invalid` if it is damaged, or this client's key cannot open it.
  */
 export async function openStored(context: ClientContext): Promise<OpenSession | undefined> {
   const stored = await readSession(context.store)
@@ -77,14 +77,14 @@ export async function openStored(context: ClientContext): Promise<OpenSession | 
   return { stored, access }
 }
 
-/** What opens the tokens of a stored session. @throws AuthError `token_invalid` without its key. */
+/** The opener for a stored session's tokens. @throws AuthError `token_invalid` if the key is missing. */
 export async function openerOf(context: ClientContext, stored: StoredSession): Promise<Opener> {
   const key = await context.store.loadKey()
   if (key?.id !== stored.client_id) throw invalid('jwe_kid')
   return openerFor(context, key)
 }
 
-/** Seconds since the epoch, by the server's clock as far as the session tells it. */
+/** Seconds since the epoch, by the server's clock as estimated from the session. */
 export const serverTime = ({ clock }: ClientContext, session: OpenSession | undefined): number =>
   clock() / 1000 + (session?.stored.clock_offset ?? 0)
 

@@ -5,14 +5,14 @@ import type { AccountAnswer } from './answers.ts'
 import { Listeners } from './listeners.ts'
 import type { ConfirmedSession, OpenSession } from './open-session.ts'
 
-/** Who is signed in, for the app to show. */
+/** The signed-in session, for the app to show. */
 export interface Session {
   readonly sessionId: string
   readonly clientId: string
   readonly claims: AccessTokenClaims
   /** When the access token expires: milliseconds since the epoch, by this machine's clock. */
   readonly expiresAt: number
-  /** `undefined` until the server has been asked since the start. */
+  /** `undefined` until the server has been asked since startup. */
   readonly account: Account | undefined
 }
 
@@ -24,12 +24,12 @@ export const present = ({ stored, access, answer }: OpenSession): Session => ({
   account: answer?.account,
 })
 
-/** The session that this page has in memory. Other pages may share the store. */
+/** The session in this page's memory. Other pages may share the store. */
 export class PageSession {
-  /** Called when the session has begun, been refreshed or ended, in this page or another. */
+  /** Called when a session begins or ends, in this page or another, and when this page refreshes it. */
   readonly changed = new Listeners()
   #session: OpenSession | undefined
-  /** A session has ended in this page. It does not silently adopt the next one that begins elsewhere. */
+  /** Whether a session has ended in this page, which then ignores sessions that begin elsewhere. */
   #isOver = false
 
   get session(): OpenSession | undefined {
@@ -44,7 +44,7 @@ export class PageSession {
     return this.#isOver
   }
 
-  /** Takes a session from the store, without calling the listeners. */
+  /** Adopts a session from the store, without calling the listeners. */
   restore(session: OpenSession): OpenSession {
     const answer = this.id === session.stored.session_id ? this.#session?.answer : undefined
     this.#session = answer === undefined ? session : { answer, ...session }
@@ -52,7 +52,7 @@ export class PageSession {
     return this.#session
   }
 
-  /** Takes a session that has begun or been refreshed. */
+  /** Adopts a new or refreshed session. */
   set(session: OpenSession): OpenSession {
     const restored = this.restore(session)
     this.changed.call()
@@ -60,9 +60,9 @@ export class PageSession {
   }
 
   /**
-   * Adds what the server has said about the session, which may have been refreshed since.
+   * Adds the server's answer about the session, which may have been refreshed in the meantime.
    *
-   * @throws AuthError `session_ended` if it is no longer this page's session.
+   * @throws AuthError `session_ended` if the answer is no longer about this page's session.
    */
   confirm(answer: AccountAnswer): ConfirmedSession {
     if (this.#session?.stored.session_id !== answer.session_id) throw sessionEnded()

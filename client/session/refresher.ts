@@ -14,31 +14,31 @@ import type { PageSession } from './page-session.ts'
 import { readSession, writeSession } from './stored-session.ts'
 import { requestPair } from './token-endpoint.ts'
 
-/** Where a request gets its tokens from. */
+/** Supplies the tokens for a request. */
 export interface TokenSource {
-  /** Seconds since the epoch, by the server's clock as far as it is known. */
+  /** Seconds since the epoch, by the server's clock as estimated. */
   readonly now: number
   /** The session, refreshed first if its access token is about to expire. */
   usable(): Promise<OpenSession>
-  /** The session with another access token than `used` has. */
+  /** The session with a newer access token than that of `used`. */
   refresh(used: OpenSession): Promise<OpenSession>
 }
 
-/** A pair of tokens that has arrived and is not in the store yet. */
+/** A pair of tokens that has arrived but is not yet in the store. */
 interface PendingPair {
   readonly pair: TokenPair
-  /** The refresh token that it replaces, as it is stored. */
+  /** The stored refresh token that it replaces. */
   readonly replaces: string
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
 }
 
-/** Codes of errors that another attempt with the same pair cannot change. */
+/** Codes of errors that make a retry with the same pair useless. */
 const FINAL = ['token_invalid', 'token_expired', 'session_ended']
 
 /**
- * Replaces a session's tokens, and holds the new pair until it is in the store. Whoever calls it must
- * have the store to itself: see `exclusively`.
+ * Replaces a session's tokens, and holds the new pair until it is in the store. The caller must hold
+ * the store's lock: see `exclusively`.
  */
 export class Refresher {
   readonly #context: ClientContext
@@ -51,9 +51,8 @@ export class Refresher {
   }
 
   /**
-   * The session with another access token than `used` has: one that another page has stored, or a new
-   * one from the server. If the new pair cannot be opened or stored for now, the next call tries again
-   * with the same pair.
+   * The session with a newer access token than that of `used`: from another page through the store, or
+   * from the server. If a new pair cannot be opened or stored yet, the next call retries with it.
    *
    * @throws AuthError `session_ended` if the server or another page has ended it; `not_signed_in` if
    *   this client cannot open the refresh token.
@@ -66,7 +65,7 @@ export class Refresher {
     }
     const { refresh_token } = latest.stored
     if (this.#pending?.replaces === refresh_token) return this.#keep(latest, this.#pending)
-    // It was verified before it was stored. Whether it is still valid is for the server to say.
+    // It was verified before it was stored, and only the server knows whether it is still valid.
     const jws = await openerOf(context, latest.stored)
       .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
@@ -74,10 +73,10 @@ export class Refresher {
   }
 
   /**
-   * Takes a pair that invalidates every older token of the session, such as after a change of password.
+   * Adopts a pair that invalidates all older tokens of the session, for example after a password change.
    *
    * @param ask Requests the pair, with tokens from the given source. Any other source would wait for
-   *   this call to end.
+   *   the lock that the caller holds.
    * @throws AuthError `session_ended`, and whatever `ask` throws.
    */
   async replace(
@@ -97,7 +96,7 @@ export class Refresher {
         return (latest = await refreshing)
       },
     }
-    // `ask` may give up before a refresh has ended, which still needs the store.
+    // `ask` may give up during a refresh, which still needs the lock.
     const pair = await ask(tokens).finally(() => refreshing?.catch(() => undefined))
     return this.#keep(latest, this.#hold(latest, pair))
   }
@@ -115,7 +114,7 @@ export class Refresher {
       const { key } = await openerOf(this.#context, session.stored)
       const expected = { sessionId, accountId: session.access.claims.sub }
       const refreshed = await openPair(this.#context, key, expected, pair, receivedAt)
-      // It may have been ended while the server was answering.
+      // The session may have ended while the server was answering.
       if ((await readSession(store))?.session_id !== sessionId) throw sessionEnded()
       await writeSession(store, refreshed.stored)
       this.#pending = undefined
@@ -126,7 +125,7 @@ export class Refresher {
     }
   }
 
-  /** The session as it is in the store now, or as given if the stored one cannot be opened. */
+  /** The session in the store now, or the given session if the stored one cannot be opened. */
   async #latest(session: OpenSession): Promise<OpenSession> {
     const latest = await openStored(this.#context).catch((error: unknown) => {
       if (hasCode(error, 'token_invalid')) return session

@@ -30,18 +30,18 @@ export class SessionHolder implements TokenSource {
     this.#context = context
     this.#refresher = new Refresher(context, this.page)
     context.store.subscribe(() => {
-      // If the store fails now, the next request reads it again.
+      // If the store fails now, the next request will read it again.
       this.#onOtherPage().catch(() => undefined)
     })
   }
 
-  /** Seconds since the epoch, by the server's clock as far as it is known. */
+  /** Seconds since the epoch, by the server's clock as estimated. */
   get now(): number {
     return serverTime(this.#context, this.page.session)
   }
 
   /**
-   * Begins the session that the answer to signing up or in describes.
+   * Begins the session from the answer to a sign-up or sign-in.
    *
    * @throws AuthError `bad_answer`, `token_invalid`
    */
@@ -53,7 +53,7 @@ export class SessionHolder implements TokenSource {
     const session = await openPair(this.#context, key, expected, pair, clock())
     const [begun, replaced] = await store.exclusively(async () => {
       const replaced = await readSession(store)
-      // Nobody has the keys to the vaults of earlier sessions any more.
+      // This client no longer has the keys to earlier sessions' vaults.
       await store.removeVaults(answer.session_id)
       await writeSession(store, session.stored)
       return [this.page.set({ ...session, answer }), replaced]
@@ -63,15 +63,15 @@ export class SessionHolder implements TokenSource {
   }
 
   /**
-   * Takes the session in the store into memory, without asking the server whether it is alive. Its
-   * access token may have expired. A session that cannot be opened is ignored and stays in the store:
-   * only the server says that a session has ended. The next sign-in replaces it.
+   * Loads the session from the store into memory, without asking the server whether it is alive. Its
+   * access token may have expired. A session that cannot be opened is ignored, but stays in the store
+   * until the next sign-in replaces it, because only the server may declare a session ended.
    */
   async restore(): Promise<OpenSession | undefined> {
     try {
       const session = await openStored(this.#context)
       if (session !== undefined) return this.page.restore(session)
-      // Vaults of a session that has ended may be left.
+      // Vaults of an ended session may remain.
       await this.end(undefined)
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
@@ -81,7 +81,7 @@ export class SessionHolder implements TokenSource {
   }
 
   /**
-   * The session in memory, or the one in the store if this page has had none yet.
+   * The session in memory, or the session in the store if this page has not had one yet.
    *
    * @throws AuthError `not_signed_in`
    */
@@ -97,10 +97,10 @@ export class SessionHolder implements TokenSource {
   }
 
   /**
-   * The session with another access token than `used` has. However many calls there are at once, in
-   * however many pages, they use up one refresh token.
+   * The session with a newer access token than that of `used`. Concurrent calls, even in several
+   * pages, use up only one refresh token.
    *
-   * @throws AuthError `session_ended`, after which nothing of it is left here; `network`.
+   * @throws AuthError `session_ended`, after removing the session from this device; `network`.
    */
   refresh(used: OpenSession): Promise<OpenSession> {
     const sessionId = used.stored.session_id
@@ -117,31 +117,32 @@ export class SessionHolder implements TokenSource {
   }
 
   /**
-   * Replaces the session's tokens with a pair that `ask` requests. No page refreshes meanwhile: with
-   * the older tokens it would learn that the session has ended.
+   * Replaces the session's tokens with a pair that `ask` requests. No page refreshes meanwhile, because
+   * the server would refuse the older tokens as ended.
    *
-   * @throws AuthError `session_ended`, after which nothing of it is left here; whatever `ask` throws.
+   * @throws AuthError `session_ended`, after removing the session from this device; whatever `ask`
+   *   throws.
    */
   async replaceTokens(ask: (tokens: TokenSource) => Promise<TokenPair>): Promise<void> {
     const session = await this.current()
     await this.#exclusively(session.stored.session_id, () => this.#refresher.replace(session, ask))
   }
 
-  /** The id of the session in memory, or of the one in the store if this page has had none yet. */
+  /** The id of the session in memory, or in the store if this page has not had a session yet. */
   async id(): Promise<string | undefined> {
     if (this.page.session !== undefined || this.page.isOver) return this.page.id
     return (await readSession(this.#context.store))?.session_id
   }
 
-  /** Ends this session in memory and in the store, but no other. `undefined` clears what is left of one. */
+  /** Ends only this session, in memory and in the store. `undefined` clears remains of an ended session. */
   async end(sessionId: string | undefined): Promise<void> {
     const forget = () => this.#forget(sessionId)
-    // A refresh that gets no answer holds the store. It finds the session gone when it ends.
+    // Do not wait for a refresh without an answer. It will find the session gone.
     await within(PATIENCE, this.#context.store.exclusively(forget), forget)
   }
 
   /**
-   * The current access token, opened and checked again.
+   * The current access token, decrypted and verified again.
    *
    * @throws AuthError `token_invalid`, `token_expired`
    */
@@ -152,14 +153,14 @@ export class SessionHolder implements TokenSource {
     return token
   }
 
-  /** Works with the store to itself, and forgets a session that turns out to have ended. */
+  /** Runs `work` with the store's lock, and forgets the session if it turns out to have ended. */
   #exclusively(sessionId: string, work: () => Promise<OpenSession>): Promise<OpenSession> {
     return this.#context.store.exclusively(async () => {
       try {
         return await work()
       } catch (error) {
         if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
-        // Only the memory: see `restore`.
+        // Ends it in memory only: see `restore`.
         if (hasCode(error, 'not_signed_in')) this.page.end()
         throw error
       }
@@ -182,7 +183,7 @@ export class SessionHolder implements TokenSource {
     if (stored?.session_id === this.page.id) return
     if (this.page.session === undefined) this.page.changed.call()
     else this.page.end()
-    // Removes the vaults that this page has open too, but not the vault of a session that begins now.
+    // Also removes vaults that this page has open, but not the vault of a session that begins now.
     await store.exclusively(async () => {
       await store.removeVaults((await readSession(store))?.session_id)
     })

@@ -1,19 +1,19 @@
 import { texts, type Json } from '../json.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 
-/** What is kept of a session: tokens as they arrived, for this client's key alone, and no other secret. */
+/** A session in the store. The tokens are encrypted to this client's key, and nothing else is secret. */
 export interface StoredSession {
   readonly client_id: string
   readonly session_id: string
   readonly access_token: string
   readonly refresh_token: string
-  /** Seconds that the server's clock was ahead of this machine's when the tokens came. */
+  /** Seconds that the server's clock was ahead of this machine's clock when the tokens arrived. */
   readonly clock_offset: number
 }
 
 const NAME = 'session'
 
-/** The session in the store; `undefined` for none, or for something that is no session. */
+/** The session in the store; `undefined` if there is none or it is malformed. */
 export async function readSession(store: ClientStore): Promise<StoredSession | undefined> {
   const value = await store.read(NAME)
   const known = texts(value, 'client_id', 'session_id', 'access_token', 'refresh_token')
@@ -26,7 +26,7 @@ export async function readSession(store: ClientStore): Promise<StoredSession | u
 export const writeSession = (store: ClientStore, session: StoredSession): Promise<void> =>
   store.write(NAME, session)
 
-/** Forgets the session, and every vault: their keys are gone. */
+/** Forgets the session and every vault, because the vaults' keys are gone. */
 export async function forgetSession(store: ClientStore): Promise<void> {
   await store.write(NAME, undefined)
   await store.removeVaults()

@@ -9,17 +9,17 @@ import type { StoredSession } from './stored-session.ts'
 import { openRefreshToken } from './tokens.ts'
 
 /**
- * Milliseconds to wait for each attempt's answer before the next attempt begins; the last waits for
- * the full time limit. All of them must begin well within the server's REFRESH_REUSE_INTERVAL: after
- * that, the server takes the token for a stolen one.
+ * Milliseconds to wait for each attempt's answer before starting the next attempt; the last waits for
+ * the full time limit. All attempts must begin well within the server's REFRESH_REUSE_INTERVAL,
+ * because the server treats a later reuse as theft.
  */
 const PATIENCE = [3000, 3000, TIMEOUT]
 /** Milliseconds between a failed attempt and the next. */
 const PAUSE = 500
 
 /**
- * Uses a refresh token up (RFC 6749 §6) and returns the next pair, not yet opened. If an answer is
- * lost or late, asks again at once.
+ * Uses up a refresh token (RFC 6749 §6) and returns the next pair, not yet opened. Asks again soon if
+ * an answer is lost or late.
  *
  * @param jws The refresh token, opened.
  * @throws AuthError `session_ended` if the server no longer accepts it.
@@ -34,7 +34,7 @@ export async function requestPair(
     return await request(context, await seal(jws, used.key, used.enc))
   } catch (error) {
     if (!hasCode(error, 'invalid_grant')) throw error
-    // After a rotation the server may have been unable to open it.
+    // The server may have been unable to decrypt it after a key rotation.
     if (!(await server.hasRotated(used))) throw sessionEnded(error)
     const { key, enc } = await server.key()
     return request(context, await seal(jws, key, enc)).catch(
@@ -43,7 +43,7 @@ export async function requestPair(
   }
 }
 
-/** Makes the server end a session (RFC 7009). If that fails, the session expires by itself. */
+/** Asks the server to end a session (RFC 7009). If that fails, the session expires by itself. */
 export async function revoke(context: ClientContext, stored: StoredSession): Promise<void> {
   const { server, fetch } = context
   try {
@@ -63,7 +63,7 @@ async function request(
   const url = `${server.baseUrl}/token`
   const body = { grant_type: 'refresh_token', refresh_token: refreshToken }
   let failure: AuthError | undefined
-  /** Resolves to the server's answer, even if that is a refusal; rejects if there was none. */
+  /** Resolves to the server's answer, even a refusal; rejects if there is none. */
   async function ask(): Promise<{ pair: TokenPair } | { refusal: unknown }> {
     try {
       return { pair: readTokenPair(await readAnswer(await send(fetch, url, json(body))), url) }

@@ -9,9 +9,9 @@ import type { ClientKey } from '../token/client-key.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { verify, type VerificationKeys } from '../token/verify.ts'
 
-/** A token whose signature and claims have been checked, but not whether it has expired. */
+/** A token with verified signature and claims, whose expiry has not been checked. */
 export interface VerifiedToken<Claims extends RefreshTokenClaims> {
-  /** Signed by the server. Whoever has it can use it, so it stays in memory. */
+  /** Signed by the server. Anybody who has it can use it, so it stays in memory. */
   readonly jws: string
   /** The JWS's protected header. */
   readonly header: Json
@@ -22,16 +22,16 @@ export interface VerifiedToken<Claims extends RefreshTokenClaims> {
 export interface OpenedToken<
   Claims extends RefreshTokenClaims = AccessTokenClaims,
 > extends VerifiedToken<Claims> {
-  /** As it arrived and as it is stored: only this client's key opens it. */
+  /** The token as it arrived and is stored: only this client's key decrypts it. */
   readonly jwe: string
 }
 
-/** What verifying a token takes. */
+/** The keys and expected values to verify a token. */
 export interface Verifier extends Expected {
   readonly keys: VerificationKeys
 }
 
-/** What opening a token takes. */
+/** The keys and expected values to decrypt and verify a token. */
 export interface Opener extends Verifier {
   readonly key: ClientKey
 }

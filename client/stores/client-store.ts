@@ -1,39 +1,39 @@
 import type { KeyType } from '../../protocol/algorithms.ts'
 import type { ClientKey } from '../token/client-key.ts'
 
-/** Where a client keeps its key, its session and its vault. */
+/** Storage for a client's key, session and vaults. */
 export interface ClientStore {
   readonly kind: 'indexeddb' | 'file' | 'memory'
-  /** One sentence for a person, where what is kept will not outlive the page though it should. */
+  /** One sentence for the user, if data will unexpectedly be lost when the page closes. */
   readonly warning?: string
 
   /** The client's key, if it has one. */
   loadKey(): Promise<ClientKey | undefined>
-  /** A key of this type: the one that is kept, if it fits, else a fresh one, which is kept instead. */
+  /** Returns the stored key if it has this type; otherwise generates a key and replaces the stored one. */
   makeKey(type: KeyType): Promise<ClientKey>
 
-  /** What was written under a name, to be checked: anything may stand there. */
+  /** Reads the value under a name. Check it, because it may be anything. */
   read(name: string): Promise<unknown>
-  /** Keeps JSON under a name; `undefined` removes it. */
+  /** Stores a JSON value under a name; `undefined` removes it. */
   write(name: string, value: unknown): Promise<void>
 
-  /** Where a session's vault lies. Nothing is made before its first use. */
+  /** The storage of a session's vault, created on first use. */
   vault(sessionId: string): VaultStorage
-  /** Removes every vault but that of one session, as far as they can be found. */
+  /** Removes every vault that can be found, except that of one session. */
   removeVaults(except?: string): Promise<void>
 
-  /** Does something while no other page or process that shares the store does. */
+  /** Runs `work` while no other page that shares the store runs any. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
-  /** Calls back when another page has written the session; gives back what ends it. */
+  /** Calls back when another page has written the session. Returns a function that removes the listener. */
   subscribe(listener: () => void): () => void
 }
 
-/** Encrypted records by an id that says nothing: see vault/vault.ts. */
+/** Encrypted records under ids that reveal nothing: see vault/vault.ts. */
 export interface VaultStorage {
   get(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>
   put(id: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
   delete(id: string): Promise<void>
   ids(): Promise<string[]>
-  /** Removes it all; nothing can be put there any more: `session_ended`. */
+  /** Removes all records. Afterwards `put` throws `session_ended`. */
   destroy(): Promise<void>
 }

@@ -10,23 +10,26 @@ import { openKeyFile, sealKeyFile } from './key-file.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 const VAULT = 'vault-'
-/** Names come from this library and from the server; of neither is a path made unseen. */
+/** Names may come from the server, so they are checked before they become part of a path. */
 const SAFE = /^[A-Za-z0-9_-]+$/
 
 interface FileStoreOptions {
-  /** For this one client of one server; made if it is missing. One process at a time. */
+  /** For one client of one server, used by one process at a time. Created if it is missing. */
   readonly folder: string
-  /** Encrypts the private key. There is no way to leave it out. */
+  /** Encrypts the private key. It is mandatory. */
   readonly passphrase: string
-  /** What it costs to encrypt the private key; for production by default. */
+  /** The cost of encrypting the private key; by default that for production. */
   readonly scryptCost?: ScryptCost
 }
 
 /**
- * The store of a program on Node: a folder with the private key as an encrypted PKCS#8 PEM,
- * `client.key`, and the session's tokens as they arrived, encrypted to that key. All files are 0600.
+ * A store for programs on Node: a folder with the private key as an encrypted PKCS#8 PEM, `client.key`,
+ * and the session's tokens, encrypted to that key. All files have mode 0600.
  *
- * @throws AuthError `store_failed` for a wrong passphrase, a damaged key, or a key that others may read.
+ * @throws AuthError `store_failed` for an empty passphrase. Its methods throw the same for a wrong
+ *   passphrase, a damaged key, or a key that other users can read.
+ * @example
+ * const store = fileStore({ folder: 'client-data', passphrase: process.env.CLIENT_PASSPHRASE })
  */
 export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions): ClientStore {
   if (passphrase === '') throw failed('The passphrase of the client key is empty.')
@@ -39,10 +42,10 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
     if (key !== undefined) return key
     const pem = await readIfThere(keyFile)
     if (pem === undefined) return undefined
-    // POSIX only: Windows has no such bits.
+    // Windows has no POSIX permission bits.
     const { mode } = await stat(keyFile)
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw failed(`${keyFile} can be read by others: chmod 600 it.`)
+      throw failed(`Other users can read ${keyFile}. Run: chmod 600 ${keyFile}`)
     }
     key = await openKeyFile(new TextDecoder().decode(pem), passphrase, keyFile)
     return key
@@ -58,7 +61,7 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
 
   return {
     kind: 'file',
-    // Opening the file takes a while: those who ask meanwhile wait for the same key.
+    // Decrypting the file is slow, so concurrent callers wait for the same key.
     loadKey: () => withKey(load),
     makeKey: (type) =>
       withKey(async () => {
@@ -67,7 +70,7 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
         const fresh = await generateClientKey(type, true)
         const pem = await sealKeyFile(fresh, passphrase, scryptCost)
         await writeWhole(folder, keyFile, pem)
-        // Read back: what is in use is what is in the file, and no longer extractable.
+        // Read it back, so that the key in use is the stored one, and not extractable.
         key = await openKeyFile(pem, passphrase, keyFile)
         return key
       }),
@@ -86,7 +89,7 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
       const left = new Set([...found.map((name) => name.slice(VAULT.length)), ...openVaults.keys()])
       for (const sessionId of left) {
         if (sessionId === except || !SAFE.test(sessionId)) continue
-        // By way of whoever has it open: it is not to come back by a late write.
+        // Destroy the open vault itself, so that a late write cannot recreate it.
         await vault(sessionId).destroy()
         openVaults.delete(sessionId)
       }
@@ -114,7 +117,7 @@ function folderVault(folder: string): VaultStorage {
   }
 }
 
-/** The names in a folder; none in one that is not there. */
+/** The names in a folder; none if the folder does not exist. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
@@ -133,7 +136,7 @@ async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | unde
   }
 }
 
-/** Whole or not at all: a program that is killed leaves what was there before. */
+/** Writes a file atomically: if the program is killed, the previous content remains. */
 async function writeWhole(folder: string, path: string, data: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
@@ -156,7 +159,7 @@ async function remove(path: string): Promise<void> {
 
 function safe(name: string): string {
   if (SAFE.test(name)) return name
-  throw failed('A name is not fit for a file.')
+  throw failed('The name cannot be used as a file name.')
 }
 
 const failed = (message: string, cause?: unknown) =>

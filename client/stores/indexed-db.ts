@@ -1,17 +1,17 @@
 import { AuthError, sessionEnded } from '../errors.ts'
 
-/** IndexedDB in promises: databases with one object store each, whose keys are strings. */
+/** IndexedDB with promises. Each database has one object store, with string keys. */
 
 const STORE = 'records'
 
-/** One connection, opened when it is first needed. Each method throws AuthError `store_failed`. */
+/** One database, opened when it is first needed. Each method throws AuthError `store_failed`. */
 export class Records {
   readonly #name: string
   readonly #isForGood: boolean
   #connection: Promise<IDBDatabase> | undefined
   #isDestroyed = false
 
-  /** @param isForGood Whether it is made anew after another page, or the user, has removed it. */
+  /** @param isForGood Whether to create the database again if another page or the user removes it. */
   constructor(name: string, isForGood: boolean) {
     this.#name = name
     this.#isForGood = isForGood
@@ -34,8 +34,8 @@ export class Records {
   }
 
   /**
-   * Keeps a value unless one is there that will do, and gives back the one that is kept: of two
-   * pages that come at once, the second finds what the first has kept.
+   * Stores a value unless a suitable one exists, and returns the stored value. It is atomic: of two
+   * concurrent pages, the second gets the value of the first.
    */
   async keep<T>(id: string, value: T, willDo: (existing: unknown) => existing is T): Promise<T> {
     return this.#do('readwrite', async (store) => {
@@ -46,7 +46,7 @@ export class Records {
     })
   }
 
-  /** Removes the database. Connections of other pages give way, or, in a page that sleeps, will. */
+  /** Removes the database. Other pages close their connections, suspended pages when they wake up. */
   async destroy(): Promise<void> {
     this.#isDestroyed = true
     const connection = await this.#connection?.catch(() => undefined)
@@ -70,7 +70,7 @@ export class Records {
       ])
       return result
     } catch (cause) {
-      throw new AuthError('store_failed', 'The browser’s database does not work.', { cause })
+      throw new AuthError('store_failed', 'The browser’s database failed.', { cause })
     }
   }
 
@@ -86,13 +86,13 @@ export class Records {
     const opening = indexedDB.open(this.#name)
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
     const connection = await done(opening)
-    // Another page removes the database: a vault is not to come back by an open connection.
+    // Another page removes the database. An open connection must not recreate a vault.
     connection.onversionchange = () => {
       this.#isDestroyed = !this.#isForGood
       this.#connection = undefined
       connection.close()
     }
-    // The browser closed it: cleared by the user, say.
+    // The browser closed it, for example because the user cleared the site's data.
     connection.onclose = () => (this.#connection = undefined)
     return connection
   }

@@ -9,10 +9,12 @@ const KEY = 'key'
 const SESSION = 'session'
 
 /**
- * The store of a browser: IndexedDB, with a private key that the browser uses and never shows.
- * Where a browser refuses that (some private windows), a store in memory whose `warning` says so.
+ * A store for browsers: IndexedDB, with a private key that scripts can use but not read. If the browser
+ * refuses that, as in some private windows, a store in memory with a `warning`.
  *
- * @param name Of the databases; one for each server that the page talks to.
+ * @param name The database name. Use a different name for each server that the page talks to.
+ * @example
+ * const auth = new AuthClient({ server: 'https://auth.example.com', store: await browserStore() })
  */
 export async function browserStore(name = 'jwe-auth-server'): Promise<ClientStore> {
   try {
@@ -28,7 +30,7 @@ export async function browserStore(name = 'jwe-auth-server'): Promise<ClientStor
   }
 }
 
-/** Not every browser that has IndexedDB takes a CryptoKey, and takes it everywhere. */
+/** Some browsers have IndexedDB but cannot store a CryptoKey in it, for example in private windows. */
 async function keepsKeys(records: Records): Promise<void> {
   const id = `probe ${crypto.randomUUID()}`
   const algorithm = { name: 'AES-GCM', length: 128 }
@@ -43,7 +45,7 @@ function indexedDbStore(name: string, records: Records): ClientStore {
   const vaultPrefix = `${name} vault `
   const openVaults = new Map<string, VaultStorage>()
   const local = oneAtATime()
-  // Both are in every browser of today; where one is missing, each page is on its own.
+  // Every current browser has both. Without them, pages do not coordinate.
   const locks = 'locks' in navigator ? navigator.locks : undefined
   const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel(name) : undefined
 
@@ -72,13 +74,13 @@ function indexedDbStore(name: string, records: Records): ClientStore {
     },
     vault,
     async removeVaults(except) {
-      // A browser that does not list its databases leaves what other pages made: without their keys.
+      // If the browser cannot list its databases, vaults of other pages remain, but without their keys.
       const found = 'databases' in indexedDB ? await indexedDB.databases() : []
       const left = found
         .map((database) => database.name ?? '')
         .filter((found) => found.startsWith(vaultPrefix))
         .map((found) => found.slice(vaultPrefix.length))
-      // What is open here too: it is not to come back by a late write.
+      // Destroy open vaults too, so that a late write cannot recreate them.
       for (const sessionId of new Set([...left, ...openVaults.keys()])) {
         if (sessionId === except) continue
         await vault(sessionId).destroy()

@@ -7,14 +7,19 @@ import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { thumbprint } from '../token/public-jwk.ts'
 
-/** An extractable private key → an encrypted PKCS#8 PEM (RFC 5958 §3). */
+/** Encrypts an extractable private key as a PKCS#8 PEM (RFC 5958 §3). */
 export const sealKeyFile = (
   { privateKey }: ClientKey,
   passphrase: string,
   scryptCost?: ScryptCost,
 ): Promise<string> => encryptPrivateKey(KeyObject.from(privateKey), passphrase, scryptCost)
 
-/** @throws AuthError `store_failed` for a wrong passphrase or a damaged, plain or foreign file. */
+/**
+ * Decrypts a private key from its PEM file.
+ *
+ * @throws AuthError `store_failed` for a wrong passphrase, or a file that is damaged, unencrypted or of
+ *   another kind.
+ */
 export async function openKeyFile(
   pem: string,
   passphrase: string,
@@ -25,7 +30,7 @@ export async function openKeyFile(
   }
   const key = await decryptPrivateKey(pem, passphrase)
   if (key === undefined) {
-    throw failed(`${path} cannot be opened: the passphrase is wrong, or it is damaged.`)
+    throw failed(`${path} cannot be opened: the passphrase is wrong, or the file is damaged.`)
   }
   try {
     const publicJwk = createPublicKey(key).export({ format: 'jwk' }) as JWK
@@ -39,7 +44,7 @@ export async function openKeyFile(
       privateKey: privateKey as CryptoKey,
     }
   } catch (error) {
-    throw failed(`${path} holds a key that cannot decrypt.`, error)
+    throw failed(`${path} contains a key that cannot be used for decryption.`, error)
   }
 }
 

@@ -4,10 +4,12 @@ import type { ClientStore, VaultStorage } from './client-store.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 /**
- * Keeps everything for as long as the page or the process lives: for tests, for short-lived
- * programs, and for browsers that refuse to keep more.
+ * A store that lasts as long as the page or the process: for tests, short-lived programs, and browsers
+ * that cannot store keys.
  *
  * @param warning See ClientStore.
+ * @example
+ * const auth = new AuthClient({ server: 'https://auth.example.com', store: memoryStore() })
  */
 export function memoryStore(warning?: string): ClientStore {
   let key: ClientKey | undefined
@@ -23,7 +25,7 @@ export function memoryStore(warning?: string): ClientStore {
         if (key === undefined || !fits(key, type)) key = await generateClientKey(type)
         return key
       }),
-    // As JSON: what is read is a copy, as from any other store.
+    // Stored as JSON, so that reading returns a copy, as from any other store.
     read: (name) => {
       const text = values.get(name)
       return Promise.resolve(text === undefined ? undefined : JSON.parse(text))

@@ -1,4 +1,4 @@
-/** A queue: each piece of work waits for those that were asked for before it, however they end. */
+/** Creates a queue: each task waits until all earlier tasks have settled. */
 export function oneAtATime() {
   let last: Promise<unknown> = Promise.resolve()
   return function exclusively<T>(work: () => Promise<T>): Promise<T> {

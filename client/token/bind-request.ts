@@ -2,9 +2,9 @@ import { base64url } from 'jose'
 import type { Binding } from '../../protocol/binding.ts'
 
 /**
- * Describes a request for the token that goes with it.
+ * Creates the `req` header parameter that binds a token to a request.
  *
- * @param url The address that is called, below the name under which its reader knows itself.
+ * @param url The called URL, with the reader's name in place of its base URL.
  * @param now Seconds since the epoch, by the server's clock.
  */
 export async function bindRequest(

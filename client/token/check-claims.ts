@@ -7,7 +7,7 @@ import { isTime, texts, type Json } from '../json.ts'
 import { AuthError } from '../errors.ts'
 import { invalid } from './compact.ts'
 
-/** What a token must say to be meant for this client. */
+/** The values that a token for this client must have. */
 export interface Expected {
   readonly issuer: string
   readonly clientId: string
@@ -30,13 +30,15 @@ export function checkClaims(payload: Json, { issuer, clientId }: Expected): Refr
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
-/** The same for an access token, which also has a scope. */
+/** As `checkClaims`, for an access token, which also has a scope. */
 export function checkAccessClaims(payload: Json, expected: Expected): AccessTokenClaims {
   if (typeof payload['scope'] !== 'string') throw invalid('claims')
   return checkClaims(payload, expected) as AccessTokenClaims
 }
 
 /**
+ * Checks that a token is current.
+ *
  * @param now Seconds since the epoch, by the server's clock.
  * @throws AuthError `token_expired`; `token_invalid` for a token from the future.
  */

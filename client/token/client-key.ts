@@ -2,13 +2,13 @@ import type { JWK } from 'jose'
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { pickPublic, thumbprint } from './public-jwk.ts'
 
-/** This client's encryption key. The private half is for decrypting and nothing else. */
+/** This client's encryption key. The private key is only for decrypting. */
 export interface ClientKey {
-  /** RFC 7638 SHA-256 thumbprint, base64url: the `client_id`, and the `kid` of what is encrypted to it. */
+  /** RFC 7638 SHA-256 thumbprint, base64url: the `client_id`, and the `kid` of tokens encrypted to it. */
   readonly id: string
-  /** `kty` and the public members, nothing else. */
+  /** Only `kty` and the public members. */
   readonly publicJwk: JWK
-  /** Not extractable, except on its way into a file: see stores/file-store.ts. */
+  /** Extractable only until it is written to a file: see stores/file-store.ts. */
   readonly privateKey: CryptoKey
 }
 
@@ -19,7 +19,7 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
 }
 
-/** A fresh key pair, from Web Crypto, for what jose decrypts with it. */
+/** Generates a key pair with Web Crypto, for decryption by jose. */
 export async function generateClientKey(type: KeyType, extractable = false): Promise<ClientKey> {
   const { crv } = type
   const curve = crv === 'X25519' ? { name: crv } : { name: 'ECDH', namedCurve: crv }
@@ -30,6 +30,6 @@ export async function generateClientKey(type: KeyType, extractable = false): Pro
   return { id: await thumbprint(publicJwk), publicJwk, privateKey }
 }
 
-/** Whether a key is of the type that the server asks for. */
+/** Whether a key has the given type. */
 export const fits = ({ publicJwk }: ClientKey, { kty, crv }: KeyType): boolean =>
   publicJwk.kty === kty && publicJwk.crv === crv

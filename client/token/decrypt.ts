@@ -5,9 +5,9 @@ import type { ClientKey } from './client-key.ts'
 import { invalid, invalidByJose, parseHeader } from './compact.ts'
 
 /**
- * JWE → plaintext, with this client's key.
+ * Decrypts a JWE with this client's key.
  *
- * @param cty What must be inside: `JWT` for a token (RFC 7519 §5.2), `json` for the configuration.
+ * @param cty The expected content: `JWT` for a token (RFC 7519 §5.2), `json` for the configuration.
  * @throws AuthError `token_invalid`
  */
 export async function decrypt(jwe: string, key: ClientKey, cty: 'JWT' | 'json'): Promise<string> {
@@ -27,8 +27,8 @@ export async function decrypt(jwe: string, key: ClientKey, cty: 'JWT' | 'json'):
 }
 
 /**
- * Whether an ephemeral key has the shape of one (RFC 7518 §4.6.1.1). For some that have not, jose
- * throws a plain TypeError, as for a fault of ours. The rest it finds out by itself.
+ * Whether an ephemeral key has the required form (RFC 7518 §4.6.1.1). jose checks the rest, but for
+ * some malformed keys it throws a plain TypeError, which would look like a bug of ours.
  */
 const isKey = (epk: unknown): boolean =>
   texts(epk, 'kty', 'crv', 'x') !== undefined && (epk as Json)['key_ops'] === undefined

@@ -4,12 +4,12 @@ import type { ServerKey } from '../discovery/server-keys.ts'
 import type { Binding } from '../../protocol/binding.ts'
 
 /**
- * JWS → JWE, for one reader: client to server, steps 2 and 3 of the README's second list.
+ * Encrypts a JWS to one reader: client to server, steps 2 and 3 of the README's second list.
  *
- * @param enc The `enc` that the server's metadata names.
- * @param req The one request that it is for. The header is authenticated by the encryption
- *   (RFC 7516 §5.1 step 14), and only who holds the JWS can make another.
- * @throws AuthError `bad_answer` for a published key that is none.
+ * @param enc The `enc` from the server's metadata.
+ * @param req The one request that the JWE is for. The encryption authenticates the header (RFC 7516
+ *   §5.1 step 14), so changing `req` takes a new JWE, and thus the JWS.
+ * @throws AuthError `bad_answer` if the published key is unusable.
  */
 export async function seal(
   jws: string,
@@ -23,6 +23,6 @@ export async function seal(
       .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
       .encrypt(reader)
   } catch (cause) {
-    throw new AuthError('bad_answer', 'The key is unusable.', { cause })
+    throw new AuthError('bad_answer', 'The encryption key is unusable.', { cause })
   }
 }

@@ -4,12 +4,12 @@ import { memoryStore } from '../stores/memory-store.ts'
 import { openVault, type Vault } from './vault.ts'
 
 const WARNING =
-  'The server has lost the key to your local data. Until you sign in again, new data is lost with this page.'
+  'The server has lost the key to your local data. Until you sign in again, new data is lost when this page closes.'
 
 /**
- * Vaults in memory, for sessions whose `database_key` the server has lost. Each begins empty, under a
- * key of its own, and ends with its session. What lies in the store is left alone: nobody can read it
- * now, and the server may get its key back from a backup.
+ * Creates vaults in memory, for sessions whose `database_key` the server has lost. Each starts empty,
+ * with a key of its own, and ends with its session. The stored vault stays, because the server may
+ * restore its key from a backup.
  */
 export function temporaryVaults(page: PageSession): (sessionId: string) => Promise<Vault> {
   let last: { readonly sessionId: string; readonly vault: Promise<Vault> } | undefined

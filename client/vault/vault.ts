@@ -5,11 +5,11 @@ import type { VaultStorage } from '../stores/client-store.ts'
 
 /** Local data, encrypted at rest. Names are as secret as values. */
 export interface Vault {
-  /** One sentence for a person, if what is kept here will not outlive the page though it should. */
+  /** One sentence for the user, if data will unexpectedly be lost when the page closes. */
   readonly warning?: string
-  /** What was kept under a name; `undefined` for nothing. */
+  /** The value under a name; `undefined` if there is none. */
   get(name: string): Promise<unknown>
-  /** Keeps anything that JSON can hold. */
+  /** Stores a JSON value under a name. */
   set(name: string, value: unknown): Promise<void>
   delete(name: string): Promise<void>
   names(): Promise<string[]>
@@ -19,12 +19,12 @@ export interface Vault {
 const IV_LENGTH = 12
 
 /**
- * The vault of one session, under keys derived (HKDF, RFC 5869) from its `database_key`. A record is
- * the vector and AES-256-GCM of its name and value; its id, an HMAC of its name, is authenticated
- * with it, so that one cannot be put in another's place.
+ * Opens the vault of one session, with keys derived (HKDF, RFC 5869) from its `database_key`. A record
+ * is a random vector and its name and value, encrypted with AES-256-GCM. Its id is an HMAC of its name
+ * and is authenticated too, so records cannot be swapped.
  *
- * What it does not hide: how many records there are, and how long. What it cannot prevent: that
- * somebody with the disk puts back an older state of it.
+ * It does not hide the number and the lengths of records. It cannot prevent somebody with access to
+ * the disk from restoring an older state.
  *
  * @param databaseKey 32 bytes, base64url.
  */
