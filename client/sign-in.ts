@@ -1,3 +1,4 @@
+import type { SignUpFields } from '../protocol/account.ts'
 import type { ClientContext } from './context.ts'
 import { json, readAnswer, send } from './http.ts'
 import { register } from './registration.ts'
@@ -10,14 +11,10 @@ const TOKEN_EXCHANGE = {
   subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
 } as const
 
-/** A person with their password, and at a sign-up what they say about themselves. */
-export interface Credentials {
-  readonly email: string
-  readonly password: string
-  readonly name?: string
-}
+/** An address and a password, with the account's fields at sign-up. */
+type Credentials = { readonly email: string; readonly password: string } & SignUpFields
 
-/** @param isNew Whether it makes an account. */
+/** @param isNew Whether to create the account. */
 export async function signInByPassword(
   context: ClientContext,
   holder: SessionHolder,
@@ -39,7 +36,7 @@ export async function signInByIdToken(
   return beginSession(context, holder, '/token', proof)
 }
 
-/** Sends what proves who somebody is, and keeps the session that comes back. */
+/** Registers the client, sends the proof of identity, and begins the session in the answer. */
 async function beginSession(
   context: ClientContext,
   holder: SessionHolder,
