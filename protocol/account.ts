@@ -1,5 +1,6 @@
 /**
- * What people say about themselves. Each member is a column of `accounts` and is shown to its owner.
+ * What people say about themselves. Each member is a column of `accounts`, visible to the account's
+ * owner.
  *
  * Yours to extend: add a member here, its rule in server/accounts/account-fields.ts, and a migration.
  */
@@ -7,7 +8,7 @@ export interface AccountFields {
   readonly name: string | null
 }
 
-/** The same as they may be given at sign-up. */
+/** The fields that may be given at sign-up. */
 export type SignUpFields = {
   readonly [Field in keyof AccountFields]?: NonNullable<AccountFields[Field]>
 }
@@ -16,7 +17,7 @@ export type SignUpFields = {
 export interface Account extends AccountFields {
   readonly id: string
   readonly email: string
-  /** RFC 6749 §3.3: words, space-separated. */
+  /** Space-separated words (RFC 6749 §3.3). */
   readonly scope: string
   /** RFC 3339, UTC. */
   readonly created_at: string

@@ -1,9 +1,9 @@
 /**
- * The algorithms that the server can be configured with, as tables: which key each one needs.
- * Neither half accepts anything else, on either layer of a token.
+ * Tables of the supported algorithms and the key type that each needs. Neither server nor client
+ * accepts any other algorithm, on either layer of a token.
  */
 
-/** What a key must be to be used with an algorithm: JWK `kty` and, where the type has one, `crv`. */
+/** The key type that an algorithm needs: JWK `kty` and, if the type has curves, `crv`. */
 export interface KeyType {
   readonly kty: 'EC' | 'RSA' | 'OKP'
   readonly crv?: string
@@ -13,8 +13,8 @@ const EC = (crv: string): KeyType => ({ kty: 'EC', crv })
 const RSA: KeyType = { kty: 'RSA' }
 
 /**
- * JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) → the key that signs with it. `EdDSA` and
- * `Ed25519` name the same computation, but a key is published for one of the two and takes no other.
+ * JWS `alg` (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) → its key type. `EdDSA` and `Ed25519` name the
+ * same computation, but each key is published for one of the two and works with that one only.
  */
 export const SIGNING_KEY_TYPES = {
   ES256: EC('P-256'),
@@ -55,27 +55,27 @@ export const encryptionAlgsFor = (kty: unknown): EncryptionAlg[] =>
 /** JWE `enc`, content encryption (RFC 7518 §5.1). */
 export const ENCRYPTION_ENCS = ['A128GCM', 'A256GCM', 'A128CBC-HS256', 'A256CBC-HS512'] as const
 
-/** RSA keys below 2048 bits are not safe (NIST SP 800-131A), and jose refuses them; above 8192 they only cost time. */
+/** RSA keys below 2048 bits are unsafe (NIST SP 800-131A) and refused by jose. Above 8192 bits they are only slow. */
 export const RSA_MODULUS_BITS = { min: 2048, max: 8192, generated: 2048 } as const
 
-/** The algorithms of one server, for its own keys and for those of its clients. */
+/** The algorithms of one server, for its own keys and its clients' keys. */
 export interface Algorithms {
   readonly signingAlg: SigningAlg
   readonly encryptionAlg: EncryptionAlg
   readonly encryptionEnc: EncryptionEnc
-  /** Absent exactly when `encryptionAlg` is RSA. */
+  /** Absent if and only if `encryptionAlg` is RSA. */
   readonly encryptionCrv?: EncryptionCrv
 }
 
 export type KeyUse = 'sig' | 'enc'
 
-/** The key type that `algorithms` demands for a use. */
+/** The key type that `algorithms` requires for a use. */
 export function requiredKeyType(use: KeyUse, algorithms: Algorithms): KeyType {
   if (use === 'sig') return SIGNING_KEY_TYPES[algorithms.signingAlg]
   return algorithms.encryptionCrv === undefined ? RSA : ENCRYPTION_CURVES[algorithms.encryptionCrv]
 }
 
-/** The JWA name that `algorithms` puts to a use: the `alg` of its JWK. */
+/** The algorithm for a use: the `alg` of its JWK. */
 export function algorithmFor(use: KeyUse, algorithms: Algorithms): SigningAlg | EncryptionAlg {
   return use === 'sig' ? algorithms.signingAlg : algorithms.encryptionAlg
 }

@@ -1,16 +1,16 @@
 /**
- * The `req` header parameter of a JWE: the one request that a token was sealed for, after the claims
- * of a DPoP proof (RFC 9449 §4.2).
+ * The `req` header parameter of a JWE: the one request that a token is sealed for. Its members are
+ * modelled on the claims of a DPoP proof (RFC 9449 §4.2).
  */
 export interface Binding {
   readonly jti: string
   /** Seconds since the epoch. */
   readonly iat: number
-  /** The method. */
+  /** The HTTP method. */
   readonly htm: string
-  /** The URL, without query and fragment: printable ASCII. */
+  /** The URL without query and fragment, in printable ASCII. */
   readonly htu: string
-  /** SHA-256 of the body's bytes, base64url; absent without a body. */
+  /** SHA-256 of the body, base64url; absent without a body. */
   readonly dig?: string | undefined
 }
 

@@ -1,6 +1,6 @@
-/** What both halves say about a token: its kinds and its claims. */
+/** The kinds of tokens and their claims, shared by server and client. */
 
-/** JWS `typ` of each kind of token (RFC 8725 §3.11), so that none can pass for another. */
+/** The JWS `typ` of each kind of token (RFC 8725 §3.11), so that no kind can pass for another. */
 export const TOKEN_TYPES = {
   /** RFC 9068. */
   access: 'at+jwt',
@@ -11,7 +11,7 @@ export const TOKEN_TYPES = {
 /** Seconds that the issuer's clock may be ahead of the reader's. Nothing is added to `exp`. */
 export const CLOCK_SKEW = 5
 
-/** On every token (RFC 7519 §4.1). Times are in seconds since the epoch. */
+/** The claims of every token (RFC 7519 §4.1). Times are in seconds since the epoch. */
 export interface RegisteredClaims {
   readonly iss: string
   readonly sub: string
@@ -21,18 +21,18 @@ export interface RegisteredClaims {
   readonly jti: string
 }
 
-/** Of the tokens of a session; all that a refresh token has. */
+/** The claims of every session token. A refresh token has no others. */
 export interface RefreshTokenClaims extends RegisteredClaims {
-  /** The client that it is for, which `aud` names too. */
+  /** The client that the token is for, the same as `aud`. */
   readonly client_id: string
-  /** The session. */
+  /** The session's id. */
   readonly sid: string
-  /** The session's generation: how often the password was changed in it; absent for never. */
+  /** The session's generation: the number of password changes in it; absent for none. */
   readonly gen?: number | undefined
 }
 
-/** Yours to extend, together with the schema in server/token/kinds.ts. */
+/** The claims of an access token. Yours to extend, together with the schema in server/token/kinds.ts. */
 export interface AccessTokenClaims extends RefreshTokenClaims {
-  /** RFC 6749 §3.3: words, space-separated. */
+  /** Space-separated words (RFC 6749 §3.3). */
   readonly scope: string
 }
