@@ -27,7 +27,7 @@ export function showJwe({ terminal }: Scene, jwe: string): void {
   })
 }
 
-export function showOpened({ terminal }: Scene, token: OpenedToken<AccessTokenClaims>): void {
+export function showOpened({ terminal }: Scene, token: OpenedToken): void {
   const { header, claims } = token
   const left = claims.exp - Date.now() / 1000
   const time = `expires, in ${Math.floor(left / 60)} min ${Math.floor(left % 60)} s`
