@@ -1,5 +1,5 @@
 import { decodeProtectedHeader } from 'jose'
-import type { AuthClient, ClientStore, OpenedToken, AccessTokenClaims } from '../client/index.ts'
+import type { AuthClient, ClientStore, OpenedToken } from '../client/index.ts'
 import { MEANINGS, PARTS } from './meanings.ts'
 import { shorten, type Terminal } from './terminal.ts'
 import { resend, type Answer, type Wire } from './wire.ts'
