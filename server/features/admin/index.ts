@@ -2,7 +2,7 @@ import { defineFeature } from '../../feature.ts'
 import { requireScope } from '../../http/require-scope.ts'
 import { adminRoutes } from './routes.ts'
 
-/** Routes for administrators: an example of what needs a scope. */
+/** Routes for administrators: an example of routes that need a scope. */
 export const admin = defineFeature({
   create: (core) => ({
     routes: ({ signedIn }) => {

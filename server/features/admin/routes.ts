@@ -18,14 +18,14 @@ const querySchema = z.object({
     .min(1, 'must be at least 1')
     .max(MAX_PAGE, `must be at most ${MAX_PAGE}`)
     .default(50),
-  // Ours are under 100.
-  cursor: z.string('must come once').max(256, 'is not one of ours').optional(),
+  // Our cursors are under 100 characters.
+  cursor: z.string('must be given only once').max(256, 'is not valid').optional(),
 })
 const cursorSchema = z.object({ createdAt: z.int(), id: z.string() })
 
-/** An example of routes that need more than being signed in. Yours to replace. */
+/** An example of routes for which signing in is not enough. Yours to replace. */
 export function adminRoutes({ accounts, database }: Core) {
-  /** Every account, oldest first, a page at a time: `next_cursor` leads on, and is null at the end. */
+  /** Lists all accounts, oldest first, in pages. `next_cursor` leads to the next page; null on the last. */
   const list: Handler<SessionState> = async (ctx) => {
     const { limit, cursor } = parseQuery(ctx)
     const rows = await page(database, limit + 1, cursor === undefined ? undefined : decode(cursor))
@@ -50,10 +50,10 @@ export function adminRoutes({ accounts, database }: Core) {
   return { list, endSessions }
 }
 
-/** Where a page of accounts begins: after this one. */
+/** The account after which a page begins. */
 type PageStart = z.infer<typeof cursorSchema>
 
-/** Accounts, oldest first. */
+/** One page of accounts, oldest first. */
 function page(database: Database, limit: number, after: PageStart | undefined): Promise<Account[]> {
   return database
     .selectFrom('accounts')
@@ -88,6 +88,6 @@ const encode = ({ created_at, id }: { created_at: number; id: string }): string 
 
 function decode(cursor: string): PageStart {
   const parsed = cursorSchema.safeParse(parseObject(Buffer.from(cursor, 'base64url')))
-  if (!parsed.success) throw new HttpError('invalid_request', 'cursor is not one of ours.')
+  if (!parsed.success) throw new HttpError('invalid_request', 'cursor is not valid.')
   return parsed.data
 }

@@ -11,21 +11,21 @@ import { findOwner, insertIdentity } from './identities.ts'
 import type { FederationDatabase } from './tables.ts'
 import { useUp } from './used-id-tokens.ts'
 
-/** Whose account an ID token leads to, and what that took. */
+/** The account that an ID token leads to, and how it was found. */
 export type Admission =
   | {
       readonly outcome: 'known' | 'linked' | 'created'
       readonly account: Account
-      /** The sessions that a link ended. */
+      /** The sessions that linking ended. */
       readonly ended: readonly string[]
     }
-  /** Somebody has an account with the address, and the issuer's word is not enough to link it. */
+  /** An account with the address exists, but the issuer is not trusted to link to it. */
   | { readonly outcome: 'account_exists' }
 
 /**
- * Finds, links or makes the account of the person that an ID token speaks of, and uses up the token.
+ * Finds, links or creates the account of the person in an ID token, and uses up the token.
  *
- * @throws IdTokenRefused; UnavailableError for somebody who is being admitted at the same moment.
+ * @throws IdTokenRefused; UnavailableError if another request changes the account at the same time.
  */
 export type Admit = (token: IdToken) => Promise<Admission>
 
@@ -65,10 +65,10 @@ async function admit(
 }
 
 /**
- * Makes sure that an account is its owner's alone. Until an address has been proved to us, somebody
- * else may have signed up with it first: then their password, identities and sessions go.
+ * Makes sure that only its owner can use an account. A stranger may have signed up with an address
+ * that was never proved to us, so removes that account's password, identities and sessions.
  *
- * @returns The sessions that it ended; `undefined` if the account has changed since it was read.
+ * @returns The sessions that ended; `undefined` if the account has changed since it was read.
  */
 async function takeOver(trx: FederationDatabase, account: Account): Promise<string[] | undefined> {
   const isProved = account.email_verified_at !== null
@@ -78,7 +78,7 @@ async function takeOver(trx: FederationDatabase, account: Account): Promise<stri
   return ended
 }
 
-/** @param account `undefined` if somebody else has changed or made it just now. */
+/** @param account `undefined` if another request has just changed or created it. */
 async function linked(
   trx: FederationDatabase,
   account: Account | undefined,

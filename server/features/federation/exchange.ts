@@ -35,12 +35,12 @@ interface ExchangeOptions {
   readonly admit: Admit
 }
 
-/** Answers with a session for an ID token (RFC 8693 §2). */
+/** Exchanges an ID token for a session (RFC 8693 §2). */
 export function createExchange(
   { clients, config, rateLimits, sessions }: Core,
   { database, verify, admit }: ExchangeOptions,
 ): Handler {
-  /** Whoever is not known yet counts as a sign-up, before anything is written. */
+  /** Counts an unknown person as a sign-up, before anything is written. */
   async function limitSignUps(ctx: AppContext, token: IdToken): Promise<void> {
     if ((await findOwner(database, token)) !== undefined) return
     await rateLimits.consume('signUp', 'address', addressKey(ctx.ip))
@@ -50,7 +50,10 @@ export function createExchange(
     const body = parseBody(ctx, exchangeSchema, { form: true })
     const isForUs = (target = config.issuer) => target === config.issuer
     if (!isForUs(body.resource) || !isForUs(body.audience)) {
-      throw new HttpError('invalid_target', 'Tokens are for this server and its services alone.')
+      throw new HttpError(
+        'invalid_target',
+        'Tokens are issued only for this server and its services.',
+      )
     }
     const client = await clients.get(body.client_id)
     const token = await verify(body.subject_token, client.id)
@@ -59,7 +62,7 @@ export function createExchange(
     if (admission.outcome === 'account_exists') {
       throw new HttpError(
         'account_exists',
-        'There is an account with this e-mail address: sign in to it, then link this identity.',
+        'An account with this e-mail address exists: sign in to it, then link this identity.',
       )
     }
     const { account, outcome, ended } = admission
@@ -80,7 +83,7 @@ export function createExchange(
       account: presentAccount(account),
       ...signedIn,
       issued_token_type: ACCESS_TOKEN,
-      // RFC 6749 §3.3: it is the account's, whatever was asked for.
+      // RFC 6749 §3.3: the scope is the account's, whatever was requested.
       ...(body.scope === undefined ? {} : { scope: account.scope }),
     }
   }

@@ -5,7 +5,7 @@ import { name as personName } from '../../accounts/account-fields.ts'
 import { IdTokenRefused } from './id-token-refused.ts'
 import type { TrustedIssuer } from './trusted-issuers.ts'
 
-/** Seconds: how old an ID token may be that is not tied to its client by a nonce. */
+/** Seconds: the maximum age of an ID token without a nonce that ties it to its client. */
 const MAX_AGE_WITHOUT_NONCE = 600
 
 /** NumericDate (RFC 7519 §2), up to the year 9999. */
@@ -25,18 +25,18 @@ const claimsSchema = z.looseObject({
   nonce: z.string().optional(),
 })
 
-/** What an ID token says of a person, checked. Times are in seconds. */
+/** The checked claims of an ID token. Times are in seconds. */
 export interface IdTokenClaims {
   readonly issuer: TrustedIssuer
   readonly subject: string
-  /** Only an address that mail can be sent to. */
+  /** `undefined` unless it is a valid address. */
   readonly email: string | undefined
-  /** Whether the issuer says that the address is theirs. */
+  /** Whether the issuer has verified the address. */
   readonly isEmailVerified: boolean
   readonly name: string | undefined
   readonly issuedAt: number
   readonly expiresAt: number
-  /** When they signed in at the issuer, if it says. */
+  /** When the person signed in at the issuer, if it says so. */
   readonly authTime: number | undefined
 }
 
@@ -49,7 +49,7 @@ interface Expected {
 }
 
 /**
- * Checks the claims of an ID token whose signature holds (OpenID Connect Core §3.1.3.7).
+ * Checks the claims of an ID token, after its signature (OpenID Connect Core §3.1.3.7).
  *
  * @throws IdTokenRefused
  */
@@ -68,7 +68,7 @@ export function checkIdTokenClaims(
   if ((claims.nbf ?? 0) > now + CLOCK_SKEW) throw new IdTokenRefused('nbf')
   const isTooOld = nonce === 'any' && claims.iat < now - MAX_AGE_WITHOUT_NONCE
   if (claims.iat > now + CLOCK_SKEW || isTooOld) throw new IdTokenRefused('iat')
-  // Ties a stolen ID token to the one client that asked for it.
+  // Makes a stolen ID token useless to any client but the one that requested it.
   if (nonce === 'client_id' && claims.nonce !== clientId) throw new IdTokenRefused('nonce')
   const { email, email_verified, name } = claims
   return {

@@ -1,16 +1,16 @@
-/** Why an ID token is refused, in a word for the log. */
+/** Why an ID token is refused, as one word for the log. */
 export type IdTokenReason =
-  // Its form, before any cryptography.
+  // The form, checked before any cryptography.
   | ('form' | 'header' | 'header_parameter' | 'typ' | 'alg' | 'kid' | 'iss')
   | 'signature'
   // The claims.
   | ('claims' | 'aud' | 'azp' | 'exp' | 'iat' | 'nbf' | 'nonce' | 'auth_time')
   /** A second use. */
   | 'used'
-  // The person: none is known, and none may be made.
+  // The person has no account, and none may be created or linked.
   | ('email' | 'sign_up' | 'identity' | 'account_changed')
 
-/** An ID token that is refused. A client does not learn why: only the log does. */
+/** An ID token is refused. The reason goes to the log, not to the client. */
 export class IdTokenRefused extends Error {
   override readonly name = 'IdTokenRefused'
   readonly reason: IdTokenReason

@@ -6,7 +6,7 @@ import { loadProviderKeys } from './load-provider-keys.ts'
 import { createProviderKeys } from './provider-keys.ts'
 import type { TrustedIssuer } from './trusted-issuers.ts'
 
-/** An ID token that has been checked, but for whether it was used before. */
+/** An ID token that has passed every check except whether it was used before. */
 export interface IdToken extends IdTokenClaims {
   /** See id-token.ts. */
   readonly id: string
@@ -15,11 +15,11 @@ export interface IdToken extends IdTokenClaims {
 /**
  * Checks an ID token that a client presents.
  *
- * @throws IdTokenRefused; UnavailableError if the issuer's keys cannot be had.
+ * @throws IdTokenRefused; UnavailableError if the issuer's keys are unavailable.
  */
 export type VerifyIdToken = (jws: string, clientId: string) => Promise<IdToken>
 
-/** @param timeout Milliseconds that an issuer gets to answer. */
+/** @param timeout Milliseconds to wait for an issuer's answer. */
 export function createIdTokenVerifier(
   { clock, logger }: Pick<Core, 'clock' | 'logger'>,
   issuers: readonly TrustedIssuer[],
@@ -36,7 +36,7 @@ export function createIdTokenVerifier(
   return async function verifyIdToken(jws, clientId) {
     const token = readIdToken(jws)
     const { alg, kid, claims, id } = token
-    // Only looked up: nothing that a caller sends decides what is fetched.
+    // Used only for this lookup, so that a caller cannot choose which URL is fetched.
     const issuer = known.get(String(claims['iss']))
     if (issuer === undefined) throw new IdTokenRefused('iss')
     const allowed: readonly string[] = issuer.trusted.algorithms

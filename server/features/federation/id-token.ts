@@ -6,7 +6,7 @@ import { parseObject } from '../../token/compact.ts'
 import { isCanonicalBase64url } from '../../token/jwe/base64url.ts'
 import { IdTokenRefused } from './id-token-refused.ts'
 
-/** Bring a key or an extension from outside (OpenID Connect Core §2 advises against them, too). */
+/** They let the sender supply a key or an extension. OpenID Connect Core §2 advises against them too. */
 const REFUSED_PARAMETERS = ['crit', 'b64', 'zip', 'jku', 'jwk', 'x5u', 'x5c']
 
 const headerSchema = z.looseObject({
@@ -15,22 +15,22 @@ const headerSchema = z.looseObject({
   typ: z.string().optional(),
 })
 
-/** An ID token of which nothing has been checked yet but its form. */
+/** An ID token of which only the form has been checked. */
 export interface UncheckedIdToken {
   readonly jws: string
   readonly alg: string
   readonly kid: string
   readonly claims: Readonly<Record<string, unknown>>
   /**
-   * SHA-256 of what is signed, base64url: identifies the token. The signature is left out, because
-   * whoever has one of ES256 can make a second one from it.
+   * Identifies the token: SHA-256 of the signed part, base64url. It excludes the signature, because
+   * anybody can derive a second valid signature from one of ES256.
    */
   readonly id: string
 }
 
 /**
- * Reads the form of an ID token: a compact JWS (RFC 7515 §7.1) in its one spelling, with a `kid`.
- * A header may hold more, such as `x5t`, which is not read.
+ * Parses an ID token: a compact JWS (RFC 7515 §7.1) in canonical base64url, with a `kid`. Ignores other
+ * header parameters, such as `x5t`.
  *
  * @throws IdTokenRefused
  */

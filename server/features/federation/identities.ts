@@ -7,12 +7,14 @@ import type { FederationDatabase, FederationSchema, IdentityRow } from './tables
 export type Identity = Selectable<IdentityRow>
 
 /**
- * The person that an ID token speaks of: (`iss`, `sub`) alone identifies somebody (OpenID Connect
- * Core §5.7).
+ * The person in an ID token. Only `iss` and `sub` together identify a person (OpenID Connect Core §5.7).
  */
 type Person = Pick<IdToken, 'issuer' | 'subject'>
 
-/** Every function works within a transaction, too. Dead identities do not exist: see tables.ts. */
+/**
+ * Finds the account that a person is linked to. All functions here also work in a transaction, and
+ * ignore dead identities: see tables.ts.
+ */
 export async function findOwner(
   db: FederationDatabase,
   { issuer, subject }: Person,
@@ -44,7 +46,7 @@ export function listIdentities(db: FederationDatabase, accountId: string): Promi
  * Links a person to an account.
  *
  * @param now Milliseconds since the epoch.
- * @returns `undefined` if the person belongs to an account already.
+ * @returns `undefined` if the person is already linked to an account.
  */
 export async function insertIdentity(
   trx: FederationDatabase,
@@ -52,7 +54,7 @@ export async function insertIdentity(
   { issuer, subject }: Person,
   now: number,
 ): Promise<Identity | undefined> {
-  // A dead one does not stand in the way of its person.
+  // A dead identity must not prevent a new link.
   await trx
     .deleteFrom('identities')
     .where('issuer', '=', issuer.issuer)

@@ -8,12 +8,11 @@ import { FEDERATION_HISTORY, federationDatabase } from './tables.ts'
 import { trustedIssuers } from './trusted-issuers.ts'
 import { sweepUsed } from './used-id-tokens.ts'
 
-/** Milliseconds that an issuer gets to answer. */
+/** Milliseconds to wait for an issuer's answer. */
 const TIMEOUT = 5_000
 
 /**
- * Lets people who have signed in elsewhere (at Google, Firebase or any OpenID provider) exchange their
- * ID token for a session here.
+ * Lets people exchange an ID token from Google, Firebase or any OpenID provider for a session here.
  */
 export function createFederation({ timeout = TIMEOUT } = {}) {
   return defineFeature({
@@ -23,7 +22,7 @@ export function createFederation({ timeout = TIMEOUT } = {}) {
       if (issuers === undefined) return {}
       if (issuers.some(({ issuer }) => issuer === core.config.issuer)) {
         throw new StartupError([
-          'TRUSTED_ISSUERS lists this server itself (ISSUER): its own tokens are no ID tokens. Remove it.',
+          'TRUSTED_ISSUERS lists this server itself (ISSUER), whose tokens are not ID tokens. Remove it.',
         ])
       }
       const database = federationDatabase(core.database)

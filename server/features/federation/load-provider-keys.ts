@@ -4,17 +4,17 @@ import { readCertificates, readKeySet, type ProviderKeySet } from './provider-ke
 import { isOnThisMachine, isSafeUrl } from './safe-url.ts'
 import type { TrustedIssuer } from './trusted-issuers.ts'
 
-/** What a provider publishes now. */
+/** The keys that a provider publishes now. */
 export interface LoadedKeys {
   readonly keys: ProviderKeySet
-  /** Seconds for which they are fresh. */
+  /** Seconds for which the keys are fresh. */
   readonly maxAge: number
 }
 
 interface LoadOptions {
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Milliseconds for all of it. */
+  /** Milliseconds for all requests together. */
   readonly timeout: number
 }
 
@@ -24,7 +24,7 @@ const metadataSchema = z.object({
 })
 
 /**
- * Fetches the keys of an issuer, from where the configuration says.
+ * Fetches an issuer's keys from the configured location.
  *
  * @throws ProviderError
  */
@@ -42,14 +42,15 @@ export async function loadProviderKeys(
   return { keys: await readKeySet(members, algorithms), maxAge }
 }
 
-/** The `jwks_uri` that an issuer's metadata names (OpenID Connect Discovery §4). */
+/** The `jwks_uri` in an issuer's metadata (OpenID Connect Discovery §4). */
 async function discover(issuer: string, signal: AbortSignal): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const metadata = metadataSchema.safeParse((await fetchDocument(url, signal)).members).data
-  if (metadata === undefined) throw new ProviderError(`${url} is not a provider's metadata`)
-  // §4.3: who answers must be who was asked for.
-  if (metadata.issuer !== issuer) throw new ProviderError(`${url} is of another issuer`)
-  // A provider elsewhere has no business with what listens on this machine.
+  if (metadata === undefined)
+    throw new ProviderError(`${url} does not contain a provider's metadata`)
+  // §4.3: a different issuer could be impersonating this one.
+  if (metadata.issuer !== issuer) throw new ProviderError(`${url} names another issuer`)
+  // A remote provider must not make us call a service on this machine.
   if (isOnThisMachine(metadata.jwks_uri) && !isOnThisMachine(issuer)) {
     throw new ProviderError(`${url} names keys on this machine`)
   }

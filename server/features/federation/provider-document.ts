@@ -1,25 +1,25 @@
 import { parseObject } from '../../token/compact.ts'
 
-/** Bytes; the key sets of the large providers have under 16 KiB. */
+/** Bytes. The key sets of the large providers are under 16 KiB. */
 const MAX_DOCUMENT = 256 * 1024
-/** Seconds: the bounds of how long a document is kept, and how long one is that does not say. */
+/** Seconds to keep a document: the bounds, and the default without a `max-age`. */
 const MAX_AGE = { min: 60, max: 86_400, unsaid: 300 } as const
 
-/** A provider does not answer, or answers something else than it should. The message is for the log. */
+/** A provider did not answer, or its answer is unusable. The message is for the log. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError'
 }
 
 export interface ProviderDocument {
   readonly members: Readonly<Record<string, unknown>>
-  /** Seconds for which it may be kept, by its `Cache-Control`, within a minute and a day. */
+  /** Seconds to keep it: its `Cache-Control`, limited to between a minute and a day. */
   readonly maxAge: number
 }
 
 /**
- * Fetches a JSON object. Redirects are refused: the URL is the operator's, and where it leads is not.
+ * Fetches a JSON object. Refuses redirects, because the operator has approved only this URL.
  *
- * @param signal Ends the wait, for the body too.
+ * @param signal Ends the wait for the answer and its body.
  * @throws ProviderError
  */
 export async function fetchDocument(url: string, signal: AbortSignal): Promise<ProviderDocument> {
@@ -34,18 +34,18 @@ export async function fetchDocument(url: string, signal: AbortSignal): Promise<P
     throw new ProviderError(`${url} answered ${response.status}`)
   }
   const members = parseObject(await readBounded(url, response))
-  if (members === undefined) throw new ProviderError(`${url} answered something else than JSON`)
+  if (members === undefined) throw new ProviderError(`${url} did not answer with a JSON object`)
   return { members, maxAge: maxAgeOf(response.headers.get('cache-control') ?? '') }
 }
 
-/** `Content-Length` may be wrong, and a small body may unpack to a large one: the bytes are counted. */
+/** Counts the bytes, because `Content-Length` may be wrong and a small body may unpack to a large one. */
 async function readBounded(url: string, response: Response): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   const body: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
   for (;;) {
     const chunk = await body?.read().catch((cause: unknown) => {
-      throw new ProviderError(`${url} did not arrive whole`, { cause })
+      throw new ProviderError(`${url} gave an incomplete answer`, { cause })
     })
     if (chunk?.value === undefined) return Buffer.concat(chunks)
     size += chunk.value.length

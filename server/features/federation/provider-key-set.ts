@@ -5,16 +5,16 @@ import { SIGNING_KEY_TYPES, type SigningAlg } from '../../../protocol/algorithms
 import { importPublicKey, PublicKeyError } from '../../keystore/public-key.ts'
 import { ProviderError } from './provider-document.ts'
 
-/** Keys at most in one document: each costs time to import. */
+/** The maximum number of keys in a document, because importing each takes time. */
 const MAX_KEYS = 100
 
-/** A provider's key, and the algorithms that it may verify. */
+/** A provider's key, and the algorithms that it may be used with. */
 export interface ProviderKey {
   readonly key: KeyObject
   readonly algorithms: readonly SigningAlg[]
 }
 
-/** By `kid`. */
+/** Keys by `kid`. */
 export type ProviderKeySet = ReadonlyMap<string, ProviderKey>
 
 const keySetSchema = z.object({ keys: z.array(z.unknown()).max(MAX_KEYS) })
@@ -31,18 +31,19 @@ const keySchema = z.looseObject({
 })
 
 /**
- * The usable keys of a JWK Set (RFC 7517 §5). A key without a `kid`, for another use or algorithm, or
- * that is damaged, is left out. Of two with one `kid`, the first counts.
+ * The usable keys of a JWK Set (RFC 7517 §5). Skips keys that are damaged, have no `kid`, or are for
+ * another use or algorithm. If two keys share a `kid`, the first counts.
  *
- * @param allowed The algorithms of the issuer.
- * @throws ProviderError for what is no JWK Set.
+ * @param allowed The issuer's algorithms.
+ * @throws ProviderError if the document is not a JWK Set, or has too many keys.
  */
 export async function readKeySet(
   document: object,
   allowed: readonly SigningAlg[],
 ): Promise<ProviderKeySet> {
   const set = keySetSchema.safeParse(document).data
-  if (set === undefined) throw new ProviderError('the document is no JWK Set, or a huge one')
+  if (set === undefined)
+    throw new ProviderError(`the document is not a JWK Set of at most ${MAX_KEYS} keys`)
   const keys = new Map<string, ProviderKey>()
   for (const jwk of set.keys) {
     const described = keySchema.safeParse(jwk).data
@@ -60,11 +61,11 @@ export async function readKeySet(
 }
 
 /**
- * The usable keys of a map from `kid` to a PEM certificate. The certificates are believed because of
- * where they come from: only their dates are checked.
+ * The usable keys of a map from `kid` to a PEM certificate. Trusts the certificates because of their
+ * URL, so checks only their dates.
  *
  * @param now Milliseconds since the epoch.
- * @throws ProviderError for what is no such map.
+ * @throws ProviderError if the document is not such a map, or has too many certificates.
  */
 export async function readCertificates(
   document: Readonly<Record<string, unknown>>,
@@ -73,7 +74,7 @@ export async function readCertificates(
 ): Promise<ProviderKeySet> {
   const entries = Object.entries(document)
   if (entries.length > MAX_KEYS || entries.some(([, pem]) => typeof pem !== 'string')) {
-    throw new ProviderError('the document is no map of certificates, or a huge one')
+    throw new ProviderError(`the document is not a map of at most ${MAX_KEYS} certificates`)
   }
   const keys = new Map<string, ProviderKey>()
   for (const [kid, pem] of entries) {
@@ -84,20 +85,20 @@ export async function readCertificates(
   return keys
 }
 
-/** The key of a certificate; `undefined` if it is damaged, not valid now, or of another kind of key. */
+/** A certificate's key; `undefined` if it is damaged, not valid now, or of an unsupported kind. */
 function keyOfCertificate(pem: string, now: number): JWK | undefined {
   try {
     const { validFrom, validTo, publicKey } = new X509Certificate(pem)
     const isValid = Date.parse(validFrom) <= now && now < Date.parse(validTo)
     return isValid ? publicKey.export({ format: 'jwk' }) : undefined
   } catch (error) {
-    // Node's and OpenSSL's complaints have a code. A bug has none.
+    // Errors of Node and OpenSSL have a code; a bug of ours has none.
     if (typeof (error as NodeJS.ErrnoException).code === 'string') return undefined
     throw error
   }
 }
 
-/** The key, with those of the algorithms that it is of the right type for; `undefined` if none. */
+/** Imports a key, with the candidate algorithms that fit its type; `undefined` if none fits. */
 async function importKey(
   jwk: JWK,
   candidates: readonly SigningAlg[],

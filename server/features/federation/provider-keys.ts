@@ -4,11 +4,11 @@ import type { LoadedKeys } from './load-provider-keys.ts'
 import { ProviderError } from './provider-document.ts'
 import type { ProviderKey, ProviderKeySet } from './provider-key-set.ts'
 
-/** Milliseconds for which keys are held over while their provider is away. */
+/** Milliseconds for which old keys stay in use while their provider is unreachable. */
 const HELD_OVER = 86_400_000
-/** Milliseconds between two fetches for an unknown `kid`: anybody can make one up. */
+/** Milliseconds between two fetches for an unknown `kid`, because anybody can invent one. */
 const UNKNOWN_KID_PAUSE = 30_000
-/** Milliseconds after a fetch that failed, before the next one. */
+/** Milliseconds between a failed fetch and the next. */
 const FAILURE_PAUSE = 5_000
 
 interface ProviderKeysOptions {
@@ -21,12 +21,12 @@ interface ProviderKeysOptions {
   readonly logger: Logger
 }
 
-/** A provider's keys, fetched when they are needed, one fetch at a time. */
+/** A provider's keys, fetched on demand, with one fetch at a time. */
 export interface ProviderKeys {
   /**
-   * The key of a `kid`; `undefined` if the provider has none.
+   * The key with this `kid`; `undefined` if the provider has none.
    *
-   * @throws UnavailableError if the provider cannot be asked, and what is known does not tell.
+   * @throws UnavailableError if the provider is unreachable and the known keys do not include it.
    */
   find(kid: string): Promise<ProviderKey | undefined>
 }
@@ -43,7 +43,7 @@ export function createProviderKeys(options: ProviderKeysOptions): ProviderKeys {
   let unknownAt = -Infinity
   let underWay: Promise<void> | undefined
 
-  /** A time in the future is of a clock that was wrong: nobody knows how long ago it was. */
+  /** A time in the future means that the clock was wrong, so the age is unknown. */
   function isWithin(since: number, span: number): boolean {
     const age = clock() - since
     return age >= 0 && age < span
@@ -64,7 +64,7 @@ export function createProviderKeys(options: ProviderKeysOptions): ProviderKeys {
     }
   }
 
-  /** Several at once are one fetch. After a failure, none for a moment. */
+  /** Concurrent calls share one fetch. Does nothing shortly after a failure. */
   async function refresh(): Promise<void> {
     if (underWay === undefined && isAway && isWithin(failedAt, FAILURE_PAUSE)) return
     underWay ??= fetchNow().finally(() => (underWay = undefined))
@@ -75,14 +75,14 @@ export function createProviderKeys(options: ProviderKeysOptions): ProviderKeys {
     async find(kid) {
       const isStale = !isWithin(fetchedAt, maxAge)
       if (isStale) await refresh()
-      // Keys that were fetched for this very token need not be fetched again for it.
+      // Keys just fetched for this token need not be fetched again.
       else if (!keys.has(kid) && (isAway || !isWithin(unknownAt, UNKNOWN_KID_PAUSE))) {
         unknownAt = clock()
         await refresh()
       }
       const key = isWithin(fetchedAt, HELD_OVER) ? keys.get(kid) : undefined
       if (key === undefined && isAway) {
-        throw new UnavailableError('the keys of an issuer cannot be had', FAILURE_PAUSE / 1000)
+        throw new UnavailableError('the keys of an issuer are unavailable', FAILURE_PAUSE / 1000)
       }
       return key
     },

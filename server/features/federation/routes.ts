@@ -18,7 +18,7 @@ import { federationDatabase } from './tables.ts'
 import type { TrustedIssuer } from './trusted-issuers.ts'
 import { useUp } from './used-id-tokens.ts'
 
-/** Seconds: how fresh a proof is that replaces the password. */
+/** Seconds: the maximum age of an ID token that replaces the password. */
 const MAX_PROOF_AGE = 300
 
 const linkSchema = z.object({ subject_token: opaque })
@@ -36,7 +36,7 @@ export function identityRoutes(
     ctx.body = { identities: identities.map(present) }
   }
 
-  /** Links the person that an ID token speaks of to the account that is signed in. */
+  /** Links the person in an ID token to the signed-in account. */
   const link: Handler<SessionState> = async (ctx) => {
     const { session } = ctx.state
     const { subject_token } = parseBody(ctx, linkSchema)
@@ -50,14 +50,14 @@ export function identityRoutes(
       throw refusalOf(ctx, error)
     })
     if (identity === undefined) {
-      throw new HttpError('identity_exists', 'This identity is linked to an account already.')
+      throw new HttpError('identity_exists', 'This identity is already linked to an account.')
     }
     audit(ctx.state.log, 'identity_linked', idsOf(session))
     ctx.status = 201
     ctx.body = present(identity)
   }
 
-  /** Unlinks an identity, unless the account could never be signed in to again. */
+  /** Unlinks an identity, unless it is the only way to sign in to the account. */
   const unlink: Handler<SessionState> = async (ctx) => {
     const { session } = ctx.state
     const { account } = session
@@ -72,7 +72,7 @@ export function identityRoutes(
       if (isLast && account.password_hash === NO_PASSWORD) {
         throw new HttpError(
           'last_way_in',
-          'Nothing else would be left to sign in with: set a password by a reset first.',
+          'This identity is the only way to sign in: set a password by a reset first.',
         )
       }
       await trx.deleteFrom('identities').where('id', '=', id).execute()
@@ -81,7 +81,7 @@ export function identityRoutes(
     ctx.status = 204
   }
 
-  /** A fresh ID token of an identity of this account, in place of the password. */
+  /** Accepts a fresh ID token of one of the account's identities in place of the password. */
   const prove: Proof = async (ctx, subjectToken) => {
     const { account } = ctx.state.session
     const token = await verified(ctx, subjectToken)

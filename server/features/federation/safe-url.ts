@@ -1,8 +1,8 @@
 const THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
- * Whether keys that come from a URL can be believed: https, or this machine, without credentials.
- * Plain http would let anybody in between put keys of their own into the answer.
+ * Whether keys from a URL can be trusted: https, or http on this machine, without credentials. With
+ * plain http, anybody in between could replace the keys in the answer.
  */
 export function isSafeUrl(text: string): boolean {
   // `new URL` drops line breaks and trims spaces: check the characters first.

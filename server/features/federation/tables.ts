@@ -16,8 +16,8 @@ export interface IdentityRow {
   issuer: string
   subject: string
   /**
-   * 1 if the account's address was proved when this was linked. Otherwise a stranger may have linked
-   * it, and it is dead as soon as the owner proves the address.
+   * 1 if the account's address was already proved when the identity was linked. Otherwise a stranger
+   * may have linked it, so the identity is dead once the owner proves the address.
    */
   linked_after_proof: number
   created_at: number

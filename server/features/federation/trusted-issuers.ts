@@ -11,22 +11,22 @@ export type KeyLocation =
   | { readonly jwks_uri: string }
   /** A map from `kid` to a PEM certificate, as Google publishes for Firebase. */
   | { readonly x509_uri: string }
-  /** What `<issuer>/.well-known/openid-configuration` says (OpenID Connect Discovery §4). */
+  /** The `jwks_uri` in `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery §4). */
   | { readonly discovery: true }
 
-/** An issuer whose ID tokens are taken, and what they are good for. */
+/** An issuer whose ID tokens are accepted, and what they may be used for. */
 export interface TrustedIssuer {
-  /** As it stands in `iss`, compared as text. */
+  /** The exact value of `iss`. */
   readonly issuer: string
-  /** The values of `aud` that are ours. */
+  /** The accepted values of `aud`. */
   readonly audiences: readonly string[]
   readonly keys: KeyLocation
   readonly algorithms: readonly SigningAlg[]
-  /** Whether it may make accounts. */
+  /** Whether its ID tokens may create accounts. */
   readonly signUp: boolean
-  /** Whether its word that an address is verified is enough to link an account that has the address. */
+  /** Whether an address that it has verified may be linked to an existing account with that address. */
   readonly linkVerifiedEmail: boolean
-  /** `client_id`: an ID token is for the one client whose id is its `nonce`. */
+  /** `client_id`: only the client whose id is the `nonce` may present an ID token. */
   readonly nonce: 'client_id' | 'any'
 }
 
@@ -39,15 +39,15 @@ const bool = z.boolean('must be true or false')
 const entrySchema = z
   .strictObject(
     {
-      issuer: url.refine((text) => !/[?#]/.test(text), 'must have no query and no fragment'),
+      issuer: url.refine((text) => !/[?#]/.test(text), 'must not have a query or a fragment'),
       audiences: z
-        .array(z.string(strings).min(1, 'must hold no empty string'), strings)
+        .array(z.string(strings).min(1, 'must not contain an empty string'), strings)
         .min(1, 'must not be empty'),
       jwks_uri: url.optional(),
       x509_uri: url.optional(),
-      discovery: z.literal(true, 'must be true, or be left out').optional(),
+      discovery: z.literal(true, 'must be true or absent').optional(),
       algorithms: z
-        .array(z.enum(SIGNING_ALGS, `must be of ${SIGNING_ALGS.join(', ')}`), strings)
+        .array(z.enum(SIGNING_ALGS, `may contain only ${SIGNING_ALGS.join(', ')}`), strings)
         .min(1, 'must not be empty')
         .default(['RS256']),
       sign_up: bool.default(false),
@@ -57,7 +57,7 @@ const entrySchema = z
     {
       error: ({ code, keys }) =>
         code === 'unrecognized_keys'
-          ? `has members that are not known: ${keys.join(', ')}`
+          ? `has unknown members: ${keys.join(', ')}`
           : 'must be an object',
     },
   )
@@ -76,9 +76,9 @@ function location(uris: { jwks_uri?: string | undefined; x509_uri?: string | und
 }
 
 /**
- * The value of TRUSTED_ISSUERS: reads the file and checks all of it.
+ * Parses TRUSTED_ISSUERS: reads the file that it names, and checks all of it.
  *
- * @throws ZodError with every fault, each in words that finish the sentence "TRUSTED_ISSUERS …".
+ * @throws ZodError with every fault. Each message continues the sentence "TRUSTED_ISSUERS …".
  */
 export const trustedIssuers = z.string().transform((path, ctx): readonly TrustedIssuer[] => {
   const { issuers, faults } = readTrustedIssuers(resolve(PROJECT_ROOT, path))
@@ -94,11 +94,13 @@ function readTrustedIssuers(path: string): { issuers: TrustedIssuer[]; faults: s
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined && !(error instanceof SyntaxError)) throw error
     const fault =
-      code === undefined ? 'is not JSON' : `cannot be read (${code}): make it readable, or unset it`
+      code === undefined
+        ? 'is not JSON'
+        : `cannot be read (${code}): make it readable, or unset TRUSTED_ISSUERS`
     return { issuers: [], faults: [`names ${path}, which ${fault}`] }
   }
   if (!Array.isArray(entries) || entries.length === 0) {
-    return { issuers: [], faults: [`names ${path}, which must hold a list of issuers`] }
+    return { issuers: [], faults: [`names ${path}, which must contain a list of issuers`] }
   }
   const parsed = entries.map((entry) => entrySchema.safeParse(entry))
   const faults = parsed.flatMap(({ error }, index) => [
@@ -110,7 +112,7 @@ function readTrustedIssuers(path: string): { issuers: TrustedIssuer[]; faults: s
   return { issuers: parsed.flatMap(({ data }) => (data === undefined ? [] : [data])), faults }
 }
 
-/** What only several members, or several entries, can have wrong. */
+/** Faults that involve several members or several entries. */
 function findContradictions(entries: readonly unknown[], index: number): string[] {
   const entry = entries[index]
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return []
@@ -120,6 +122,6 @@ function findContradictions(entries: readonly unknown[], index: number): string[
     ...(LOCATIONS.filter((name) => Object.hasOwn(entry, name)).length === 1
       ? []
       : [`entry ${index + 1}: must have exactly one of ${LOCATIONS.join(', ')}`]),
-    ...(isRepeated ? [`entry ${index + 1}: issuer is there twice`] : []),
+    ...(isRepeated ? [`entry ${index + 1}: issuer appears twice`] : []),
   ]
 }

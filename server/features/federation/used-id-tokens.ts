@@ -4,10 +4,10 @@ import { IdTokenRefused } from './id-token-refused.ts'
 import type { FederationDatabase } from './tables.ts'
 
 /**
- * Uses up an ID token. Last in the transaction of what it is used for, so that neither is there
- * without the other.
+ * Uses up an ID token. Call it last in the transaction of what the token is used for, so that both
+ * succeed or fail together.
  *
- * @throws IdTokenRefused `used` for a second use.
+ * @throws IdTokenRefused `used` if the token was used before.
  */
 export async function useUp(
   trx: FederationDatabase,

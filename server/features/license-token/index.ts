@@ -9,8 +9,8 @@ import { seald } from './seald.ts'
 import type { Vendor } from './vendor.ts'
 
 /**
- * Makes tokens for a third party's SDK, and keeps its secret on the server. A token leaves encrypted
- * to the client, like every other.
+ * Issues tokens for a third party's SDK, whose secret stays on the server. The tokens are encrypted to
+ * the client, like all others.
  */
 export function createLicenseToken<V extends FeatureVariables>(vendor: Vendor<V>) {
   return defineFeature<V>({
@@ -29,12 +29,12 @@ export function createLicenseToken<V extends FeatureVariables>(vendor: Vendor<V>
         ),
       })
 
-      /** A fresh token for whoever is signed in. It counts as a renewal of tokens does. */
+      /** Issues a fresh token to the signed-in account, under the rate limit of refreshes. */
       const renew: Handler<SessionState> = async (ctx) => {
         const { account, clientId, id } = ctx.state.session
         await rateLimits.consume('refresh', 'account', `license ${account.id}`)
         const client = await clients.find(clientId)
-        // Removed, and its sessions with it.
+        // The client was removed, and its sessions with it.
         if (client === undefined) throw tokenRefused()
         ctx.body = await answerFor(account.id, client)
         audit(ctx.state.log, 'license_token_issued', {

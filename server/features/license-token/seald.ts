@@ -23,10 +23,10 @@ const variables = {
 }
 
 /**
- * The sign-up JWT of Seald's SDK: it lets an account join the team and connects it to its Seald
+ * The sign-up JWT of Seald's SDK. It lets an account join the team and connects it to its Seald
  * identity.
  *
- * Yours to replace: another vendor is another file like this one. See docs/features/license-token.md.
+ * Yours to replace: write a file like this one for another vendor. See docs/features/license-token.md.
  */
 export const seald: Vendor<typeof variables> = {
   variables,

@@ -1,18 +1,18 @@
 import pLimit from 'p-limit'
 
-/** Work that goes on after its request has been answered. Each piece deals with its own errors. */
+/** Work that continues after its request has been answered. Each task handles its own errors. */
 export interface Background {
-  /** How much is not done yet. */
+  /** The number of unfinished tasks. */
   readonly size: number
-  /** Begins when what was there before is done. */
+  /** Queues a task, which starts after all earlier queued tasks. */
   run(work: () => Promise<void>): void
-  /** Keeps an eye on what has begun already, and holds up nothing. */
+  /** Counts a task that has already started, without delaying queued tasks. */
   track(work: Promise<void>): void
-  /** Resolves when nothing is left to do. */
+  /** Resolves when no tasks are left. */
   idle(): Promise<void>
 }
 
-/** One piece of work at a time, so that none of it competes with requests. */
+/** Runs one queued task at a time, so that they hardly compete with requests. */
 export function createBackground(): Background {
   const limit = pLimit(1)
   const underWay = new Set<Promise<void>>()
@@ -29,7 +29,7 @@ export function createBackground(): Background {
     },
     track,
     async idle() {
-      // What is under way may bring more.
+      // Running tasks may add more tasks.
       while (underWay.size > 0) await Promise.all(underWay)
     },
   }

@@ -11,18 +11,18 @@ import { createPasswordResets } from './password-resets.ts'
 import { resetRoutes } from './routes.ts'
 import { contradictions, variables } from './variables.ts'
 
-/** Where messages go without SMTP, for development. */
+/** Where messages are written without SMTP, for development. */
 const MAIL_FOLDER = join(PROJECT_ROOT, 'data', 'mail')
-/** Milliseconds that a mail server gets to take the last messages when the server stops. */
+/** Milliseconds to wait at shutdown for the mail server to accept the last messages. */
 const STOP_GRACE = 10_000
 
-/** What the feature makes by itself unless it is handed in. */
+/** Parts that the feature creates itself unless they are passed in. */
 interface Parts {
   readonly mailer?: Mailer
   readonly background?: Background
 }
 
-/** Lets people who have forgotten their password set a new one, by a token that is mailed to them. */
+/** Lets people who forgot their password set a new one, with a token sent by mail. */
 export function createPasswordReset(parts: Parts = {}) {
   return defineFeature({
     variables,
@@ -44,7 +44,7 @@ export function createPasswordReset(parts: Parts = {}) {
         },
         sweep: resets.sweep,
         async stop() {
-          // A mail server that does not answer must not keep this one from ending.
+          // An unresponsive mail server must not keep this server from stopping.
           await Promise.race([background.idle(), sleep(STOP_GRACE, undefined, { ref: false })])
           mailer.close()
         },

@@ -17,19 +17,19 @@ import { UnavailableError } from '../../errors/unavailable-error.ts'
 /** Seconds. */
 const RESET_TOKEN_TTL = 15 * 60
 /**
- * Messages to one account within `MAIL_WINDOW`: nobody's mailbox is to be flooded. Only tokens that
- * have been mailed and still work count, so whoever gets no further message has five good ones.
- * Replacing the oldest instead would let strangers invalidate each message before it is read.
+ * Messages to one account within `MAIL_WINDOW`, so that nobody's mailbox is flooded. Only mailed tokens
+ * that still work count, so a person who gets no further message has five working tokens. Replacing
+ * the oldest token instead would let strangers invalidate each message before it is read.
  */
 const MAX_MAILS = 5
-/** Milliseconds. Shorter than a token lives: one that counts is good for five minutes more. */
+/** Milliseconds. Shorter than a token's lifetime, so a token that counts works for five minutes more. */
 const MAIL_WINDOW = 10 * 60_000
-/** Requests whose mail is not out yet; beyond them, 503 for everybody alike. */
+/** Requests whose mail has not been sent yet. Beyond this number, everybody gets a 503. */
 const QUEUE = 1000
 
 type Dependencies = Pick<Core, 'accounts' | 'credentials' | 'database' | 'tokens'>
 
-/** What a reset token stands for. */
+/** A valid reset token and its account. */
 export interface FoundReset extends ValidToken<RegisteredClaims> {
   readonly account: Account
   readonly jtiHash: string
@@ -37,17 +37,17 @@ export interface FoundReset extends ValidToken<RegisteredClaims> {
 
 export interface PasswordResets {
   /**
-   * Has a reset token mailed, if the address has an account. Returns at once and always alike: the
-   * look-up itself happens after the answer, so that the answer's time tells nothing.
+   * Mails a reset token if the address has an account. Returns at once in every case: it looks up the
+   * account after the answer, so that the response time reveals nothing.
    *
-   * @throws UnavailableError when too many wait.
+   * @throws UnavailableError if too many requests are waiting.
    */
   request(email: string, log: Logger): void
-  /** What a reset token stands for, if it can still be used; it is not used up by asking. */
+  /** Finds a reset token that can still be used, without using it up. */
   find(token: string): Promise<FoundReset | undefined>
   /**
-   * Uses up a reset token, sets the password and ends every session; gives their ids. `undefined` if
-   * the token is gone or the account has changed since it was found.
+   * Uses up a reset token, sets the password, ends every session and returns their ids. Returns
+   * `undefined` if the token is gone or the account has changed since `find`.
    */
   complete(found: FoundReset, passwordHash: string): Promise<string[] | undefined>
   /** Removes expired tokens: see feature.ts. */
@@ -71,7 +71,7 @@ export function createPasswordResets(
     return rows.length === MAX_MAILS
   }
 
-  /** Mails a token. If that fails, the token is removed: it must not count as mailed. */
+  /** Mails a token. Removes it on failure, so that it does not count as mailed. */
   async function send(account: Account, token: string, jtiHash: string, log: Logger) {
     try {
       await mailer.send(resetMessage(account, token, RESET_TOKEN_TTL))
@@ -84,7 +84,7 @@ export function createPasswordResets(
   async function prepare(email: string, log: Logger): Promise<void> {
     const account = await accounts.findByEmail(email)
     const jti = randomUUID()
-    // For an unknown address too: the work must not show in the time of the next answers.
+    // Also for an unknown address, so that the timing of later answers reveals nothing.
     const token = await issue(
       tokens,
       resetToken,
@@ -103,7 +103,7 @@ export function createPasswordResets(
         expires_at: tokens.clock() + RESET_TOKEN_TTL * 1000,
       })
       .execute()
-    // Not waited for here: how long the mail takes must not show in when the next one comes.
+    // Not awaited, so that the duration of one mail does not show in the timing of the next.
     background.track(
       send(account, token, jtiHash, log).catch((error: unknown) => {
         logFailure(log, error)
@@ -114,7 +114,7 @@ export function createPasswordResets(
   return {
     request(email, log) {
       if (background.size >= QUEUE) {
-        throw new UnavailableError('too many password resets wait to be sent', 10)
+        throw new UnavailableError('too many password resets are waiting to be sent', 10)
       }
       background.run(() =>
         prepare(email, log).catch((error: unknown) => {
@@ -146,7 +146,7 @@ export function createPasswordResets(
     },
     complete: ({ account, jtiHash }, passwordHash) =>
       credentials.replacePassword(account, passwordHash, async (trx) => {
-        // The account's other tokens too: its new version has made them worthless.
+        // Delete the account's other tokens too, because its new version makes them useless.
         const used = await trx
           .deleteFrom('password_resets')
           .where('account_id', '=', account.id)

@@ -20,17 +20,17 @@ const resetSchema = z.object({ token: opaque, new_password: password })
 export function resetRoutes(core: Core, resets: PasswordResets, limits: RateLimits<'reset'>) {
   const { binding, config, passwords, wrongPasswords } = core
 
-  /** Has a reset token mailed. The answer is the same, and as fast, whether there is an account or not. */
+  /** Mails a reset token. The answer and its time are the same whether or not the account exists. */
   const request: Handler = async (ctx) => {
     const body = parseBody(ctx, requestSchema)
-    // By address and account: nobody can use up the owner's allowance from elsewhere.
+    // Per address and account, so that nobody elsewhere can use up the owner's allowance.
     await limits.consume('reset', 'account', `${addressKey(ctx.ip)} ${emailKey(body.email)}`)
     resets.request(body.email, ctx.state.log)
     ctx.status = 202
     ctx.body = {}
   }
 
-  /** Sets a new password by a reset token, which is used up; every session ends. */
+  /** Sets a new password with a reset token, and ends every session. */
   const complete: Handler = async (ctx) => {
     const body = parseBody(ctx, resetSchema)
     const found = await resets.find(body.token)
@@ -39,7 +39,7 @@ export function resetRoutes(core: Core, resets: PasswordResets, limits: RateLimi
     await binding.check(requestOf(ctx), header, claims, 'body').catch((error: unknown) => {
       throw error instanceof TokenError ? resetRefused() : error
     })
-    // Before the token is used up: a password that is refused costs nothing.
+    // First, so that a refused password does not use up the token.
     checkNewPassword('new_password', body.new_password, account.email, config)
     const requester = { account: account.email_key }
     const passwordHash = await passwords.hash(body.new_password, requester)

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { rateLimit } from '../../config/parsers.ts'
 
-/** A header's value: nothing that could begin another header. */
+/** The value of a mail header. A line break could start another header. */
 const line = z.string().regex(/^\P{Cc}+$/u, 'must be one line, such as Auth <auth@example.com>')
 
 export const variables = {
-  // For one address, and for one address and account.
+  // Limits each address, and each pair of address and account.
   RATE_LIMIT_RESET: rateLimit.default({ count: 20, duration: 3600 }),
-  // None: messages are written to a folder, for development.
+  // Without it, messages are written to a folder, for development.
   SMTP_URL: z
     .string()
     .regex(
@@ -21,6 +21,6 @@ export const variables = {
 export function contradictions(isSet: (name: keyof typeof variables) => boolean): string[] {
   if (isSet('SMTP_URL') === isSet('MAIL_FROM')) return []
   return [
-    'SMTP_URL and MAIL_FROM belong together: set both to send mail, or neither to have it written to data/mail.',
+    'SMTP_URL and MAIL_FROM belong together: set both to send mail, or neither to write it to data/mail.',
   ]
 }

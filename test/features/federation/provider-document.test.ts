@@ -57,14 +57,14 @@ describe('nothing is taken from', () => {
   test.each<[string, (response: ServerResponse) => void, string]>([
     ['an error', (response) => response.writeHead(500).end('{}'), '/jwks answered 500'],
     ['nothing new', (response) => response.writeHead(304).end(), '/jwks answered 304'],
-    ['no JSON', (response) => response.end('<html>'), '/jwks answered something else than JSON'],
-    ['a list', (response) => response.end('[]'), '/jwks answered something else than JSON'],
+    ['no JSON', (response) => response.end('<html>'), '/jwks did not answer with a JSON object'],
+    ['a list', (response) => response.end('[]'), '/jwks did not answer with a JSON object'],
     [
       'bad UTF-8',
       (response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])),
-      '/jwks answered something else than JSON',
+      '/jwks did not answer with a JSON object',
     ],
-    ['no body', (response) => response.end(), '/jwks answered something else than JSON'],
+    ['no body', (response) => response.end(), '/jwks did not answer with a JSON object'],
     [
       'a huge document',
       (response) => response.end(`{"a":"${'x'.repeat(300_000)}"}`),
@@ -84,7 +84,7 @@ describe('nothing is taken from', () => {
         response.writeHead(200, { 'content-length': '100' }).write('{"a":')
         setImmediate(() => response.destroy())
       },
-      '/jwks did not arrive whole',
+      '/jwks gave an incomplete answer',
     ],
   ])('%s', async (_, answer, message) => {
     expect(await failure(answer)).toBe(message)
@@ -104,7 +104,7 @@ describe('nothing is taken from', () => {
       response.writeHead(200).write('{')
       drip = setInterval(() => response.write(' '), 10)
     }, 200)
-    expect(await dripping).toBe('/jwks did not arrive whole')
+    expect(await dripping).toBe('/jwks gave an incomplete answer')
     clearInterval(drip)
     expect(await failure(() => undefined, 200)).toBe('/jwks cannot be reached')
   })

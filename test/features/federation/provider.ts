@@ -187,5 +187,5 @@ export const subjectOf = (jws: string): string => decodeJwt(jws).sub!
 export const REFUSED = {
   error: 'invalid_request',
   error_description:
-    'The subject token is not valid, has expired, was used, or is of nobody known here.',
+    'The subject token is not valid, has expired, was used, or belongs to no known account.',
 }

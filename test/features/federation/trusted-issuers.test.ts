@@ -59,35 +59,35 @@ describe('all faults of a file are reported:', () => {
     expect(problems).toEqual([
       'TRUSTED_ISSUERS entry 2: audiences must not be empty.',
       'TRUSTED_ISSUERS entry 2: jwks_uri must be an https URL, or an http URL of this machine.',
-      expect.stringMatching(/^TRUSTED_ISSUERS entry 2: algorithms must be of ES256, /),
+      expect.stringMatching(/^TRUSTED_ISSUERS entry 2: algorithms may contain only ES256, /),
       'TRUSTED_ISSUERS entry 2: must have exactly one of jwks_uri, x509_uri, discovery.',
-      'TRUSTED_ISSUERS entry 2: issuer is there twice.',
+      'TRUSTED_ISSUERS entry 2: issuer appears twice.',
       'TRUSTED_ISSUERS entry 3: must be an object.',
-      'TRUSTED_ISSUERS entry 4: issuer must have no query and no fragment.',
+      'TRUSTED_ISSUERS entry 4: issuer must not have a query or a fragment.',
       'TRUSTED_ISSUERS entry 4: audiences must be a list of strings.',
       'TRUSTED_ISSUERS entry 4: sign_up must be true or false.',
       'TRUSTED_ISSUERS entry 4: nonce must be client_id or any.',
-      'TRUSTED_ISSUERS entry 4: has members that are not known: signup.',
+      'TRUSTED_ISSUERS entry 4: has unknown members: signup.',
       'TRUSTED_ISSUERS entry 4: must have exactly one of jwks_uri, x509_uri, discovery.',
     ])
   })
 
   test.each<[unknown, RegExp]>([
     ['{', /which is not JSON\.$/],
-    ['[]', /which must hold a list of issuers\.$/],
-    [{}, /which must hold a list of issuers\.$/],
+    ['[]', /which must contain a list of issuers\.$/],
+    [{}, /which must contain a list of issuers\.$/],
     [[null], /^TRUSTED_ISSUERS entry 1: must be an object\.$/],
     [[{ ...ENTRY, issuer: 7 }], /issuer must be a string/],
-    [[{ ...ENTRY, discovery: false }], /discovery must be true, or be left out/],
+    [[{ ...ENTRY, discovery: false }], /discovery must be true or absent/],
     [[{ ...ENTRY, algorithms: [] }], /algorithms must not be empty/],
-    [[{ ...ENTRY, audiences: [''] }], /audiences must hold no empty string/],
+    [[{ ...ENTRY, audiences: [''] }], /audiences must not contain an empty string/],
   ])('%j', (content, problem) => {
     expect(problemsOf(content)).toEqual([expect.stringMatching(problem)])
   })
 
   test('a file that is not there', () => {
     expect(() => load('/nonexistent/issuers.json')).toThrow(
-      'TRUSTED_ISSUERS names /nonexistent/issuers.json, which cannot be read (ENOENT): make it readable, or unset it.',
+      'TRUSTED_ISSUERS names /nonexistent/issuers.json, which cannot be read (ENOENT): make it readable, or unset TRUSTED_ISSUERS.',
     )
   })
 })

@@ -4,13 +4,13 @@ import type { Mailer } from './mailer.ts'
 import { createSmtpMailer } from './smtp-mailer.ts'
 
 interface MailerOptions {
-  /** The server's URL and the sender; `undefined`: messages are written to `folder`. */
+  /** The mail server's URL and the sender; without it, messages are written to `folder`. */
   readonly smtp: { readonly url: string; readonly from: string } | undefined
   readonly folder: string
   readonly production: boolean
 }
 
-/** SMTP if it is configured; else a folder, for development. */
+/** Uses SMTP if it is configured; otherwise a folder, for development. */
 export function createMailer(
   { smtp, folder, production }: MailerOptions,
   logger: Logger,

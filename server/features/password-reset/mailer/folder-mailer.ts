@@ -5,8 +5,8 @@ import type { Logger } from '../../../log/logger.ts'
 import type { Mailer } from './mailer.ts'
 
 /**
- * Writes each message to a file of its own, which only the server's user can read, and names the
- * file in the log. The log itself never holds a message: it may hold a token.
+ * Writes each message to its own file, which only the server's user can read, and logs the file's
+ * path. The log never contains a message, because a message may contain a token.
  */
 export function createFolderMailer(folder: string, logger: Logger): Mailer {
   return {

@@ -5,9 +5,9 @@ export interface Message {
   readonly text: string
 }
 
-/** Sends messages. Yours to replace: your mail provider's API. */
+/** Sends messages. Yours to replace, for example with your mail provider's API. */
 export interface Mailer {
-  /** Resolves when the message has been handed on; rejects when it has not. */
+  /** Resolves when the message has been accepted for delivery; otherwise rejects. */
   send(message: Message): Promise<void>
   close(): void
 }

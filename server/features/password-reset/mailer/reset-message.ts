@@ -2,8 +2,8 @@ import type { Account } from '../../../database/schema.ts'
 import type { Message } from './mailer.ts'
 
 /**
- * The message that carries a reset token. Yours to replace: a link into your app instead of the
- * bare token (in the fragment, which browsers keep to themselves), your words, your languages.
+ * The message with a reset token. Yours to replace with your own words and languages, or with a link
+ * into your app. Put the token in the link's fragment, which browsers do not send.
  *
  * @param lifetime Seconds.
  */

@@ -1,12 +1,12 @@
 import type { Mailer } from './mailer.ts'
 
-/** A message that was not sent. The server's own words are left out: they quote the address. */
+/** A message was not sent. Omits the mail server's own words, because they quote the address. */
 class MailError extends Error {
   readonly code: string
 
   constructor(error: unknown) {
     const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number }
-    super(`The mail server did not take the message (${[code, responseCode].join(' ').trim()})`)
+    super(`The mail server did not accept the message (${[code, responseCode].join(' ').trim()})`)
     this.name = 'MailError'
     this.code = code
   }
@@ -16,16 +16,16 @@ class MailError extends Error {
 const TIMEOUT = 10_000
 
 /**
- * Sends over SMTP (RFC 5321).
+ * Sends messages over SMTP (RFC 5321).
  *
- * @param requireTls Refuses a server that offers no STARTTLS, but on this machine itself: a message
- *   may hold a token.
+ * @param requireTls Whether to refuse a remote server without STARTTLS, because a message may contain a
+ *   token.
  */
 export async function createSmtpMailer(
   { url, from }: { readonly url: string; readonly from: string },
   requireTls: boolean,
 ): Promise<Mailer> {
-  // Loaded where it is used: most development servers never do.
+  // Loaded on demand, because most development servers never use it.
   const { createTransport } = await import('nodemailer')
   const { hostname } = new URL(url)
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
@@ -41,7 +41,7 @@ export async function createSmtpMailer(
   )
   return {
     async send({ to, subject, text }) {
-      // As an object: an address must not be read as a list of addresses.
+      // An object, so that nodemailer does not parse the address as a list of addresses.
       await transport
         .sendMail({ to: { name: '', address: to }, subject, text })
         .catch((error: unknown) => {
