@@ -82,8 +82,8 @@ export interface Feature {
  *
  * @example
  * export const greeting = defineFeature({
- *   variables: { GREETING: text.default('Hello') },
- *   create: (core, { GREETING }) => ({
+ *   variables: { GREETING: z.string().default('Hello') },
+ *   create: (_core, { GREETING }) => ({
  *     routes: ({ signedIn }) => {
  *       signedIn('GET', '/greeting', (ctx) => {
  *         ctx.body = { text: `${GREETING}, ${ctx.state.session.account.email}` }
