@@ -12,7 +12,7 @@ import {
   type Variables,
 } from './variables.ts'
 
-/** The folder that holds package.json: relative paths start here, wherever the command was typed. */
+/** The folder that holds package.json. Relative paths start here, not at the working directory. */
 export const PROJECT_ROOT = findProjectRoot(import.meta.dirname)
 
 /** The validated configuration. Lifetimes are in seconds, paths are absolute. */
@@ -22,25 +22,25 @@ export interface Config {
   readonly keysDir: string
   readonly host: string
   readonly port: number
-  /** The name of this server in tokens and metadata (RFC 8414 §2): ISSUER. */
+  /** The name of this server in tokens and metadata (RFC 8414 §2). Set by ISSUER. */
   readonly issuer: string
-  /** Where clients reach this server, for links and bound requests. ISSUER says this too. */
+  /** Where clients reach this server: for links and bound requests. Also set by ISSUER. */
   readonly publicUrl: string
-  /** A file's absolute path, or `:memory:`. */
+  /** The absolute path of a file, or `:memory:`. */
   readonly databaseFile: string
   readonly algorithms: Algorithms
   readonly accessTokenTtl: number
   readonly refreshTokenTtl: number
   readonly refreshReuseInterval: number
   readonly sessionMaxAge: number
-  /** How many sessions an account has at most. */
+  /** The most sessions that an account can have. */
   readonly maxSessions: number
   readonly unusedClientTtl: number
   readonly requestBinding: 'optional' | 'required'
   readonly rateLimits: Readonly<
     Record<'login' | 'signUp' | 'clients' | 'refresh', RateLimit | 'off'>
   >
-  /** How many proxies are trusted; 0: the connection's own address counts. */
+  /** How many proxies are trusted. With 0, the client's address is that of the connection. */
   readonly trustedProxies: number
   /** Seconds after which a current key is old enough for a warning. */
   readonly keyMaxAge: number
@@ -53,11 +53,11 @@ export interface Config {
 }
 
 /**
- * Reads the configuration from the environment, and from `.env` in the project's folder for what
- * the environment does not set.
+ * Reads the configuration from the environment. Variables that are not set there are taken from
+ * `.env` in the project's folder.
  *
- * @param features Those whose variables are read too. A command that uses none leaves them out.
- * @throws StartupError listing every problem at once: the variable, what is wrong, what is accepted.
+ * @param features Their variables are read too. Commands that use no feature leave this out.
+ * @throws StartupError listing all problems: the variable, what is wrong and what is accepted.
  */
 export function loadConfig(
   features: readonly ConfiguredFeature[] = [],
@@ -76,7 +76,7 @@ export function loadConfig(
   return toConfig(core.values, Object.freeze({ ...featureVariables }))
 }
 
-/** The passphrases of one `npm run keys` command: no part of the configuration. */
+/** Reads the passphrases for one `npm run keys` command. They are not part of the configuration. */
 export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.env): {
   fresh: string | undefined
   imported: string | undefined

@@ -1,6 +1,6 @@
 /**
- * Parsers for the values of environment variables. Each is a zod schema from string to value whose
- * message says what is accepted, in words that finish the sentence "NAME …".
+ * Parsers for the values of environment variables. Each is a zod schema from string to value. Its
+ * message says what is accepted, and completes the sentence "NAME …".
  */
 import { z } from 'zod'
 
@@ -15,7 +15,7 @@ const FLAGS = new Map([
   ['off', false],
 ])
 
-/** `1/0`, `true/false`, `yes/no`, `on/off`, and nothing else: a typing error must not mean "no". */
+/** Accepts only `1/0`, `true/false`, `yes/no` and `on/off`: a typo must not mean "no". */
 export const flag = z.string().transform((text, ctx) => {
   const value = FLAGS.get(text.toLowerCase())
   if (value === undefined) {
@@ -26,7 +26,7 @@ export const flag = z.string().transform((text, ctx) => {
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
-/** A duration such as `10s`, `15m`, `12h` or `30d`, as whole seconds; at least one, at most ten years. */
+/** A duration such as `10s`, `15m`, `12h` or `30d`, in seconds: from one second to ten years. */
 export const duration = z.string().transform((text, ctx) => {
   const [, count, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? []
   const seconds = Number(count) * SECONDS[(unit ?? 's') as keyof typeof SECONDS]
@@ -49,7 +49,7 @@ export const integer = (min: number, max: number) =>
     return value
   })
 
-/** One of a list of words, spelled exactly. */
+/** One of the given words, spelled exactly like that. */
 export const oneOf = <const T extends readonly string[]>(words: T) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` })
 
@@ -62,7 +62,7 @@ export const baseUrl = z.string().transform((text, ctx) => {
     url.username + url.password !== '' ||
     /[?#]/.test(text) ||
     text.endsWith('/') ||
-    // Issuers are compared as text (RFC 8414 §3.3): only the spelling that URL parsers give back.
+    // Issuers are compared as text (RFC 8414 §3.3), so only the normalized spelling is accepted.
     (url.pathname === '/' ? url.origin : url.href) !== text
   ) {
     return reject(
@@ -87,7 +87,7 @@ export const origins = z.string().transform((text, ctx) => {
   return list
 })
 
-/** How often something may be done. */
+/** How often an action is allowed. */
 export interface RateLimit {
   readonly count: number
   /** Seconds. */
@@ -100,7 +100,7 @@ export const rateLimit = z.string().transform((text, ctx): RateLimit | 'off' => 
   const [count, period, ...rest] = text.split('/')
   const parsedCount = integer(1, 1_000_000).safeParse(count)
   const parsedPeriod = duration.safeParse(period)
-  // Longer ones do not fit the timers that forget them.
+  // The timers that forget old requests cannot run longer than a day.
   const fits = (parsedPeriod.data ?? Infinity) <= SECONDS.d
   if (!parsedCount.success || !parsedPeriod.success || !fits || rest.length > 0) {
     return reject(ctx, 'must be off, or a count and a duration of at most 1d, such as 10/1m')

@@ -7,76 +7,77 @@ import {
   SIGNING_ALGS,
 } from '../../protocol/algorithms.ts'
 
-/** Every variable, with its default and why it is that. */
+/** Every variable, its default, and the reason for the default. */
 const schema = z.object({
-  // Off: a first `npm start` needs no key files. Production wants 1, so that a deploy signs nobody out.
+  // Off, so that a first `npm start` needs no key files. Production needs 1: without it, a deploy signs
+  // everybody out.
   PRESERVE_SESSIONS_ON_REBOOT: flag.default(false),
-  // None: without one, key files are only as safe as the disk they lie on.
+  // No default. Without a passphrase, key files are only as safe as the disk they are on.
   PRIVATE_KEY_PASSPHRASE: z.string().optional(),
   KEYS_DIR: z.string().default('./keys'),
-  // The loopback address: reachable from elsewhere only when somebody decides so.
+  // The loopback address: other machines can connect only if the operator decides so.
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(1, 65_535).default(3000),
-  // http://localhost:PORT. In production: the public https origin, which every token names.
+  // Default: http://localhost:PORT. In production, the public https origin, which every token names.
   ISSUER: baseUrl.optional(),
   DATABASE_URL: z
     .string()
     .regex(/^file:./, 'must be a file: URL, such as file:./data/auth.db')
     .default('file:./data/auth.db'),
-  // P-256 with ES256: small tokens, and in every JOSE library and browser.
+  // ES256 and P-256: the tokens are small, and every JOSE library and browser supports them.
   TOKEN_SIGNING_ALG: oneOf(SIGNING_ALGS).default('ES256'),
   TOKEN_ENCRYPTION_ALG: oneOf(ENCRYPTION_ALGS).default('ECDH-ES+A128KW'),
   TOKEN_ENCRYPTION_ENC: oneOf(ENCRYPTION_ENCS).default('A128GCM'),
-  // P-256 with the ECDH-ES algorithms; RSA keys have no curve.
+  // Default: P-256 with the ECDH-ES algorithms. RSA keys have no curve.
   TOKEN_ENCRYPTION_CRV: oneOf(ENCRYPTION_CRVS).optional(),
-  // Short: what is signed cannot be unsigned, only outlived or looked up.
+  // Short: a signed token cannot be taken back, so other services accept it until it expires.
   ACCESS_TOKEN_TTL: duration.default(900),
-  // How long somebody can stay away and still be signed in.
+  // How long people can stay away and still be signed in.
   REFRESH_TOKEN_TTL: duration.default(30 * 86_400),
-  // A lost answer or a second tab comes back at once; a thief seldom does.
+  // A retry after a lost answer, or a second tab, comes within seconds. A thief seldom does.
   REFRESH_REUSE_INTERVAL: duration.default(10),
-  // Half a year: signed in for good is too long, however often somebody comes back.
+  // Half a year: even people who come back every day should sign in again at times.
   SESSION_MAX_AGE: duration.default(180 * 86_400),
-  // Far more than anybody has devices: a limit for programs that sign in and never out.
+  // Far more devices than anybody has. It limits programs that sign in and never sign out.
   MAX_SESSIONS: integer(1, 10_000).default(100),
-  // A week: whoever opens an app and signs up later registers again without noticing.
+  // A week. An app whose user signs up later than that registers again, unnoticed by the user.
   UNUSED_CLIENT_TTL: duration.default(7 * 86_400),
-  // Enforced where a client binds; required leaves out the clients that do not.
+  // `optional` checks a binding if the token has one. `required` refuses tokens without one.
   REQUEST_BINDING: oneOf(['optional', 'required']).default('optional'),
-  // Each for one network address; a known client and a session have an allowance of their own. Wide
-  // enough for an office behind one address: limits/wrong-passwords.ts is what stops guessing.
+  // Per network address. Known clients and sessions have an allowance of their own. Wide enough for
+  // an office behind one address; limits/wrong-passwords.ts is what stops password guessing.
   RATE_LIMIT_LOGIN: rateLimit.default({ count: 60, duration: 60 }),
   RATE_LIMIT_SIGN_UP: rateLimit.default({ count: 100, duration: 3600 }),
   RATE_LIMIT_CLIENTS: rateLimit.default({ count: 300, duration: 3600 }),
   RATE_LIMIT_REFRESH: rateLimit.default({ count: 300, duration: 60 }),
-  // A quarter: often enough that rotating is a habit. Only a warning.
+  // A quarter: often enough for rotation to become routine. It only causes a warning.
   KEY_MAX_AGE: duration.default(90 * 86_400),
-  // How many proxies of ours a request has come through: which entry of X-Forwarded-For to believe.
+  // How many of our own proxies a request passes. It says which entry of X-Forwarded-For to trust.
   TRUST_PROXY: integer(0, 10).default(0),
-  // None: no other origin's page may call the server.
+  // None: pages of other origins may not call the server.
   CORS_ORIGINS: origins.default([]),
-  // What NIST SP 800-63B-4 allows beside a second factor; it advises 15 where nothing else protects.
+  // NIST SP 800-63B-4 allows 8 with a second factor, and requires 15 without one.
   PASSWORD_MIN_LENGTH: integer(8, 64).default(8),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  // Anything but production serves what helps a developer.
+  // Any value but `production` turns on what helps developers.
   NODE_ENV: z.string().default('development'),
 })
 
-/** Each variable's parser, by name: what the documentation is checked against. */
+/** The parser of each variable, by name. The documentation is checked against this. */
 export const VARIABLES: Readonly<Record<string, z.ZodType>> = schema.shape
 
-/** Empty means "not set" for these alone; elsewhere an empty value is somebody's mistake. */
+/** For these, an empty value means "not set". For all others, it is an error. */
 const MAY_BE_EMPTY = new Set(['PRIVATE_KEY_PASSPHRASE', 'ISSUER', 'CORS_ORIGINS'])
 
-/** What stands in .env.example for the operator to replace. */
+/** The values in .env.example that the operator must replace. */
 const PLACEHOLDER = /change-me|(?<![\w-])example\.(com|org|net)\b/i
 
 export const isPlaceholder = (value: string): boolean => PLACEHOLDER.test(value)
 
-/** The variables' values: lifetimes in seconds, paths as they were given. */
+/** The values of the variables. Lifetimes are in seconds, and paths are unchanged. */
 export type Variables = z.infer<typeof schema>
 
-/** What the configuration has to know of a feature: see feature.ts. */
+/** What the configuration needs to know about a feature: see feature.ts. */
 export interface ConfiguredFeature {
   readonly variables: Readonly<Record<string, z.ZodType>>
   readonly contradictions: (
@@ -85,11 +86,11 @@ export interface ConfiguredFeature {
   ) => readonly string[]
 }
 
-/** What has been read of some variables. */
+/** The result of reading some variables. */
 interface Parsed<Values> {
-  /** Whole only if there is no problem. */
+  /** Complete only if there are no problems. */
   readonly values: Values
-  /** All at once, a sentence each. */
+  /** All problems, one sentence each. */
   readonly problems: readonly string[]
 }
 
@@ -97,11 +98,11 @@ interface Parsed<Values> {
 export function parseVariables(raw: NodeJS.ProcessEnv): Parsed<Variables> {
   const parsed = parse(raw, schema.shape, (name) => MAY_BE_EMPTY.has(name))
   const values = parsed.values as Variables
-  // What could not be read is `undefined` here, and contradicts nothing.
+  // A variable that could not be read is `undefined` here, so it contradicts nothing.
   return { values, problems: [...parsed.problems, ...contradictions(values)] }
 }
 
-/** Reads the variables of a feature. Those without a default may be empty. */
+/** Reads the variables of a feature. A variable without a default may be empty. */
 export function parseFeatureVariables(
   raw: NodeJS.ProcessEnv,
   { variables, contradictions }: ConfiguredFeature,
@@ -122,10 +123,10 @@ function parse(
   for (const [name, parser] of Object.entries(parsers)) {
     const value = raw[name]
     if (value === '' && !mayBeEmpty(name)) {
-      problems.push(`${name} is empty: give it a value, or remove it to have its default.`)
+      problems.push(`${name} is empty. Give it a value, or remove it to use its default.`)
     }
     if (value !== undefined && isProduction(raw['NODE_ENV']) && isPlaceholder(value)) {
-      problems.push(`${name} still holds the placeholder of .env.example: set a value of yours.`)
+      problems.push(`${name} still has the placeholder from .env.example. Set your own value.`)
     }
     const parsed = parser.safeParse(value === '' ? undefined : value)
     if (parsed.success) values[name] = parsed.data
@@ -134,25 +135,25 @@ function parse(
   return { values, problems }
 }
 
-/** However it is spelled: who writes Production means it. */
+/** Ignores case: somebody who writes Production means it. */
 export const isProduction = (mode = ''): boolean => mode.toLowerCase() === 'production'
 
-/** Values that are each right and make no sense together. */
+/** Values that are each valid, but contradict each other. */
 function contradictions(env: Variables): string[] {
   const problems: string[] = []
   if (env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' && env.TOKEN_ENCRYPTION_CRV !== undefined) {
     problems.push(
-      'TOKEN_ENCRYPTION_CRV names a curve, and TOKEN_ENCRYPTION_ALG is RSA-OAEP-256, which uses none: remove TOKEN_ENCRYPTION_CRV, or choose one of the ECDH-ES algorithms.',
+      'TOKEN_ENCRYPTION_CRV names a curve, but TOKEN_ENCRYPTION_ALG=RSA-OAEP-256 uses none. Remove TOKEN_ENCRYPTION_CRV, or choose one of the ECDH-ES algorithms.',
     )
   }
   if (env.REFRESH_TOKEN_TTL <= env.ACCESS_TOKEN_TTL) {
     problems.push(
-      'REFRESH_TOKEN_TTL is not longer than ACCESS_TOKEN_TTL: nobody could ever renew an expired access token. Make it longer.',
+      'REFRESH_TOKEN_TTL must be longer than ACCESS_TOKEN_TTL. Otherwise, an expired access token could never be renewed.',
     )
   }
   if (env.REFRESH_REUSE_INTERVAL >= env.ACCESS_TOKEN_TTL) {
     problems.push(
-      'REFRESH_REUSE_INTERVAL is not shorter than ACCESS_TOKEN_TTL: a stolen refresh token would go unnoticed. Make it a few seconds.',
+      'REFRESH_REUSE_INTERVAL must be shorter than ACCESS_TOKEN_TTL, or a stolen refresh token would go unnoticed. Use a few seconds.',
     )
   }
   return problems

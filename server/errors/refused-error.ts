@@ -1,19 +1,19 @@
-/** Why the domain refuses a request that is well-formed. */
+/** Why a well-formed request is refused. */
 export type RefusalReason =
-  /** No client of that id is registered, or not any more. */
+  /** No client with that id is registered, or it no longer is. */
   | 'unknown_client'
   /** The message says what is wrong. */
   | 'invalid_client_metadata'
-  /** A new password that the policy refuses. The message names the member of the body and says why. */
+  /** The policy refuses a new password. The message names the member of the body and says why. */
   | 'weak_password'
-  /** Somebody who is signed in was asked for their password again, and it was another. */
+  /** A signed-in person was asked for their password again, and it was wrong. */
   | 'wrong_password'
-  /** While a request was under way, its session ended. */
+  /** The session ended while the request was under way. */
   | 'session_ended'
-  /** While a request was under way, the password or the scope of its account changed. */
+  /** The password or the scope of the account changed while the request was under way. */
   | 'account_changed'
 
-/** A request that the domain refuses. http/error-handler.ts has the answer to each reason. */
+/** Refuses a request. http/error-handler.ts maps each reason to an answer. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
   readonly reason: RefusalReason

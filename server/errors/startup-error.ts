@@ -1,6 +1,6 @@
 /**
- * Something that the operator has to put right before the server can start. Each problem is one
- * sentence that says what is wrong and what to do; all that are known are reported together.
+ * Problems that the operator must fix before the server can start. Each one says what is wrong and
+ * what to do. All known problems are reported together.
  */
 export class StartupError extends Error {
   readonly problems: readonly string[]
@@ -12,7 +12,11 @@ export class StartupError extends Error {
   }
 }
 
-/** The results of `steps`, run together; if any of them fail to start, one error with all problems. */
+/**
+ * Runs startup steps together and returns their results.
+ *
+ * @throws StartupError with the problems of all steps that fail.
+ */
 export async function together<T extends readonly Promise<unknown>[]>(
   ...steps: T
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {

@@ -1,4 +1,4 @@
-/** Somebody has tried too often and has to wait. */
+/** The caller has tried too often and must wait. */
 export class TooManyTries extends Error {
   override readonly name = 'TooManyTries'
   /** What was counted. */

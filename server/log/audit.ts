@@ -1,6 +1,6 @@
 import type { Logger } from './logger.ts'
 
-/** What is recorded of who did what. Yours to replace: a sink of your own beside the log. */
+/** The events of the audit trail. Yours to extend: send them to a sink of your own as well. */
 export type AuditEvent =
   | 'account_created'
   | 'account_deleted'
@@ -20,12 +20,12 @@ export type AuditEvent =
   | 'exchange_refused'
   | 'license_token_issued'
 
-/** Whom it concerns: ids alone, as far as they are known. */
+/** Who and what an event is about: only ids, and only those that are known. */
 export interface AuditSubject {
   readonly account_id?: string | undefined
   readonly session_id?: string | undefined
   readonly client_id?: string | undefined
-  /** Where a failed sign-in came from, no more exact than limits are: see limits/client-address.ts. */
+  /** Where a failed sign-in came from, as precisely as limits are: see limits/client-address.ts. */
   readonly source?: string | undefined
 }
 
@@ -38,22 +38,24 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
 ])
 
 /**
- * Writes one structured line, `audit` naming the event, whatever LOG_LEVEL is.
+ * Writes an event to the log as one structured line, whatever LOG_LEVEL is. `audit` names the event.
  *
  * @param log The logger of the request, which adds the request id.
+ * @example
+ * audit(ctx.state.log, 'password_changed', { account_id: account.id })
  */
 export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): void {
   audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
 }
 
-/** Records that sessions of an account have ended, a line each. */
+/** Records that sessions of an account have ended, one line for each. */
 export function auditEnded(log: Logger, accountId: string, sessionIds: readonly string[]): void {
   for (const id of sessionIds) {
     audit(log, 'session_ended', { account_id: accountId, session_id: id })
   }
 }
 
-/** LOG_LEVEL says how much there is to read, and not whether there is a record. */
+/** LOG_LEVEL must not switch off the audit trail, so the level is lowered if needed. */
 function audible(log: Logger): Logger {
   const isSilent = log.level === 'silent'
   return isSilent || log.isLevelEnabled('info') ? log : log.child({}, { level: 'info' })

@@ -4,11 +4,11 @@ import { createOutput } from './output.ts'
 
 export type { Logger }
 
-/** Compact JWS and JWE, and PEM blocks: what must never be read in a log, wherever it slipped in. */
-// A JWS is one from its first part on. To insist on the rest would take quadratic time for "eyJeyJ…".
+/** Compact JWS and JWE, and PEM blocks. These must never appear in a log. */
+// The first part of a JWS is enough to match: requiring the rest takes quadratic time for "eyJeyJ…".
 const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)*|-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
-/** Members that hold a secret by their name, at the top of a log line or one level below. */
+/** Names of secret members, at the top level of a log line or one level below. */
 const SECRET_MEMBERS = [
   'password',
   'current_password',
@@ -25,8 +25,12 @@ const SECRET_MEMBERS = [
 ]
 
 /**
- * The server's logger: one JSON object a line (RFC 3339 times), on standard output unless told
- * otherwise.
+ * Creates the server's logger. It writes one JSON object per line, with RFC 3339 times.
+ *
+ * @param destination Standard output by default.
+ * @example
+ * const logger = createLogger('info')
+ * logger.info({ account_id: account.id }, 'greeting sent')
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   return pino(
@@ -43,8 +47,8 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 }
 
 /**
- * Four fixed members of an error and its causes. pino's own serializer copies every member, and
- * libraries hang inputs on their errors: jose's carry the claims of the token.
+ * Keeps a fixed set of members of an error and of its causes. pino's own serializer copies every
+ * member, and some libraries attach their input to errors: jose attaches the claims of the token.
  */
 export function serializeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error || isNativeError(error))) return { type: typeof error }
@@ -54,7 +58,7 @@ export function serializeError(error: unknown, depth = 0): Record<string, unknow
     ...(typeof code === 'string' ? { code } : {}),
     message: withoutSecrets(error.message),
     stack: withoutSecrets(error.stack ?? ''),
-    // A chain of causes may be a circle.
+    // A chain of causes may be circular.
     ...(error.cause === undefined || depth === 3
       ? {}
       : { cause: serializeError(error.cause, depth + 1) }),

@@ -1,17 +1,17 @@
 import { pino, symbols, type DestinationStream } from 'pino'
 
-/** The `msg` of an access line: see http/request-log.ts. */
+/** The `msg` of a line of the access log: see http/request-log.ts. */
 export const ACCESS_LINE = 'request'
 
-/** Bytes of access lines that are written together. */
+/** Bytes of access lines that are collected before they are written. */
 const BUFFERED = 4096
-/** Milliseconds that an access line waits at most. */
+/** The longest that an access line waits, in milliseconds. */
 const LATEST = 1000
 
 /**
- * Standard output. A system call for each request would cost more than its line is worth, so access
- * lines wait for others, a second at most. Everything else is written at once, and whatever waits
- * with it: audit events, errors, and what is logged last.
+ * Standard output, with access lines buffered for up to a second: a system call for every request
+ * would be too expensive. Any other line, such as an audit event or an error, is written at once,
+ * together with the buffered lines.
  */
 export function createOutput(descriptor: string | number = 1): DestinationStream {
   const file = pino.destination({
@@ -21,14 +21,14 @@ export function createOutput(descriptor: string | number = 1): DestinationStream
     periodicFlush: LATEST,
   })
   const output = {
-    // Has pino say what a line is.
+    // Makes pino set `lastMsg`.
     [symbols.needsMetadataGsym]: true as const,
     lastMsg: undefined as string | undefined,
     write(line: string) {
       file.write(line)
       if (output.lastMsg !== ACCESS_LINE) output.flush()
     },
-    /** For `logger.flush()`, when the process ends. */
+    /** Called by `logger.flush()` before the process ends. */
     flush() {
       file.flushSync()
     },

@@ -5,17 +5,17 @@ import type { TokenReason } from '../errors/token-error.ts'
 const INTERVAL = 1000
 
 /**
- * Says in the log why access tokens are refused. An attacker can send thousands a second, so they are
- * counted, and a line a second at most has the sums.
+ * Logs why access tokens are refused. An attacker can send thousands per second, so refusals are
+ * counted, and the totals are logged at most once per second.
  */
 export interface RefusedTokens {
   count(reason: TokenReason): void
-  /** Logs what has been counted and not logged yet: before the server ends. */
+  /** Logs the counts that are not logged yet. Called before the server stops. */
   flush(): void
 }
 
 export function createRefusedTokens(logger: Logger): RefusedTokens {
-  /** Reasons are fixed words, so these are few. */
+  /** Small, because the reasons are a fixed set. */
   const counts = new Map<TokenReason, number>()
   let timer: NodeJS.Timeout | undefined
 
@@ -27,14 +27,14 @@ export function createRefusedTokens(logger: Logger): RefusedTokens {
     const count = [...counts.values()].reduce((sum, each) => sum + each)
     counts.clear()
     logger.info({ count, reasons }, 'access tokens refused')
-    // The next line waits its second, whenever the next refusal comes.
+    // The next line comes after a second at the earliest.
     timer = setTimeout(flush, INTERVAL).unref()
   }
 
   return {
     count(reason) {
       counts.set(reason, (counts.get(reason) ?? 0) + 1)
-      // The first after a quiet second is logged at once.
+      // The first refusal after a quiet second is logged at once.
       if (timer === undefined) flush()
     },
     flush,
