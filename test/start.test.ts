@@ -263,7 +263,7 @@ describe('reloading the keys', () => {
     expect(logs).toContainEqual(
       expect.objectContaining({
         level: 'error',
-        problems: [expect.stringContaining('sig.key holds no private key')],
+        problems: [expect.stringContaining('sig.key has no private key')],
       }),
     )
   })
@@ -366,13 +366,13 @@ describe('a key folder that cannot be used keeps the server from starting', () =
   const pem = { type: 'pkcs8', format: 'pem' } as const
   const faults: [string, () => Promise<unknown>, RegExp, passphrase?: string][] = [
     ['no keys', () => rm(keysDir, { recursive: true }), /^There are no keys in .*generate/],
-    ['no signing key', () => rm(sig()), /sig\.key is missing, and enc\.key is there.*backup/],
-    ['no encryption key', () => rm(enc()), /enc\.key is missing, and sig\.key is there.*backup/],
-    ['a corrupt key', () => writeFile(enc(), 'x'), /enc\.key holds no private key .*damaged/],
+    ['no signing key', () => rm(sig()), /sig\.key is missing, but enc\.key is there.*backup/],
+    ['no encryption key', () => rm(enc()), /enc\.key is missing, but sig\.key is there.*backup/],
+    ['a corrupt key', () => writeFile(enc(), 'x'), /enc\.key has no private key .*damaged/],
     [
       'a key cut short',
       async () => writeFile(enc(), (await readFile(enc(), 'utf8')).slice(0, 120)),
-      /enc\.key holds no private key .*damaged/,
+      /enc\.key has no private key .*damaged/,
     ],
     [
       'a public key',
@@ -380,7 +380,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
         const key = createPublicKey(createPrivateKey(await readFile(sig())))
         await writeFile(sig(), key.export({ type: 'spki', format: 'pem' }))
       },
-      /sig\.key holds a public key/,
+      /sig\.key has a public key/,
     ],
     [
       'a key of another curve',
@@ -396,7 +396,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
         const cipher = { cipher: 'aes-256-cbc', passphrase: 'right' }
         await writeFile(sig(), key.export({ ...pem, ...cipher }))
       },
-      /sig\.key is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set/,
+      /sig\.key is protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set/,
     ],
     [
       'a wrong passphrase',
@@ -405,7 +405,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
         const cipher = { cipher: 'aes-256-cbc', passphrase: 'right' }
         await writeFile(enc(), key.export({ ...pem, ...cipher }))
       },
-      /enc\.key does not open with PRIVATE_KEY_PASSPHRASE/,
+      /enc\.key cannot be decrypted with PRIVATE_KEY_PASSPHRASE/,
       'wrong',
     ],
   ]

@@ -3,10 +3,10 @@ import { Writable } from 'node:stream'
 import { StartupError } from '../errors/startup-error.ts'
 
 /**
- * Asks a person for a secret, without echo.
+ * Asks for a secret on the terminal, without echoing it.
  *
- * @param variable What to set instead where there is no terminal.
- * @throws StartupError where there is no terminal to ask on.
+ * @param variable The environment variable to set if there is no terminal.
+ * @throws StartupError if there is no terminal, or the person cancels.
  */
 export async function askSecret(question: string, variable: string): Promise<string> {
   if (!process.stdin.isTTY) {

@@ -9,8 +9,8 @@ import {
 
 /** Every variable, its default, and the reason for the default. */
 const schema = z.object({
-  // Off, so that a first `npm start` needs no key files. Production needs 1: without it, a deploy signs
-  // everybody out.
+  // Off, so that a first `npm start` needs no key files. Production needs 1: otherwise, a deploy
+  // signs everybody out.
   PRESERVE_SESSIONS_ON_REBOOT: flag.default(false),
   // No default. Without a passphrase, key files are only as safe as the disk they are on.
   PRIVATE_KEY_PASSPHRASE: z.string().optional(),
@@ -18,7 +18,8 @@ const schema = z.object({
   // The loopback address: other machines can connect only if the operator decides so.
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(1, 65_535).default(3000),
-  // Default: http://localhost:PORT. In production, the public https origin, which every token names.
+  // Default: http://localhost:PORT. In production, the public https origin, which every token
+  // names.
   ISSUER: baseUrl.optional(),
   DATABASE_URL: z
     .string()

@@ -33,8 +33,8 @@ export class TokenError extends Error {
 export const invalid = (reason: TokenReason): TokenError => new TokenError('token_invalid', reason)
 
 /**
- * For the `catch` around a call to jose. An error of jose means that the token is refused. Any other
- * error is a bug of ours and passes through.
+ * For the `catch` around a call to jose. An error of jose means that the token is refused. Any
+ * other error is a bug of ours and passes through.
  */
 export function refusedByJose(error: unknown, reason: TokenReason): never {
   throw error instanceof errors.JOSEError ? invalid(reason) : error

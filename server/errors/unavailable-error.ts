@@ -1,6 +1,6 @@
 /**
- * Something that a request needs is away or overloaded. The request is neither refused nor done.
- * The message is for the log; a `cause` is logged with it.
+ * Something that a request needs is unavailable or overloaded, so the request is neither refused
+ * nor carried out. The message is for the log, and so is its `cause`.
  */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError'

@@ -1,27 +1,28 @@
 /**
- * The second half of a change to several files of a folder: see commands/keys/commit-changes.ts. The
- * new files were staged in a subfolder, and renaming that to `.commit` decided. Moving the files out
- * of it is repeated by whoever comes next, so whoever reads the folder does it too.
+ * The second half of an atomic change to the files of a folder: see
+ * commands/keys/commit-changes.ts. Renaming the staged subfolder to `.commit` has committed the
+ * change. Its files are then moved to their places. If that is interrupted, the next process that
+ * reads or changes the folder finishes it.
  */
 import { open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
-/** The folder of a decided change. */
+/** The subfolder of a committed change. */
 export const COMMIT = '.commit'
-/** Of one change alone: a slow process must not remove the manifest of the next. */
+/** Each change has its own name: a slow process must not remove the manifest of the next change. */
 const MANIFEST = /^manifest.*\.json$/
 
-/** Names of files in the folder itself. */
+/** The name of a file in the folder itself. */
 const name = z.string().regex(/^\w[\w.-]*$/)
 const manifestSchema = z.object({ write: z.array(name), remove: z.array(name) })
 
-/** Whether a decided change is not finished yet. */
+/** Whether a committed change is unfinished. */
 export async function isCommitting(folder: string): Promise<boolean> {
   return (await ignoringRaces(stat(join(folder, COMMIT)))) !== undefined
 }
 
-/** Finishes a change that was decided and cut short. Anybody may, at any time: it can be repeated. */
+/** Finishes a committed change. Safe to repeat, and for any process to call at any time. */
 export async function finishCommit(folder: string): Promise<void> {
   if (!(await isCommitting(folder))) return
   const commit = join(folder, COMMIT)
@@ -38,7 +39,7 @@ export async function finishCommit(folder: string): Promise<void> {
   await syncFolder(folder)
 }
 
-/** Another process may be finishing the same change, or have begun the next. */
+/** Another process may be finishing the same change, or may have started the next one. */
 async function ignoringRaces<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
@@ -49,7 +50,7 @@ async function ignoringRaces<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Makes what was renamed or removed in a folder durable. */
+/** Makes the renames and removals in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to sync it.
   if (process.platform === 'win32') return

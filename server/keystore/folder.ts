@@ -11,25 +11,28 @@ import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './ke
 import { createOpenedKeys, type OpenedKeys } from './opened-keys.ts'
 import { readKey } from './read-key.ts'
 
-/** Where a server's keys are and what they must be. */
+/** Where a server's keys are, and what they must be like. */
 export interface KeyFolder {
   readonly path: string
   readonly passphrase: string | undefined
   readonly algorithms: Algorithms
-  /** What it costs to encrypt a key; for production by default. */
+  /** How expensive it is to encrypt a key. The default is for production. */
   readonly scryptCost?: ScryptCost
-  /** The keys that earlier readings have opened. */
+  /** Keys that were decrypted before, so that they need not be decrypted again. */
   readonly opened?: OpenedKeys
 }
 
-/** A key's life: next → current → previous → gone. The next one is published before it is used. */
+/**
+ * The life of a key: next → current → previous → removed. The next key is published but not used
+ * yet.
+ */
 export type KeyState = 'next' | 'current' | 'previous'
 
-/** A key as it lies in the folder. It may not fit the configuration. */
+/** A key in the folder. It may not fit the configuration. */
 export interface StoredKey {
   readonly use: KeyUse
   readonly state: KeyState
-  /** The file's name in the folder. */
+  /** The name of its file in the folder. */
   readonly name: string
   readonly path: string
   readonly pem: string
@@ -38,14 +41,14 @@ export interface StoredKey {
   readonly record: KeyRecord | undefined
   /** Milliseconds since the epoch. */
   readonly createdAt: number
-  /** Of a current key: since when it has been that, milliseconds since the epoch. */
+  /** When it became the current key, if it is, in milliseconds since the epoch. */
   readonly currentSince: number
   readonly encrypted: boolean
-  /** What the operator should know, a sentence each. */
+  /** What the operator should know, one sentence each. */
   readonly warnings: readonly string[]
 }
 
-/** `sig.key`, `sig.next.key`, `sig.<kid>.key`: a previous key is named by its thumbprint. */
+/** `sig.key`, `sig.next.key` or `sig.<kid>.key`: a previous key is named after its thumbprint. */
 export function keyFileName(use: KeyUse, state: KeyState, kid = ''): string {
   if (state === 'current') return `${use}.key`
   return state === 'next' ? `${use}.next.key` : `${use}.${kid}.key`
@@ -63,10 +66,10 @@ export interface FolderContents {
 }
 
 /**
- * Reads every key of a folder, from one of its consistent states: another process may be changing
- * it. A folder that is not there has no keys.
+ * Reads every key of a folder. Another process may be changing the folder, so this reads again
+ * until it has a consistent state. A folder that does not exist has no keys.
  *
- * @throws StartupError with a sentence for each key that cannot be read.
+ * @throws StartupError with one sentence for each key that cannot be read.
  */
 export async function readFolder(folder: KeyFolder): Promise<FolderContents> {
   const { path, passphrase, opened = createOpenedKeys() } = folder
@@ -86,7 +89,7 @@ export async function readFolder(folder: KeyFolder): Promise<FolderContents> {
   }
 }
 
-/** A text that changes when a key of the folder does. */
+/** A text that changes whenever a key of the folder changes. */
 export async function fingerprint(path: string): Promise<string> {
   const names = [...(await listKeyFiles(path)), RECORDS_FILE]
   const parts = await Promise.all(
@@ -98,7 +101,7 @@ export async function fingerprint(path: string): Promise<string> {
   return parts.join('\n')
 }
 
-/** The names of the key files in a folder; none if there is no folder. */
+/** The names of the key files in a folder. Empty if the folder does not exist. */
 export async function listKeyFiles(path: string): Promise<string[]> {
   try {
     return (await readdir(path)).filter((name) => KEY_FILE.test(name))
@@ -114,7 +117,7 @@ async function readKeys(
   opened: OpenedKeys,
 ): Promise<Omit<FolderContents, 'fingerprint'>> {
   const records = await readRecords(folder)
-  // A server that is starting may use every core; one that is running has requests to answer.
+  // A starting server may use every core. A running one has requests to answer.
   const limit = pLimit(opened.isEmpty ? availableParallelism() : 1)
   const results = await limit.map(await listKeyFiles(folder), async (name) => {
     const path = join(folder, name)
@@ -124,7 +127,7 @@ async function readKeys(
     if (typeof raw === 'string') return raw
     const { kid } = raw
     if (state === 'previous' && role !== kid) {
-      return `${path} is not the key that it is named after. Restore it from your backup, or delete it.`
+      return `${path} does not contain the key that it is named after. Restore it from your backup, or delete it.`
     }
     const record = records[kid]
     const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
@@ -136,7 +139,7 @@ async function readKeys(
   if (problems.length > 0) throw new StartupError(problems)
   const keys = results.filter((result) => typeof result !== 'string')
   const present = new Set(keys.map(({ kid }) => kid))
-  // A key that was restored from a backup is back, whatever its record says.
+  // A key that was restored from a backup counts as present, whatever its record says.
   const removed = Object.entries(records).filter(
     ([kid, record]) => record.removed !== undefined && !present.has(kid),
   )
@@ -145,7 +148,7 @@ async function readKeys(
 
 const folderUnreadable = (path: string, error: unknown): StartupError =>
   new StartupError([
-    `The key folder ${path} cannot be read (${errorCode(error)}). Check KEYS_DIR and the rights on the folder.`,
+    `The key folder ${path} cannot be read (${errorCode(error)}). Check KEYS_DIR and the permissions of the folder.`,
   ])
 
 const errorCode = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown'

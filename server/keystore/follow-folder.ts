@@ -7,11 +7,11 @@ import type { ReloadableKeystore } from './keystore.ts'
 
 /** Milliseconds. Polls, because file notifications are unreliable on network file systems. */
 const INTERVAL = 1000
-/** Milliseconds between two looks for unknown kids: anybody can make one up. */
+/** Milliseconds between two searches for unknown kids: anybody can make up a kid. */
 const COOL_DOWN = 5000
 
 export interface FolderFollower {
-  /** Reads the folder now, changed or not. */
+  /** Reads the folder now, whether it has changed or not. */
   reload(): Promise<void>
   stop(): void
 }
@@ -23,8 +23,8 @@ interface Followed {
 }
 
 /**
- * Keeps a keystore in step with its folder. When the folder cannot be used, the log says so once,
- * and the keys that were loaded before stay in use.
+ * Reloads a keystore whenever its folder changes. If the folder cannot be used, the log says so
+ * once, and the keys that were loaded before stay in use.
  *
  * @param clock Milliseconds since the epoch.
  */
@@ -46,7 +46,7 @@ export function followFolder(
       const { came, went } = keystore.replace(keys)
       logger.info({ came, went }, 'keys loaded')
     } catch (error) {
-      // The next poll tries again: the fault may pass.
+      // Makes the next poll try again: the problem may be temporary.
       seen = undefined
       const problems = error instanceof StartupError ? error.problems : [String(error)]
       if (problems.join() === reported) return
@@ -54,18 +54,18 @@ export function followFolder(
       const cause = error instanceof StartupError ? {} : { err: error }
       logger.error(
         { problems, ...cause },
-        'the key folder cannot be used, the keys from before stay in use: restart the server if its configuration has changed',
+        'The key folder cannot be used. The keys loaded before stay in use. If the configuration has changed, restart the server.',
       )
     }
   }
 
   async function check(): Promise<void> {
-    // A folder that is gone reads as a changed one, and loading it reports that.
+    // A missing folder counts as changed. Loading it then reports the problem.
     const now = await fingerprint(folder.path).catch(() => 'unreadable')
     if (now !== seen) await load()
   }
 
-  /** One at a time. */
+  /** Runs one piece of work at a time. */
   const queue = (next: () => Promise<void>): Promise<void> => {
     work = work.then(next)
     return work
@@ -88,7 +88,7 @@ export function followFolder(
   }
 }
 
-/** Begins `work` at most once in an interval; until then, everybody gets the result of the last time. */
+/** Starts `work` at most once per interval. Calls in between get the result of the last run. */
 function atMostOnceIn(
   interval: number,
   clock: () => number,
@@ -98,7 +98,7 @@ function atMostOnceIn(
   let begun = 0
   return () => {
     const age = clock() - begun
-    // A negative age: the clock was set back.
+    // The age is negative if the clock was set back.
     if (last === undefined || age >= interval || age < 0) {
       begun = clock()
       last = work()

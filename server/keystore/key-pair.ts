@@ -21,11 +21,11 @@ export interface KeyPair<Alg extends SigningAlg | EncryptionAlg = SigningAlg | E
   readonly alg: Alg
   readonly privateKey: KeyObject
   readonly publicKey: KeyObject
-  /** As it is published: public members, `kid`, `use`, `alg`. */
+  /** The published form: the public members, `kid`, `use` and `alg`. */
   readonly publicJwk: JWK
 }
 
-/** Names and describes a private key that is known to fit `alg`. */
+/** Makes a key pair of a private key. The caller has checked that the key fits `alg`. */
 export async function toKeyPair(
   privateKey: KeyObject,
   use: KeyUse,
@@ -44,7 +44,7 @@ export async function toKeyPair(
   })
 }
 
-/** A new key pair for a use, of the type that the configured algorithms need. */
+/** Generates a key pair of the type that the configured algorithms require for a use. */
 export async function generateKeyPair(use: KeyUse, algorithms: Algorithms): Promise<KeyPair> {
   const { privateKey } = await generateFor(requiredKeyType(use, algorithms))
   return toKeyPair(privateKey, use, algorithmFor(use, algorithms))

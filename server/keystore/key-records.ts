@@ -4,31 +4,33 @@ import { z } from 'zod'
 import { StartupError } from '../errors/startup-error.ts'
 import { ENCRYPTION_ALGS, SIGNING_ALGS } from '../../protocol/algorithms.ts'
 
-/** What is known of a key beside its PEM. Nothing secret. */
+/** What a PEM does not say about its key. Contains no secrets. */
 const recordSchema = z.object({
   /** The one algorithm that the key was made for. */
   alg: z.enum([...SIGNING_ALGS, ...ENCRYPTION_ALGS]),
   /** RFC 3339. */
   created: z.iso.datetime(),
-  /** RFC 3339: when it became the current key, if it was the next one before. */
+  /** RFC 3339: when it became the current key, if it was the next one first. */
   current_since: z.iso.datetime().optional(),
-  /** RFC 3339: when nothing made with it can still be alive. Set when it becomes a previous key. */
+  /** RFC 3339: when the last token made with it expires. Set when it becomes a previous key. */
   retires: z.iso.datetime().optional(),
-  /** RFC 3339: when a command removed the key for good. Only the record is left. */
+  /** RFC 3339: when a command removed the key for good. Only this record is left. */
   removed: z.iso.datetime().optional(),
 })
 const recordsSchema = z.record(z.string(), recordSchema)
 
 export type KeyRecord = z.infer<typeof recordSchema>
-/** kid → what is known of the key. A key that a user brought has no entry until it is first rotated. */
+/**
+ * kid → record. A key that was put into the folder by hand may have none until the first rotation.
+ */
 export type KeyRecords = Readonly<Record<string, KeyRecord>>
 
 export const RECORDS_FILE = 'keys.json'
 
 /**
- * Reads the folder's records; none if there is no such file.
+ * Reads the records of a folder. Empty if there is no file of records.
  *
- * @throws StartupError for a damaged one.
+ * @throws StartupError if the file is damaged.
  */
 export async function readRecords(folder: string): Promise<KeyRecords> {
   const path = join(folder, RECORDS_FILE)
@@ -37,7 +39,7 @@ export async function readRecords(folder: string): Promise<KeyRecords> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw new StartupError([
-      `${path} is damaged or cannot be read. Restore it from your backup; without one, delete it: the keys' ages are then those of their files.`,
+      `${path} is damaged or cannot be read. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`,
     ])
   }
 }

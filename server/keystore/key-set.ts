@@ -15,32 +15,36 @@ import { keyFileName, readFolder, type KeyFolder, type StoredKey } from './folde
 import { toKeyPair, type KeyPair } from './key-pair.ts'
 import { mismatch } from './key-type.ts'
 
-/** The keys of one use, over their life. */
+/** The keys of one use, in each state of their life. */
 export interface KeyRing {
   readonly current: KeyPair
-  /** Published, accepted, and not used yet; a folder with a user's own keys alone has none. */
+  /**
+   * Published and accepted, but not used yet. A folder with only an operator's own keys has none.
+   */
   readonly next: KeyPair | undefined
-  /** Used no more, and accepted until everything made with them has expired. */
+  /** No longer used, but accepted until everything made with them has expired. */
   readonly previous: readonly KeyPair[]
-  /** Since when the current key has been that, milliseconds since the epoch. */
+  /** When the current key became current, in milliseconds since the epoch. */
   readonly currentSince: number
 }
 
-/** Everything that a server signs, verifies, encrypts and decrypts with. */
+/** All keys that a server signs, verifies, encrypts and decrypts with. */
 export interface KeySet {
   readonly sig: KeyRing
   readonly enc: KeyRing
-  /** Encryption keys that have retired and are still in the folder: they open stored data, and no token. */
+  /**
+   * Retired encryption keys that are still in the folder. They decrypt stored data, but no tokens.
+   */
   readonly retired: readonly KeyPair[]
   /** The kids of keys that a command has removed from the folder for good. */
   readonly removed: readonly string[]
 }
 
-/** The keys of a folder. */
+/** The keys that were loaded from a folder. */
 export interface LoadedKeys extends KeySet {
-  /** What the operator should know, a sentence each. */
+  /** What the operator should know, one sentence each. */
   readonly warnings: readonly string[]
-  /** The state of the folder that they were read from: see folder.ts. */
+  /** The state of the folder when they were read: see folder.ts. */
   readonly fingerprint: string
 }
 
@@ -49,11 +53,11 @@ const ROTATE = '`npm run keys -- rotate`'
 const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as const
 
 /**
- * Reads the keys of a folder for use. Each key is bound to the one algorithm that it was made for;
- * the current ones must be those that are configured.
+ * Loads the keys of a folder. Each key is bound to the one algorithm that it was made for. The
+ * current keys must fit the configured algorithms.
  *
- * @param now Milliseconds since the epoch: says which previous keys have retired.
- * @throws StartupError with a sentence for each key that is missing, unreadable or wrong.
+ * @param now Milliseconds since the epoch. Decides which previous keys have retired.
+ * @throws StartupError with one sentence for each key that is missing, unreadable or wrong.
  */
 export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<LoadedKeys> {
   const { keys, removed, fingerprint } = await readFolder(folder)
@@ -67,7 +71,7 @@ export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<Loa
     if (kids.has(kid)) {
       const twins = keys.filter((key) => key.kid === kid).map((key) => key.name)
       problems.push(
-        `${twins.join(' and ')} in ${folder.path} are the same key: ${name} must be another. One key must not have two uses: make new ones with ${GENERATE} in an empty folder.`,
+        `${twins.join(' and ')} in ${folder.path} are the same key, but ${name} must be a different one. Use one key for one purpose only: make new keys with ${GENERATE} in an empty folder.`,
       )
     }
     kids.add(kid)
@@ -87,40 +91,40 @@ export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<Loa
   }
 }
 
-/** Whether nothing made with a previous key can be alive any more. */
+/** Whether everything made with a previous key has expired. */
 export const hasRetired = ({ state, record }: StoredKey, now: number): boolean =>
   state === 'previous' && record?.retires !== undefined && Date.parse(record.retires) <= now
 
 export const currentOf = (keys: readonly StoredKey[], use: KeyUse): StoredKey | undefined =>
   keys.find((key) => key.use === use && key.state === 'current')
 
-/** The algorithm that a key is bound to: what its record says, else what fits its type. */
+/** The algorithm that a key is bound to: the recorded one, or else one that fits its type. */
 export function algorithmOf(
   { use, state, key, record }: StoredKey,
   algorithms: Algorithms,
 ): KeyPair['alg'] {
   const configured = algorithmFor(use, algorithms)
   const fits = mismatch(key, requiredKeyType(use, algorithms)) === undefined
-  // Two key management algorithms can share a key type: the configured one is then published.
+  // Several key management algorithms can share a key type. The configured one is then published.
   if (use === 'enc' && state === 'current' && fits) return configured
   if (record !== undefined) return record.alg
   if (fits) return configured
   return use === 'sig' ? guessSigningAlg(key) : guessEncryptionAlg(key)
 }
 
-/** Whether a key can be used as the configuration says; if not, the sentence that says why. */
+/** Says why a key does not fit the configuration. Empty if it fits. */
 export function unfit(
   stored: Pick<StoredKey, 'use' | 'path' | 'key' | 'record'>,
   algorithms: Algorithms,
 ): string[] {
   const { use, path, key, record } = stored
   const configured = `${VARIABLE[use]}=${algorithmFor(use, algorithms)}`
-  const remedy = `To move to the configured one and keep everybody signed in: ${ROTATE}. Or change the configuration to fit the key.`
+  const remedy = `To switch to the configured algorithm and keep everybody signed in, run ${ROTATE}. Or change the configuration to fit the key.`
   const fault = mismatch(key, requiredKeyType(use, algorithms))
-  if (fault !== undefined) return [`${path} is ${fault}, which ${configured} needs. ${remedy}`]
+  if (fault !== undefined) return [`${path} is ${fault}, which ${configured} requires. ${remedy}`]
   if (use === 'sig' && record !== undefined && record.alg !== algorithms.signingAlg) {
     return [
-      `${path} was made for ${record.alg}, and the configuration says ${configured}. ${remedy}`,
+      `${path} was made for ${record.alg}, but the configuration says ${configured}. ${remedy}`,
     ]
   }
   return []
@@ -147,7 +151,7 @@ function missing(path: string, sig: StoredKey | undefined, enc: StoredKey | unde
     return `There are no keys in ${path}. Make them with ${GENERATE}, or put your own sig.key and enc.key there.`
   }
   const [gone, there] = sig === undefined ? (['sig', 'enc'] as const) : (['enc', 'sig'] as const)
-  return `${join(path, keyFileName(gone, 'current'))} is missing, and ${keyFileName(there, 'current')} is there. Restore it from your backup; or, if signing everybody out is acceptable, move ${keyFileName(there, 'current')} away and make both anew with ${GENERATE}.`
+  return `${join(path, keyFileName(gone, 'current'))} is missing, but ${keyFileName(there, 'current')} is there. Restore it from your backup. Or, to start over and sign everybody out, move ${keyFileName(there, 'current')} away and make both with ${GENERATE}.`
 }
 
 const guessSigningAlg = (key: KeyObject): KeyPair['alg'] =>

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { RSA_MODULUS_BITS, type EncryptionCrv, type KeyType } from '../../protocol/algorithms.ts'
 
-/** OpenSSL's names of the curves → JWA's (RFC 7518 §6.2.1.1). */
+/** OpenSSL's curve names → JWA's (RFC 7518 §6.2.1.1). */
 const NAMED_CURVES: Readonly<Record<string, EncryptionCrv>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',
@@ -9,8 +9,8 @@ const NAMED_CURVES: Readonly<Record<string, EncryptionCrv>> = {
 }
 
 /**
- * Why `key` is not a key of type `required`, in words that finish "it is …", or `undefined` if it is
- * one. A point off its curve never gets this far: OpenSSL refuses it on import.
+ * Says why `key` is not a usable key of type `required`, in words that complete "it is …". Returns
+ * `undefined` if it is. A point off its curve never gets here: OpenSSL refuses to import it.
  */
 export function mismatch(key: KeyObject, required: KeyType): string | undefined {
   const actual = describe(key)
@@ -21,15 +21,15 @@ export function mismatch(key: KeyObject, required: KeyType): string | undefined 
   if (modulusLength < RSA_MODULUS_BITS.min || modulusLength > RSA_MODULUS_BITS.max) {
     return `an RSA key of ${modulusLength} bits, outside ${RSA_MODULUS_BITS.min} to ${RSA_MODULUS_BITS.max}`
   }
-  // Exponent 1 would "encrypt" to the plaintext itself; 65537 is what everybody makes.
-  if (publicExponent !== 65_537n) return 'an RSA key with another public exponent than 65537'
+  // Exponent 1 would leave the plaintext as it is. All common tools generate 65537.
+  if (publicExponent !== 65_537n) return 'an RSA key with a public exponent other than 65537'
   return undefined
 }
 
 function describe(key: KeyObject): string {
   switch (key.asymmetricKeyType) {
     case 'ec':
-      return `EC ${curveName(key) ?? 'with a curve of its own'}`
+      return `EC ${curveName(key) ?? 'with an unnamed curve'}`
     case 'ed25519':
     case 'x25519':
       return `OKP ${curveName(key)}`
@@ -40,13 +40,13 @@ function describe(key: KeyObject): string {
   }
 }
 
-/** The JWA name of a key's curve, or OpenSSL's if there is none; `undefined` for a key without one. */
+/** The JWA name of a key's curve, or else OpenSSL's. `undefined` for a key without a curve. */
 export function curveName(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'ed25519') return 'Ed25519'
   return curveOf(key) ?? key.asymmetricKeyDetails?.namedCurve
 }
 
-/** The curve of a key that ECDH-ES can use; `undefined` for any other key. */
+/** The curve of a key that works with ECDH-ES. `undefined` for any other key. */
 export function curveOf(key: KeyObject): EncryptionCrv | undefined {
   if (key.asymmetricKeyType === 'x25519') return 'X25519'
   return NAMED_CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']

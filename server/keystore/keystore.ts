@@ -4,32 +4,38 @@ import { generateKeyPair, type KeyPair } from './key-pair.ts'
 import type { KeyRing, KeySet } from './key-set.ts'
 
 /**
- * A key if there is one. If the kid is not known, the key folder is read again first, because another
- * server may have read a rotation sooner. That may end in UnavailableError.
+ * The key, if there is one. For an unknown kid, the key folder is read again first: another server
+ * may have noticed a rotation sooner. Rejects with UnavailableError if the folder cannot be read.
  */
 type Found = KeyPair | undefined | Promise<KeyPair | undefined>
 
-/** The server's own keys. They may change between two calls. */
+/** The keys of the server. They may change at any time, so read them again for each use. */
 export interface Keystore {
   /** Signs new tokens. */
   readonly signingKey: KeyPair
-  /** What clients and the server itself encrypt to. */
+  /** The key that clients and the server itself encrypt to. */
   readonly encryptionKey: KeyPair<EncryptionAlg>
-  /** The key that verifies tokens signed by `kid`, if it is one of ours. */
+  /** The key that verifies tokens signed by `kid`, if it is ours. */
   verificationKey(kid: string): Found
-  /** The key that decrypts a token that was encrypted to `kid`; without one, the current key. */
+  /** The key that decrypts tokens encrypted to `kid`. Without a `kid`, the current key. */
   decryptionKey(kid: string | undefined): Found
-  /** The key that opens stored data sealed to `kid`: one that has retired too, while its file is there. */
+  /**
+   * The key that decrypts stored data encrypted to `kid`. Includes retired keys while their files
+   * exist.
+   */
   storageKey(kid: string): Found
-  /** Whether stored data sealed to `kid` should move to the current key, because `kid` will retire or has. */
+  /**
+   * Whether `kid` is retiring or retired, so that stored data should be encrypted to the current
+   * key.
+   */
   isPrevious(kid: string): boolean
-  /** Whether a command has removed the key from the folder: it will not come back. */
+  /** Whether a command has removed the key from the folder for good. */
   isRemoved(kid: string): boolean
-  /** The public halves, as published (RFC 7517 §5): of each use the current key comes first. */
+  /** The published public keys (RFC 7517 §5). The current key of each use comes first. */
   readonly jwks: JSONWebKeySet
-  /** Calls `listener` with the kids that are left each time the keys have been replaced. */
+  /** Calls `listener` after every reload, with the kids that are now in use. */
   onReplaced(listener: (kids: ReadonlySet<string>) => void): void
-  /** Since when the older of the current keys has been that, milliseconds since the epoch. */
+  /** When the older of the two current keys became current, in milliseconds since the epoch. */
   readonly currentSince: number
 }
 
@@ -40,13 +46,13 @@ export interface KeyChanges {
 }
 
 export interface ReloadableKeystore extends Keystore {
-  /** Replaces all keys at once. Requests under way are not disturbed. */
+  /** Replaces all keys at once. Requests under way are not affected. */
   replace(keys: KeySet): KeyChanges
-  /** From now on, `look` is called for a kid that is not known, and may replace the keys. */
+  /** Sets `look`, which is called for an unknown kid from now on and may replace the keys. */
   follow(look: () => Promise<void>): void
 }
 
-/** A keystore of a set of keys. */
+/** Creates a keystore from a set of keys. */
 export function createKeystore(initial: KeySet): ReloadableKeystore {
   let keys = toLookup(initial)
   let look: (() => Promise<void>) | undefined
@@ -69,7 +75,7 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
     storageKey: (kid) => find(() => keys.enc.get(kid) ?? keys.retired.get(kid)),
     isPrevious(kid) {
       const { current, next } = keys.set.enc
-      // What is sealed to the next key comes from a server that has made it the current one already.
+      // Data encrypted to the next key comes from a server that has already made that key current.
       const isInUse = kid === current.kid || kid === next?.kid
       return !isInUse && (keys.enc.has(kid) || keys.retired.has(kid))
     },
@@ -102,7 +108,7 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
 function toLookup(set: KeySet) {
   const [sig, enc] = [set.sig, set.enc].map(
     ({ current, next, previous }: KeyRing) =>
-      // The next key too: a server that was told of a rotation sooner may have used it already.
+      // Includes the next key: a server that noticed a rotation sooner may already use it.
       new Map(
         [current, ...(next === undefined ? [] : [next]), ...previous].map((key) => [key.kid, key]),
       ),
@@ -113,7 +119,7 @@ function toLookup(set: KeySet) {
 }
 
 /**
- * Fresh keys that live in memory alone: every token made with them dies with the process.
+ * Creates a keystore with new keys in memory. Every token made with them dies with the process.
  *
  * @param now Milliseconds since the epoch.
  */

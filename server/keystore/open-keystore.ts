@@ -15,18 +15,19 @@ interface KeyFolderConfig {
 
 interface OpenedKeystore {
   readonly keystore: ReloadableKeystore
-  /** What the operator should know. */
+  /** What the operator should know, one sentence each. */
   readonly warnings: readonly string[]
-  /** The folder to follow and its state when it was read; none for keys in memory. */
+  /** The folder to follow, and its state when it was read. `undefined` for keys in memory. */
   readonly source: { readonly folder: KeyFolder; readonly fingerprint: string } | undefined
 }
 
 /**
- * Opens the keystore of the configured boot mode: the keys of the folder, or fresh ones in memory.
+ * Opens the keystore for the configured boot mode: the keys of the folder, or new ones in memory.
  *
- * @param prepare Brings a folder up to date before it is read. Gives what the operator should know.
+ * @param prepare Brings a folder up to date before it is read, and returns warnings for the
+ *   operator.
  * @param now Milliseconds since the epoch.
- * @throws StartupError when there are no keys in the folder, or they cannot be used.
+ * @throws StartupError if there are no keys in the folder, or they cannot be used.
  */
 export async function openKeystore(
   config: KeyFolderConfig & { readonly preserveSessions: boolean },
@@ -47,7 +48,7 @@ export async function openKeystore(
   }
 }
 
-/** The configured key folder; it remembers the keys that have been opened. */
+/** The configured key folder. It remembers keys that were decrypted before. */
 export const keyFolderOf = ({
   keysDir: path,
   privateKeyPassphrase: passphrase,

@@ -2,21 +2,21 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { parsePrivateKey } from './pem.ts'
 
-/** A private key and its name. */
+/** A private key and its thumbprint. */
 interface OpenedKey {
   readonly key: KeyObject
   readonly kid: string
 }
 
 /**
- * The keys of a folder by the text of their files. Opening an encrypted key takes about 50 ms of
- * computing, so a folder that is read again opens only the files that have changed.
+ * A cache of decrypted keys, by the text of their files. Decrypting a key takes about 50 ms of CPU
+ * time, so only the files that have changed are decrypted when a folder is read again.
  */
 export interface OpenedKeys {
   readonly isEmpty: boolean
-  /** The key of a PEM text. @throws PemError */
+  /** Reads the key of a PEM text. @throws PemError */
   open(pem: string, passphrase: string | undefined): Promise<OpenedKey>
-  /** Forgets the keys of all other texts. */
+  /** Forgets the keys of all texts but these. */
   retain(pems: ReadonlySet<string>): void
 }
 

@@ -3,7 +3,10 @@ import { decryptPrivateKey } from '../../pkcs8/decrypt-key.ts'
 
 export type PemFault = 'corrupt' | 'public' | 'passphrase_missing' | 'passphrase_wrong'
 
-/** A PEM text that gave no private key. Its message names the fault and nothing of the text. */
+/**
+ * A PEM text without a usable private key. The message names the fault, and quotes nothing of the
+ * text.
+ */
 export class PemError extends Error {
   readonly fault: PemFault
 
@@ -16,7 +19,7 @@ export class PemError extends Error {
 
 /**
  * Reads a private key from PEM: PKCS#8 (RFC 5958), plain or encrypted, or the older SEC1 and PKCS#1
- * forms, plain or with OpenSSL's `Proc-Type` header. jose's importPKCS8 reads no encrypted one.
+ * forms, plain or with OpenSSL's `Proc-Type` header. jose's importPKCS8 cannot read encrypted keys.
  *
  * @throws PemError
  */
@@ -28,7 +31,7 @@ export async function parsePrivateKey(
     const isPublic = /-----BEGIN ([A-Z0-9 ]*PUBLIC KEY|CERTIFICATE)-----/.test(pem)
     throw new PemError(isPublic ? 'public' : 'corrupt')
   }
-  // A passphrase given to a plain key would be ignored; leaving it out says so.
+  // A plain key needs no passphrase.
   if (!isEncrypted(pem)) return importPlain(pem)
   if (passphrase === undefined) throw new PemError('passphrase_missing')
   const key = await decryptPrivateKey(pem, passphrase)
@@ -50,9 +53,9 @@ export function isEncrypted(pem: string): boolean {
 }
 
 /**
- * Tells a damaged file from a wrong passphrase, for which OpenSSL has the same errors: the outer
- * DER SEQUENCE of an encrypted PKCS#8 key is in the clear, and its length must be that of the text.
- * The older form is all ciphertext and shows no damage.
+ * Tells a damaged file from a wrong passphrase: OpenSSL reports both with the same errors. The
+ * outer DER SEQUENCE of an encrypted PKCS#8 key is not encrypted, so its length can be checked. The
+ * older form is all ciphertext, so damage cannot be seen.
  */
 function isWhole(pem: string): boolean {
   const body = /BEGIN ENCRYPTED PRIVATE KEY-----([\s\S]*?)-----END ENCRYPTED/.exec(pem)?.[1]

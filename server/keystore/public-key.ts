@@ -15,24 +15,27 @@ export interface PublicKey {
   readonly publicKey: KeyObject
 }
 
-/** A key that cannot be used. Its message finishes the sentence "the key …" and quotes nothing of it. */
+/**
+ * A key that cannot be used. The message completes the sentence "the key …" and quotes nothing of
+ * it.
+ */
 export class PublicKeyError extends Error {
   readonly code = 'public_key_unusable'
 }
 
 /**
- * Characters of a member that is a number: the modulus of the largest RSA key that is accepted has
- * 1366. Node takes quadratic time to read an exponent.
+ * The most characters of a numeric member: as many as the modulus of the largest accepted RSA key.
+ * The limit is needed because Node takes quadratic time to read an exponent.
  */
 const MAX_MEMBER_LENGTH = 1366
 const NUMBERS = ['n', 'e', 'x', 'y'] as const
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /**
- * Imports somebody's public key from a JWK and checks that it is one, whole, and of the required type.
+ * Imports a public key from a JWK, and checks that it is valid and of the required type.
  *
  * @throws PublicKeyError for a private or symmetric key, another type or curve, a point off the
- *   curve or of low order, a weak RSA key, or anything that is no key.
+ *   curve or of low order, a weak RSA key, or anything that is not a key.
  */
 export async function importPublicKey(jwk: JWK, required: KeyType): Promise<PublicKey> {
   if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) {
@@ -60,7 +63,7 @@ function toKeyObject(jwk: JWK): KeyObject {
   return key
 }
 
-/** RFC 7748 §6.1: a point of low order gives everybody the same secret, and OpenSSL refuses to. */
+/** RFC 7748 §6.1: a point of low order gives the same secret with every key. OpenSSL refuses it. */
 function assertAgreement(publicKey: KeyObject): void {
   const { privateKey } = generateKeyPairSync('x25519')
   try {
@@ -70,11 +73,14 @@ function assertAgreement(publicKey: KeyObject): void {
   }
 }
 
-/** Node's and OpenSSL's complaints about a key have a code. A bug, or a lack of memory, has none. */
+/** Errors of Node and OpenSSL about a key have a code. Bugs and a lack of memory have none. */
 const isKeyFault = (error: unknown): boolean =>
   typeof (error as NodeJS.ErrnoException).code === 'string'
 
-/** One key has one thumbprint only if it has one spelling: no padding, no stray bits, full length. */
+/**
+ * A key has only one thumbprint if it has only one spelling: no padding, stray bits or missing
+ * zeros.
+ */
 function assertSameSpelling(given: JWK, canonical: JWK): void {
   for (const [name, value] of Object.entries(canonical)) {
     if (given[name as keyof JWK] !== value) {

@@ -3,9 +3,10 @@ import type { OpenedKeys } from './opened-keys.ts'
 import { isEncrypted, PemError, type PemFault } from './pem.ts'
 
 /**
- * Reads a private key and what its file tells; a sentence for the operator if it cannot be read.
+ * Reads a private key and the properties of its file.
  *
- * @param opened Keys that were opened before; the key is added.
+ * @param opened Keys that were decrypted before. This key is added.
+ * @returns A sentence for the operator if the key cannot be read.
  */
 export async function readKey(path: string, passphrase: string | undefined, opened: OpenedKeys) {
   let pem: string
@@ -31,27 +32,27 @@ function warningsOf(path: string, mode: number, isEncrypted: boolean): string[] 
   const warnings: string[] = []
   if (!isEncrypted) {
     warnings.push(
-      `${path} is not protected by a passphrase: whoever can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`,
+      `${path} is not protected by a passphrase. Anybody who can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`,
     )
   }
   if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
     warnings.push(
-      `${path} can be read or written by others than its owner (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${path}`,
+      `${path} can be read or written by users other than its owner (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${path}`,
     )
   }
   return warnings
 }
 
-/** What to do about a PEM that gave no key: finishes the sentence "<path> …". */
+/** Says what to do about a PEM without a usable key. Completes the sentence "<path> …". */
 function explain(fault: PemFault): string {
   switch (fault) {
     case 'corrupt':
-      return 'holds no private key in PEM form, or a damaged one. Restore it from your backup.'
+      return 'has no private key in PEM format, or a damaged one. Restore it from your backup.'
     case 'public':
-      return 'holds a public key. The private key belongs there.'
+      return 'has a public key. Replace it with the private key.'
     case 'passphrase_missing':
-      return 'is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set. Set it.'
+      return 'is protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set. Set it.'
     case 'passphrase_wrong':
-      return 'does not open with PRIVATE_KEY_PASSPHRASE. Set the passphrase that the key was made with.'
+      return 'cannot be decrypted with PRIVATE_KEY_PASSPHRASE. Set it to the passphrase that the key was encrypted with.'
   }
 }

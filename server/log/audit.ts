@@ -38,7 +38,8 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
 ])
 
 /**
- * Writes an event to the log as one structured line, whatever LOG_LEVEL is. `audit` names the event.
+ * Writes an event to the log as one structured line, whatever LOG_LEVEL is. `audit` names the
+ * event.
  *
  * @param log The logger of the request, which adds the request id.
  * @example

@@ -5,7 +5,8 @@ import { createOutput } from './output.ts'
 export type { Logger }
 
 /** Compact JWS and JWE, and PEM blocks. These must never appear in a log. */
-// The first part of a JWS is enough to match: requiring the rest takes quadratic time for "eyJeyJ…".
+// The first part of a JWS is enough to match: requiring the rest takes quadratic time for
+// "eyJeyJ…".
 const SECRETS = /eyJ[\w-]{8,}(?:\.[\w-]*)*|-----BEGIN [^-]+-----[\s\S]*?(?:-----END [^-]+-----|$)/g
 
 /** Names of secret members, at the top level of a log line or one level below. */

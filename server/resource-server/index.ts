@@ -1,6 +1,6 @@
 /**
- * For another service, on Koa, that takes this server's access tokens: see `createServiceAuth`, and
- * example/notes-service.ts for a whole one.
+ * For another Koa service that accepts this server's access tokens: see `createServiceAuth`, and
+ * example/notes-service.ts for a complete service.
  *
  * @module
  */

@@ -4,7 +4,7 @@ import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
 import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
 import type { VerificationKey } from '../token/verify.ts'
 
-/** Milliseconds for each of the two answers. */
+/** Milliseconds to wait for each of the two answers. */
 const TIMEOUT = 5_000
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
@@ -22,11 +22,11 @@ const signingKeySchema = z.looseObject({
 })
 
 /**
- * The signing keys that an auth server publishes, by `kid`: its metadata (RFC 8414) first, then the
- * JWK Set that it names (RFC 7517 §5). A key that is not whole, is not called by its thumbprint
- * or does not fit its algorithm is left out.
+ * Fetches the signing keys of an auth server, by `kid`: first its metadata (RFC 8414), then the JWK
+ * Set that the metadata names (RFC 7517 §5). Leaves out keys that are invalid, do not fit their
+ * algorithm, or have a `kid` that is not their thumbprint.
  *
- * @param issuer The auth server's URL. Its documents lie below it.
+ * @param issuer The URL of the auth server. Both documents are below it.
  * @throws Error with a sentence for the log.
  */
 export async function fetchPublishedKeys(
@@ -35,19 +35,22 @@ export async function fetchPublishedKeys(
 ): Promise<ReadonlyMap<string, VerificationKey>> {
   const url = `${issuer}/.well-known/oauth-authorization-server`
   const metadata = metadataSchema.safeParse(await getJson(url, fetch)).data
-  if (metadata === undefined) throw new Error(`${url} is not the metadata of such an auth server.`)
-  // RFC 8414 §3.3: who answers must be who was asked for.
-  if (metadata.issuer !== issuer) throw new Error(`The server at ${issuer} has another ISSUER.`)
+  if (metadata === undefined) throw new Error(`${url} is not the metadata of a jwe-auth-server.`)
+  // RFC 8414 §3.3: the issuer in the metadata must be the one that was asked for.
+  if (metadata.issuer !== issuer) throw new Error(`The server at ${issuer} has a different ISSUER.`)
   if (!metadata.jwks_uri.startsWith(`${issuer}/`)) {
-    throw new Error(`The metadata of ${issuer} names keys that are not below it.`)
+    throw new Error(`The jwks_uri in the metadata of ${issuer} is not below that URL.`)
   }
   const set = keySetSchema.safeParse(await getJson(metadata.jwks_uri, fetch)).data
-  if (set === undefined) throw new Error(`${metadata.jwks_uri} is no JWK Set.`)
+  if (set === undefined) throw new Error(`${metadata.jwks_uri} is not a JWK Set.`)
   const keys = await Promise.all(set.keys.map(toVerificationKey))
   return new Map(keys.filter((key) => key !== undefined).map((key) => [key.kid, key]))
 }
 
-/** The algorithm is the key's own: after a change of algorithms, tokens of the one before still live. */
+/**
+ * Each key has its own algorithm: after a change of algorithms, tokens of the old one are still
+ * valid.
+ */
 async function toVerificationKey(jwk: unknown): Promise<VerificationKey | undefined> {
   const described = signingKeySchema.safeParse(jwk).data
   if (described === undefined) return undefined
@@ -72,6 +75,6 @@ async function getJson(url: string, fetch: Fetch): Promise<unknown> {
   try {
     return await response.json()
   } catch (cause) {
-    throw new Error(`${url} answered something else than JSON.`, { cause })
+    throw new Error(`${url} did not answer with JSON.`, { cause })
   }
 }

@@ -3,11 +3,14 @@ import { KeysUnavailableError } from '../errors/token-error.ts'
 import type { VerificationKey } from '../token/verify.ts'
 import { fetchPublishedKeys, type Fetch } from './published-keys.ts'
 
-/** Milliseconds for which keys are used without asking again: what the auth server's Cache-Control says. */
+/**
+ * Milliseconds for which keys are used without asking again. Equal to the auth server's
+ * Cache-Control.
+ */
 const FRESH = 300_000
-/** Milliseconds for which known keys are believed while the auth server is away. */
+/** Milliseconds for which known keys stay in use while the auth server is unavailable. */
 const BELIEVED = 86_400_000
-/** Milliseconds between two questions, whatever tokens come: anybody can make up a `kid`. */
+/** Milliseconds between two requests for keys. Needed because anybody can make up a `kid`. */
 const COOL_DOWN = 5_000
 
 interface RemoteKeysOptions {
@@ -18,21 +21,22 @@ interface RemoteKeysOptions {
   readonly logger: Logger
 }
 
-/** The signing keys of an auth server elsewhere. */
+/** The signing keys of a remote auth server. */
 export interface RemoteKeys {
   /**
-   * Finds a key, and asks the auth server for one that is not known.
+   * Finds a key. Asks the auth server if the key is unknown.
    *
-   * @throws KeysUnavailableError when it would have to be asked, and cannot be.
+   * @throws KeysUnavailableError if the auth server must be asked but cannot be reached.
    */
   find(kid: string): Promise<VerificationKey | undefined>
-  /** Asks now; `false`, with a line in the log, when there is no good answer. */
+  /** Fetches the keys now. Resolves to `false`, and logs why, if that fails. */
   reload(): Promise<boolean>
 }
 
 /**
- * Caches keys as jose's createRemoteJWKSet does, with two differences: what is known outlives the
- * auth server's absence, and a failure cools down too, so that one that hangs delays few requests.
+ * Caches keys like jose's createRemoteJWKSet, with two differences. Known keys stay in use while
+ * the auth server is unavailable. The cool-down also follows a failure, so that an auth server that
+ * hangs delays only a few requests.
  */
 export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions): RemoteKeys {
   let keys: ReadonlyMap<string, VerificationKey> = new Map()
@@ -50,20 +54,20 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
       isAway = true
       logger.warn(
         { err: error },
-        `the keys of ${issuer} cannot be had: ${(error as Error).message}`,
+        `the keys of ${issuer} cannot be fetched: ${(error as Error).message}`,
       )
     }
     askedAt = clock()
     return !isAway
   }
 
-  /** Several at once are one question. */
+  /** Concurrent calls share one request. */
   function reload(): Promise<boolean> {
     loading ??= load().finally(() => (loading = undefined))
     return loading
   }
 
-  /** What is from the future is from a clock that was wrong: nobody knows how old it is. */
+  /** A time in the future means that the clock was wrong, so the age is unknown. */
   function isWithin(since: number, span: number): boolean {
     const age = clock() - since
     return age >= 0 && age < span
@@ -76,7 +80,7 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
       if (!isKnown && !isWithin(askedAt, COOL_DOWN)) await reload()
       const key = isWithin(fetchedAt, BELIEVED) ? keys.get(kid) : undefined
       if (key === undefined && isAway) {
-        throw new KeysUnavailableError(`the keys of ${issuer} cannot be had`, COOL_DOWN / 1000)
+        throw new KeysUnavailableError(`the keys of ${issuer} cannot be fetched`, COOL_DOWN / 1000)
       }
       return key
     },

@@ -18,37 +18,49 @@ import { openServiceKey } from './service-key.ts'
 import { checkServiceUrls } from './service-urls.ts'
 
 export interface ServiceAuth {
-  /** Answers `GET /.well-known/jwks.json` with this service's encryption key; no other request. */
+  /**
+   * Answers `GET /.well-known/jwks.json` with this service's encryption key. Passes on other
+   * requests.
+   */
   jwks(): AppMiddleware
   /**
-   * Lets a request through whose access token is good, and puts its claims on `ctx.state.claims`.
+   * Lets a request through if its access token is valid, and puts the claims on `ctx.state.claims`.
    * Needs `requestId()`, `errors()` and `readBody()` before it.
    */
   bearer(): (ctx: AppContext<ClaimsState>, next: Next) => Promise<void>
-  /** Fetches the auth server's keys ahead of the first request; `false` while they cannot be had. */
+  /** Fetches the auth server's keys before the first request. Resolves to `false` if that fails. */
   ready(): Promise<boolean>
 }
 
 /**
- * What a service needs to take the auth server's access tokens: no secret and no database of the auth
- * server, only the keys that it publishes. Clients seal a token to the service's own key, for one
- * request each (docs/http-api.md, "Request binding").
+ * Lets a service accept the auth server's access tokens. It needs the keys that the auth server
+ * publishes, but no secret of it and no database. Clients encrypt each token to the service's own
+ * key, for one request (docs/http-api.md, "Request binding").
  *
- * What it cannot know: that a session has ended. A token is good here until it expires, for up to
- * ACCESS_TOKEN_TTL longer than at the auth server. Who needs more answers it in `isAlive`, from a
- * list of ended sessions (`claims.sid`) for instance.
+ * A service does not learn that a session has ended. It accepts a token until it expires: up to
+ * ACCESS_TOKEN_TTL longer than the auth server. To refuse it earlier, use `isAlive`, for example
+ * with a list of ended sessions (`claims.sid`).
  *
- * What its owner must know: a service that opens a token holds it, and could use it at the auth server
- * and at every other service that takes it. Clients must list only services of the same owner.
+ * A service that decrypts a token could use it at the auth server, and at every other service that
+ * accepts it. Clients must therefore list only services of the same owner.
  *
  * @throws StartupError for a URL or a key that cannot be used.
+ * @example
+ * const logger = createLogger('info')
+ * const issuer = 'https://auth.example.com'
+ * const auth = await createServiceAuth({ issuer, url: 'https://notes.example.com', logger })
+ * const app = new Koa()
+ * app.use(requestId(logger)).use(errors()).use(auth.jwks()).use(readBody()).use(auth.bearer())
+ * app.use((ctx) => {
+ *   ctx.body = { hello: ctx.state.claims.sub }
+ * })
  */
 export async function createServiceAuth(options: ServiceAuthOptions): Promise<ServiceAuth> {
   const { issuer, url, logger, requestBinding = 'required', clock = Date.now } = options
   const { isAlive = () => true, fetch = globalThis.fetch, replayCache } = options
   checkServiceUrls(issuer, url)
   const key = await openServiceKey(options.encryptionKey)
-  // A process before this one may have seen what was sealed to a key that is kept.
+  // With a kept key, an earlier process may have seen tokens that this one would accept again.
   const mayHaveSeen = options.encryptionKey !== undefined && replayCache === undefined
   const notBefore = mayHaveSeen ? Math.ceil(clock() / 1000) * 1000 : 0
   if (mayHaveSeen) await sleep(Math.max(0, notBefore - clock()))
@@ -76,7 +88,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
     const valid = await read(token)
     const { claims, header } = valid
     if (!(await isAlive(claims))) throw invalid('session')
-    // Last: a request that is refused for another reason has not been used up.
+    // Last, so that a request that is refused for another reason is not used up.
     await binding.check(requestOf(ctx), header, claims)
     rememberAgreement(context, valid)
     ctx.state.claims = claims
@@ -93,7 +105,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
       },
     bearer: () =>
       async function bearer(ctx, next) {
-        // A body that nobody has read here is one that no digest is held against.
+        // Without the body, its digest could not be checked.
         if (!Object.hasOwn(ctx.state, 'bodyBytes')) {
           throw new Error('bearer() needs requestId() and readBody() before it.')
         }
@@ -107,7 +119,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
       return await validate(context, foreignAccessToken, token)
     } catch (error) {
       if (!(error instanceof KeysUnavailableError)) throw error
-      // Nothing is known of the token: neither is it let through nor is anybody signed out.
+      // A 401 would sign the client out, but the token may be valid.
       throw unavailable(error.retryAfter, 'Tokens cannot be checked. Try again later.')
     }
   }

@@ -5,7 +5,7 @@ import { mismatch } from '../keystore/key-type.ts'
 import { parsePrivateKey, PemError } from '../keystore/pem.ts'
 import { StartupError } from '../errors/startup-error.ts'
 
-/** In every JOSE library and browser, as the auth server's own defaults. */
+/** Supported by every JOSE library and browser. The auth server has the same defaults. */
 const DEFAULTS = {
   signingAlg: 'ES256',
   encryptionAlg: 'ECDH-ES+A128KW',
@@ -15,16 +15,16 @@ const DEFAULTS = {
 const CURVES: readonly KeyType[] = Object.values(ENCRYPTION_CURVES)
 
 /**
- * A service's own encryption key, ready for use and bound to its one algorithm.
+ * Opens a service's own encryption key, and binds it to one algorithm.
  *
- * @param key A key pair; the PEM of a private key, without a passphrase; nothing for a fresh one.
- * @throws StartupError for a key that tokens cannot be encrypted to.
+ * @param key A key pair, or the PEM of a private key without a passphrase. By default, a new key.
+ * @throws StartupError for a key that cannot be used for encryption.
  */
 export async function openServiceKey(key: KeyPair | string | undefined): Promise<KeyPair> {
   if (key === undefined) return generateKeyPair('enc', DEFAULTS)
   if (typeof key === 'string') return fromPem(key)
   if (key.use !== 'enc') {
-    throw new StartupError(['The key of the service is for signing. Give it one for encryption.'])
+    throw new StartupError(['The key of the service is for signing. Use a key for encryption.'])
   }
   return key
 }
@@ -36,7 +36,7 @@ async function fromPem(pem: string): Promise<KeyPair> {
   } catch (error) {
     if (!(error instanceof PemError)) throw error
     throw new StartupError([
-      'The key of the service is not the PEM of a private key without a passphrase. Make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+      'The key of the service is not the PEM of a private key without a passphrase. Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
     ])
   }
   return toKeyPair(privateKey, 'enc', algorithmOf(privateKey))
@@ -46,5 +46,5 @@ function algorithmOf(key: KeyObject): EncryptionAlg {
   if (CURVES.some((type) => mismatch(key, type) === undefined)) return DEFAULTS.encryptionAlg
   const fault = mismatch(key, { kty: 'RSA' })
   if (fault === undefined) return 'RSA-OAEP-256'
-  throw new StartupError([`The key of the service is ${fault}. Give it an EC, X25519 or RSA key.`])
+  throw new StartupError([`The key of the service is ${fault}. Use an EC, X25519 or RSA key.`])
 }

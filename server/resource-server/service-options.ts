@@ -6,29 +6,31 @@ import type { ReplayCache } from '../limits/replay-cache.ts'
 import type { Fetch } from './published-keys.ts'
 
 export interface ServiceAuthOptions {
-  /** The auth server's ISSUER, under which its metadata and its keys are found. */
+  /** The auth server's ISSUER. Its metadata and its keys are below this URL. */
   readonly issuer: string
-  /** This service's own public URL, as clients list it: requests are bound to it. */
+  /** The public URL of this service, as clients list it. Requests are bound to it. */
   readonly url: string
   readonly logger: Logger
-  /** `required` by default: what is captured on its way here is then good for nothing. */
+  /** `required` by default, so that a captured token is useless. */
   readonly requestBinding?: 'optional' | 'required'
   /**
-   * What tokens are sealed to: a key pair, or the PEM of a private key. By default a fresh key with
-   * every start; clients find out and seal again.
+   * The key that tokens are encrypted to: a key pair, or the PEM of a private key. By default, a
+   * new key at every start. Clients notice and encrypt their tokens again.
    */
   readonly encryptionKey?: KeyPair | string
-  /** Whether a session that was alive a moment ago still is: see `createServiceAuth`. */
+  /** Whether the session of a valid token is still alive: see `createServiceAuth`. */
   readonly isAlive?: (claims: AccessTokenClaims) => boolean | Promise<boolean>
-  /** Which bound requests have been seen. Processes that share an encryption key must share one too. */
+  /**
+   * Remembers bound requests. Processes that share an encryption key must share a replay cache too.
+   */
   readonly replayCache?: ReplayCache
-  /** Milliseconds since the epoch; the system's clock by default. */
+  /** Returns milliseconds since the epoch. The system's clock by default. */
   readonly clock?: () => number
-  /** Asks the auth server; the global one by default. */
+  /** Used for requests to the auth server. The global `fetch` by default. */
   readonly fetch?: Fetch
 }
 
-/** What `bearer()` leaves for the handlers. */
+/** What `bearer()` puts on `ctx.state` for the handlers. */
 export interface ClaimsState extends ScopedState {
   claims: AccessTokenClaims
 }

@@ -4,10 +4,10 @@ import { StartupError } from '../errors/startup-error.ts'
 const THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[::1\])$/
 
 /**
- * Checks the names by which a service and its auth server are known.
+ * Checks the URLs of a service and of its auth server.
  *
- * @throws StartupError for what is no URL in its one spelling, and for an auth server over plain http
- *   elsewhere: anybody in between could put keys of their own into its answers.
+ * @throws StartupError for an invalid or non-normalized URL, and for a remote auth server without
+ *   https: anybody on the network could replace its keys.
  */
 export function checkServiceUrls(issuer: string, url: string): void {
   const problems = Object.entries({ issuer, url }).flatMap(([name, value]) => {
@@ -17,6 +17,8 @@ export function checkServiceUrls(issuer: string, url: string): void {
   if (problems.length > 0) throw new StartupError(problems)
   const { protocol, hostname } = new URL(issuer)
   if (protocol !== 'https:' && !THIS_MACHINE.test(hostname)) {
-    throw new StartupError([`The issuer ${issuer} must be https: it is not on this machine.`])
+    throw new StartupError([
+      `The issuer ${issuer} must be an https URL, because it is not on this machine.`,
+    ])
   }
 }

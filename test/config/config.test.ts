@@ -236,7 +236,7 @@ describe('a bad value is refused with its name and what is accepted', () => {
     for (const value of values) {
       const problems = problemsOf({ [name]: value })
       // An empty value is named as that; what is accepted may be left to the reader's choice.
-      const sentence = value === '' ? new RegExp(`^${name} is empty: .*\\.$`) : accepted
+      const sentence = value === '' ? new RegExp(`^${name} is empty\. .*\\.$`) : accepted
       expect({ value, problems }).toEqual({ value, problems: [expect.stringMatching(sentence)] })
       expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
     }
@@ -246,7 +246,7 @@ describe('a bad value is refused with its name and what is accepted', () => {
 describe('values that make no sense together', () => {
   test.each(['P-256', 'X25519'])('RSA-OAEP-256 with the curve %s', (crv) => {
     expect(problemsOf({ TOKEN_ENCRYPTION_ALG: 'RSA-OAEP-256', TOKEN_ENCRYPTION_CRV: crv })).toEqual(
-      [expect.stringMatching(/TOKEN_ENCRYPTION_CRV.*RSA-OAEP-256.*remove/)],
+      [expect.stringMatching(/TOKEN_ENCRYPTION_CRV.*RSA-OAEP-256.*Remove/)],
     )
   })
   test.each([
@@ -340,7 +340,7 @@ describe('the variables of a feature', () => {
       expect.stringMatching(/^PORT /),
       'GREETING must be three letters or more.',
     ])
-    expect(problemsWith({ GREETING: '' })[0]).toMatch(/^GREETING is empty: /)
+    expect(problemsWith({ GREETING: '' })[0]).toMatch(/^GREETING is empty. /)
     expect(problemsWith({ GREETING: 'Bye', GREETER: 'Ada' })).toEqual(['GREETER goes with no Bye.'])
   })
 

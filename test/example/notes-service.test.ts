@@ -100,7 +100,7 @@ describe('as a program', () => {
     await program.stdout.until(/"msg":"Ready at http:\/\/localhost:\d+, for the tokens of [^\n]*\n/)
     expect(program.logs()[0]).toMatchObject({
       level: 'warn',
-      msg: expect.stringContaining('cannot be had: http://localhost:'),
+      msg: expect.stringContaining('cannot be fetched: http://localhost:'),
     })
     const answer = await fetch(`http://localhost:${port}/.well-known/jwks.json`)
     expect(answer.status).toBe(200)

@@ -57,7 +57,7 @@ describe('reading', () => {
     await generateKeys(folder)
     const name = `sig.${'x'.repeat(43)}.key`
     await fill(path, { [name]: pkcs8(ecKey()) })
-    const sentence = `${join(path, name)} is not the key that it is named after. Restore it from your backup, or delete it.`
+    const sentence = `${join(path, name)} does not contain the key that it is named after. Restore it from your backup, or delete it.`
     expect(await problemsOf(readFolder(folder))).toEqual([sentence])
     expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
   })
@@ -174,7 +174,7 @@ describe('a fingerprint', () => {
   test('of what is no folder is refused', async () => {
     await writeFile(join(path, 'file'), '')
     expect(await problemsOf(fingerprint(join(path, 'file')))).toEqual([
-      `The key folder ${join(path, 'file')} cannot be read (ENOTDIR). Check KEYS_DIR and the rights on the folder.`,
+      `The key folder ${join(path, 'file')} cannot be read (ENOTDIR). Check KEYS_DIR and the permissions of the folder.`,
     ])
   })
 })

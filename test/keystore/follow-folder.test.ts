@@ -138,7 +138,7 @@ test('a folder that cannot be used is reported once, the keys stay, and repaired
   await settled()
   expect(errors(logs)).toEqual([
     expect.objectContaining({
-      msg: 'the key folder cannot be used, the keys from before stay in use: restart the server if its configuration has changed',
+      msg: 'The key folder cannot be used. The keys loaded before stay in use. If the configuration has changed, restart the server.',
       problems: [expect.stringMatching(/sig\.key is missing/)],
     }),
   ])
@@ -155,13 +155,13 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     'a damaged key',
     () => fill(folder.path, { 'enc.next.key': 'x' }),
-    /enc\.next\.key holds no private key/,
+    /enc\.next\.key has no private key/,
   ],
   ['no folder', () => rm(folder.path, { recursive: true }), /^There are no keys in /],
   [
     'another passphrase',
     () => changePassphrase(folder, 'new'),
-    /protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set/,
+    /protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set/,
   ],
 ])('of %s the log says so once, and the keys stay', async (_name, damage, sentence) => {
   const { keystore, logs } = await follow()

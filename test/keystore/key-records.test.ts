@@ -48,7 +48,7 @@ test.each<[string, string]>([
   const folder = { path, passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
   await fill(path, { 'keys.json': text })
-  const sentence = `${join(path, 'keys.json')} is damaged or cannot be read. Restore it from your backup; without one, delete it: the keys' ages are then those of their files.`
+  const sentence = `${join(path, 'keys.json')} is damaged or cannot be read. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
   expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
   // And a rotation does not make them anew without a word.
   expect(await problemsOf(rotateKeys(folder, Date.now(), 1000))).toEqual([sentence])

@@ -164,7 +164,7 @@ describe('a boot without both keys says what to do', () => {
     const file = join(path, 'file')
     await writeFile(file, '')
     expect(await problemsOf(loadKeys(folder({ path: file })))).toEqual([
-      `The key folder ${file} cannot be read (ENOTDIR). Check KEYS_DIR and the rights on the folder.`,
+      `The key folder ${file} cannot be read (ENOTDIR). Check KEYS_DIR and the permissions of the folder.`,
     ])
   })
 
@@ -172,7 +172,7 @@ describe('a boot without both keys says what to do', () => {
     await mkdir(join(path, '.commit'))
     await fill(join(path, '.commit'), { 'manifest.json': '{' })
     expect(await problemsOf(loadKeys(folder()))).toEqual([
-      `The key folder ${path} cannot be read (unknown). Check KEYS_DIR and the rights on the folder.`,
+      `The key folder ${path} cannot be read (unknown). Check KEYS_DIR and the permissions of the folder.`,
     ])
   })
 
@@ -183,7 +183,7 @@ describe('a boot without both keys says what to do', () => {
     const pem = pkcs8(ecKey())
     await fill(path, { [present]: pem })
     expect(await problemsOf(loadKeys(folder()))).toEqual([
-      `${join(path, missing)} is missing, and ${present} is there. Restore it from your backup; or, if signing everybody out is acceptable, move ${present} away and make both anew with \`npm run keys -- generate\`.`,
+      `${join(path, missing)} is missing, but ${present} is there. Restore it from your backup. Or, to start over and sign everybody out, move ${present} away and make both with \`npm run keys -- generate\`.`,
     ])
     expect(await files()).toEqual([present])
     expect(await readFile(join(path, present), 'utf8')).toBe(pem)
@@ -191,11 +191,11 @@ describe('a boot without both keys says what to do', () => {
 })
 
 describe('a key that cannot be used stops the boot with one sentence', () => {
-  const DAMAGED = 'holds no private key in PEM form, or a damaged one. Restore it from your backup.'
-  const PUBLIC = 'holds a public key. The private key belongs there.'
-  const LOCKED = 'is protected by a passphrase, and PRIVATE_KEY_PASSPHRASE is not set. Set it.'
+  const DAMAGED = 'has no private key in PEM format, or a damaged one. Restore it from your backup.'
+  const PUBLIC = 'has a public key. Replace it with the private key.'
+  const LOCKED = 'is protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set. Set it.'
   const WRONG =
-    'does not open with PRIVATE_KEY_PASSPHRASE. Set the passphrase that the key was made with.'
+    'cannot be decrypted with PRIVATE_KEY_PASSPHRASE. Set it to the passphrase that the key was encrypted with.'
   const locked = pkcs8(ecKey(), 'right')
   const spki = () =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -251,7 +251,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
       const needs =
         use === 'sig' ? 'TOKEN_SIGNING_ALG=ES256' : 'TOKEN_ENCRYPTION_ALG=ECDH-ES+A128KW'
       expect(await problemsOf(loadKeys(folder()))).toEqual([
-        `${join(path, `${use}.key`)} is ${fault}, which ${needs} needs. To move to the configured one and keep everybody signed in: \`npm run keys -- rotate\`. Or change the configuration to fit the key.`,
+        `${join(path, `${use}.key`)} is ${fault}, which ${needs} requires. To switch to the configured algorithm and keep everybody signed in, run \`npm run keys -- rotate\`. Or change the configuration to fit the key.`,
       ])
     })
   })
@@ -275,7 +275,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
     const key = ecKey()
     await fill(path, { 'sig.key': pkcs8(key), 'enc.key': opensslPem(key, 'traditional', 'x') })
     expect(await problemsOf(loadKeys(folder({ passphrase: 'x' })))).toEqual([
-      `enc.key and sig.key in ${path} are the same key: sig.key must be another. One key must not have two uses: make new ones with \`npm run keys -- generate\` in an empty folder.`,
+      `enc.key and sig.key in ${path} are the same key, but sig.key must be a different one. Use one key for one purpose only: make new keys with \`npm run keys -- generate\` in an empty folder.`,
     ])
   })
 
@@ -297,7 +297,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
 
 describe('what is no fault is a warning', () => {
   const plain = (name: string) =>
-    `${join(path, name)} is not protected by a passphrase: whoever can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`
+    `${join(path, name)} is not protected by a passphrase. Anybody who can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`
 
   test('none for keys under a passphrase that only their owner can read', async () => {
     await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey(), 'x') })
@@ -316,7 +316,7 @@ describe('what is no fault is a warning', () => {
     const file = join(path, 'sig.key')
     await chmod(file, mode)
     expect((await loadKeys(folder({ passphrase: 'x' }))).warnings).toEqual([
-      `${file} can be read or written by others than its owner (mode ${mode.toString(8)}). Run: chmod 600 ${file}`,
+      `${file} can be read or written by users other than its owner (mode ${mode.toString(8)}). Run: chmod 600 ${file}`,
     ])
   })
 })

@@ -32,7 +32,7 @@ test.each<[string, () => KeyObject, KeyType]>([
   ],
   ['an RSA key of 1024 bits, outside 2048 to 8192', () => rsaKey(1024), RSA],
   [
-    'an RSA key with another public exponent than 65537',
+    'an RSA key with a public exponent other than 65537',
     () => generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey,
     RSA,
   ],

@@ -91,7 +91,7 @@ describe('while the auth server is away', () => {
 
   test('nothing is known of what is not known', async () => {
     line.instead = away
-    for (let i = 0; i < 3; i++) await expect(keys.find('x')).rejects.toThrow('cannot be had')
+    for (let i = 0; i < 3; i++) await expect(keys.find('x')).rejects.toThrow('cannot be fetched')
     expect(line.asked).toHaveLength(1)
     expect(await keys.reload()).toBe(false)
     line.instead = present
@@ -103,16 +103,24 @@ describe('while the auth server is away', () => {
     await keys.find(key.kid)
     clock.advance(-3600)
     line.instead = away
-    await expect(keys.find(key.kid)).rejects.toThrow('cannot be had')
+    await expect(keys.find(key.kid)).rejects.toThrow('cannot be fetched')
   })
 })
 
 describe('an answer that is not believed', () => {
   const json = (body: unknown) => () => answer(body)
   test.each<[string, () => void, string]>([
-    ['another issuer', () => (metadata['issuer'] = 'https://evil.test'), 'has another ISSUER'],
-    ['keys elsewhere', () => (metadata['jwks_uri'] = 'https://evil.test/k'), 'not below it'],
-    ['keys beside it', () => (metadata['jwks_uri'] = `${ISSUER}.evil.test/k`), 'not below it'],
+    ['another issuer', () => (metadata['issuer'] = 'https://evil.test'), 'has a different ISSUER'],
+    [
+      'keys elsewhere',
+      () => (metadata['jwks_uri'] = 'https://evil.test/k'),
+      'is not below that URL',
+    ],
+    [
+      'keys beside it',
+      () => (metadata['jwks_uri'] = `${ISSUER}.evil.test/k`),
+      'is not below that URL',
+    ],
     [
       'a symmetric algorithm',
       () => (metadata['access_token_signing_alg_values_supported'] = ['HS256']),
@@ -124,7 +132,11 @@ describe('an answer that is not believed', () => {
       'is not the metadata',
     ],
     ['a list', () => (line.instead = json([])), 'is not the metadata'],
-    ['a page', () => (line.instead = () => Promise.resolve(new Response('<p>'))), 'than JSON'],
+    [
+      'a page',
+      () => (line.instead = () => Promise.resolve(new Response('<p>'))),
+      'did not answer with JSON',
+    ],
     [
       'an error',
       () => (line.instead = () => Promise.resolve(Response.json(metadata, { status: 500 }))),
@@ -133,7 +145,7 @@ describe('an answer that is not believed', () => {
     [
       'no key set',
       () => (line.instead = (url) => answer(url.endsWith('jwks.json') ? {} : metadata)),
-      'is no JWK Set',
+      'is not a JWK Set',
     ],
   ])('%s', async (_, prepare, words) => {
     prepare()

@@ -55,8 +55,8 @@ describe('the names', () => {
     ['https://auth.test/', 'https://notes.test', /issuer must be an http/],
     ['https://auth.test', 'notes.test', /url must be an http/],
     ['https://auth.test', 'https://notes.test/', /url must be an http/],
-    ['http://auth.test', 'https://notes.test', /must be https/],
-    ['http://localhost.evil.test', 'https://notes.test', /must be https/],
+    ['http://auth.test', 'https://notes.test', /must be an https URL/],
+    ['http://localhost.evil.test', 'https://notes.test', /must be an https URL/],
   ])('%s and %s are not', (issuer, url, words) => {
     expect(() => {
       checkServiceUrls(issuer, url)

@@ -221,7 +221,7 @@ describe('SIGHUP', () => {
     const url = await server.ready()
     await writeFile(join(keysDir, 'sig.key'), 'x')
     server.signal('SIGHUP')
-    await server.stdout.until(/"msg":"the key folder cannot be used/)
+    await server.stdout.until(/"msg":"The key folder cannot be used/)
     expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 /)
     await stop(server)
   })
@@ -338,7 +338,7 @@ describe('the keys command', () => {
     expect(await again.exit).toBe(1)
     expect(again.stdout.text).toBe('')
     expect(again.stderr.text).toMatch(
-      /^There are keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\. .*\n$/,
+      /^There are already keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\. .*\n$/,
     )
     expect(await readFile(join(keysDir, 'sig.key'), 'utf8')).toBe(before)
 
@@ -368,7 +368,7 @@ describe('the keys command', () => {
     env = { ...env, TOKEN_SIGNING_ALG: 'PS256' }
     const made = keys('generate', '--json')
     expect(await made.exit).toBe(0)
-    expect(made.stderr.text).toMatch(/^Making RSA keys: .*\nBack them up\. .*\n$/)
+    expect(made.stderr.text).toMatch(/^Making RSA keys\. .*\nBack them up\. .*\n$/)
     expect(JSON.parse(made.stdout.text)).toHaveLength(4)
   })
 
@@ -392,8 +392,8 @@ describe('the keys command', () => {
     both.forEach(({ stderr }, index) => {
       expect(stderr.text).toMatch(
         codes[index] === 0
-          ? /^A running server takes the new keys .*\n$/
-          : /^Another command is changing .* Wait for it to end.*\n$/,
+          ? /^A running server loads the new keys .*\n$/
+          : /^Another command is changing .* Wait until it has finished.*\n$/,
       )
     })
     const { algorithms } = testConfig()

@@ -6,18 +6,18 @@ import { createCredentials } from '../../accounts/credentials.ts'
 
 const HELP = `Usage: npm run account -- scope <email> "<scope>"
 
-  scope    give an account another scope, such as "user admin", and sign it out everywhere
-  --help   show this`
+  scope    change an account's scope, for example to "user admin", and sign it out everywhere
+  --help   show this help`
 
-/** RFC 6749 §3.3: words of printable ASCII but quotation marks and backslashes, one space between. */
+/** RFC 6749 §3.3: words of printable ASCII without `"` and `\`, separated by single spaces. */
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/
 
 /**
  * Runs one `npm run account` command.
  *
- * @param open Opens the database, once the arguments are known to be right.
+ * @param open Opens the database. Called only if the arguments are valid.
  * @param print Takes one line of output.
- * @returns The exit code: 0 for success, 1 where there is no such account, 2 for wrong arguments.
+ * @returns The exit code: 0 for success, 1 if the account cannot be changed, 2 for wrong arguments.
  */
 export async function accountCommand(
   args: readonly string[],
@@ -35,7 +35,7 @@ export async function accountCommand(
     return 2
   }
   if (!SCOPE.test(scope)) {
-    print('The scope must be words with one space between, such as "user admin".')
+    print('The scope must be words separated by single spaces, such as "user admin".')
     return 2
   }
   const database = await open()

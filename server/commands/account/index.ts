@@ -1,4 +1,4 @@
-/** The program: `npm run account`. */
+/** The entry point of `npm run account`. */
 import { loadConfig } from '../../config/config.ts'
 import { openDatabase } from '../../database/open.ts'
 import { createLogger } from '../../log/logger.ts'
@@ -10,7 +10,7 @@ try {
   process.exitCode = await accountCommand(
     process.argv.slice(2),
     () => openDatabase(config.databaseFile),
-    // Beside the result, not in it.
+    // The log goes to stderr, so that it does not mix with the result.
     createLogger(config.logLevel, process.stderr),
     (line) => {
       process.stdout.write(`${line}\n`)

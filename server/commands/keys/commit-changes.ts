@@ -9,10 +9,11 @@ const STAGED = '.staged-'
 export type FolderChanges = Readonly<Record<string, string | null>>
 
 /**
- * Changes several files of a folder as one: after a crash at any moment the folder is as before or
- * as after, never between. The new files are staged in a subfolder, and renaming that to `.commit` is
- * the one atomic step that decides. Every file is written 0600 and fsynced, then the folder. One
- * change at a time: see folder-lock.ts.
+ * Changes several files of a folder atomically: after a crash at any moment, either all changes are
+ * in effect or none. The new files are staged in a subfolder. Renaming it to `.commit` is the
+ * atomic step that decides. Files have mode 0600. They are fsynced before the folder.
+ *
+ * The caller must hold the folder's lock: see folder-lock.ts.
  */
 export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
   await finishCommit(folder)
@@ -37,7 +38,9 @@ export async function commitChanges(folder: string, changes: FolderChanges): Pro
   await finishCommit(folder)
 }
 
-/** Finishes a change that was decided and cut short, and sweeps what was staged and never decided. */
+/**
+ * Finishes a committed change that was interrupted, and removes staged files of uncommitted ones.
+ */
 export async function recover(folder: string): Promise<void> {
   await finishCommit(folder)
   for (const name of await readdir(folder)) {

@@ -1,6 +1,6 @@
 /**
- * What an operator does to the key folder. Each is one transaction under the folder's lock: killed
- * at any moment, it has happened or it has not.
+ * An operator's changes to the key folder. Each one is a transaction under the folder's lock: it is
+ * atomic, even if the process is killed.
  */
 import { mkdir } from 'node:fs/promises'
 import { StartupError } from '../../errors/startup-error.ts'
@@ -23,21 +23,21 @@ import { toPem } from './write-key.ts'
 const USES: readonly KeyUse[] = ['sig', 'enc']
 
 /**
- * Makes a current and a next key for both uses.
+ * Makes a current key and a next key for each use.
  *
- * @throws StartupError when there is a key already: nothing is ever overwritten.
+ * @throws StartupError if there is a key already: nothing is ever overwritten.
  */
 export async function generateKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
   await mkdir(folder.path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException
     throw new StartupError([
-      `The key folder ${folder.path} cannot be made (${code}). Check KEYS_DIR and the rights on the folder above it.`,
+      `The key folder ${folder.path} cannot be created (${code}). Check KEYS_DIR and the permissions of its parent folder.`,
     ])
   })
   await changeFolder(folder, async ({ keys, removed }) => {
     if (keys.length > 0) {
       throw new StartupError([
-        `There are keys in ${folder.path}: ${keys.map(({ name }) => name).join(', ')}. Nothing was changed. To replace keys and keep everybody signed in: \`npm run keys -- rotate\`. To start anew, move the old files away first.`,
+        `There are already keys in ${folder.path}: ${keys.map(({ name }) => name).join(', ')}. Nothing was changed. To replace keys and keep everybody signed in, run \`npm run keys -- rotate\`. To start over, move the old files away first.`,
       ])
     }
     return freshKeys(folder, { ...removed }, now)
@@ -45,11 +45,11 @@ export async function generateKeys(folder: KeyFolder, now = Date.now()): Promise
 }
 
 /**
- * Moves each key one step: current to previous, next to current, a fresh next. What has retired is
- * removed. A next key that no longer fits the configuration is replaced, so that this is also how
- * an algorithm is changed.
+ * Rotates the keys: the current key becomes previous, the next one becomes current, and a new next
+ * one is made. Retired keys are removed. A next key that does not fit the configuration is
+ * replaced, so rotating is also how to change an algorithm.
  *
- * @param keepFor Milliseconds for which something made with the old keys may still be alive.
+ * @param keepFor How long tokens made with the old keys may still be valid, in milliseconds.
  */
 export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number): Promise<void> {
   await changeFolder(folder, async ({ keys, removed }) => {
@@ -78,14 +78,14 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
       if (hasRetired(key, now)) {
         files[key.name] = null
         markRemoved(records, key.kid, now)
-        // One whose record was lost must not be kept for ever.
+        // A previous key whose record was lost must not be kept forever.
       } else records[key.kid] = { retires, ...recordOf(folder, key) }
     }
     return { ...files, [RECORDS_FILE]: formatRecords(records) }
   })
 }
 
-/** Replaces every key by a fresh one and keeps none: what was made with the old ones is refused. */
+/** Replaces every key with a new one and keeps none, so that tokens of the old ones are refused. */
 export async function revokeKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
   await changeFolder(folder, async ({ keys, removed }) => {
     const records = recordsOf(folder, keys, removed, now)
@@ -95,7 +95,7 @@ export async function revokeKeys(folder: KeyFolder, now = Date.now()): Promise<v
   })
 }
 
-/** Removes the previous keys that have retired; gives their kids. */
+/** Removes the previous keys that have retired, and returns their kids. */
 export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[]> {
   let retired: StoredKey[] = []
   await changeFolder(folder, ({ keys, removed }) => {
@@ -110,7 +110,7 @@ export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[
   return retired.map(({ kid }) => kid)
 }
 
-/** Encrypts every key under another passphrase. */
+/** Encrypts every key with a new passphrase. */
 export async function changePassphrase(
   folder: KeyFolder,
   newPassphrase: string,
@@ -121,12 +121,12 @@ export async function changePassphrase(
     for (const { name, key } of keys) {
       files[name] = await toPem(key, { ...folder, passphrase: newPassphrase })
     }
-    // The files' times change: what they said is kept here.
+    // Rewriting a file changes its modification time, so the age of its key is recorded.
     return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed, now)) }
   })
 }
 
-/** Plans a change from what is in the folder, and makes it, with the folder locked. */
+/** Locks the folder, plans a change from its contents, and commits the change. */
 export async function changeFolder(
   folder: KeyFolder,
   plan: (contents: FolderContents) => FolderChanges | Promise<FolderChanges>,
@@ -137,7 +137,7 @@ export async function changeFolder(
   })
 }
 
-/** Makes a current and a next key for both uses, and adds them to the records. */
+/** Makes a current key and a next key for each use, and adds them to the records. */
 async function freshKeys(folder: KeyFolder, records: Records, now: number): Promise<FolderChanges> {
   const files: Record<string, string | null> = {}
   for (const use of USES) {
@@ -147,7 +147,7 @@ async function freshKeys(folder: KeyFolder, records: Records, now: number): Prom
   return { ...files, [RECORDS_FILE]: formatRecords(records) }
 }
 
-/** Adds a fresh key to the files and records that are to be written. */
+/** Adds a new key to the files and records that will be written. */
 async function put(
   folder: KeyFolder,
   files: Record<string, string | null>,
@@ -161,7 +161,7 @@ async function put(
   records[pair.kid] = { alg: pair.alg, created: new Date(now).toISOString() }
 }
 
-/** The current key of a use. Throws StartupError where there is none. */
+/** The current key of a use. @throws StartupError if there is none. */
 export function requireCurrent(
   folder: KeyFolder,
   keys: readonly StoredKey[],

@@ -4,20 +4,20 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StartupError } from '../../errors/startup-error.ts'
 
-/** Milliseconds after which a takeover that is not done has died in the middle. */
+/** Milliseconds after which an unfinished takeover counts as abandoned. */
 const TAKEOVER_TIMEOUT = 5000
 
 /**
- * Runs `work` while no other command changes the folder. The lock of a process of this machine that
- * has died is taken over.
+ * Runs `work` while no other command changes the folder. If the lock belongs to a dead process of
+ * this machine, it is taken over.
  *
- * @throws StartupError when another command holds the lock, or the folder cannot be written.
+ * @throws StartupError if another command holds the lock, or the folder cannot be written.
  */
 export async function withFolderLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const path = join(folder, '.lock')
   if (!(await acquire(folder, path)) && !(await takeOver(folder, path))) {
     throw new StartupError([
-      `Another command is changing ${folder}. Wait for it to end; if there is none, delete ${path}.`,
+      `Another command is changing ${folder}. Wait until it has finished. If no command is running, delete ${path}.`,
     ])
   }
   try {
@@ -27,28 +27,30 @@ export async function withFolderLock<T>(folder: string, work: () => Promise<T>):
   }
 }
 
-/** A link comes into being with its content, or not at all. */
+/** Creates the lock with a hard link, so that the file never exists without its content. */
 async function acquire(folder: string, path: string): Promise<boolean> {
   const staged = join(folder, `.staged-lock-${randomUUID()}`)
   const owner = `${hostname()} ${process.pid}`
   await writeFile(staged, owner, { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException
     throw new StartupError([
-      `The key folder ${folder} cannot be changed (${code}). Check the rights on the folder.`,
+      `The key folder ${folder} cannot be changed (${code}). Check the permissions of the folder.`,
     ])
   })
   try {
     await link(staged, path)
     return true
   } catch {
-    // It is there already; or whoever holds it has swept the staged file.
+    // The lock exists already, or its holder has removed the staged file.
     return false
   } finally {
     await rm(staged, { force: true })
   }
 }
 
-/** Replaces the lock of the dead. One at a time, or the second would remove the lock of the first. */
+/**
+ * Replaces the lock of a dead process. The guard stops a second process from removing the new lock.
+ */
 async function takeOver(folder: string, path: string): Promise<boolean> {
   const guard = join(folder, '.lock-takeover')
   try {
@@ -67,14 +69,14 @@ async function takeOver(folder: string, path: string): Promise<boolean> {
   }
 }
 
-/** Whether the lock's owner may still be at work. One on another machine is taken to be. */
+/** Whether the owner of the lock may still be running. On another machine, it is assumed to be. */
 function isAlive(owner: string): boolean {
   const [host, pid] = owner.split(' ')
   if (owner !== '' && host !== hostname()) return true
   try {
     return process.kill(Number(pid), 0)
   } catch (error) {
-    // EPERM: there is such a process, and it is another user's.
+    // EPERM: the process exists but belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

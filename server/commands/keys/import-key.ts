@@ -11,11 +11,11 @@ import { markRemoved, recordsOf } from './record-changes.ts'
 import { toPem } from './write-key.ts'
 
 /**
- * Makes a user's own key the next one.
+ * Imports an operator's own key as the next one.
  *
- * @param file The PEM, with the passphrase that it has of its own.
- * @returns Its kid.
- * @throws StartupError for a key that does not fit the configuration, or is here already.
+ * @param file The PEM, and its own passphrase if it has one.
+ * @returns The kid of the key.
+ * @throws StartupError if the key does not fit the configuration, or is in the folder already.
  */
 export async function importKey(
   folder: KeyFolder,
@@ -39,9 +39,9 @@ export async function importKey(
     const problems =
       fault === undefined
         ? []
-        : [`${file.path} is ${fault}, which the configuration asks for. Import another key.`]
+        : [`${file.path} is ${fault}, which the configuration requires. Import another key.`]
     if (keys.some(({ kid }) => kid === pair.kid)) {
-      problems.push(`${file.path} holds a key that is in the folder already. Import another.`)
+      problems.push(`${file.path} has a key that is already in the folder. Import another one.`)
     }
     if (problems.length > 0) throw new StartupError(problems)
     const records = recordsOf(folder, keys, removed, now)
@@ -56,16 +56,16 @@ export async function importKey(
   return pair.kid
 }
 
-/** What to do about a PEM that cannot be imported: finishes the sentence "<path> …". */
+/** Says what to do about a PEM that cannot be imported. Completes the sentence "<path> …". */
 function explainImport(fault: PemFault): string {
   switch (fault) {
     case 'corrupt':
-      return 'holds no private key in PEM form, or a damaged one. Nothing was changed.'
+      return 'has no private key in PEM format, or a damaged one. Nothing was changed.'
     case 'public':
-      return 'holds a public key. Import the private one.'
+      return 'has a public key. Import the private key.'
     case 'passphrase_missing':
       return 'is protected by a passphrase. Set IMPORT_PASSPHRASE.'
     case 'passphrase_wrong':
-      return 'does not open with the passphrase. Set IMPORT_PASSPHRASE to the one that it was made with.'
+      return 'cannot be decrypted with this passphrase. Set IMPORT_PASSPHRASE to the one that it was encrypted with.'
   }
 }

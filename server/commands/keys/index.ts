@@ -1,4 +1,4 @@
-/** The program: `npm run keys`. */
+/** The entry point of `npm run keys`. */
 import { loadCommandPassphrases, loadConfig } from '../../config/config.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { keysCommand } from './keys-command.ts'

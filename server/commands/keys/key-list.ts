@@ -9,11 +9,11 @@ export interface KeyDescription {
   readonly kid: string
   readonly use: KeyUse
   readonly alg: string
-  /** None for RSA. */
+  /** `null` for RSA. */
   readonly crv: string | null
   readonly state: KeyState
   readonly created: string
-  /** When a previous key may be removed. */
+  /** When a previous key may be removed; `null` for other keys. */
   readonly retires: string | null
   readonly encrypted: boolean
   readonly file: string
@@ -22,7 +22,7 @@ export interface KeyDescription {
 
 const ORDER: readonly KeyState[] = ['current', 'next', 'previous']
 
-/** Every key of a folder, by use and state. */
+/** Describes every key of a folder, ordered by use and state. */
 export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]> {
   const { keys } = await readFolder(folder)
   return keys
@@ -46,7 +46,7 @@ export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]>
     )
 }
 
-/** The same as lines for people, with what ought to be known below. */
+/** Formats the keys as a table for people, with warnings below it. */
 export function keyTable(keys: readonly KeyDescription[]): string[] {
   if (keys.length === 0) return ['There are no keys.']
   const rows = [

@@ -20,20 +20,20 @@ import { keyFolderOf } from '../../keystore/open-keystore.ts'
 import { isEncrypted } from '../../keystore/pem.ts'
 import { passphraseWarning } from './write-key.ts'
 
-/** Seconds. Longer than any server that hears of a rotation late goes on with the old keys. */
+/** Seconds. Servers that notice a rotation late use the old keys for less than this. */
 const MARGIN = 3600
 
-/** How a command speaks with whoever runs it. */
+/** How a command talks to the person who runs it. */
 export interface Terminal {
-  /** Takes one line of the result. */
+  /** Prints one line of the result. */
   print(line: string): void
-  /** Takes one line of what is going on or wrong: not part of the result. */
+  /** Prints one line of progress or advice, which is not part of the result. */
   note(line: string): void
-  /** Asks for a secret; `variable` is what to set where nobody can be asked. */
+  /** Asks for a secret. `variable` is the one to set if there is no terminal. */
   askSecret(question: string, variable: string): Promise<string>
 }
 
-/** The passphrases that are for one command only, and no part of the configuration. */
+/** Passphrases for a single command. They are not part of the configuration. */
 export interface CommandPassphrases {
   /** NEW_PRIVATE_KEY_PASSPHRASE. */
   readonly fresh?: string | undefined
@@ -45,7 +45,7 @@ export interface CommandPassphrases {
  * Runs one `npm run keys` command.
  *
  * @returns The exit code: 0 for success, 2 for wrong arguments.
- * @throws StartupError for what went wrong, with its remedy.
+ * @throws StartupError saying what went wrong and how to fix it.
  */
 export async function keysCommand(
   args: readonly string[],
@@ -79,24 +79,24 @@ export async function keysCommand(
           folder,
           config.preserveSessions
             ? 'Back them up.'
-            : 'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
+            : 'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 so that the server uses them.',
         )
       case 'rotate':
         if (options.revoke === true) {
           await revokeKeys(folder, now)
           return showNew(
             folder,
-            'Every key was replaced. Everybody is signed out once the running servers have taken the new keys, within a second or two.',
+            'Every key was replaced. Everybody is signed out as soon as the running servers load the new keys, within a second or two.',
           )
         }
         await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
-        return showNew(folder, 'A running server takes the new keys within a second or two.')
+        return showNew(folder, 'A running server loads the new keys within a second or two.')
       case 'prune': {
         const pruned = await pruneKeys(folder, now)
         return show(
           folder,
           pruned.length === 0
-            ? 'No key has retired: nothing was removed.'
+            ? 'No key has retired. Nothing was removed.'
             : `Removed: ${pruned.join(', ')}.`,
         )
       }
@@ -105,12 +105,12 @@ export async function keysCommand(
         await changePassphrase(folder, fresh, now)
         return showNew(
           { ...folder, passphrase: fresh },
-          'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',
+          'The keys are encrypted with the new passphrase. Set PRIVATE_KEY_PASSPHRASE to it, then restart the server.',
         )
       }
       case 'import': {
         const pem = await readFile(path, 'utf8').catch(() => {
-          throw new StartupError([`${path} cannot be read. Check the path and its rights.`])
+          throw new StartupError([`${path} cannot be read. Check the path and its permissions.`])
         })
         const passphrase = isEncrypted(pem)
           ? (passphrases.imported ??
@@ -120,7 +120,7 @@ export async function keysCommand(
         await importKey(folder, use, { path, pem, passphrase }, now)
         return showNew(
           folder,
-          'It is the next key: published now, used from the next rotation on. A next key that was there before is gone.',
+          'The imported key is the next key. It is published now, and used after the next rotation. It replaces any earlier next key.',
         )
       }
       default:
@@ -128,7 +128,7 @@ export async function keysCommand(
     }
   }
 
-  /** Shows the keys after a command that has written some. */
+  /** Shows the keys after a command that has written key files. */
   async function showNew(folder: KeyFolder, advice: string): Promise<number> {
     await show(folder, advice)
     const warning = passphraseWarning(folder.passphrase)
@@ -153,18 +153,19 @@ export async function keysCommand(
     if (fresh === '') throw new StartupError(['The new passphrase is empty. Nothing was changed.'])
     if (passphrases.fresh === undefined) {
       const again = await terminal.askSecret('Once more', variable)
-      if (again !== fresh) throw new StartupError(['The two differ. Nothing was changed.'])
+      if (again !== fresh)
+        throw new StartupError(['The two passphrases differ. Nothing was changed.'])
     }
     return fresh
   }
 }
 
-/** The folder that a command works on, with its passphrase. */
+/** The folder that a command works on, with its passphrase. Asks for the passphrase if needed. */
 async function openFolder(command: string, config: Config, terminal: Terminal): Promise<KeyFolder> {
   const folder = keyFolderOf(config)
   if (command === 'generate' && isPlaceholder(folder.passphrase ?? '')) {
     throw new StartupError([
-      'PRIVATE_KEY_PASSPHRASE still holds the placeholder of .env.example, which everybody knows. Set one of your own.',
+      'PRIVATE_KEY_PASSPHRASE still has the placeholder from .env.example, which everybody knows. Set your own value.',
     ])
   }
   if (command !== 'generate' && !(await hasKeys(folder.path))) {
@@ -176,9 +177,9 @@ async function openFolder(command: string, config: Config, terminal: Terminal): 
     (use) => requiredKeyType(use, config.algorithms).kty === 'RSA',
   )
   if (makesRsa && ['generate', 'rotate'].includes(command)) {
-    terminal.note('Making RSA keys: a moment …')
+    terminal.note('Making RSA keys. This takes a moment …')
   }
-  // Without one in the environment, whoever sits at the terminal knows it.
+  // If the environment has no passphrase, the person at the terminal is asked for it.
   const mustAsk = folder.passphrase === undefined && (await isProtected(folder.path))
   return mustAsk
     ? { ...folder, passphrase: await terminal.askSecret('Passphrase', 'PRIVATE_KEY_PASSPHRASE') }

@@ -2,13 +2,13 @@ import type { KeyFolder, StoredKey } from '../../keystore/folder.ts'
 import type { KeyRecord, KeyRecords } from '../../keystore/key-records.ts'
 import { algorithmOf } from '../../keystore/key-set.ts'
 
-/** Milliseconds for which the records of removed keys are kept: much longer than a session lives. */
+/** Milliseconds for which records of removed keys are kept: much longer than a session lasts. */
 const REMEMBERED = 2 * 365 * 86_400_000
 
-/** The folder's records while a change is planned. */
+/** The records of the folder while a change is planned. */
 export type Records = Record<string, KeyRecord>
 
-/** What is to be written of the keys in the folder and of those that were removed. */
+/** The records to write, for the keys in the folder and for removed keys. */
 export function recordsOf(
   folder: KeyFolder,
   keys: readonly StoredKey[],
@@ -22,7 +22,7 @@ export function recordsOf(
   return Object.fromEntries([...remembered, ...present])
 }
 
-/** The record of a key in the folder; one that was restored from a backup is not removed. */
+/** The record of a key in the folder. A key that a backup has brought back is not removed. */
 export function recordOf(folder: KeyFolder, key: StoredKey): KeyRecord {
   if (key.record !== undefined) return { ...key.record, removed: undefined }
   return {
@@ -32,8 +32,8 @@ export function recordOf(folder: KeyFolder, key: StoredKey): KeyRecord {
 }
 
 /**
- * Records that a key is gone for good. A server that finds something sealed to it then knows that
- * no later look at the folder can bring it back.
+ * Records that a key is gone for good. A server that finds data encrypted to it then knows that
+ * reading the folder again will not help.
  *
  * @param now Milliseconds since the epoch.
  */

@@ -8,11 +8,11 @@ import { mismatch } from '../../keystore/key-type.ts'
 import { recordsOf } from './record-changes.ts'
 
 /**
- * Records which algorithm a user's own signing key is used with, if its type serves for several: a
- * PEM does not say. Otherwise a change from EdDSA to Ed25519, or from PS256 to RS256, would apply to
- * the key that is in use, and every token that it has signed would be refused.
+ * Records which algorithm an operator's own signing key is used with, if its type allows several: a
+ * PEM does not say. Without the record, changing EdDSA to Ed25519, or PS256 to RS256, would change
+ * the algorithm of the key in use. Every token that it has signed would then be refused.
  *
- * @returns A warning if that was needed and impossible.
+ * @returns A warning if the record is needed but cannot be written.
  * @throws StartupError for keys that cannot be used.
  */
 export async function recordSigningKey(folder: KeyFolder, now = Date.now()): Promise<string[]> {
@@ -32,7 +32,7 @@ export async function recordSigningKey(folder: KeyFolder, now = Date.now()): Pro
   } catch (error) {
     if (!(error instanceof StartupError)) throw error
     return [
-      `${error.message} ${RECORDS_FILE} should record that the signing key is used with ${current.alg}. Until it does, a change of TOKEN_SIGNING_ALG to ${others.join(' or ')} signs everybody out.`,
+      `${error.message} ${RECORDS_FILE} should record that the signing key is used with ${current.alg}. Until it does, changing TOKEN_SIGNING_ALG to ${others.join(' or ')} signs everybody out.`,
     ]
   }
 }

@@ -41,7 +41,7 @@ beforeEach(async () => {
 
 const ALL_FILES = ['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key']
 const TOO_LONG =
-  'The passphrase is longer than 1024 bytes, and no key could be read with it. Choose a shorter one.'
+  'The passphrase is longer than 1024 bytes, so keys encrypted with it could not be read. Choose a shorter one.'
 /**
  * When a rotation takes place, and how long its old keys are kept: milliseconds. To come, for what
  * has retired is not loaded.
@@ -128,7 +128,7 @@ describe('generating', () => {
       [join(file, 'keys'), 'ENOTDIR'],
     ] as const) {
       expect(await problemsOf(generateKeys(folder({ path: where })))).toEqual([
-        `The key folder ${where} cannot be made (${code}). Check KEYS_DIR and the rights on the folder above it.`,
+        `The key folder ${where} cannot be created (${code}). Check KEYS_DIR and the permissions of its parent folder.`,
       ])
     }
   })
@@ -142,7 +142,7 @@ describe('generating', () => {
     const mine = Object.fromEntries(present.map((name) => [name, pkcs8(ecKey())]))
     await fill(path, mine)
     expect(await problemsOf(generateKeys(folder()))).toEqual([
-      `There are keys in ${path}: ${named}. Nothing was changed. To replace keys and keep everybody signed in: \`npm run keys -- rotate\`. To start anew, move the old files away first.`,
+      `There are already keys in ${path}: ${named}. Nothing was changed. To replace keys and keep everybody signed in, run \`npm run keys -- rotate\`. To start over, move the old files away first.`,
     ])
     expect(await files()).toEqual([...present].sort())
     for (const name of present) expect(await readFile(join(path, name), 'utf8')).toBe(mine[name])
@@ -439,7 +439,7 @@ describe('rotating to other algorithms', () => {
     const problems = await problemsOf(loadKeys(folder({ algorithms: old })))
     expect(problems.length).toBeGreaterThan(0)
     for (const problem of problems) {
-      expect(problem).toMatch(/ (needs|the configuration says .*)\. .*`npm run keys -- rotate`/)
+      expect(problem).toMatch(/ (requires|the configuration says .*)\. .*`npm run keys -- rotate`/)
     }
   })
 

@@ -45,7 +45,7 @@ test.each<[string, () => string]>([
   let worked = false
   const problems = await problemsOf(withFolderLock(folder, () => Promise.resolve((worked = true))))
   expect(problems).toEqual([
-    `Another command is changing ${folder}. Wait for it to end; if there is none, delete ${lock}.`,
+    `Another command is changing ${folder}. Wait until it has finished. If no command is running, delete ${lock}.`,
   ])
   expect(worked).toBe(false)
   expect(await readFile(lock, 'utf8')).toBe(owner())

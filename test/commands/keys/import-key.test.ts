@@ -68,11 +68,11 @@ test.each(FORMS.flatMap((form) => [undefined, 'its own'].map((phrase) => [form, 
 const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ type: 'spki', format: 'pem' })
   .toString()
-const MISFIT = 'which the configuration asks for. Import another key.'
-const DAMAGED = 'holds no private key in PEM form, or a damaged one. Nothing was changed.'
+const MISFIT = 'which the configuration requires. Import another key.'
+const DAMAGED = 'has no private key in PEM format, or a damaged one. Nothing was changed.'
 const LOCKED = 'is protected by a passphrase. Set IMPORT_PASSPHRASE.'
 const WRONG =
-  'does not open with the passphrase. Set IMPORT_PASSPHRASE to the one that it was made with.'
+  'cannot be decrypted with this passphrase. Set IMPORT_PASSPHRASE to the one that it was encrypted with.'
 test.each<[string, () => string, string | undefined, string]>([
   [
     'of another curve',
@@ -81,7 +81,7 @@ test.each<[string, () => string, string | undefined, string]>([
     `is of type EC P-384, not EC P-256, ${MISFIT}`,
   ],
   ['of another type', () => pkcs8(rsaKey()), undefined, `is of type RSA, not EC P-256, ${MISFIT}`],
-  ['that is public', () => spki, undefined, 'holds a public key. Import the private one.'],
+  ['that is public', () => spki, undefined, 'has a public key. Import the private key.'],
   ['that is none', () => 'x', undefined, DAMAGED],
   ['cut short', () => pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
   ['under a passphrase that is not known', () => pkcs8(ecKey(), 'x'), undefined, LOCKED],
@@ -113,7 +113,7 @@ test.each([
 ] as const)('the key of %s once more, for %s, is refused', async (name, use) => {
   const before = await contents()
   expect(await problemsOf(importing(before[name]!, use, 'folder'))).toEqual([
-    `${FILE} holds a key that is in the folder already. Import another.`,
+    `${FILE} has a key that is already in the folder. Import another one.`,
   ])
   expect(await contents()).toEqual(before)
 })
@@ -133,7 +133,7 @@ test('into a folder with a key that cannot be read is refused, and nothing is ch
   await fill(path, { 'enc.next.key': 'x' })
   const before = await contents()
   expect(await problemsOf(importing(pkcs8(ecKey())))).toEqual([
-    expect.stringContaining(`${join(path, 'enc.next.key')} holds no private key`),
+    expect.stringContaining(`${join(path, 'enc.next.key')} has no private key`),
   ])
   expect(await contents()).toEqual(before)
 })

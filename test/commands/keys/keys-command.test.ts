@@ -75,7 +75,7 @@ test('generate makes the keys, shows them and says what is next', async () => {
   const { code, lines, noted, asked } = await run(['generate'], { passphrase: PASSPHRASE })
   expect([code, asked]).toEqual([0, []])
   expect(noted).toEqual([
-    'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 to have the server use them.',
+    'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 so that the server uses them.',
   ])
   const { sig, enc } = await loaded(PASSPHRASE)
   const row = (kid: string, file: string, ...columns: string[]) =>
@@ -142,7 +142,7 @@ test.each(['change-me', 'change-me-please', 'CHANGE-ME'])(
   'generate refuses the placeholder passphrase %s',
   async (passphrase) => {
     expect(await problemsOf(run(['generate'], { passphrase }))).toEqual([
-      'PRIVATE_KEY_PASSPHRASE still holds the placeholder of .env.example, which everybody knows. Set one of your own.',
+      'PRIVATE_KEY_PASSPHRASE still has the placeholder from .env.example, which everybody knows. Set your own value.',
     ])
     expect(await readdir(keysDir)).toEqual([])
   },
@@ -183,7 +183,7 @@ test('rotate moves every key one step, and keeps the old ones for a refresh toke
     expect(kept).toBeLessThan((1000 + 3600 + 30) * 1000)
   }
   const { noted } = await run(['rotate'])
-  expect(noted).toEqual(['A running server takes the new keys within a second or two.'])
+  expect(noted).toEqual(['A running server loads the new keys within a second or two.'])
 })
 
 test('rotate --revoke keeps none', async () => {
@@ -203,7 +203,7 @@ test('prune says what it removed', async () => {
   await run(['generate'])
   await run(['rotate'])
   const none = await run(['prune'])
-  expect([none.code, none.noted]).toEqual([0, ['No key has retired: nothing was removed.']])
+  expect([none.code, none.noted]).toEqual([0, ['No key has retired. Nothing was removed.']])
   const { sig, enc } = await loaded()
   const kids = [sig, enc].map(({ previous }) => previous[0]!.kid)
   const records = await readRecords(keysDir)
@@ -234,7 +234,7 @@ describe('passphrase', () => {
       ['Once more', 'NEW_PRIVATE_KEY_PASSPHRASE'],
     ])
     expect(noted).toEqual([
-      'The keys are under the new passphrase. Put it into PRIVATE_KEY_PASSPHRASE, then restart the server.',
+      'The keys are encrypted with the new passphrase. Set PRIVATE_KEY_PASSPHRASE to it, then restart the server.',
     ])
     expect(lines.filter((line) => line.startsWith('Warning'))).toEqual([])
     await loaded(fresh)
@@ -260,7 +260,11 @@ describe('passphrase', () => {
 
   test.each<[string, Circumstances, string]>([
     ['empty', { answers: [''] }, 'The new passphrase is empty. Nothing was changed.'],
-    ['typed in two ways', { answers: ['a', 'b'] }, 'The two differ. Nothing was changed.'],
+    [
+      'typed in two ways',
+      { answers: ['a', 'b'] },
+      'The two passphrases differ. Nothing was changed.',
+    ],
     ['not given', {}, 'There is no terminal to ask on. Set NEW_PRIVATE_KEY_PASSPHRASE.'],
   ])('that is %s changes nothing', async (_name, circumstances, sentence) => {
     await run(['generate'], { passphrase: 'old' })
@@ -286,7 +290,7 @@ describe('import', () => {
     })
     expect([code, asked]).toEqual([0, []])
     expect(noted).toEqual([
-      'It is the next key: published now, used from the next rotation on. A next key that was there before is gone.',
+      'The imported key is the next key. It is published now, and used after the next rotation. It replaces any earlier next key.',
     ])
     const set = await loaded('of the folder')
     expect(set[use as 'sig'].next!.privateKey.equals(key)).toBe(true)
@@ -315,7 +319,7 @@ describe('import', () => {
     for (const path of [file, keysDir]) {
       const work = run(['import', '--use', 'sig', path], { passphrase: 'of the folder' })
       expect(await problemsOf(work)).toEqual([
-        `${path} cannot be read. Check the path and its rights.`,
+        `${path} cannot be read. Check the path and its permissions.`,
       ])
     }
   })
@@ -363,7 +367,10 @@ describe('a passphrase that the environment has not', () => {
 
 test('making RSA keys is said to take a moment, not as a result', async () => {
   const { noted, lines } = await run(['generate'], { config: { algorithms: RSA_ENCRYPTION } })
-  expect(noted).toEqual(['Making RSA keys: a moment …', expect.stringMatching(/^Back them up/)])
+  expect(noted).toEqual([
+    'Making RSA keys. This takes a moment …',
+    expect.stringMatching(/^Back them up/),
+  ])
   expect(lines.join()).not.toContain('moment')
   const listed = await run(['list'], { config: { algorithms: RSA_ENCRYPTION } })
   expect(listed.noted).toEqual([])
@@ -378,7 +385,7 @@ test.each([['generate'], ['list'], ['rotate'], ['prune']])('%s tells warnings', 
 
 describe('a passphrase of fewer than 12 characters', () => {
   const WARNING =
-    'Warning: the passphrase has fewer than 12 characters, and whoever copies the key files may guess it. Choose a longer one: npm run keys -- passphrase'
+    'Warning: the passphrase has fewer than 12 characters. Somebody who copies the key files may guess it. Choose a longer one with: npm run keys -- passphrase'
   const file = async () => {
     const path = join(await emptyFolder(), 'mine.pem')
     await writeFile(path, pkcs8(ecKey()))
@@ -476,7 +483,7 @@ describe('what is no command is told in one sentence, does nothing and fails', (
 test('what stops a command is told as at boot', async () => {
   await run(['generate'])
   expect((await problemsOf(run(['generate'])))[0]).toMatch(
-    /^There are keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\./,
+    /^There are already keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\./,
   )
   expect(
     (await problemsOf(run(['rotate'], { config: { keysDir: join(keysDir, 'none') } })))[0],

@@ -50,7 +50,7 @@ test.each<[Algorithms['signingAlg'], Algorithms['signingAlg'], () => KeyObject]>
     expect(keystore.signingKey.alg).toBe(own)
 
     const [problem] = await problemsOf(start(algorithmsFor(other)))
-    expect(problem).toMatch(`was made for ${own}, and the configuration says`)
+    expect(problem).toMatch(`was made for ${own}, but the configuration says`)
     expect(problem).toMatch('npm run keys -- rotate')
     await rotateKeys(folder(algorithmsFor(other)), NOW, 1000)
     const { sig } = await loadKeys(folder(algorithmsFor(other)))
