@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import type { AppContext } from './context.ts'
 
-/** How long a client may go without asking again, seconds. */
+/** Seconds for which a client may cache the keys. */
 export const KEYS_MAX_AGE = 300
 
-/** Answers with public keys (RFC 7517 §5), and an ETag so that asking again is cheap. */
+/** Answers with public keys (RFC 7517 §5), and with an ETag, so that asking again is cheap. */
 export function answerKeys(ctx: AppContext, jwks: JSONWebKeySet): void {
   const body = JSON.stringify(jwks)
   ctx.status = 200

@@ -9,12 +9,12 @@ import { audit } from '../log/audit.ts'
 import type { IncomingRequest } from '../token/request-binding.ts'
 
 /**
- * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3); the
- * reason is in the log, one by one at debug level and counted at info level.
+ * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3). The
+ * log has the reasons: each one at debug level, and their counts at info level.
  *
- * @param authenticate Checks the token, puts what it learns on `ctx.state` and returns the token's scope.
- *   Throws TokenError to refuse the token. Any other error says nothing about the token and passes
- *   through.
+ * @param authenticate Checks the token, puts what it learns on `ctx.state` and returns the token's
+ *   scope. Throws TokenError to refuse the token. Any other error says nothing about the token and
+ *   passes through.
  */
 export function bearer<State extends ScopedState>(
   authenticate: (ctx: AppContext<State>, token: string) => Promise<string>,
@@ -37,10 +37,10 @@ export function bearer<State extends ScopedState>(
 }
 
 /**
- * The token of the one Authorization header, if there is one. What stands in the query or the body
- * is never read.
+ * Reads the token from the Authorization header, if there is one. A token in the query or the body
+ * is never used.
  *
- * @throws HttpError 400 for a token in two places (RFC 6750 §2).
+ * @throws HttpError 400 if there is a token in two places (RFC 6750 §2).
  */
 export function readToken(ctx: AppContext): string | undefined {
   if (isRepeated(ctx.req, 'authorization')) {
@@ -54,7 +54,7 @@ export function readToken(ctx: AppContext): string | undefined {
   return token
 }
 
-/** What a token can be bound to of a request. A replay is audited. */
+/** The parts of a request that a token can be bound to. A replay is audited. */
 export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
   method,
   path,

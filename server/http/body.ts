@@ -9,10 +9,11 @@ import { hasRepeatedMembers } from './repeated-members.ts'
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** For koa-bodyparser, whose types leave out the last two. */
+/** Options for koa-bodyparser. Its types lack the last two. */
 const OPTIONS = {
   enableTypes: ['json', 'form', 'text'],
-  // Other types are read too, up to the limit: an empty body needs no type, a long one is a 413.
+  // Other types are also read up to the limit: an empty body needs no type, and a long one is a
+  // 413.
   extendTypes: { text: ['*/*'] },
   jsonLimit: String(MAX_BODY),
   formLimit: String(MAX_BODY),
@@ -23,12 +24,15 @@ const OPTIONS = {
 }
 
 /**
- * Reads a JSON object or a form (RFC 6749 Appendix B) into `ctx.request.body`, and its bytes, to whose
- * digest a token can be bound, into `ctx.state.bodyBytes`. koa-bodyparser mends bad UTF-8, skips what
- * it does not parse and lets a name come twice: this refuses all of that.
+ * Reads a JSON object or a form (RFC 6749 Appendix B) into `ctx.request.body`. Its bytes go into
+ * `ctx.state.bodyBytes`, because a token can be bound to their digest.
  *
- * @throws HttpError 413 for more than MAX_BODY; 415 for another media type, charset or encoding; 400 for
- *   a body that is cut short, not UTF-8, neither an object nor a form, or has a name twice.
+ * koa-bodyparser repairs bad UTF-8, skips types that it does not parse, and allows repeated names.
+ * This middleware refuses all of these.
+ *
+ * @throws HttpError 413 for more than MAX_BODY; 415 for another media type, charset or encoding;
+ *   400 for a body that is incomplete, is not UTF-8, is neither an object nor a form, or repeats a
+ *   name.
  */
 export function readBody(): AppMiddleware {
   const parse = bodyParser(OPTIONS)
@@ -38,7 +42,7 @@ export function readBody(): AppMiddleware {
     if (hasBody(ctx)) {
       prepareHeaders(ctx)
       const collect = (chunk: Buffer) => void chunks.push(chunk)
-      // In the same tick as the parser attaches its listener: both get every byte.
+      // The parser attaches its listener in the same tick, so both get every byte.
       ctx.req.on('data', collect)
       try {
         await parse(ctx, () => Promise.resolve())
@@ -58,7 +62,7 @@ export function readBody(): AppMiddleware {
 const hasBody = ({ req: { headers } }: AppContext): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
-/** Refuses what must not be read, and spells the rest as the parser does. */
+/** Refuses bodies that must not be read, and normalizes headers for the parser. */
 function prepareHeaders({ req }: AppContext): void {
   const { headers } = req
   if (Number(headers['content-length']) > MAX_BODY) throw tooLarge()
@@ -73,16 +77,16 @@ function prepareHeaders({ req }: AppContext): void {
   headers['content-type'] ??= 'application/octet-stream'
 }
 
-/** RFC 6749 §3.1: a parameter must not come twice, and one without a value is as if not sent. */
+/** RFC 6749 §3.1: a parameter must not be repeated, and one without a value counts as not sent. */
 function parseForm(text: string): Record<string, string> | undefined {
   const entries = [...new URLSearchParams(text)]
-  // Bad UTF-8 behind a percent sign has become U+FFFD.
+  // Percent-encoded bad UTF-8 has become U+FFFD.
   if (entries.some((entry) => entry.join('').includes('\uFFFD'))) return undefined
   if (new Set(entries.map(([name]) => name)).size < entries.length) return undefined
   return Object.fromEntries(entries.filter(([, value]) => value !== ''))
 }
 
-/** RFC 9110 §8.3.1. The parser takes a charset that it cannot read for none. */
+/** RFC 9110 §8.3.1. The parser ignores a charset that it cannot read, so this checks it. */
 function checkType({ request }: AppContext): void {
   const [type, ...parameters] = request
     .get('Content-Type')
@@ -91,7 +95,7 @@ function checkType({ request }: AppContext): void {
     .map((part) => part.trim())
   if (type !== JSON_TYPE && type !== FORM_TYPE) throw wrongType()
   const charsets = parameters.filter((parameter) => /^charset\b/.test(parameter))
-  // Of two, the next reader may take the other.
+  // With two charsets, another reader may choose a different one.
   if (charsets.length > 1 || !/^(charset=("?)utf-?8\2)?$/.test(charsets.join())) {
     throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
   }
@@ -100,14 +104,14 @@ function checkType({ request }: AppContext): void {
 function checkBody(ctx: AppContext, bytes: Buffer): void {
   const { body, rawBody } = ctx.request
   checkType(ctx)
-  // A Content-Type with malformed parameters: the parser has read it as text.
+  // The parser reads a body as text if its Content-Type has malformed parameters.
   if (typeof body === 'string') throw wrongType()
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
   const isRepeating = !ctx.is(FORM_TYPE) && hasRepeatedMembers(rawBody, body)
   if (!isObject || isRepeating || !Buffer.from(rawBody).equals(bytes)) throw malformed()
 }
 
-/** What is wrong with a body that could not be read or parsed, or, if nothing is, the error itself. */
+/** Turns an error of the parser into the refusal of a body. Returns any other error unchanged. */
 function bodyFault(ctx: AppContext, error: unknown): unknown {
   const { name, type, code } = error as Record<'name' | 'type' | 'code', unknown>
   if (name === 'SyntaxError') {
@@ -117,12 +121,12 @@ function bodyFault(ctx: AppContext, error: unknown): unknown {
   if (type === 'entity.too.large') return tooLarge()
   const isCutShort = type === 'request.aborted' || type === 'request.size.invalid'
   if (!isCutShort && code !== 'ECONNRESET') return error
-  return new HttpError('invalid_request', 'The body did not arrive whole.')
+  return new HttpError('invalid_request', 'The body is incomplete.')
 }
 
 const tooLarge = (): HttpError =>
   new HttpError('payload_too_large', 'The body is over 64 KiB.', {
-    // The rest of it is still on the wire: do not wait for it.
+    // Do not wait for the rest of the body.
     headers: { Connection: 'close' },
   })
 
@@ -140,17 +144,19 @@ export const bodyHas = ({ request: { body = {} } }: AppContext, name: string): b
   Object.hasOwn(body as object, name)
 
 interface BodyOptions {
-  /** Also takes a form, beside JSON. */
+  /** Whether a form is accepted as well as JSON. */
   readonly form?: boolean
-  /** The code for a member that is missing or wrong. */
+  /** The error code for a missing or invalid member. */
   readonly code?: ErrorCode
 }
 
 /**
- * The body's members, checked by a schema. Unknown members are ignored, as the schema leaves them out.
+ * Checks the body against a schema, and returns its members. Unknown members are left out.
  *
- * @throws HttpError 400 for no body; 415 for a form where there is to be none; 400 naming the first
- *   member that is wrong.
+ * @throws HttpError 400 if there is no body; 415 for a form unless `form` is set; 400 naming the
+ *   first invalid member.
+ * @example
+ * const { text } = parseBody(ctx, z.object({ text: line(1000) }))
  */
 export function parseBody<T>(
   ctx: AppContext,

@@ -1,20 +1,20 @@
 import type { ParameterizedContext, Next } from 'koa'
 import type { Logger } from '../log/logger.ts'
 
-/** What the middleware leaves for the handlers. */
+/** What the middleware puts on `ctx.state` for the handlers. */
 export interface RequestState {
   requestId: string
-  /** Names the request id on every line. */
+  /** Adds the request id to every line. */
   log: Logger
-  /** The bytes of the request's body; empty where there was none. */
+  /** The bytes of the request's body. Empty if there is none. */
   bodyBytes: Buffer
-  /** The pattern of the route that matched, for the log: a path may hold anything, a pattern nothing. */
+  /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
   route?: string
-  /** What a handler adds to the request's log line. */
+  /** Members that a handler adds to the request's log line. */
   logged?: Record<string, unknown>
 }
 
-/** The same behind the bearer middleware. */
+/** The state of a request that has passed the bearer middleware. */
 export interface ScopedState extends RequestState {
   /** What the access token allows (RFC 6749 §3.3). */
   scope: string

@@ -1,10 +1,10 @@
 import type { AppMiddleware } from './context.ts'
 import { unavailable } from './http-error.ts'
 
-/** A load balancer asks these while the server stops. */
+/** Load balancers need these while the server stops. */
 const STILL_ANSWERED = new Set(['/healthz', '/readyz'])
 
-/** Refuses requests before the server is ready and while it stops, so that they go elsewhere. */
+/** Refuses requests while the server starts or stops, so that they go to another server. */
 export function draining(isStopping: () => boolean): AppMiddleware {
   return async function draining(ctx, next) {
     if (isStopping() && !STILL_ANSWERED.has(ctx.path)) {

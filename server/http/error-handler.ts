@@ -5,8 +5,8 @@ import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
 /**
- * Writes every error. An HttpError says what the client may know, and an error of the domain is
- * translated here. Anything else is a fault of ours: a bare 500, with the cause in the log under the
+ * Writes the answer to every error. An HttpError has the answer, and domain errors are translated
+ * here. Any other error is a bug: the client gets a plain 500, and the log has the error with the
  * request id.
  */
 export function errors(): AppMiddleware {
@@ -19,7 +19,7 @@ export function errors(): AppMiddleware {
       if (error.code === 'server_error' || hasCause(thrown)) {
         ctx.state.log.error({ err: thrown }, 'request failed')
       }
-      // The handler set these for another answer.
+      // The handler may have set these for a successful answer.
       ctx.remove('ETag')
       ctx.set('Cache-Control', 'no-store')
       ctx.set(error.headers)
@@ -40,7 +40,7 @@ function toHttpError(thrown: unknown): HttpError | undefined {
 function toAnswer({ reason, message }: RefusedError): HttpError {
   switch (reason) {
     case 'unknown_client':
-      return new HttpError('invalid_client', 'client_id is not that of a registered client.')
+      return new HttpError('invalid_client', 'client_id does not belong to a registered client.')
     case 'invalid_client_metadata':
       return new HttpError('invalid_client_metadata', message)
     case 'weak_password':
@@ -54,5 +54,5 @@ function toAnswer({ reason, message }: RefusedError): HttpError {
   }
 }
 
-/** A deliberate refusal has no cause; one that follows from another failure has. */
+/** A deliberate refusal has no cause. An error that follows from another failure has one. */
 const hasCause = (thrown: unknown): boolean => thrown instanceof Error && thrown.cause !== undefined

@@ -1,6 +1,6 @@
 /**
- * The errors that a client can see. A code is the one of RFC 6749 §5.2, RFC 6750 §3.1 or
- * RFC 7591 §3.2.2 where one fits, else a plain word; clients match on it, so it never changes.
+ * The errors that a client can see. Codes are from RFC 6749 §5.2, RFC 6750 §3.1 or RFC 7591 §3.2.2
+ * if one fits, and plain words otherwise. Clients match on a code, so it never changes.
  */
 const STATUS = {
   invalid_request: 400,
@@ -27,18 +27,25 @@ const STATUS = {
 export type ErrorCode = keyof typeof STATUS
 
 interface ErrorOptions {
-  /** Another status than the code's usual one. */
+  /** Overrides the usual status of the code. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer other than success: thrown anywhere below the error middleware, which writes it. */
+/**
+ * An error answer. Throw it anywhere below the `errors` middleware, which writes it.
+ *
+ * @example
+ * if (note === undefined) throw new HttpError('not_found', 'There is no such note.')
+ */
 export class HttpError extends Error {
   readonly status: number
   readonly code: ErrorCode
   readonly headers: Readonly<Record<string, string>>
 
-  /** @param description One English sentence, safe to show to anybody: it never quotes input. */
+  /**
+   * @param description One English sentence that is safe to show to anybody. It never quotes input.
+   */
   constructor(code: ErrorCode, description: string, options: ErrorOptions = {}) {
     super(description)
     this.name = 'HttpError'
@@ -53,7 +60,7 @@ export class HttpError extends Error {
   }
 }
 
-/** RFC 6750 §3. */
+/** The WWW-Authenticate header (RFC 6750 §3). */
 export const challenge = (parameters = ''): string => `Bearer realm="jwe-auth-server"${parameters}`
 
 /** No token was sent: the challenge names no error (RFC 6750 §3.1). */
@@ -62,15 +69,15 @@ export const tokenRequired = (): HttpError =>
     headers: { 'WWW-Authenticate': challenge() },
   })
 
-/** The one answer to every refused token, so that it teaches a forger nothing. */
+/** The same answer to every refused token, so that a forger learns nothing from it. */
 export const tokenRefused = (): HttpError =>
   refused('invalid_token', 'The access token is not valid.')
 
-/** Told apart from the others because a client acts on it: it renews. */
+/** A separate answer, because the client reacts to it by renewing the token. */
 export const tokenExpired = (): HttpError =>
   refused('invalid_token', 'The access token has expired.')
 
-/** The token is good, but does not have the scope (RFC 6750 §3.1). */
+/** The token is valid, but does not have the scope (RFC 6750 §3.1). */
 export const scopeRequired = (scope: string): HttpError =>
   refused(
     'insufficient_scope',

@@ -2,10 +2,12 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream'
 import { toRequestId } from './request-log.ts'
 
-/** More than browsers and proxies send, and well below the 2,000 that Node keeps before it drops the rest. */
+/** More than browsers and proxies send. Node drops headers beyond about 2,000. */
 const MAX_HEADERS = 100
 
-/** Why a request is refused before the app sees it: the connection can no longer be trusted. */
+/**
+ * Refuses a request before the app sees it. The connection is closed, as its state is uncertain.
+ */
 export interface Refusal {
   readonly status: 400 | 408 | 431
   readonly description: string
@@ -13,10 +15,11 @@ export interface Refusal {
 
 const NOT_HTTP: Refusal = { status: 400, description: 'This is not an HTTP request.' }
 
-/** Refuses what Node's parser accepts and this server does not. */
+/** The refusal of a request that Node's parser accepts, but this server does not. */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
   const { httpVersion, headers, rawHeaders } = request
-  // The parser also takes 0.9 and 2.0 on a request line, and neither is spoken like that.
+  // The parser also accepts 0.9 and 2.0 in a request line, although neither protocol has one like
+  // it.
   if (httpVersion !== '1.0' && httpVersion !== '1.1') return NOT_HTTP
   if (rawHeaders.length > 2 * MAX_HEADERS) {
     return { status: 431, description: `There are more than ${MAX_HEADERS} headers.` }
@@ -51,7 +54,7 @@ export function refuse(refusal: Refusal, request: IncomingMessage, response: Ser
   response.writeHead(refusal.status, headers).end(body)
 }
 
-/** The same on a connection on which there is no request to answer. */
+/** Does the same on a connection that has no request to answer. */
 export function refuseConnection(refusal: Refusal, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy()
@@ -65,7 +68,7 @@ export function refuseConnection(refusal: Refusal, socket: Duplex): void {
       '',
       body,
     ].join('\r\n'),
-    // A peer that never closes its half would keep the socket open for ever.
+    // Otherwise, a peer that never closes its half would keep the socket open forever.
     () => socket.destroy(),
   )
 }

@@ -18,31 +18,36 @@ const TIMEOUTS = {
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1_000,
 }
-/** Bytes. Well over the largest token, so that one that is too long gets its 401 and not a 431. */
+/**
+ * Bytes. Much larger than any valid token, so that a slightly too long token gets a 401, not a 431.
+ */
 const MAX_HEADER_SIZE = 64 * 1024
 /**
- * Requests of one connection that may wait for their answers. Node works on all of them at once and
- * keeps them in memory, 2,000 in one packet. Browsers and proxies send one at a time.
+ * The most requests of one connection that may wait for answers. Node handles all of them at once,
+ * and one packet can contain 2,000. Browsers and proxies send one at a time.
  */
 const MAX_PIPELINED = 32
 
 interface Connection {
   /** Oldest first. */
   readonly unanswered: Set<ServerResponse>
-  /** Whether a request was refused: what follows it gets no answer. */
+  /** Whether a request was refused. Anything after it gets no answer. */
   isRefused: boolean
-  /** What to answer to bytes that are no request, after the requests before them. */
+  /** The answer to bytes that are not a request. It follows the answers to earlier requests. */
   refusal?: Refusal
 }
 
 export interface HttpServer {
   /** Resolves to the port. Rejects with the error of `net.Server`. */
   listen(port: number, host: string): Promise<number>
-  /** Finishes the requests in flight, `grace` milliseconds at most, then closes every connection. */
+  /** Waits for requests in flight for up to `grace` milliseconds, then closes every connection. */
   stop(grace: number): Promise<void>
 }
 
-/** A Node HTTP server with time limits, JSON for what is not even HTTP, and a stop that drops no request. */
+/**
+ * Creates a Node HTTP server with time limits. It answers malformed HTTP with JSON too, and
+ * finishes requests in flight when it stops.
+ */
 export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS): HttpServer {
   const connections = new Map<Duplex, Connection>()
   let stopping = false
@@ -61,15 +66,15 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
   server.on('connection', (socket) => {
     connections.set(socket, { unanswered: new Set(), isRefused: false })
-    // Node emits no `close` for a response that is queued when its connection goes away.
+    // Node emits no `close` for responses that are queued when their connection closes.
     socket.once('close', () => {
       connections.delete(socket)
       reportIdle()
     })
   })
-  // A server may ignore an expectation that it does not know (RFC 9110 §10.1.1).
+  // A server may ignore an unknown expectation (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  // Refuses a body that is too large before it is sent. Node then closes the connection.
+  // Refuses a too large body before the client sends it. Node then closes the connection.
   server.on('checkContinue', (request, response) => {
     if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
     server.emit('request', request, response)
@@ -77,7 +82,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   server.on('request', (request, response) => {
     const { socket } = request
     const connection = connections.get(socket)
-    // The parser finishes the packet that it is at, whatever became of the connection.
+    // The parser finishes the current packet even if the connection was closed meanwhile.
     if (connection === undefined || socket.destroyed) return
     const { unanswered } = connection
     if (unanswered.size === MAX_PIPELINED) {
@@ -85,7 +90,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       return
     }
     unanswered.add(response)
-    // What follows a refused request on its connection may be a part of it.
+    // Bytes after a refused request may be a part of it.
     if (connection.isRefused) return
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {
@@ -103,7 +108,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket)
-    // The last answer on this connection is on its way: what comes after it gets none.
+    // The last answer on this connection was already decided. Later bytes get no answer.
     if (code === 'HPE_CLOSED_CONNECTION' || connection === undefined || connection.isRefused) return
     connection.isRefused = true
     connection.refusal = refusalOfError(code)
@@ -119,11 +124,11 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       stopping = true
       for (const [socket, { unanswered }] of connections) {
         const last = [...unanswered].at(-1)
-        // Not closeIdleConnections(): it counts as idle what is still being sent.
+        // closeIdleConnections() would also close connections that are still sending a request.
         if (last === undefined) socket.destroy()
         else last.shouldKeepAlive = false
       }
-      // Meanwhile, it still takes connections: the readiness probe must be able to hear "no".
+      // Until then, it accepts new connections, so that the readiness probe gets its "no".
       const idle = new Promise<void>((resolve) => (onIdle = resolve))
       if (!isIdle()) await Promise.race([idle, sleep(grace, undefined, { ref: false })])
       const closed = once(server, 'close')
@@ -133,11 +138,13 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   }
 }
 
-/** Refuses what is no request, but not before the answers to the requests that came before it. */
+/** Refuses bytes that are not a request, after all earlier requests are answered. */
 function refuseOnceAnswered({ unanswered, refusal }: Connection, socket: Duplex): void {
   if (refusal === undefined || [...unanswered].some(isUnderWay)) return
   refuseConnection(refusal, socket)
 }
 
-/** Not so if its request breaks off: it is the one to refuse. */
+/**
+ * A response to an incomplete request is not under way, because that request is the one to refuse.
+ */
 const isUnderWay = ({ req, headersSent }: ServerResponse): boolean => req.complete || headersSent

@@ -5,7 +5,9 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 /**
  * Limits how often one address may do something. TRUST_PROXY decides which address that is.
  *
- * @param part Has a count of its own under the same limit, so that it uses up nothing of the rest.
+ * @param part Gets a separate count under the same limit.
+ * @example
+ * open('POST', '/feedback', rateLimit(limits, 'feedback'), sendFeedback)
  */
 export function rateLimit<Action extends string>(
   limits: RateLimits<Action>,

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Whether a header was sent more than once. Node silently keeps the first of several or joins them, so
- * this looks at the raw headers.
+ * Whether a header was sent more than once. Node silently joins repeated headers or keeps the
+ * first, so this looks at the raw headers.
  *
  * @param name In lower case.
  */

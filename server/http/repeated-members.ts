@@ -1,18 +1,18 @@
 /**
- * Whether an object in a JSON text has two members of one name, at any depth. RFC 8259 §4 does
- * not say which one counts, so a proxy or a log may have read another value than this server.
+ * Whether an object in a JSON text has two members of the same name, at any depth. RFC 8259 §4 does
+ * not say which one counts, so a proxy may have read a different value than this server.
  *
- * `JSON.parse` keeps only the last one. So if a name is repeated, the text has more members than its
- * value. Takes linear time and does not recurse.
+ * `JSON.parse` keeps only the last one, so a text with repeated names has more members than its
+ * value. This takes linear time and does not recurse.
  *
  * @param json Valid JSON.
- * @param value What `JSON.parse` made of it.
+ * @param value The result of `JSON.parse`.
  */
 export function hasRepeatedMembers(json: string, value: unknown): boolean {
   return countInText(json) > countInValue(value)
 }
 
-/** Outside strings, there is one colon for each member and no other. */
+/** Counts the colons outside strings: there is exactly one for each member. */
 function countInText(json: string): number {
   let count = 0
   let isInString = false

@@ -3,14 +3,14 @@ import type { AppMiddleware } from './context.ts'
 import type { Logger } from '../log/logger.ts'
 import { ACCESS_LINE } from '../log/output.ts'
 
-/** Short and harmless in a log line: anything else is replaced. */
+/** Ids that are short and harmless in a log line. Others are replaced. */
 const WELL_FORMED = /^[A-Za-z0-9_-]{1,128}$/
 
-/** The caller's `X-Request-Id` if it is well-formed, else one of our own. */
+/** The client's `X-Request-Id` if it is well-formed, or else a new one. */
 export const toRequestId = (given: unknown): string =>
   typeof given === 'string' && WELL_FORMED.test(given) ? given : randomUUID()
 
-/** Names the request, in the answer and in every line of the log. */
+/** Gives each request an id, which the answer and every log line contain. */
 export function requestId(logger: Logger): AppMiddleware {
   return async function requestId(ctx, next) {
     ctx.state.requestId = toRequestId(ctx.get('X-Request-Id'))
@@ -21,8 +21,8 @@ export function requestId(logger: Logger): AppMiddleware {
 }
 
 /**
- * One line a request. The route's pattern and not the URL, no address, no header, no body: nothing
- * that somebody sent is in it but the request id.
+ * Writes one log line per request. It has the pattern of the route instead of the URL, and no
+ * address, header or body. Only the request id can come from the client.
  */
 export function accessLog(): AppMiddleware {
   return async function accessLog(ctx, next) {

@@ -1,7 +1,10 @@
 import cors from '@koa/cors'
 import helmet from 'koa-helmet'
 
-/** CORS for exactly the configured origins; with none, no header but `Vary`. Tokens travel in a header, so no cookies. */
+/**
+ * Allows requests from the given origins only (CORS). Without origins, the only header is `Vary`.
+ * Credentials mode stays off: tokens are sent in a header, not in cookies.
+ */
 export function crossOrigin(origins: readonly string[]) {
   return cors({
     origin: (ctx) => {
@@ -15,7 +18,9 @@ export function crossOrigin(origins: readonly string[]) {
   })
 }
 
-/** Helmet's headers, for a server whose answers are data: no page of it loads, frames or posts anything. */
+/**
+ * Helmet's headers for a server that answers with data, so its answers may load and frame nothing.
+ */
 export function securityHeaders() {
   return helmet({
     contentSecurityPolicy: {
@@ -24,7 +29,7 @@ export function securityHeaders() {
     },
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
-    // Answers are read across origins where CORS_ORIGINS allows it, and by no other way.
+    // Other origins can read answers only if CORS_ORIGINS allows it.
     crossOriginResourcePolicy: { policy: 'same-origin' },
   })
 }

@@ -5,31 +5,31 @@ import { readBody } from './body.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** A middleware, or the handler at the end. */
+/** A middleware, or the handler as the last step. */
 export type Step<State> = (ctx: AppContext<State>, next: Next) => unknown
 
 /**
- * Where routes are added. Each is protected unless it is added as `open`.
+ * Routes are added to this table. A route needs an access token unless it is added with `open`.
  *
- * @typeParam SignedIn What a handler finds on `ctx.state` where people are signed in.
+ * @typeParam SignedIn The type of `ctx.state` in the handlers of `signedIn` routes.
  */
 export interface RouteTable<SignedIn> {
-  /** A public route: it takes no access token. */
+  /** Adds a public route, which needs no access token. */
   readonly open: (method: Method, path: string, ...steps: Step<RequestState>[]) => void
-  /** A route for people who are signed in: its handler finds the session on `ctx.state`. */
+  /** Adds a route for signed-in people. Its handler finds the session on `ctx.state`. */
   readonly signedIn: (method: Method, path: string, ...steps: Step<SignedIn>[]) => void
 }
 
 /**
- * A table of routes and the router that serves it.
+ * Creates a table of routes and the router that serves it.
  *
- * @param authenticate Lets a request through whose access token is good, and puts its session on
+ * @param authenticate Refuses a request without a valid access token, and puts the session on
  *   `ctx.state`.
  */
 export function createRouteTable<SignedIn>(
   authenticate: Step<SignedIn>,
 ): RouteTable<SignedIn> & { readonly router: Router } {
-  // One path has one spelling: a request may be bound to it.
+  // A path has only one spelling, because a token can be bound to it.
   const router = new Router({ sensitive: true, strict: true })
 
   const open: RouteTable<SignedIn>['open'] = (method, path, ...steps) => {
@@ -43,7 +43,7 @@ export function createRouteTable<SignedIn>(
     router,
     open,
     signedIn(method, path, ...steps) {
-      // What follows `authenticate` finds a session on `ctx.state`.
+      // Safe cast: the steps after `authenticate` find a session on `ctx.state`.
       open(method, path, ...([authenticate, ...steps] as Step<RequestState>[]))
     },
   }

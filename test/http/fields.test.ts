@@ -47,7 +47,7 @@ describe('a name', () => {
     ['a first-strong isolate', 'a\u2068b'],
     ['the end of an isolate', 'a\u2069b'],
   ])('with %s is refused', (_, value) => {
-    expect(faultOf(value)).toBe('must not hold control characters')
+    expect(faultOf(value)).toBe('must not contain control characters')
   })
 
   test.each([
@@ -64,7 +64,7 @@ describe('a name', () => {
     ['a mark without a letter', '\u0301'],
     ['the blank Braille pattern', '\u2800'],
   ])('of %s alone is refused', (_, value) => {
-    expect(faultOf(value)).toBe('must hold a visible character')
+    expect(faultOf(value)).toBe('must contain a visible character')
   })
 
   test.each([
