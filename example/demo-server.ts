@@ -9,33 +9,33 @@ import { startServer } from '../server/start.ts'
 /** A server to talk to. */
 export interface DemoServer {
   readonly url: string
-  /** The name under which it knows itself. */
+  /** Its ISSUER. */
   readonly issuer: string
   stop(): Promise<void>
 }
 
-/** Something to tell the user in one sentence. */
+/** An error to show to the user as one sentence. */
 export class DemoError extends Error {}
 
-/** A server of the demo's own: on a free port, with fresh keys, and nothing of it on disk. */
+/** Starts a server for the demo, on a free port, with new keys. It keeps nothing on disk. */
 export async function startOwnServer(): Promise<DemoServer> {
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const variables = { PORT: String(port), ISSUER: issuer, DATABASE_URL: 'file::memory:' }
-  // Neither the environment nor .env: it is the same for everybody.
+  // Ignores the environment and .env, so that the demo is the same for everybody.
   const config = loadConfig(features, variables, devNull)
   const server = await startServer(config, features, createLogger('silent'))
   return { url: server.url, issuer, stop: () => server.stop() }
 }
 
 /**
- * The server at a URL.
+ * Finds the server at a URL.
  *
- * @throws DemoError for one that does not answer, or is no such server.
+ * @throws DemoError if it does not answer, or is not a jwe-auth-server.
  */
 export async function findServer(url: string): Promise<DemoServer> {
   if (!/^https?:/.test(url) || !URL.canParse(url)) {
-    throw new DemoError(`"${url}" is no URL. Give one such as http://localhost:3000.`)
+    throw new DemoError(`"${url}" is not a URL. Use one such as http://localhost:3000.`)
   }
   const base = url.replace(/\/+$/, '')
   const response = await fetch(`${base}/.well-known/oauth-authorization-server`).catch(() => {

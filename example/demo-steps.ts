@@ -44,10 +44,10 @@ export function showOpened({ terminal }: Scene, token: OpenedToken): void {
   show(claims)
 }
 
-/** Holds the signature against the server's published key: as it is, and with one character changed. */
+/** Verifies the signature with the server's published key: once as it is, once with a change. */
 export async function verifyTwice({ terminal, client }: Scene, jws: string): Promise<void> {
   const { sub } = await client.verify(jws)
-  terminal.outcome(true, `The signature holds: the server has said this about ${sub}.`)
+  terminal.outcome(true, `The signature is valid: the server has issued these claims about ${sub}.`)
   const [header = '', payload = '', signature = ''] = jws.split('.')
   const middle = payload.length >> 1
   const [before, after] = [payload[middle] ?? '', payload[middle] === 'A' ? 'B' : 'A']
@@ -62,7 +62,7 @@ export async function verifyTwice({ terminal, client }: Scene, jws: string): Pro
   )
 }
 
-/** Renames the account, and shows what was sealed for that. */
+/** Renames the account, and shows the token that was encrypted for that request. */
 export async function sealAndReplay(scene: Scene): Promise<void> {
   const { terminal, client, wire } = scene
   let answer = new Response()
@@ -94,12 +94,12 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
 
   terminal.step(
     'Somebody sends the same bytes again',
-    'Whoever has listened on the way has everything that the server got.',
+    'An eavesdropper has everything that the server received.',
   )
   showAnswer(scene, 'The same again', await resend(captured))
 }
 
-/** What the server said to `what`. */
+/** Shows how the server answered `what`. */
 export function showAnswer({ terminal }: Scene, what: string, answer: Answer): void {
   const { status, description } = answer
   const isGood = status < 400

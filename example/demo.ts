@@ -1,7 +1,7 @@
 /**
- * One round trip, step by step, for somebody who has never heard of JWE: `npm run demo`, or
- * `npm run demo -- http://localhost:3000` with a server that runs already. Everything that it shows
- * is computed while it runs.
+ * Shows one round trip step by step, for people who have never heard of JWE. Run it with
+ * `npm run demo`, or with `npm run demo -- http://localhost:3000` for a server that runs already.
+ * Everything that it shows is computed while it runs.
  */
 import { randomBytes } from 'node:crypto'
 import { AuthClient, AuthError, memoryStore } from '../client/index.ts'
@@ -18,7 +18,7 @@ import { createTerminal } from './terminal.ts'
 import { createWire, resend } from './wire.ts'
 
 const [address] = process.argv.slice(2)
-// Who reads it may have had enough, as in `npm run demo | head`: what was begun is still cleared up.
+// The reader may stop early, as in `npm run demo | head`. The demo must still clean up.
 process.stdout.on('error', () => undefined)
 try {
   const server = await (address === undefined ? startOwnServer() : findServer(address))
@@ -120,7 +120,7 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
   terminal.outcome(await client.signOut(), 'Signed out.')
   showAnswer(scene, 'GET /account', await resend(late))
 
-  // Nothing of this stays on a server that does.
+  // The demo must leave nothing on a server that keeps running.
   await client.signIn(person)
   await client.account.remove(person.password)
   terminal.line()

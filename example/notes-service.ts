@@ -1,7 +1,7 @@
 /**
- * Another service: notes, for whoever is signed in at the auth server. `npm run example`, with the auth
- * server running (`npm start`). A client that lists it as one of its `services` uses it by
- * `client.fetch('http://localhost:4000/notes')`.
+ * Another service: notes, for people who are signed in at the auth server. Start the auth server
+ * (`npm start`), then run `npm run example`. A client that lists this service in its `services`
+ * calls it with `client.fetch('http://localhost:4000/notes')`.
  */
 import { realpathSync } from 'node:fs'
 import Router from '@koa/router'
@@ -35,14 +35,14 @@ export async function createNotesService(
   corsOrigins: readonly string[] = [],
 ): Promise<Koa<RequestState>> {
   const auth = await createServiceAuth(options)
-  // Says in the log, at once, if the auth server is not there. Then answers are 503 until it is.
+  // Logs it at once if the auth server is unavailable. Until it is back, answers are 503.
   await auth.ready()
-  // By person. Yours to replace: a database.
+  // Notes by person. Yours to replace: use a database.
   const notes = new Map<string, string[]>()
 
   const router = new Router<ClaimsState>({ sensitive: true, strict: true })
   router.get('/notes', (ctx) => {
-    // `claims` are the auth server's words: verified, not expired, and meant for this one request.
+    // The claims are verified: signed by the auth server, not expired, and bound to this request.
     ctx.body = { notes: notes.get(ctx.state.claims.sub) ?? [] }
   })
   router.post('/notes', (ctx) => {
@@ -59,7 +59,7 @@ export async function createNotesService(
   app.use(crossOrigin(corsOrigins))
   app.use(errors())
   app.use(requestTarget())
-  // The key that clients seal tokens to: the one thing here that needs no token.
+  // The key that clients encrypt tokens to. This is the only route without a token.
   app.use(auth.jwks())
   // Before bearer(): the token may be bound to just these bytes.
   app.use(readBody())
@@ -76,7 +76,7 @@ export async function createNotesService(
 
 async function main(): Promise<void> {
   const { PORT = '4000', ISSUER = 'http://localhost:3000' } = process.env
-  // The name in every bound request: behind a proxy, the public one.
+  // Every token is bound to this URL. Behind a proxy, it is the public one.
   const { SERVICE_URL: url = `http://localhost:${PORT}` } = process.env
   const origins = process.env['CORS_ORIGINS']?.split(',') ?? []
   const logger = createLogger('info')
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   })
   logger.info(`Ready at ${url}, for the tokens of ${ISSUER}.`)
   let stopping: Promise<void> | undefined
-  // npm passes Ctrl-C on to a program that the terminal has told already: once is enough.
+  // On Ctrl-C, the signal comes twice: from the terminal and from npm. Stop only once.
   const stop = () => {
     logger.info('stopping: requests in flight may finish')
     stopping ??= server.stop(10_000).then(() => process.exit(0))
@@ -98,7 +98,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', stop)
 }
 
-// When it is the program, and not imported by one.
+// Runs only if this file is the program, not if it is imported.
 const [, program] = process.argv
 if (program !== undefined && realpathSync(program) === import.meta.filename) {
   try {

@@ -1,4 +1,4 @@
-/** The wire between a client and the server, with somebody on it who listens, and stops what they like. */
+/** The network between a client and the server, with an attacker who can read and stop requests. */
 
 /** A request as it went over the wire. */
 export interface Captured {
@@ -12,9 +12,12 @@ export interface Captured {
 export interface Wire {
   /** For the client, in place of `fetch`. */
   readonly fetch: (request: Request) => Promise<Response>
-  /** What `work` sends with a token, though it does arrive. */
+  /** Captures the request that `work` sends with a token, and lets it arrive. */
   overhear(work: () => Promise<unknown>): Promise<Captured>
-  /** What `work` sends with a token, which never arrives: to the client, the server is away. */
+  /**
+   * Captures the request that `work` sends with a token, and stops it. The client sees a network
+   * error.
+   */
   intercept(work: () => Promise<unknown>): Promise<Captured>
 }
 
@@ -53,14 +56,14 @@ export function createWire(): Wire {
   }
 }
 
-/** What the server said to a request that was captured. */
+/** The server's answer to a captured request. */
 export interface Answer {
   readonly status: number
-  /** Its reason, where it refused. */
+  /** The reason, if the server refused. */
   readonly description: string
 }
 
-/** Sends what was captured, byte for byte, to where it was going or to another path. */
+/** Sends a captured request again, byte for byte, to its own path or to another one. */
 export async function resend(
   { url, method, token, body }: Captured,
   path?: string,

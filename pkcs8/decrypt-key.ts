@@ -5,10 +5,10 @@ import { deriveKey, isValidCost } from './scrypt.ts'
 const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----([^-]*)-----END ENCRYPTED PRIVATE KEY-----/
 
 /**
- * Opens an encrypted private key: PKCS#8 PEM as `encryptPrivateKey` writes it, without holding up
- * the event loop, or in any other encryption that OpenSSL knows, all at once.
+ * Decrypts a private key from PKCS#8 PEM. The format of `encryptPrivateKey` does not block the
+ * event loop; other encryptions that OpenSSL supports do.
  *
- * @returns `undefined` for a wrong passphrase or a damaged text.
+ * @returns `undefined` if the passphrase is wrong or the text is damaged.
  */
 export async function decryptPrivateKey(
   pem: string,
@@ -29,7 +29,7 @@ function decipher(key: Buffer, iv: Uint8Array, ciphertext: Uint8Array): Buffer |
   try {
     return Buffer.concat([start, decipher.final()])
   } catch {
-    // The padding tells a wrong key 255 times in 256; the import below tells the rest.
+    // Bad padding reveals a wrong key 255 times in 256. Importing the key reveals the rest.
     return undefined
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How an encrypted private key lies in a file: EncryptedPrivateKeyInfo (RFC 5958 §3) with PBES2
+ * The file format of an encrypted private key: EncryptedPrivateKeyInfo (RFC 5958 §3) with PBES2
  * (RFC 8018 §A.4), scrypt (RFC 7914 §7) and AES-256-CBC.
  */
 import { Integer, ObjectIdentifier, OctetString, Sequence, verifySchema } from 'asn1js'
@@ -62,7 +62,7 @@ interface Found
   readonly keyLength?: Integer
 }
 
-/** Reads DER; `undefined` for anything but a key that is encrypted as here. */
+/** Reads DER. Returns `undefined` for anything but a key that is encrypted in this format. */
 export function decodeEncryptedKey(der: Uint8Array): EncryptedKey | undefined {
   const found = parse(der)
   if (found === undefined) return undefined
@@ -88,11 +88,11 @@ const number = (block: Integer) => Number(block.toBigInt())
 
 function parse(der: Uint8Array): Found | undefined {
   try {
-    // A copy: the library keeps views of what it is given.
+    // Makes a copy, because the library keeps views of its input.
     const { verified, result } = verifySchema(Uint8Array.from(der), SCHEMA)
     return verified ? (result as unknown as Found) : undefined
   } catch {
-    // Damaged bytes that happen to say GeneralizedTime make the library throw.
+    // The library throws if damaged bytes happen to contain a GeneralizedTime.
     return undefined
   }
 }

@@ -24,9 +24,9 @@ export function isValidCost({ cost, blockSize, parallelization }: ScryptCost): b
 }
 
 /**
- * Derives 32 bytes from a passphrase, in libuv's thread pool: the event loop goes on meanwhile.
+ * Derives 32 bytes from a passphrase in libuv's thread pool, so the event loop is not blocked.
  *
- * @param scryptCost A valid one: see isValidCost.
+ * @param scryptCost Must be valid: see isValidCost.
  */
 export function deriveKey(
   passphrase: string,

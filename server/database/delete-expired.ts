@@ -2,10 +2,10 @@ import { setImmediate } from 'node:timers/promises'
 import type { DeleteResult } from 'kysely'
 import type { Database } from './open.ts'
 
-/** Rows at once: a write lock held for a moment and no longer. */
+/** Rows per statement. Few enough that the write lock is held only for a moment. */
 export const BATCH = 500
 
-/** The tables whose rows expire by themselves → their primary keys. */
+/** Tables with rows that expire → their primary keys. */
 const KEYS = {
   sessions: 'id',
   refresh_tokens: 'jti_hash',
@@ -14,7 +14,7 @@ const KEYS = {
 } as const
 
 /**
- * Deletes the rows of a table that have expired, a batch at a time; says how many there were.
+ * Deletes the expired rows of a table, one batch at a time, and returns their number.
  *
  * @param now Milliseconds since the epoch.
  */
@@ -30,19 +30,19 @@ export function deleteExpired(
       .where(key, 'in', (rows) =>
         rows.selectFrom(table).select(key).where('expires_at', '<=', now).limit(BATCH),
       )
-      // Once more: on PostgreSQL, what has been renewed since it was selected is still in that list.
+      // Checked again: on PostgreSQL, a row may have been renewed since it was selected.
       .where('expires_at', '<=', now)
       .executeTakeFirstOrThrow(),
   )
 }
 
-/** Repeats a deletion until there is less to delete than one batch; says how many rows went. */
+/** Repeats a deletion until a batch is incomplete, and returns the number of deleted rows. */
 export async function inBatches(remove: () => Promise<DeleteResult>): Promise<number> {
   let removed = 0
   for (;;) {
     const { numDeletedRows } = await remove()
     removed += Number(numDeletedRows)
-    // Let requests in between.
+    // Lets waiting requests run between two batches.
     await setImmediate()
     if (numDeletedRows < BATCH) return removed
   }

@@ -14,8 +14,8 @@ import { LibsqlDialect, LOCK_TIMEOUT } from './libsql-dialect.ts'
 export type Database = Kysely<Schema>
 
 /**
- * Opens the embedded database, makes its folder if it must, and brings it up to date. Its files
- * are for their owner alone.
+ * Opens the embedded database, creates its folder if needed, and runs its migrations. Only the
+ * owner may read its files.
  *
  * @param file An absolute path, or `:memory:`.
  * @param busyTimeout How long a write waits while another process writes, milliseconds.
@@ -29,33 +29,37 @@ export async function openDatabase(file: string, busyTimeout = LOCK_TIMEOUT): Pr
     const sqlite = new Libsql(file, { timeout: BLOCKED_AT_MOST })
     db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite, busyTimeout) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
-    // Not before: a path that was mistyped may lead to somebody else's file.
+    // Only now: a mistyped path may lead to a file that is not a database.
     if (isFile) restrict(file)
-    // An acknowledged sign-out must still be one after a power cut.
+    // An acknowledged sign-out must survive a power cut.
     sqlite.pragma('synchronous = FULL')
     sqlite.pragma('foreign_keys = ON')
     await migrate(db, CORE_HISTORY)
     return db
   } catch (error) {
-    // A failure to close must not hide why it was closed.
+    // A failure to close must not hide the original error.
     await db?.destroy().catch(() => undefined)
     if (!isStorageFault(error)) throw error
     throw new StartupError([
-      `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the rights on the file and its folder.`,
+      `The database ${file} cannot be opened for writing (${explain(error)}). Check DATABASE_URL and the permissions of the file and its folder.`,
     ])
   }
 }
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
 
-/** Makes the file for its owner alone, if it must. SQLite gives the files beside it the same mode. */
+/**
+ * Makes the file for its owner alone, if it must. SQLite gives the files beside it the same mode.
+ */
 function makePrivate(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Never one that is there: closing a file drops the locks that this process has on it elsewhere.
   if (!exists(file)) closeSync(openSync(file, 'a', 0o600))
 }
 
-/** Takes away what others may do with the files, if an earlier version or the operator made them so. */
+/**
+ * Takes away what others may do with the files, if an earlier version or the operator made them so.
+ */
 function restrict(file: string): void {
   for (const path of [file, `${file}-wal`, `${file}-shm`].filter(exists)) {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
@@ -86,7 +90,9 @@ export async function isReachable(db: Database, log: Logger): Promise<boolean> {
   }
 }
 
-/** An error of the file system or of SQLite. It has a code, if only an empty one; a bug has none. */
+/**
+ * An error of the file system or of SQLite. It has a code, if only an empty one; a bug has none.
+ */
 const isStorageFault = (error: unknown): error is { code: string; message: string } =>
   typeof (error as { code?: unknown }).code === 'string'
 

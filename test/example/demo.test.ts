@@ -29,7 +29,7 @@ function expectWholeRoundTrip(stdout: string) {
   expect(titles.map((line) => Number.parseInt(line))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   expect(stdout).toMatch(/eyJ[\w-]+\n? *[\w-]+…/)
   expect(stdout).toMatch(/exp +\d{10} +expires, in 1[45] min \d+ s/)
-  expect(stdout).toContain('✓ The signature holds')
+  expect(stdout).toContain('✓ The signature is valid')
   expect(stdout).toMatch(/✗ Refused, with character \d+ of the claims changed/)
   expect(stdout).toMatch(/req\.htm +PATCH/)
   expect(stdout).toContain('✓ Accepted with 200')
@@ -64,8 +64,8 @@ test('with the URL of a server: that one, whatever it calls itself; nobody is le
 
 describe('a server that is none', () => {
   test.each([
-    ['nonsense', '"nonsense" is no URL. Give one such as http://localhost:3000.'],
-    ['http://', '"http://" is no URL. Give one such as http://localhost:3000.'],
+    ['nonsense', '"nonsense" is not a URL. Use one such as http://localhost:3000.'],
+    ['http://', '"http://" is not a URL. Use one such as http://localhost:3000.'],
   ])('%s', async (url, sentence) => {
     const { code, stdout, stderr } = await demo(url)
     expect([code, stdout, stderr]).toEqual([1, '', `${sentence}\n`])
