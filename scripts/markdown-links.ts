@@ -2,12 +2,14 @@ import { dirname, join, normalize } from 'node:path'
 
 /** The target of `[text](target)` and `![text](target)`. */
 const LINK = /\]\(([^)\s]+)\)/g
+/** A file or folder of the project in a code span. */
+const PATH = /`((?:bench|client|example|pkcs8|protocol|scripts|server|test)\/[\w./-]*)`/g
 const HEADING = /^#{1,6} +(.+?)\s*$/gm
 const CODE = /^```[\s\S]*?^```$/gm
 
 /**
  * Finds relative links that lead nowhere: to a file that is not there, or to a heading that a page
- * does not have.
+ * does not have. Paths in code spans, from the project's folder, must exist too.
  *
  * @param pages The text of each Markdown page, by its path.
  * @param exists Whether there is a file or folder at a path.
@@ -17,13 +19,17 @@ export function findBrokenLinks(
   pages: ReadonlyMap<string, string>,
   exists: (path: string) => boolean,
 ): string[] {
-  return [...pages].flatMap(([page, text]) =>
-    [...withoutCode(text).matchAll(LINK)]
+  return [...pages].flatMap(([page, text]) => [
+    ...[...withoutCode(text).matchAll(LINK)]
       .map(([, target = '']) => target)
       .filter((target) => !/^[a-z]+:/.test(target))
       .filter((target) => !leadsSomewhere(page, target))
       .map((target) => `${page}: the link to ${target} leads nowhere.`),
-  )
+    ...[...withoutCode(text).matchAll(PATH)]
+      .map(([, path = '']) => path)
+      .filter((path) => !exists(path))
+      .map((path) => `${page}: there is no ${path}.`),
+  ])
 
   function leadsSomewhere(page: string, target: string): boolean {
     const [path = '', anchor] = target.split('#')

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { findBrokenLinks } from '../../scripts/markdown-links.ts'
 
-const exists = (path: string): boolean => ['README.md', 'docs/a.md', 'server'].includes(path)
+const exists = (path: string): boolean =>
+  ['README.md', 'docs/a.md', 'server', 'server/a.ts'].includes(path)
 const brokenIn = (pages: Record<string, string>): string[] =>
   findBrokenLinks(new Map(Object.entries(pages)), exists)
 
@@ -13,6 +14,7 @@ test.each([
   '# Here\n[a](#here)',
   '[a](https://nowhere.test/x)',
   '```md\n[a](nowhere.md)\n```',
+  '`server/a.ts`, `accounts/b.ts`, `server/features/<name>/`',
 ])('good: %s', (text) => {
   const heading = '## A heading, with `code` and a comma\n'
   expect(brokenIn({ 'README.md': text, 'docs/a.md': heading })).toEqual([])
@@ -33,4 +35,12 @@ test.each([
 test('a link starts at its own page', () => {
   const pages = { 'docs/a.md': '[a](../README.md) [b](README.md)' }
   expect(brokenIn(pages)).toEqual(['docs/a.md: the link to README.md leads nowhere.'])
+})
+
+test('a path in a code span starts at the project', () => {
+  const pages = { 'docs/a.md': '`server/a.ts` `server/b.ts` `client/c/`' }
+  expect(brokenIn(pages)).toEqual([
+    'docs/a.md: there is no server/b.ts.',
+    'docs/a.md: there is no client/c/.',
+  ])
 })
