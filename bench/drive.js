@@ -4,15 +4,14 @@ import { connect } from 'node:net'
 /**
  * Sends requests over some connections, one at a time on each, as fast as the answers come.
  *
- * Every request is another token, and all are made before the clock starts: what makes the load must
- * not be what is measured. So this sends bytes that are ready, and reads no more of an answer than its
- * status and its length.
+ * Every request has its own token. All requests are made before the clock starts, so that
+ * generating the load is not measured. Of an answer, only the status and the length are parsed.
  *
- * @param options.requests `next(connection)` gives the bytes of the next request on a connection, or
- *   `undefined` when there are no more. `took(connection, body)`, if it is there, is told each answer
- *   before the next request, outside the time that is measured as latency.
- * @returns How many answers came, how many of them had another status than 200, how long it took, and
- *   the latencies, both in milliseconds.
+ * @param options.requests `next(connection)` gives the bytes of the next request on a connection,
+ *   or `undefined` when there are no more. `took(connection, body)`, if it is there, is told each
+ *   answer before the next request, outside the time that is measured as latency.
+ * @returns How many answers came, how many of them had another status than 200, how long it took,
+ *   and the latencies, both in milliseconds.
  */
 export async function drive(url, { connections, seconds, requests }) {
   const { hostname, port } = new URL(url)

@@ -8,7 +8,7 @@ const answerSchema = z.object({
 })
 /** npm found no lock file, cannot read it, and the like. Faults of this project have a code. */
 const faultSchema = z.object({ error: z.object({ code: z.string(), summary: z.string() }) })
-/** npm asked, and the registry gave no report. */
+/** npm got no report from the registry. */
 const noAnswerSchema = z.object({ message: z.string() })
 const advisorySchema = z.object({ title: z.string(), url: z.string() })
 

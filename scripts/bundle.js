@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { build, context } from 'esbuild'
 
-/** Pages take the library from the same file as everybody else. */
+/** Pages import the client from client.js, like any other page. */
 const clientIsExternal = {
   name: 'client is external',
   setup({ onResolve }) {
@@ -56,7 +56,7 @@ export async function bundle(folder, { minify = true } = {}) {
   return { gzipped: gzipSync(readFileSync(`${folder}/client.js`), { level: 9 }).length }
 }
 
-/** Writes them, and again whenever a source changes, until the process ends. */
+/** Writes the same files, and writes them again whenever a source changes. */
 export async function watch(folder) {
   for (const options of builds(folder, true)) {
     const watched = await context(options)

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 
-/** What a program consists of. */
+/** The files and packages of a program. */
 export interface Reach {
   /** Every file that belongs to it. */
   readonly files: readonly string[]
@@ -34,7 +34,7 @@ export function reach(entries: readonly string[]): Reach {
 
 function target(from: string, specifier: string): string {
   const path = join(dirname(from), specifier)
-  // A declaration imports `./x.ts`, or `./x.js`, and means `./x.d.ts`.
+  // In a declaration, `./x.ts` or `./x.js` means `./x.d.ts`.
   const found = from.endsWith('.d.ts') ? path.replace(/(?<!\.d)\.[tj]s$/, '.d.ts') : path
   if (!existsSync(found)) throw new Error(`${from} imports ${specifier}, and there is no ${found}.`)
   return found

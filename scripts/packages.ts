@@ -1,4 +1,4 @@
-// The packages for apps and services: what they import of dist/, each with a package.json of its own.
+// Makes the packages for apps and services: the files of dist/ that they need, and a package.json.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { reach } from './package-files.ts'
@@ -10,9 +10,9 @@ interface Package {
   readonly folder: string
   /** What can be imported → the file in dist/, without its extension. */
   readonly exports: Readonly<Record<string, string>>
-  /** Entries whose own dependencies are left to those who use them. */
+  /** Entries whose dependencies are optional peers: only users of these entries install them. */
   readonly optional: readonly string[]
-  /** What the one who installs it has anyway. */
+  /** Packages that its users have installed already. */
   readonly peers: readonly string[]
 }
 
@@ -36,7 +36,7 @@ export const PACKAGES: readonly Package[] = [
   },
 ]
 
-/** What is read of the project's package.json. */
+/** The members of the project's package.json that are used. */
 export interface Root {
   readonly version: string
   readonly license: string
@@ -90,7 +90,7 @@ export function makePackage(one: Package, root: Root, dist: string) {
   }
   const left = all.packages.filter((dependency) => !needed.includes(dependency))
   const own = needed.filter((dependency) => !peers.includes(dependency))
-  // Their types are in packages of their own, and ours name them.
+  // Our types refer to theirs, which are in separate packages.
   const types = needed.map(typesOf).filter((dependency) => ranges[dependency] !== undefined)
   return {
     files: all.files.map((file) => file.slice(dist.length + 1).replaceAll('\\', '/')),
