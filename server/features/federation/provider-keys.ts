@@ -76,9 +76,11 @@ export function createProviderKeys(options: ProviderKeysOptions): ProviderKeys {
       const isStale = !isWithin(fetchedAt, maxAge)
       if (isStale) await refresh()
       // Keys just fetched for this token need not be fetched again.
-      else if (!keys.has(kid) && (isAway || !isWithin(unknownAt, UNKNOWN_KID_PAUSE))) {
-        unknownAt = clock()
-        await refresh()
+      else if (!keys.has(kid)) {
+        const mayFetch = isAway || !isWithin(unknownAt, UNKNOWN_KID_PAUSE)
+        if (mayFetch) unknownAt = clock()
+        // During a fetch, wait for it: after a rotation, many tokens of the new key come at once.
+        if (mayFetch || underWay !== undefined) await refresh()
       }
       const key = isWithin(fetchedAt, HELD_OVER) ? keys.get(kid) : undefined
       if (key === undefined && isAway) {

@@ -70,6 +70,13 @@ describe('keys are fetched', () => {
     expect(provider.count()).toBe(3)
   })
 
+  test('once for many tokens of a new key that come at once', async () => {
+    await status()
+    provider.keys = [keys[1]]
+    expect(await Promise.all([status(), status(), status()])).toEqual([200, 200, 200])
+    expect(provider.count()).toBe(2)
+  })
+
   test('for an unknown kid also right after an ordinary fetch', async () => {
     await status()
     clock.advance(3600)
