@@ -1,4 +1,4 @@
-/** The client library and a real server, with a wire between them that a test can tap. */
+/** Connects the client library to a real server, through a wire that a test can tap. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,11 +19,11 @@ import { startTestServer, type TestServer } from './server.ts'
 
 type Handler = (request: Request, send: Fetch) => Promise<Response>
 
-/** `fetch`, recorded, in which a test can put itself between the client and the server. */
+/** A `fetch` that records requests, and lets a test intercept them. */
 export class Wire {
-  /** Everything that went out: what was sent as it was, method and path. */
+  /** Every request, with its method and path as one line. */
   readonly sent: { readonly request: Request; readonly line: string }[] = []
-  /** Everything is lost before it reaches anybody. */
+  /** Whether every request fails before it reaches the server. */
   isDown = false
   readonly #handlers = new Map<string, Handler>()
 
@@ -35,18 +35,18 @@ export class Wire {
     return handler === undefined ? fetch(request) : handler(request, (passed) => fetch(passed))
   }
 
-  /** How often a method and path, such as `POST /token`, went out. */
+  /** How often a method and path, such as `POST /token`, were sent. */
   count(line: string): number {
     return this.sent.filter((sent) => sent.line === line).length
   }
 
-  /** Requests of this method and path go to a test; `undefined` gives them back to the server. */
+  /** Passes requests with this method and path to `handler`; `undefined` stops that. */
   on(line: string, handler: Handler | undefined): void {
     if (handler === undefined) this.#handlers.delete(line)
     else this.#handlers.set(line, handler)
   }
 
-  /** Lays members over the good answers of a method and path; `undefined` takes one away. */
+  /** Overrides members of the answers to a method and path. A member that is `undefined` is removed. */
   change(line: string, changes: Record<string, unknown> | undefined): void {
     this.on(line, changes && (async (request, send) => withMembers(await send(request), changes)))
   }
@@ -64,7 +64,7 @@ export const jsonResponse = (body: unknown, status = 200, headers: Record<string
     headers: { 'content-type': 'application/json', ...headers },
   })
 
-/** An access or refresh token is dead: what the server says of every one that it does not take. */
+/** The server's answer to every access token that it refuses. */
 export const refusedToken = () =>
   jsonResponse(
     { error: 'invalid_token', error_description: 'The access token is not valid.' },
@@ -75,7 +75,7 @@ export const refusedToken = () =>
   )
 
 const off = 'off' as const
-/** Nobody counts what a test does. */
+/** Tests run without rate limits. */
 const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 
 export const startServer = (
@@ -84,7 +84,7 @@ export const startServer = (
 ): Promise<TestServer> =>
   startTestServer({ ...options, config: { rateLimits: UNLIMITED, ...config } })
 
-/** A client of a server, on the server's clock; options such as `store` and `clock` can be others. */
+/** A client of a server, with the server's clock unless `options` has another. */
 export function clientOf(server: TestServer, options: Partial<AuthClientOptions> = {}) {
   const wire = new Wire()
   const store = options.store ?? memoryStore()
@@ -97,7 +97,7 @@ export function clientOf(server: TestServer, options: Partial<AuthClientOptions>
 
 export type Party = ReturnType<typeof clientOf> & { readonly email: string }
 
-/** A client with somebody new signed in. */
+/** A client that is signed in to a new account. */
 export async function signedUp(
   server: TestServer,
   options: Partial<AuthClientOptions> = {},
@@ -108,11 +108,11 @@ export async function signedUp(
   return { ...party, email }
 }
 
-/** What is kept of a session. */
+/** The session in a store. */
 export const storedSession = (store: ClientStore) =>
   store.read('session') as Promise<Record<string, unknown> | undefined>
 
-/** The code of the AuthError that `work` ends with. Anything else fails the test, as does success. */
+/** The code of the AuthError with which `work` fails. Success or any other error fails the test. */
 export async function codeOf(work: Promise<unknown>): Promise<string> {
   return (await errorOf(work)).code
 }
@@ -126,13 +126,13 @@ export async function errorOf(work: Promise<unknown>): Promise<AuthError> {
   throw error as Error
 }
 
-/** A key of the server with the one that follows it and those that came before. */
+/** A signing key and an encryption key of the server, which rotate together. */
 interface Generation {
   readonly sig: KeyPair
   readonly enc: KeyPair
 }
 
-/** A keystore whose keys a test rotates as an operator does, without a folder. */
+/** A keystore without a folder, whose keys a test can rotate as an operator does. */
 export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
   const generate = async (): Promise<Generation> => ({
     sig: await generateKeyPair('sig', algorithms),
@@ -150,20 +150,20 @@ export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
   const keystore: ReloadableKeystore = createKeystore(all())
   return {
     keystore,
-    /** Current to previous, next to current, a fresh next. */
+    /** Makes the current keys previous and the next keys current, and generates next keys. */
     async rotate() {
       previous = [current, ...previous]
       current = next
       next = await generate()
       keystore.replace(all())
     },
-    /** The previous keys are gone for good. */
+    /** Removes the previous keys for good. */
     prune() {
       removed.push(...previous.flatMap(({ sig, enc }) => [sig.kid, enc.kid]))
       previous = []
       keystore.replace(all())
     },
-    /** Every key is gone, and others are there. */
+    /** Replaces every key. */
     async regenerate() {
       previous = []
       current = await generate()
@@ -178,7 +178,7 @@ afterAll(async () => {
   await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true })))
 })
 
-/** A folder that is gone when the test file is done. */
+/** Creates a folder that is removed at the end of the test file. */
 export async function scratchFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'jwe-auth-client-'))
   folders.push(path)

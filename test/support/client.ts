@@ -16,7 +16,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** What signing in gave, with the tokens opened: each a JWS, as a client keeps it. */
+/** The result of signing in, with both tokens decrypted to JWSs. */
 export interface TestSession {
   readonly accessJws: string
   readonly refreshJws: string
@@ -26,17 +26,17 @@ export interface TestSession {
 }
 
 let people = 0
-/** An address that no other test has. */
+/** An address that no other test uses. */
 export const someEmail = () => `person-${process.pid}-${++people}@mail.test`
 export const GOOD_PASSWORD = 'a long and winding road'
 
-/** A client of the default algorithms, written on jose: the other half of the protocol. */
+/** A minimal client for the default algorithms, written on jose alone. */
 export class TestClient {
   readonly url: string
   readonly publicJwk: JWK
   readonly privateKey: CryptoKey
   id = ''
-  /** The server's, kept as clients keep it: until it may be another one. */
+  /** The server's encryption key, cached until a 401, after which it may have changed. */
   #serverKey: Promise<{ kid: string; key: CryptoKey | Uint8Array }> | undefined
 
   private constructor(url: string, publicJwk: JWK, privateKey: CryptoKey) {
@@ -111,7 +111,7 @@ export class TestClient {
     return new TextDecoder().decode(plaintext)
   }
 
-  /** JWS → JWE for the server, by its published key. */
+  /** JWS → JWE, with the server's published key. */
   async seal(jws: string, header: Record<string, unknown> = {}): Promise<string> {
     const { kid, key } = await (this.#serverKey ??= this.#fetchServerKey())
     return new CompactEncrypt(new TextEncoder().encode(jws))

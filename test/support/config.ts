@@ -2,7 +2,7 @@ import { loadConfig, type Config } from '../../server/config/config.ts'
 import type { Feature } from '../../server/feature.ts'
 
 /**
- * The default configuration, with a database in memory and whatever a test changes.
+ * The default configuration, with a database in memory and the test's changes.
  *
  * @param variables Environment variables, such as those of a feature.
  */
@@ -13,6 +13,6 @@ export function testConfig(
 ): Config {
   const environment = { DATABASE_URL: 'file::memory:', ...variables }
   const config = { ...loadConfig(features, environment, '/nonexistent/.env'), ...changes }
-  // One variable says both.
+  // ISSUER sets both.
   return { ...config, publicUrl: changes.publicUrl ?? config.issuer }
 }

@@ -1,7 +1,7 @@
 /**
- * A second implementation of what the default algorithms need: a fault on both sides of a round trip
- * shows here. It checks nothing that the RFCs do not ask for and writes any header that it is told
- * to, so tests also forge tokens with it.
+ * A second implementation of the default algorithms, which shows faults that a round trip with one
+ * implementation would hide. It checks only what the RFCs require, and writes any header, so tests
+ * also forge tokens with it.
  */
 import {
   createCipheriv,
@@ -18,7 +18,7 @@ import {
 
 const KW_IV = Buffer.from('A6A6A6A6A6A6A6A6', 'hex')
 
-/** The Concat KDF of NIST SP 800-56A with SHA-256, as RFC 7518 §4.6.2 fills it in. */
+/** The Concat KDF of NIST SP 800-56A with SHA-256, with the inputs of RFC 7518 §4.6.2. */
 export function concatKdf(
   secret: Buffer,
   algorithm: string,
@@ -36,9 +36,9 @@ export function concatKdf(
 }
 
 /**
- * ECDH-ES+A128KW with A128GCM on P-256 (RFC 7516 §5.1).
+ * Encrypts with ECDH-ES+A128KW and A128GCM on P-256 (RFC 7516 §5.1).
  *
- * @param header Laid over the header that is due: a member of the value `undefined` is left out.
+ * @param header Overrides members of the correct header. A member that is `undefined` is removed.
  */
 export function encryptJwe(
   plaintext: string | Buffer,
@@ -60,7 +60,7 @@ export function encryptJwe(
   return [protectedHeader, ...parts.map(encode)].join('.')
 }
 
-/** The other way round (RFC 7516 §5.2). Throws for anything that does not open. */
+/** Decrypts a JWE of `encryptJwe` (RFC 7516 §5.2). Throws if it cannot be decrypted. */
 export function decryptJwe(jwe: string, privateKey: KeyObject) {
   const [protectedHeader = '', ...rest] = jwe.split('.')
   const [encryptedKey, iv, ciphertext, tag] = rest.map((part) => Buffer.from(part, 'base64url'))
@@ -76,7 +76,7 @@ export function decryptJwe(jwe: string, privateKey: KeyObject) {
   return { header: header as Record<string, unknown>, plaintext }
 }
 
-/** ES256 (RFC 7518 §3.4): the header and the payload of a JWS, or `undefined` for a false one. */
+/** Verifies ES256 (RFC 7518 §3.4). Returns header and payload; `undefined` if the signature is wrong. */
 export function verifyEs256(jws: string, publicKey: KeyObject) {
   const [header = '', payload = '', signature = ''] = jws.split('.')
   const holds = verify(

@@ -1,24 +1,24 @@
-/** What many clients did at once, and whether any answer contradicts one that came before it began. */
+/** Records what concurrent clients did, and finds answers that contradict earlier answers. */
 
 export type Kind =
   'login' | 'use' | 'refresh' | 'logout' | 'endOne' | 'endOthers' | 'revoke' | 'password'
 
-/** One request, as the client that sent it saw it. */
+/** One request, as its client saw it. */
 export interface Operation {
   readonly kind: Kind
   readonly account: string
-  /** The session that it came with; for a login the one that it gave. */
+  /** The session of the request; for a login, the new session. */
   readonly session: string | undefined
-  /** Of the token that it came with, or, of a `revoke`, that it was about; 0 by default. */
+  /** The generation of the request's token; for a `revoke`, of the revoked token. 0 by default. */
   readonly generation?: number
-  /** The session that it is to end: `endOne` and `revoke`. */
+  /** The session to end, for `endOne` and `revoke`. */
   readonly target?: string
-  /** The password that a login was tried with, or that a change replaced. */
+  /** The password of a login, or the password that a change replaced. */
   readonly password?: string
-  /** The refresh token that a `refresh` used up, and the one that it gave. */
+  /** For a `refresh`: the refresh token that it used up, and its successor. */
   readonly token?: string
   readonly gives?: string | undefined
-  /** Milliseconds, of one clock: before the request was sent, after its answer was read. */
+  /** Milliseconds on one clock, before the request was sent and after its answer was read. */
   readonly start: number
   readonly end: number
   readonly status: number
@@ -27,7 +27,7 @@ export interface Operation {
 
 export const isAccepted = ({ status }: Operation): boolean => status >= 200 && status < 300
 
-/** Everything in a history that must not be, a sentence each; none for a good one. */
+/** Describes every violation in a history, one sentence each. */
 export function violations(history: readonly Operation[]): string[] {
   const found = history
     .filter(({ status }) => status >= 500)
@@ -50,7 +50,7 @@ export function violations(history: readonly Operation[]): string[] {
   }
   for (const refused of history) {
     if (refused.session === undefined || refused.kind === 'login' || isAccepted(refused)) continue
-    // Somebody else's session, a password that was changed in between: refused, and signed in still.
+    // Refusals such as another account's session or an outdated password do not mean a sign-out.
     if (refused.status !== 401 && refused.error !== 'invalid_grant') continue
     if (refused.kind === 'password' && refused.status !== 401) continue
     const hasCause = history.some(
@@ -64,22 +64,22 @@ export function violations(history: readonly Operation[]): string[] {
   return found
 }
 
-/** Whether an acknowledged `ending` forbids that `later`, which began after it, is accepted. */
+/** Whether an acknowledged `ending` means that `later`, which began after it, must be refused. */
 function excludes(ending: Operation, later: Operation, history: readonly Operation[]): boolean {
   if (later.kind === 'login') {
-    // No password comes back: each change sets one that nobody had.
+    // Each change sets a password that was never used before.
     const isChange = ending.kind === 'password' && ending.account === later.account
     return isChange && ending.password === later.password
   }
   if (mayOvertake(ending, later, history)) return true
   if (!mayEnd(ending, later, history)) return false
   const signedIn = signInOf(later, history)
-  // A sign-in that was under way may have come after the ending, unless it was by the old password.
+  // A concurrent sign-in may have followed the ending, unless it used the old password.
   const isByOldPassword = ending.kind === 'password' && ending.password === signedIn?.password
   return signedIn !== undefined && (signedIn.end < ending.start || isByOldPassword)
 }
 
-/** Whether `ending`, if it takes effect, leaves the token that an operation came with dead. */
+/** Whether `ending`, if it takes effect, kills the token of an operation. */
 function mayEnd(
   ending: Operation,
   { session, generation = 0 }: Operation,
@@ -97,7 +97,7 @@ function mayEnd(
     case 'endOne':
       return ending.target === session
     case 'revoke':
-      // By a token of an earlier generation, it has no effect.
+      // A token of an earlier generation revokes nothing.
       return ending.target === session && generation <= (ending.generation ?? 0)
     case 'endOthers':
       return ending.session !== session && isOfTheAccount()
@@ -110,7 +110,7 @@ function mayEnd(
   }
 }
 
-/** Whether `use` uses up the successor of the refresh token that `renewal` came with. */
+/** Whether `use` uses up the successor of the refresh token in `renewal`. */
 function mayOvertake(use: Operation, renewal: Operation, history: readonly Operation[]): boolean {
   if (use.token === undefined || renewal.token === undefined) return false
   return history.some(({ token, gives }) => token === renewal.token && gives === use.token)

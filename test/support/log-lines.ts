@@ -9,7 +9,7 @@ interface LogLine {
   readonly err?: { readonly type: string; readonly message: string; readonly stack: string }
 }
 
-/** What a server has logged, and of one request where it is named. */
+/** The lines that a server has logged; with `requestId`, only those of that request. */
 export function logLines(server: TestServer, requestId?: string): LogLine[] {
   return server.logs
     .map((line) => JSON.parse(line) as LogLine)

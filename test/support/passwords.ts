@@ -1,21 +1,21 @@
 import { createPasswordHasher, type PasswordHasher } from '../../server/accounts/password-hash.ts'
 
-/** For tests whose subject is not the hash: the least that argon2 allows, about 0.1 ms. */
+/** A hasher at the lowest cost that argon2 allows, about 0.1 ms, for tests of other things. */
 export const createCheapHasher = () =>
   createPasswordHasher({ memoryCost: 8, timeCost: 1, parallelism: 1 })
 
 type Work = 'hash' | 'verify'
 
 export interface HeldHasher extends PasswordHasher {
-  /** The next work of a kind is done, and then waits until it is released. */
+  /** Makes the next operation of a kind wait, after it is done, until it is released. */
   hold(work: Work): {
-    /** Resolves when the work waits. */
+    /** Resolves when the operation is waiting. */
     readonly reached: Promise<unknown>
     readonly release: () => void
   }
 }
 
-/** A cheap hasher that a test can stop: whatever happens meanwhile is what happens in its queue. */
+/** A cheap hasher that a test can pause, to run other work while a hash is queued. */
 export function createHeldHasher(): HeldHasher {
   const cheap = createCheapHasher()
   let next: { work: Work; reach: () => void; released: Promise<unknown> } | undefined

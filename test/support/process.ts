@@ -1,4 +1,4 @@
-/** The programs as their users meet them: spawned, signalled, and spoken to over a bare socket. */
+/** Runs the programs as users do: spawns and signals them, and talks to them over a raw socket. */
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -6,13 +6,13 @@ import { connect, createServer } from 'node:net'
 import type { Readable } from 'node:stream'
 import { bundled, PROJECT_ROOT } from './bundle.ts'
 
-/** Milliseconds; longer than anything takes on a busy machine, shorter than a test may. */
+/** Milliseconds. Longer than anything takes on a busy machine, but shorter than a test's time limit. */
 const PATIENCE = 50_000
 
-/** What a stream has said so far. */
+/** The text that a stream has produced so far. */
 export class Transcript {
   text = ''
-  /** Resolves to all of it when the stream has ended, however it did. */
+  /** Resolves to the whole text when the stream has ended, even by an error. */
   readonly ended: Promise<string>
   readonly #stream: Readable
   #hasEnded = false
@@ -30,7 +30,7 @@ export class Transcript {
     })
   }
 
-  /** Waits for the text to match; fails with the text if it ends first, or takes very long. */
+  /** Waits for the text to match. Rejects if the stream ends first, or after a time limit. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
     const signal = AbortSignal.timeout(PATIENCE)
     for (;;) {
@@ -47,7 +47,7 @@ export interface Program {
   readonly stderr: Transcript
   /** Resolves to the exit code, or to the name of the signal that ended it. */
   readonly exit: Promise<number | NodeJS.Signals>
-  /** The log: what stdout has in whole lines, parsed. */
+  /** The log: the complete lines of stdout, parsed. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
   logs(): any[]
   signal(name: NodeJS.Signals): void
@@ -57,7 +57,7 @@ export interface Program {
 
 const running = new Set<Program>()
 
-/** Runs a program of the project; its environment is `env` and nothing else but PATH. */
+/** Runs a program of the project. Its environment contains only `env` and PATH. */
 export function run(
   script: string,
   env: Readonly<Record<string, string>> = {},
@@ -76,7 +76,7 @@ export function run(
   const program: Program = {
     stdout,
     stderr: new Transcript(child.stderr),
-    // "close" comes when the streams have ended too: everything that was printed has been read.
+    // "close" follows the end of the streams, so all output has been read.
     exit: new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (code, signal) => {
@@ -99,7 +99,7 @@ export function run(
   return program
 }
 
-/** Ends whatever a test has left running: for afterEach. */
+/** Kills every program that is still running. For afterEach. */
 export async function killAll(): Promise<void> {
   await Promise.all(
     [...running].map((program) => {
@@ -110,8 +110,8 @@ export async function killAll(): Promise<void> {
 }
 
 /**
- * A port that nobody listened on a moment ago. It is below those that systems give out by themselves,
- * so that no connection or server of another test takes it meanwhile.
+ * A port on which nothing listened a moment ago. It is below the ephemeral ports, so no connection or
+ * server of another test takes it in the meantime.
  */
 export async function freePort(): Promise<number> {
   const port = randomInt(10_000, 32_768)
@@ -132,7 +132,7 @@ export interface RawConnection extends Transcript {
   close(): void
 }
 
-/** A connection of its own, that sends exactly what it is told. Rejects when it is refused. */
+/** Opens a connection that sends exactly the given text. Rejects if the connection is refused. */
 export async function openConnection(url: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -144,7 +144,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   return connection
 }
 
-/** The text of the answer to one GET on a connection of its own. */
+/** The raw answer to one GET on a new connection. */
 export async function getRaw(url: string, path: string): Promise<string> {
   const connection = await openConnection(url)
   connection.send(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`)

@@ -3,13 +3,13 @@ import type { Answer } from './client.ts'
 
 interface RawRequest {
   readonly method?: string
-  /** Sent as they stand, in this order, twice where they are there twice. */
+  /** Sent unchanged, in this order, duplicates included. */
   readonly headers?: readonly (readonly [name: string, value: string])[]
-  /** Sent chunked, unless the headers say how long it is. */
+  /** Sent chunked, unless the headers contain a Content-Length. */
   readonly body?: string | Uint8Array
 }
 
-/** Sends exactly these headers and bytes, where `fetch` would tidy them up. */
+/** Sends exactly these headers and bytes, which `fetch` would normalize. */
 export async function rawRequest(
   url: string,
   path: string,

@@ -19,7 +19,7 @@ export interface TestServer {
   readonly keystore: Keystore
   readonly database: Database
   readonly clock: TestClock
-  /** Every line that was logged, at level trace, as it was written. */
+  /** Every logged line, at level trace. */
   readonly logs: string[]
   stop(): Promise<void>
 }
@@ -28,10 +28,10 @@ export interface TestServerOptions {
   readonly config?: Partial<Config>
   /** Environment variables, such as those of a feature. */
   readonly variables?: Readonly<Record<string, string>>
-  /** None by default: the core's tests pass whatever `features.ts` lists. */
+  /** None by default, so that the core's tests do not depend on `features.ts`. */
   readonly features?: readonly Feature[]
   readonly keystore?: Keystore
-  /** One that another server uses too; it is then not closed with this one. */
+  /** A database shared with another server. `stop` does not close it. */
   readonly database?: Database
   readonly clock?: TestClock
   readonly isStopping?: () => boolean
@@ -40,7 +40,7 @@ export interface TestServerOptions {
   readonly bindingsNotBefore?: number
   /** Hashes passwords; a cheap one by default. */
   readonly passwords?: PasswordHasher
-  /** Hash passwords as in production, which takes 20 ms each; cheaply by default. */
+  /** Whether to hash passwords as in production, which takes 20 ms each. */
   readonly productionHashes?: boolean
 }
 
@@ -70,7 +70,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const parts = await createFeatures(core, features)
   const callback = createApp(core, parts).callback()
   const server = createHttpServer((request, response) => {
-    // One machine, one clock.
+    // The Date header uses the test's clock too.
     response.setHeader('Date', new Date(clock()).toUTCString())
     void callback(request, response)
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** How many code points are halves of a surrogate pair, and the first of them. */
+/** The number of surrogate code points, and the first of them. */
 const SURROGATES = 0x800
 const FIRST_SURROGATE = 0xd800
 
@@ -9,7 +9,7 @@ const character = fc
   .map((n) => String.fromCodePoint(n < FIRST_SURROGATE ? n : n + SURROGATES))
 
 /**
- * Texts of any characters. fast-check's own `unit: 'binary'` spends two seconds on a table of all
- * of them first.
+ * Strings of any characters. fast-check's own `unit: 'binary'` first spends two seconds on a table of
+ * all characters.
  */
 export const anyText = fc.string({ unit: character })

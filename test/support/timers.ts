@@ -1,4 +1,4 @@
-/** Timers that a test moves, while files, sockets and keys take their own time. */
+/** Fake timers, while files, sockets and cryptography run in real time. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { jest } from '@jest/globals'
 
@@ -7,28 +7,28 @@ const OTHERS = [
   ...(['setImmediate', 'clearImmediate'] as const),
 ]
 
-/** From now on, intervals pass by `jest.advanceTimersByTime` alone. */
+/** From now on, only `jest.advanceTimersByTime` makes intervals elapse. */
 export function fakeIntervals(): void {
   jest.useFakeTimers({ doNotFake: [...OTHERS, 'setTimeout', 'clearTimeout'] })
 }
 
-/** From now on, timeouts pass by `pass`, `hurry` and `jest.advanceTimersByTime` alone. */
+/** From now on, only `pass`, `hurry` and `jest.advanceTimersByTime` make timeouts elapse. */
 export function fakeTimeouts(): void {
   jest.useFakeTimers({ doNotFake: [...OTHERS, 'setInterval', 'clearInterval'] })
 }
 
-/** Waits, in real time, for something to become true. */
+/** Waits in real time until a condition is true. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await delay(5)
 }
 
-/** Moves fake time on, milliseconds, once as many timeouts as that are waiting. */
+/** Advances fake time by `time` milliseconds, once exactly `timeouts` timeouts are waiting. */
 export async function pass(time: number, timeouts: number): Promise<void> {
   await until(() => jest.getTimerCount() === timeouts)
   await jest.advanceTimersByTimeAsync(time)
 }
 
-/** Moves fake time on until `work` is done; resolves to the milliseconds that it took. */
+/** Advances fake time until `work` settles, and resolves to the elapsed milliseconds. */
 export async function hurry(work: Promise<unknown>): Promise<number> {
   const state = { isDone: false }
   const end = () => {
