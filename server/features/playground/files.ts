@@ -4,10 +4,10 @@ import { PROJECT_ROOT } from '../../config/config.ts'
 import type { Handler } from '../../http/context.ts'
 import { HttpError } from '../../http/http-error.ts'
 
-/** What `npm run build` makes of client/. */
+/** Where `npm run build` puts the page. */
 const FOLDER = join(PROJECT_ROOT, 'dist', 'browser')
 
-/** File → media type. Nothing else of the folder is served. */
+/** File → media type. No other file in the folder is served. */
 const FILES = {
   'index.html': 'text/html; charset=utf-8',
   'playground.css': 'text/css; charset=utf-8',
@@ -16,7 +16,7 @@ const FILES = {
   'icon.svg': 'image/svg+xml',
 } as const
 
-/** Scripts, styles and requests of this origin and nothing inline: what is typed cannot become code. */
+/** Allows only this origin's scripts, styles and requests, and nothing inline, so that no input can become code. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -31,19 +31,19 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ')
 
 /**
- * Answers with a file of the page.
+ * Serves the page's files.
  *
- * @param folder Where the build has put them.
+ * @param folder The folder with the built files.
  */
 export function playgroundFiles(folder = FOLDER) {
   return (name: keyof typeof FILES): Handler =>
     async (ctx) => {
       const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-        throw new HttpError('not_found', 'The playground is not built: npm run build.')
+        throw new HttpError('not_found', 'The playground is not built. Run: npm run build')
       })
       ctx.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
-      // Built again at any time.
+      // The page may be rebuilt at any time.
       ctx.set('Cache-Control', 'no-cache')
       ctx.type = FILES[name]
       ctx.body = bytes

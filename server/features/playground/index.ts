@@ -1,7 +1,7 @@
 import { defineFeature } from '../../feature.ts'
 import { playgroundFiles } from './files.ts'
 
-/** The whole idea on one page, outside production. */
+/** A page that shows how the tokens work, step by step. Not served in production. */
 export const playground = defineFeature({
   create({ config }) {
     if (config.production) return {}

@@ -68,7 +68,7 @@ describe('a file', () => {
     const refusal = serve('client.js')
     await expect(refusal).rejects.toThrow(HttpError)
     await expect(refusal).rejects.toMatchObject({ code: 'not_found' })
-    await expect(refusal).rejects.toThrow('The playground is not built: npm run build.')
+    await expect(refusal).rejects.toThrow('The playground is not built. Run: npm run build')
   })
 
   test('that cannot be read is another kind of trouble', async () => {
@@ -86,7 +86,7 @@ test('the files are public, and there are no others', async () => {
       if (status !== 200) {
         expect([status, body.error_description]).toEqual([
           404,
-          'The playground is not built: npm run build.',
+          'The playground is not built. Run: npm run build',
         ])
       } else expect(headers.get('content-security-policy')).toContain("default-src 'none'")
       const posted = await rawRequest(server.url, path, { method: 'POST' })

@@ -1,4 +1,4 @@
-/** The few things that the page does with its document. Text is set as text: nothing becomes markup. */
+/** Helpers for the page's document. Text is always set as text, so it cannot become markup. */
 
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id)
@@ -17,7 +17,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
-/** Shows how something went, in its colour. */
+/** Shows the outcome of an action, in a matching colour. */
 export function say(
   target: HTMLElement,
   kind: 'good' | 'refused' | 'bad' | '',
@@ -27,7 +27,7 @@ export function say(
   target.textContent = text
 }
 
-/** A compact token with each of its parts in a colour of its own. */
+/** Shows a compact token, with each part in its own colour. */
 export function showParts(
   target: HTMLElement,
   parts: readonly string[],
@@ -41,7 +41,7 @@ export function showParts(
   )
 }
 
-/** Runs on a click, one click at a time, and says what went wrong. */
+/** Runs `work` on a click, one click at a time, and shows any error. */
 export function onClick(
   button: HTMLButtonElement,
   result: HTMLElement,
@@ -55,13 +55,13 @@ export function onClick(
       })
       .finally(() => {
         button.disabled = false
-        // While it was disabled, the browser may have taken the focus from it.
+        // The browser may have moved the focus away while the button was disabled.
         if (document.activeElement === document.body) button.focus({ preventScroll: true })
       })
   })
 }
 
-/** What went wrong, for a person, with the code for whoever looks it up. */
+/** Describes an error for a person, with its code for looking it up. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''

@@ -4,18 +4,18 @@ import type { Exchange } from './wire.ts'
 /** What the steps share. */
 export interface Page {
   readonly auth: AuthClient
-  /** Where the server is, as this page reaches it. */
+  /** The server's base URL, as this page reaches it. */
   readonly server: string
-  /** Where the browser keeps nothing: what to say of that. */
+  /** The warning to show if the browser cannot store keys. */
   readonly storeWarning: string | undefined
-  /** The last request with a token that went out, as it went. */
+  /** The last request that was sent with a token, exactly as sent. */
   captured: Exchange | undefined
 }
 
-/** A part of the page that shows something of the one who is signed in. */
+/** A part of the page that shows something about the signed-in user. */
 export interface Step {
-  /** Called when somebody has signed in, and when the tokens have been renewed. */
+  /** Called when somebody has signed in, and when the tokens have been refreshed. */
   show(token: OpenedToken): void | Promise<void>
-  /** Called when nobody is signed in any more: nothing of them stays on the page. */
+  /** Called when nobody is signed in any more. Removes the user's data from the page. */
   clear(): void
 }

@@ -1,4 +1,4 @@
-/** The playground: the whole idea on one page. Everything that it shows is computed here. */
+/** The playground: a page that runs and shows each step of the protocol. */
 import { AuthClient, browserStore, hasCode } from '../../../../client/index.ts'
 import { byId, describe, element } from './dom.ts'
 import type { Page, Step } from './page.ts'
@@ -19,7 +19,7 @@ start().catch(report)
 async function start(): Promise<void> {
   if (!isSecureContext) {
     throw new Error(
-      'A browser lends its cryptography to secure pages only. Open this one over https, or as http://localhost on the server’s own machine.',
+      'Browsers offer cryptography only to secure pages. Open this page over https, or as http://localhost on the server’s own machine.',
     )
   }
   const server = new URL('.', location.href).href.replace(/\/$/, '')
@@ -48,17 +48,17 @@ async function start(): Promise<void> {
   const render = renderer(page, steps)
   auth.onChange(() => void render())
   await keyStep(page)
-  // Somebody who is still signed in is shown by onChange.
+  // If somebody is still signed in, onChange renders the page.
   if ((await auth.resume()) === undefined) await render()
-  // Back in this tab: the session may have been ended elsewhere. Asked as the one whom the page shows:
-  // it never turns into another person by itself.
+  // Back in this tab, check whether the session has ended elsewhere. This asks about the user whom the
+  // page shows, so that the page never switches to another user by itself.
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden' || auth.session === undefined) return
     auth.account.read().catch(reportUnlessEnded)
   })
 }
 
-/** Shows the page as it is for whoever is signed in now, or for nobody. */
+/** Renders the page for the user who is signed in now, if any. */
 function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
   return async function render() {
     const { session } = auth
@@ -77,7 +77,7 @@ function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
       const token = await auth.accessToken()
       for (const step of steps) {
         await step.show(token)
-        // It took a moment, in which they may have gone.
+        // The user may have signed out in the meantime.
         if (auth.session?.sessionId === token.claims.sid) continue
         step.clear()
         await render()
@@ -88,14 +88,14 @@ function renderer({ auth }: Page, steps: readonly Step[]): () => Promise<void> {
         reportUnlessEnded(error)
         return
       }
-      // It was about somebody who has gone; another one may be here.
+      // The error is about a user who has left. Another user may be signed in now.
       for (const step of steps) step.clear()
       await render()
     }
   }
 }
 
-/** Links in the navigation lead only to what is there. */
+/** Links the navigation only to steps that are shown. */
 function linkSteps(areShown: boolean): void {
   for (const step of document.querySelectorAll('#steps > section')) {
     const link = byId(`to-${step.id}`, HTMLAnchorElement)
@@ -104,7 +104,7 @@ function linkSteps(areShown: boolean): void {
   }
 }
 
-/** The name that the server has for itself; the page came from the same place, so it is to be believed. */
+/** The server's issuer. Trusted because the page itself came from the same server. */
 async function issuerOf(server: string): Promise<string> {
   const url = `${server}/.well-known/oauth-authorization-server`
   const response = await fetch(url).catch(() => {
@@ -114,7 +114,7 @@ async function issuerOf(server: string): Promise<string> {
   return issuer
 }
 
-/** A session that has ended is no problem: the page shows that already. */
+/** Reports an error, except that the session has ended, which the page already shows. */
 function reportUnlessEnded(error: unknown): void {
   if (!hasCode(error, 'session_ended') && !hasCode(error, 'not_signed_in')) report(error)
 }
@@ -132,7 +132,7 @@ function report(error: unknown): void {
 
 function browserName(): string {
   const { userAgent } = navigator
-  // In this order: each also says the names of those that follow.
+  // The order matters, because each browser also names those that follow.
   const name = ['Edg', 'Firefox', 'Chrome', 'Safari'].find((name) => userAgent.includes(name))
   return name?.replace('Edg', 'Edge') ?? 'a browser'
 }

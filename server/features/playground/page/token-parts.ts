@@ -1,6 +1,6 @@
 import { base64url } from 'jose'
 
-/** The JSON in a part of a token, for showing; `undefined` for what is none. */
+/** The JSON in a part of a token, for display; `undefined` if it is not JSON. */
 export function readPart(part: string | undefined): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(base64url.decode(part ?? '')))
@@ -10,12 +10,12 @@ export function readPart(part: string | undefined): unknown {
   }
 }
 
-/** JSON as a part of a token. */
+/** Encodes JSON as a part of a token. */
 export const writePart = (value: unknown): string => base64url.encode(JSON.stringify(value))
 
 export const pretty = (value: unknown): string => JSON.stringify(value, null, 2)
 
-/** Bytes as text, for showing. */
+/** Bytes as text, for display. */
 export const toText = (bytes: Uint8Array): string => base64url.encode(bytes)
 
 /** The start of a long text. */

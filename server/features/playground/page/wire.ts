@@ -1,4 +1,4 @@
-/** What went over the wire, byte for byte: one request with its answer. */
+/** One request and its answer, byte for byte as sent. */
 export interface Exchange {
   readonly method: string
   readonly url: string
@@ -9,7 +9,7 @@ export interface Exchange {
   readonly answer: string
 }
 
-/** Fetches, and keeps a record of it. */
+/** Sends a request, and records it with its answer. */
 export async function record(request: Request): Promise<[Response, Exchange]> {
   const { method, url } = request
   const headers = [...request.headers]
@@ -20,7 +20,7 @@ export async function record(request: Request): Promise<[Response, Exchange]> {
   return [response, { method, url, headers, body, status, answerHeaders, answer }]
 }
 
-/** Sends the bytes of a recorded request again, to the same address or another: all that a thief could do. */
+/** Sends a recorded request again, to the same URL or another, as a thief could. */
 export async function sendAgain(exchange: Exchange, url = exchange.url): Promise<Exchange> {
   const { method, body } = exchange
   const headers = exchange.headers.map(([name, value]): [string, string] => [name, value])

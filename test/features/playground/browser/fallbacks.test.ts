@@ -69,7 +69,9 @@ test('without a secure context, the page says what it needs', async () => {
     Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
   })
   const page = await open(url, profile, 'Open this one over https')
-  expect(await page.getByRole('alert').textContent()).toContain('lends its cryptography')
+  expect(await page.getByRole('alert').textContent()).toContain(
+    'offer cryptography only to secure pages',
+  )
 })
 
 test('without WebCrypto of the right kind the page says so, and not nothing', async () => {

@@ -101,9 +101,9 @@ test('a server that is away is said to be, and the session stays', async () => {
   await problem.getByText('/account cannot be reached. (network)').waitFor()
   // The token can still be checked, and the note read.
   await button(page, 'Change one character').click()
-  await page.getByText('and the signature no longer fits').waitFor()
+  await page.getByText('and the signature no longer matches').waitFor()
   await button(page, 'Put it back').click()
-  await page.getByText('The signature holds').waitFor()
+  await page.getByText('The signature is valid').waitFor()
   await isSignedIn(page, email)
 
   await server.start()

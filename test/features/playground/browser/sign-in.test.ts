@@ -67,7 +67,7 @@ test('a made-up person signs up, and the password can be seen until they sign ou
   expect(await password.inputValue()).toBe('')
   await button(page, 'Sign out').click()
   await isSignedOut(page)
-  await page.getByText('Signed out. What the vault kept').waitFor()
+  await page.getByText('Signed out. The key to the vault').waitFor()
   expect(await password.getAttribute('type')).toBe('password')
   await nothingIsLeft(page, email, secret)
 })
@@ -98,7 +98,7 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
   expect(await readNote(page)).toBe(note)
   // What lies on the disk is shown, and is not the note.
   const disk = (await page.locator('#disk').textContent())!
-  expect(disk).toMatch(/The same note, as it lies on the disk[\w-]{40}/)
+  expect(disk).toMatch(/The same note, as stored on the disk[\w-]{40}/)
   expect(await ask(page)).toContain(email)
 })
 
@@ -136,6 +136,6 @@ test('a keyboard is enough', async () => {
   await tabTo('leave')
   await page.keyboard.press('Enter')
   await isSignedOut(page)
-  await page.getByText('Signed out. What the vault kept').waitFor()
+  await page.getByText('Signed out. The key to the vault').waitFor()
   await until(async () => (await focused()) === 'email')
 })

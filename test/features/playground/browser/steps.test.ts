@@ -112,24 +112,24 @@ test('step 5: whatever is changed is noticed', async () => {
   const says = async (text: string) => {
     await verdict.getByText(text).waitFor()
   }
-  await says('The signature holds: the server wrote every character. Scope: “user”.')
+  await says('The signature is valid: the server wrote every character. Scope: “user”.')
   for (let flips = 0; flips < 2; flips++) {
     await button(section, 'Change one character').click()
     await says('Refused: one character has changed')
     await button(section, 'Put it back').click()
-    await says('The signature holds')
+    await says('The signature is valid')
     expect(await letter.inputValue()).toBe(original)
   }
   await button(section, 'Change one character').click()
   await button(section, 'Change one character').click()
   await button(section, 'Make me an admin').click()
-  await says('It says “user admin” now; nobody believes it.')
+  await says('It now claims the scope “user admin”, but nobody believes it.')
   await letter.fill(original.replace(/^../, 'xx'))
   await says('Refused: 2 characters have changed')
   await letter.fill('')
-  await says('Refused: the letter has changed, and the signature no longer fits.')
+  await says('Refused: the letter has changed, and the signature no longer matches.')
   await letter.fill(` ${original}\n`)
-  await says('The signature holds')
+  await says('The signature is valid')
 })
 
 test('step 5: a letter that somebody is changing stays when the token is renewed', async () => {
@@ -143,7 +143,7 @@ test('step 5: a letter that somebody is changing stays when the token is renewed
   await until(async () => (await jws.textContent()) !== first)
   expect(await letter.inputValue()).toBe('in the middle of it')
   await letter.fill(first)
-  await page.getByText('The signature holds, but the token has expired.').waitFor()
+  await page.getByText('The signature is valid, but the token has expired.').waitFor()
   await button(page, 'Put it back').click()
   await until(async () => (await letter.inputValue()) === (await jws.textContent()))
 })

@@ -6,15 +6,15 @@ import type { Step } from '../page.ts'
 const PARTS = [
   [
     'Protected header',
-    'What everybody may read: the algorithms, the name of the key that opens it (kid), and half of a key pair that was made for this envelope alone (epk).',
+    'Readable by everybody: the algorithms, the name of the key that opens the envelope (kid), and the public half of a key pair made only for it (epk).',
   ],
-  ['Encrypted key', 'A fresh key for this envelope alone, locked with the padlock of step 1.'],
+  ['Encrypted key', 'A fresh key for this envelope only, locked with the padlock of step 1.'],
   ['Initialization vector', 'Random, so that the same letter never looks the same twice.'],
   ['Ciphertext', 'The letter itself, encrypted with that fresh key.'],
-  ['Authentication tag', 'The seal: it breaks when anything is changed, the header included.'],
+  ['Authentication tag', 'The seal: it breaks if anything changes, including the header.'],
 ] as const
 
-/** Step 3: the JWE, and what its five parts are. */
+/** Step 3: the JWE and its five parts. */
 export function jweStep(): Step {
   const text = byId('jwe-text', HTMLElement)
   const list = byId('jwe-parts', HTMLElement)

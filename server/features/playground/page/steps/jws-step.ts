@@ -4,20 +4,20 @@ import type { Page, Step } from '../page.ts'
 const MEANING: Readonly<Record<string, string>> = {
   alg: 'How it was signed.',
   kid: 'Which of the server’s keys signed it, by its thumbprint.',
-  typ: 'What kind of token this is: an access token. No other kind passes for it.',
+  typ: 'The kind of token: an access token. No other kind can pass for one.',
   iss: 'Who wrote it: this server.',
   sub: 'Who it is about: your account.',
   aud: 'Whom it is for: this browser, by the thumbprint of step 1.',
   client_id: 'Who asked for it: the same browser.',
   iat: 'When it was written.',
-  exp: 'When it stops being good. Then a second token fetches the next one.',
-  jti: 'A name for this one token.',
-  sid: 'The session. End it, and the token is dead at once.',
+  exp: 'When it expires. The refresh token then fetches a new one.',
+  jti: 'The unique name of this token.',
+  sid: 'The session. When it ends, the token is dead at once.',
   gen: 'How often the password was changed in this session. Older tokens are dead.',
   scope: 'What it lets you do.',
 }
 
-/** Step 4: the JWS, header and claims explained, and how long it still lives. */
+/** Step 4: the JWS, with its header and claims explained, and a countdown to its expiry. */
 export function jwsStep({ auth }: Page): Step {
   const text = byId('jws-text', HTMLElement)
   const rows = byId('claims', HTMLElement)
@@ -33,7 +33,7 @@ export function jwsStep({ auth }: Page): Step {
       left > 0
         ? `Expires in ${Math.floor(left / 60)} min ${String(left % 60).padStart(2, '0')} s`
         : 'Expired. The next request fetches a new one.'
-    // It has just expired, and somebody is looking: show them what happens.
+    // If the token expires while somebody is watching, show what happens.
     const hasExpired = wasAlive && left <= 0
     wasAlive = left > 0
     if (hasExpired && document.visibilityState === 'visible') auth.refresh().catch(() => undefined)

@@ -2,16 +2,16 @@ import type { ClientKey } from '../../../../../client/index.ts'
 import { byId, element, onClick, say } from '../dom.ts'
 import type { Page } from '../page.ts'
 
-/** Step 1: the key that never leaves. */
+/** Step 1: the key that never leaves the browser. */
 export async function keyStep({ auth, storeWarning }: Page): Promise<void> {
   const key = await auth.register()
   const kept =
-    storeWarning ?? 'in this browser’s IndexedDB, marked as not extractable: it outlives a reload'
+    storeWarning ?? 'in this browser’s IndexedDB, marked as not extractable. It survives a reload.'
   byId('key-facts', HTMLElement).replaceChildren(
     ...fact('Its name, the thumbprint of the public half (RFC 7638)', element('code', {}, key.id)),
     ...fact('Its type', [key.publicJwk.kty, key.publicJwk.crv].filter(Boolean).join(', ')),
     ...fact('The private half is kept', kept),
-    ...fact('The server calls this browser', 'by the same thumbprint, its client_id'),
+    ...fact('The server’s name for this browser', 'the same thumbprint, as client_id'),
   )
   const result = byId('export-result', HTMLElement)
   onClick(byId('export', HTMLButtonElement), result, async () => {
@@ -24,7 +24,7 @@ const fact = (name: string, value: Node | string) => [
   element('dd', {}, value),
 ]
 
-/** Asks the browser for the private key, in every form that it knows. */
+/** Asks the browser for the private key, in every format that it supports. */
 async function tryToExport({ privateKey }: ClientKey): Promise<string> {
   const tries = await Promise.allSettled<unknown>([
     crypto.subtle.exportKey('jwk', privateKey),

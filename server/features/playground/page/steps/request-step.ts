@@ -3,7 +3,7 @@ import { byId, describe, element, onClick } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { sendAgain, tokenOf, type Exchange } from '../wire.ts'
 
-/** Steps 6 and 7: a sealed request, and what a copy of it is worth. */
+/** Steps 6 and 7: a sealed request, and attempts to use a copy of it. */
 export function requestStep(page: Page): Step {
   const exchange = byId('exchange', HTMLElement)
   const theft = byId('theft', HTMLElement)
@@ -44,13 +44,13 @@ export function requestStep(page: Page): Step {
   onClick(replay, theft, () =>
     steal(
       undefined,
-      'The envelope has a name (jti) that the server has seen before, and after a minute it is too old anyway (iat). A copy is worth nothing.',
+      'The server has seen the envelope’s name (jti) before, and after a minute the envelope is too old anyway (iat). A copy is worthless.',
     ),
   )
   onClick(move, theft, () =>
     steal(
       `${page.server}/account/sessions`,
-      'The envelope says what it is for (htm, htu), and this is something else.',
+      'The envelope names the request that it is for (htm, htu), and this is a different one.',
     ),
   )
 
@@ -69,7 +69,7 @@ function presentRequest(request: Exchange): Node[] {
   const token = tokenOf(request)
   const { pathname } = new URL(request.url)
   return [
-    element('h3', {}, 'What went out'),
+    element('h3', {}, 'What was sent'),
     element(
       'pre',
       {},
@@ -80,7 +80,7 @@ function presentRequest(request: Exchange): Node[] {
     element(
       'p',
       { class: 'soft' },
-      'req is the request that it is for: a name used once (jti), the time (iat), the method (htm) and the address (htu).',
+      'req describes the one request that the envelope is for: a unique name (jti), the time (iat), the method (htm) and the address (htu).',
     ),
   ]
 }
@@ -95,7 +95,7 @@ function presentAnswer({ status, answerHeaders, answer }: Exchange): Node[] {
   return [element('h3', {}, 'What the server answered'), element('pre', {}, lines.join('\n'))]
 }
 
-/** The answer, without the one thing in it that is nobody's business who looks over a shoulder. */
+/** The answer without the database key, which somebody looking over your shoulder must not see. */
 function withoutKey(answer: string): unknown {
   const body = JSON.parse(answer) as Record<string, unknown>
   if (typeof body['database_key'] !== 'string') return body

@@ -3,14 +3,14 @@ import { byId, element, onClick, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { confirmSignOut } from './sign-in-step.ts'
 
-/** Step 9: every session of the account, with a way to end each. */
+/** Step 9: the account's sessions, each with a button to end it. */
 export function sessionsStep({ auth }: Page): Step {
   const list = byId('session-list', HTMLElement)
   const result = byId('sessions-result', HTMLElement)
 
   async function refresh() {
     const sessions = await auth.account.sessions()
-    // They may have gone meanwhile.
+    // The user may have signed out in the meantime.
     if (auth.session === undefined) return
     list.replaceChildren(...sessions.map(present))
   }
@@ -22,7 +22,7 @@ export function sessionsStep({ auth }: Page): Step {
     onClick(end, result, async () => {
       await auth.account.endSession(session.session_id)
       say(result, 'good', 'Ended. Its tokens are refused from now on, and its vault has no key.')
-      // It may have been this page's own: then the server says so, and the page goes back to step 2.
+      // If it was this page's own session, `resume` finds out, and the page returns to step 2.
       await auth.resume()
       if (auth.session === undefined) confirmSignOut()
       else await refresh()
@@ -34,7 +34,7 @@ export function sessionsStep({ auth }: Page): Step {
         'p',
         {},
         element('b', {}, name),
-        // Apart from the name, which its owner chose.
+        // A separate element, because the account's owner chose the name.
         session.current ? element('em', {}, ' (this one)') : '',
         element('br'),
         element(

@@ -9,7 +9,7 @@ export function signInStep({ auth }: Page): Step {
   const show = byId('show', HTMLInputElement)
   const result = byId('sign-in-result', HTMLElement)
   const buttons = [...form.querySelectorAll('button')]
-  /** Somebody of this page's making: whoever wants to come back needs the password. */
+  /** The last made-up user, whose password the page shows for signing in again. */
   let madeUp: { readonly email: string; readonly password: string } | undefined
 
   form.addEventListener('submit', (event) => {
@@ -22,7 +22,7 @@ export function signInStep({ auth }: Page): Step {
     work
       .then(() => {
         say(result, '', '')
-        // Nothing of it stays in the form, to be found when they have signed out.
+        // Clear the form, so that nobody finds the password after a sign-out.
         form.reset()
         password.type = 'password'
         byId('sign-out', HTMLButtonElement).focus()
@@ -59,7 +59,7 @@ export function signInStep({ auth }: Page): Step {
       const email = auth.session?.account?.email ?? claims.sub
       const password =
         madeUp?.email === email
-          ? ` The password was made up too, should you want it in another window: ${madeUp.password}.`
+          ? ` To sign in from another window, use the made-up password: ${madeUp.password}.`
           : ''
       byId('who', HTMLElement).textContent =
         `Signed in as ${email}.${password} The server knows this session as ${claims.sid}.`
@@ -71,9 +71,9 @@ export function signInStep({ auth }: Page): Step {
   }
 }
 
-/** Says that nobody is signed in any more, and moves the focus to where somebody can be again. */
+/** Confirms a sign-out, and moves the focus to the sign-in form. */
 export function confirmSignOut(): void {
-  const text = 'Signed out. What the vault kept has no key any more.'
+  const text = 'Signed out. The key to the vault is gone.'
   say(byId('sign-in-result', HTMLElement), 'good', text)
   byId('email', HTMLInputElement).focus()
 }

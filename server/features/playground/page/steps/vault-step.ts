@@ -4,7 +4,7 @@ import type { Page, Step } from '../page.ts'
 
 const NOTE = 'note'
 
-/** Step 8: a note that lies encrypted on this device, and comes back without a password. */
+/** Step 8: a note that is stored encrypted on this device, and read again without a password. */
 export function vaultStep({ auth, storeWarning }: Page): Step {
   const note = byId('note', HTMLTextAreaElement)
   const result = byId('vault-result', HTMLElement)
@@ -20,26 +20,22 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
     await vault.set(NOTE, note.value)
     const warning = storeWarning ?? vault.warning
     if (warning !== undefined) {
-      say(result, 'good', `Kept, encrypted, in memory. ${warning}`)
+      say(result, 'good', `Kept in memory, encrypted. ${warning}`)
       return
     }
-    say(
-      result,
-      'good',
-      'Kept. Reload this page: the note will be here, and nobody asks for a password.',
-    )
+    say(result, 'good', 'Kept. Reload this page: the note will still be here, without a password.')
     await showDisk()
   })
   byId('reload', HTMLButtonElement).addEventListener('click', () => {
     location.reload()
   })
 
-  /** Reads the database behind the vault's back: what anybody with this disk would see. */
+  /** Reads the database directly, to show what anybody with this disk would see. */
   async function showDisk() {
     const sessionId = auth.session?.sessionId ?? ''
     const records = await readRecords(`jwe-auth-server vault ${sessionId}`)
     disk.replaceChildren(
-      element('h3', {}, 'The same note, as it lies on the disk'),
+      element('h3', {}, 'The same note, as stored on the disk'),
       element('pre', {}, records.map((bytes) => shorten(toText(bytes), 240)).join('\n')),
     )
   }
@@ -50,10 +46,10 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
       shownFor = claims.sid
       note.value = ''
       const kept = await (await auth.vault()).get(NOTE)
-      // It took a moment, in which they may have gone.
+      // The user may have signed out in the meantime.
       if (typeof kept !== 'string' || auth.session?.sessionId !== claims.sid) return
       note.value = kept
-      say(result, 'good', 'Read back from this device, with the key that the server has just sent.')
+      say(result, 'good', 'Read back from this device with the key that the server has just sent.')
       await showDisk()
     },
     clear() {
@@ -68,7 +64,7 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
 function readRecords(name: string): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name)
-    // The session has just ended, and its database is gone: it is not to come back.
+    // The session has just ended and its database is gone. Do not recreate it.
     opening.onupgradeneeded = () => opening.transaction?.abort()
     opening.onerror = () => {
       reject(opening.error ?? new Error('The database cannot be opened.'))

@@ -3,7 +3,7 @@ import { readPart, writePart } from '../token-parts.ts'
 import { byId, describe, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 
-/** Step 5: the signature, and how it notices whatever is changed. */
+/** Step 5: the signature, which detects every change. */
 export function verifyStep({ auth }: Page): Step {
   const letter = byId('letter', HTMLTextAreaElement)
   const verdict = byId('verdict', HTMLElement)
@@ -12,7 +12,7 @@ export function verifyStep({ auth }: Page): Step {
   async function judge() {
     const text = letter.value.trim()
     const [kind, words] = await verdictOn(text)
-    // Somebody typed on while it was being checked.
+    // Ignore the verdict if the text has changed during the check.
     if (letter.value.trim() === text) say(verdict, kind, words)
   }
 
@@ -21,18 +21,23 @@ export function verifyStep({ auth }: Page): Step {
       const claims = await auth.verify(text)
       return [
         'good',
-        `The signature holds: the server wrote every character. Scope: “${claims.scope}”.`,
+        `The signature is valid: the server wrote every character. Scope: “${claims.scope}”.`,
       ]
     } catch (error) {
       if (hasCode(error, 'token_expired'))
-        return ['refused', 'The signature holds, but the token has expired.']
+        return ['refused', 'The signature is valid, but the token has expired.']
       if (!hasCode(error, 'token_invalid')) return ['bad', describe(error)]
       if (text === original) return ['bad', describe(error)]
       const places = differences(text, original)
       const scope = (readPart(text.split('.')[1]) as { scope?: unknown } | undefined)?.scope
       const claimed =
-        typeof scope === 'string' ? ` It says “${scope}” now; nobody believes it.` : ''
-      return ['refused', `Refused: ${places} changed, and the signature no longer fits.${claimed}`]
+        typeof scope === 'string'
+          ? ` It now claims the scope “${scope}”, but nobody believes it.`
+          : ''
+      return [
+        'refused',
+        `Refused: ${places} changed, and the signature no longer matches.${claimed}`,
+      ]
     }
   }
 
