@@ -236,7 +236,7 @@ describe('a bad value is refused with its name and what is accepted', () => {
     for (const value of values) {
       const problems = problemsOf({ [name]: value })
       // An empty value is named as that; what is accepted may be left to the reader's choice.
-      const sentence = value === '' ? new RegExp(`^${name} is empty\. .*\\.$`) : accepted
+      const sentence = value === '' ? new RegExp(`^${name} is empty\\. .*\\.$`) : accepted
       expect({ value, problems }).toEqual({ value, problems: [expect.stringMatching(sentence)] })
       expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
     }
