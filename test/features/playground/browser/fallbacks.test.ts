@@ -68,7 +68,7 @@ test('without a secure context, the page says what it needs', async () => {
   const profile = await newProfile({}, () => {
     Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
   })
-  const page = await open(url, profile, 'Open this one over https')
+  const page = await open(url, profile, 'Open this page over https')
   expect(await page.getByRole('alert').textContent()).toContain(
     'offer cryptography only to secure pages',
   )

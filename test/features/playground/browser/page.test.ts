@@ -38,7 +38,7 @@ async function fillPage(page: Page): Promise<void> {
   await ask(page)
   expectRefusals('401 /account')
   await button(page, 'Send the same request again').click()
-  await page.getByText('Refused. The envelope').waitFor()
+  await page.getByText('Refused. The server has seen the envelope').waitFor()
   await button(page, 'Change one character').click()
   await page.getByText('Refused: one character').waitFor()
   await keepNote(page, 'A note')
