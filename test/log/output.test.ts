@@ -10,11 +10,14 @@ let folder: string
 let file: number
 let logger: Logger
 beforeEach(() => {
+  // No timer of a stream here outlives its test: by then its descriptor is closed, or another file's.
+  jest.useFakeTimers()
   folder = mkdtempSync(join(tmpdir(), 'output-'))
   file = openSync(join(folder, 'log'), 'w')
   logger = createLogger('info', createOutput(file))
 })
 afterEach(() => {
+  jest.useRealTimers()
   closeSync(file)
   rmSync(folder, { recursive: true })
 })
@@ -51,15 +54,9 @@ test('many access lines are written together', () => {
 })
 
 test('no access line waits for more than a second', () => {
-  jest.useFakeTimers()
-  try {
-    logger = createLogger('info', createOutput(file))
-    logger.info({ status: 200 }, ACCESS_LINE)
-    jest.advanceTimersByTime(999)
-    expect(written()).toEqual([])
-    jest.advanceTimersByTime(1)
-    expect(written()).toEqual([ACCESS_LINE])
-  } finally {
-    jest.useRealTimers()
-  }
+  logger.info({ status: 200 }, ACCESS_LINE)
+  jest.advanceTimersByTime(999)
+  expect(written()).toEqual([])
+  jest.advanceTimersByTime(1)
+  expect(written()).toEqual([ACCESS_LINE])
 })
