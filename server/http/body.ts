@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { MAX_BODY } from '../../protocol/limits.ts'
 import type { AppContext, AppMiddleware } from './context.ts'
 import { HttpError, type ErrorCode } from './http-error.ts'
-import { isRepeated } from './repeated-header.ts'
+import { isRepeated } from './raw-headers.ts'
 import { hasRepeatedMembers } from './repeated-members.ts'
 
 const JSON_TYPE = 'application/json'

@@ -1,6 +1,6 @@
 import type { AppMiddleware } from './context.ts'
 import { HttpError } from './http-error.ts'
-import { isRepeated } from './repeated-header.ts'
+import { isRepeated } from './raw-headers.ts'
 
 /**
  * The most characters of a Host header: a domain name of 255 (RFC 1035 §2.3.4), a colon and a port.
