@@ -269,11 +269,16 @@ describe('strangers do not shut out an owner', () => {
     const email = someEmail()
     await client.signUp(email)
     const stranger = await TestClient.registered(client.url)
-    await Promise.all(
-      Array.from({ length: 170 }, (_, i) =>
-        login(stranger, email, WRONG, i < 65 ? '192.0.2.1' : `2001:db8:0:${i.toString(16)}::1`),
-      ),
-    )
+    // A few at a time: a guess that finds the hash queue full is not a failure, and does not count.
+    for (let sent = 0; sent < 170; sent += 10) {
+      await Promise.all(
+        Array.from({ length: 10 }, (_, n) => {
+          const i = sent + n
+          const from = i < 65 ? '192.0.2.1' : `2001:db8:0:${i.toString(16)}::1`
+          return login(stranger, email, WRONG, from)
+        }),
+      )
+    }
     expectLimited(await login(stranger, email, GOOD_PASSWORD, '198.51.100.1'))
     expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
