@@ -23,15 +23,15 @@ export function createApp(core: Core, features: readonly FeatureParts[]): Koa<Re
     maxIpsCount: trustedProxies,
   })
   app.use(requestId(core.logger))
-  app.use(accessLog())
+  app.use(accessLog(core.logger))
   app.use(securityHeaders())
   app.use(crossOrigin(corsOrigins))
   app.use(errors())
   app.use(requestTarget())
-  app.use(async (ctx, next) => {
+  app.use((ctx, next) => {
     // Most answers carry a token, a key or account data. Other routes set Cache-Control themselves.
     ctx.set('Cache-Control', 'no-store')
-    await next()
+    return next()
   })
   app.use(draining(core.isStopping))
   for (const { middleware } of features) if (middleware !== undefined) app.use(middleware)

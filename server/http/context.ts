@@ -3,9 +3,9 @@ import type { Logger } from '../log/logger.ts'
 
 /** What the middleware puts on `ctx.state` for the handlers. */
 export interface RequestState {
-  requestId: string
+  readonly requestId: string
   /** Adds the request id to every line. */
-  log: Logger
+  readonly log: Logger
   /** The bytes of the request's body. Empty if there is none. */
   bodyBytes: Buffer
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */

@@ -6,10 +6,10 @@ const STILL_ANSWERED = new Set(['/healthz', '/readyz'])
 
 /** Refuses requests while the server starts or stops, so that they go to another server. */
 export function draining(isStopping: () => boolean): AppMiddleware {
-  return async function draining(ctx, next) {
+  return function draining(ctx, next) {
     if (isStopping() && !STILL_ANSWERED.has(ctx.path)) {
       throw unavailable(1, 'The server is starting or stopping. Try again.')
     }
-    await next()
+    return next()
   }
 }

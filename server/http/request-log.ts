@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { AppMiddleware } from './context.ts'
+import type { AppMiddleware, RequestState } from './context.ts'
 import type { Logger } from '../log/logger.ts'
 import { ACCESS_LINE } from '../log/output.ts'
 
@@ -12,11 +12,28 @@ export const toRequestId = (given: unknown): string =>
 
 /** Gives each request an id, which the answer and every log line contain. */
 export function requestId(logger: Logger): AppMiddleware {
-  return async function requestId(ctx, next) {
-    ctx.state.requestId = toRequestId(ctx.get('X-Request-Id'))
-    ctx.state.log = logger.child({ request_id: ctx.state.requestId })
-    ctx.set('X-Request-Id', ctx.state.requestId)
-    await next()
+  return function requestId(ctx, next) {
+    const id = toRequestId(ctx.get('X-Request-Id'))
+    ctx.state = Object.assign(new State(id, logger), ctx.state)
+    ctx.set('X-Request-Id', id)
+    return next()
+  }
+}
+
+/** Most requests write no line but the one of the access log, so their logger is made on demand. */
+class State implements RequestState {
+  readonly requestId: string
+  declare bodyBytes: Buffer
+  readonly #logger: Logger
+  #log: Logger | undefined
+
+  constructor(requestId: string, logger: Logger) {
+    this.requestId = requestId
+    this.#logger = logger
+  }
+
+  get log(): Logger {
+    return (this.#log ??= this.#logger.child({ request_id: this.requestId }))
   }
 }
 
@@ -24,12 +41,15 @@ export function requestId(logger: Logger): AppMiddleware {
  * Writes one log line per request. It has the pattern of the route instead of the URL, and no
  * address, header or body. Only the request id can come from the client.
  */
-export function accessLog(): AppMiddleware {
+export function accessLog(logger: Logger): AppMiddleware {
+  // Its members are known to hold no secret, and looking for one in each line is expensive.
+  const lines = logger.child({}, { redact: [] })
   return async function accessLog(ctx, next) {
     const start = performance.now()
     await next()
-    ctx.state.log.info(
+    lines.info(
       {
+        request_id: ctx.state.requestId,
         method: ctx.method,
         route: ctx.state.route ?? null,
         status: ctx.status,

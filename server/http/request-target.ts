@@ -17,7 +17,7 @@ const MAX_TARGET = 8192
  * @throws HttpError 400; 414 for a URL that is too long.
  */
 export function requestTarget(): AppMiddleware {
-  return async function requestTarget(ctx, next) {
+  return function requestTarget(ctx, next) {
     const host = ctx.get('Host')
     const target = ctx.req.url ?? ''
     if (target.length > MAX_TARGET) {
@@ -28,7 +28,7 @@ export function requestTarget(): AppMiddleware {
     if (!isHost || isRepeated(ctx.req, 'host') || !isTarget(target)) {
       throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
     }
-    await next()
+    return next()
   }
 }
 

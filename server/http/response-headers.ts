@@ -1,5 +1,8 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import cors from '@koa/cors'
-import helmet from 'koa-helmet'
+import helmet from 'helmet'
+import type { AppMiddleware } from './context.ts'
 
 /**
  * Allows requests from the given origins only (CORS). Without origins, the only header is `Vary`.
@@ -21,8 +24,10 @@ export function crossOrigin(origins: readonly string[]) {
 /**
  * Helmet's headers for a server that answers with data, so its answers may load and frame nothing.
  */
-export function securityHeaders() {
-  return helmet({
+export function securityHeaders(): AppMiddleware {
+  // They are the same for every answer.
+  const example = new ServerResponse(new IncomingMessage(new Socket()))
+  const setHeaders = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
@@ -32,4 +37,10 @@ export function securityHeaders() {
     // Other origins can read answers only if CORS_ORIGINS allows it.
     crossOriginResourcePolicy: { policy: 'same-origin' },
   })
+  setHeaders(example.req, example, () => undefined)
+  const headers = example.getHeaders()
+  return function securityHeaders(ctx, next) {
+    ctx.set(headers as Record<string, string>)
+    return next()
+  }
 }

@@ -33,9 +33,9 @@ export function createRouteTable<SignedIn>(
   const router = new Router({ sensitive: true, strict: true })
 
   const open: RouteTable<SignedIn>['open'] = (method, path, ...steps) => {
-    const named: RouterMiddleware<RequestState> = async (ctx, next) => {
+    const named: RouterMiddleware<RequestState> = (ctx, next) => {
       ctx.state.route = path
-      await next()
+      return next()
     }
     router.register(path, [method], [named, readBody(), ...steps] as RouterMiddleware[])
   }

@@ -42,5 +42,5 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefi
 /** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   if (!isUtf8(bytes)) return undefined
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }
