@@ -38,9 +38,9 @@ export function securityHeaders(): AppMiddleware {
     crossOriginResourcePolicy: { policy: 'same-origin' },
   })
   setHeaders(example.req, example, () => undefined)
-  const headers = example.getHeaders()
+  const headers = Object.entries(example.getHeaders() as Record<string, string>)
   return function securityHeaders(ctx, next) {
-    ctx.set(headers as Record<string, string>)
+    for (const [name, value] of headers) ctx.res.setHeader(name, value)
     return next()
   }
 }

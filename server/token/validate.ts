@@ -40,14 +40,14 @@ export async function validate<C extends RegisteredClaims>(
     'JWT',
     caches?.agreements,
   )
-  const { kid, claims } = await verifiedClaims(context, kind, plaintext)
+  const { kid, claims, isKnown } = await verifiedClaims(context, kind, plaintext)
   if (claims.iss !== issuer) throw invalid('iss')
   if (audience !== undefined && claims.aud !== audience) throw invalid('aud')
   const now = nowInSeconds(context)
   if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
   // Last: only a token that would otherwise be good is said to have expired.
   if (claims.exp <= now) throw new TokenError('token_expired', 'exp')
-  caches?.verified.remember(plaintext, { kind, kid, claims })
+  if (!isKnown) caches?.verified.remember(plaintext, { kind, kid, claims })
   return { claims, header, agreement }
 }
 
@@ -56,15 +56,17 @@ async function verifiedClaims<C extends RegisteredClaims>(
   { keystore, caches }: ReadingContext,
   kind: TokenKind<C>,
   jws: string,
-): Promise<{ kid: string; claims: C }> {
+): Promise<{ kid: string; claims: C; isKnown: boolean }> {
   const keys: VerificationKeys = (kid) => keystore.verificationKey(kid)
   const known = caches?.verified.find(jws, kind)
   // A key that is accepted no more takes its tokens with it.
-  if (known !== undefined && (await keys(known.kid)) !== undefined) return known
+  if (known !== undefined && (await keys(known.kid)) !== undefined) {
+    return { kid: known.kid, claims: known.claims, isKnown: true }
+  }
   const { kid, payload } = await verify(jws, kind.typ, keys)
   const claims = kind.claims.safeParse(payload).data
   if (claims === undefined) throw invalid('claims')
-  return { kid, claims }
+  return { kid, claims, isKnown: false }
 }
 
 /**
