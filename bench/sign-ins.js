@@ -2,16 +2,16 @@
 // sign in at once, again and again. `npm run bench -- sign-ins [seconds]`
 import { availableParallelism } from 'node:os'
 import { startOurServer } from './our-server.js'
-import { quantile, registerClient, send } from './support.js'
+import { agree, seal } from './seal.js'
+import { quantile, send } from './support.js'
 
 const SECONDS = Number(process.argv[2] ?? 10)
 const AT_ONCE = 64
 const PACE = 10
-const server = await startOurServer(0, { pinned: false })
-const client = await registerClient(server.url)
-const person = { email: 'a@bench.test', password: 'a long and winding road', client_id: client.id }
-const signedIn = (await send(server.url, 'POST', '/account', person)).body
-const jws = await client.open(signedIn.access_token)
+const server = await startOurServer(2, { pinned: false })
+// Not the same account: each sign-in ends its oldest session, once it has enough of them.
+const [reader, { person }] = server.people
+const agreement = agree(reader.client.serverJwk)
 
 console.log(`${availableParallelism()} cores, one GET /account every ${PACE} ms`)
 // Both paths warm, or the first second measures the compiler.
@@ -28,7 +28,7 @@ async function protectedGets(seconds) {
   const answers = []
   const end = performance.now() + seconds * 1000
   while (performance.now() < end) {
-    const authorization = `Bearer ${await client.seal(jws)}`
+    const authorization = `Bearer ${seal(reader.accessJws, agreement)}`
     answers.push(send(server.url, 'GET', '/account', undefined, { authorization }))
     await new Promise((resolve) => setTimeout(resolve, PACE))
   }
