@@ -1,5 +1,7 @@
 /** The program: `npm start`. Everything that happens is called from here. */
 import { constants } from 'node:os'
+import { createHashThreads } from './accounts/hash-threads.ts'
+import { createPasswordHasher } from './accounts/password-hash.ts'
 import { loadConfig } from './config/config.ts'
 import { features } from './features.ts'
 import { createLogger } from './log/logger.ts'
@@ -30,7 +32,11 @@ try {
   let reloadKeys = () => Promise.resolve()
   process.on('SIGHUP', () => void reloadKeys())
 
-  const server = await startServer(config, features, logger, Date.now, performance.timeOrigin)
+  const hashThreads = createHashThreads(logger)
+  const server = await startServer(config, features, logger, {
+    startedAt: performance.timeOrigin,
+    passwords: createPasswordHasher({ argon2: hashThreads }),
+  })
   reloadKeys = () => server.reloadKeys()
 
   let stoppingSince: number | undefined
@@ -42,6 +48,7 @@ try {
     stoppingSince = performance.now()
     logger.info({ signal }, 'stopping: requests in flight may finish')
     await server.stop()
+    await hashThreads.stop()
     logger.info('stopped')
     process.exit(0)
   }

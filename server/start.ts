@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createPasswordHasher, type PasswordHasher } from './accounts/password-hash.ts'
 import { createApp } from './app.ts'
 import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
@@ -26,20 +27,28 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+export interface StartOptions {
+  /** Milliseconds since the epoch; the system's clock by default. */
+  readonly clock?: () => number
+  /** When this process began, milliseconds since the epoch. The last one had ended by then. */
+  readonly startedAt?: number
+  /** By default, one without threads of its own. */
+  readonly passwords?: PasswordHasher
+}
+
 /**
  * Opens the keys and the database, and listens.
  *
- * @param clock Milliseconds since the epoch.
- * @param startedAt When this process began, milliseconds since the epoch. The last one had ended by then.
  * @throws StartupError with everything that keeps the server from starting.
  */
 export async function startServer(
   config: Config,
   features: readonly Feature[],
   logger: Logger,
-  clock = Date.now,
-  startedAt = clock(),
+  options: StartOptions = {},
 ): Promise<RunningServer> {
+  const { clock = Date.now, passwords = createPasswordHasher() } = options
+  const { startedAt = clock() } = options
   const [{ keystore, warnings, source }, database] = await together(
     openKeystore(config, recordSigningKey, clock()),
     openDatabase(config.databaseFile),
@@ -64,7 +73,10 @@ export async function startServer(
   // count whole seconds, so this server accepts them from the next full second on.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
-  const core = compose({ config, keystore, database, logger, clock, bindingsNotBefore, isStopping })
+  const core = compose({
+    ...{ config, keystore, database, logger, clock, passwords },
+    ...{ bindingsNotBefore, isStopping },
+  })
   const parts = await createFeatures(core, features)
   const app = createApp(core, parts)
 

@@ -51,7 +51,7 @@ async function start(
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, databaseFile, keysDir, ...changes })
-  const server = await startServer(config, [], logger, Date.now, startedAt)
+  const server = await startServer(config, [], logger, { startedAt })
   running.push(server)
   return server
 }

@@ -13,15 +13,25 @@ export interface HashParameters {
   readonly parallelism: number
 }
 
+/** The two functions of the library, in whichever thread. */
+export interface Argon2 {
+  readonly hash: (password: string, parameters: HashParameters) => Promise<string>
+  /** Takes the parameters from the hash. */
+  readonly verify: (passwordHash: string, password: string) => Promise<boolean>
+}
+
 /** OWASP Password Storage Cheat Sheet: argon2id (the library's default), 19 MiB, two passes, one lane. */
 const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
 
 /**
- * A hash keeps a core busy, and one of libuv's four threads, which the decryption of tokens needs
- * too. One on two cores and two on four leave tokens room; `npm run bench -- load` shows it.
+ * A hash keeps a core busy. One on two cores and two on four leave tokens room, also where hashing
+ * has no lower priority; `npm run bench -- sign-ins` shows it.
  */
 const AT_ONCE = availableParallelism() < 4 ? 1 : 2
-/** In each lane of the queue. With about 20 ms a hash, the last waits for two or three seconds. */
+/**
+ * In each lane of the queue. With about 20 ms a hash, the last waits for two or three seconds, and for
+ * longer while requests with tokens keep the cores busy.
+ */
 const WAITING = 64
 
 /** Stands for the hash of an account that has no password. */
@@ -39,25 +49,33 @@ export interface PasswordHasher {
   needsRehash(passwordHash: string): boolean
 }
 
+/** With what a hasher works: by default, as in production but for the threads. */
+interface HasherOptions {
+  readonly parameters?: HashParameters
+  /** By default, the library's own: on libuv's threads, with the priority of everything else. */
+  readonly argon2?: Argon2
+}
+
 /**
  * A hasher with a queue of its own.
  *
  * @throws UnavailableError, from `hash` and `verify`, when the queue is full: see fair-queue.ts.
  */
-export function createPasswordHasher(parameters = PARAMETERS): PasswordHasher {
+export function createPasswordHasher(options: HasherOptions = {}): PasswordHasher {
+  const { parameters = PARAMETERS, argon2 = { hash, verify } } = options
   const { memoryCost, timeCost, parallelism } = parameters
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
   const queue = createFairQueue(AT_ONCE, WAITING)
-  const hashNow = async (password: string) => hash(normalisePassword(password), parameters)
-  // Of a password that nobody has. Made now, so that the first unknown address takes no longer.
-  const dummy = hashNow(crypto.randomUUID())
+  // A salt and a hash of zeros, in their usual lengths. Nobody has a password with this hash.
+  const dummy = `${prefix}${'A'.repeat(22)}$${'A'.repeat(43)}`
   return {
-    hash: (password, requester) => queue.run(requester, () => hashNow(password)),
+    hash: (password, requester) =>
+      queue.run(requester, async () => argon2.hash(normalisePassword(password), parameters)),
     async verify(passwordHash, password, requester) {
       const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
-      const against = hasPassword ? passwordHash : await dummy
+      const against = hasPassword ? passwordHash : dummy
       const matches = await queue.run(requester, async () =>
-        verify(against, normalisePassword(password)),
+        argon2.verify(against, normalisePassword(password)),
       )
       return matches && hasPassword
     },

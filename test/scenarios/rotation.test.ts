@@ -54,7 +54,9 @@ async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
     ...changes,
   })
   // Of a process that began a second ago: the server has no second to wait for.
-  const server = await startServer(config, [], createLogger('silent'), Date.now, Date.now() - 1000)
+  const server = await startServer(config, [], createLogger('silent'), {
+    startedAt: Date.now() - 1000,
+  })
   running.push(server)
   return server
 }

@@ -2,7 +2,7 @@ import { createPasswordHasher, type PasswordHasher } from '../../server/accounts
 
 /** A hasher at the lowest cost that argon2 allows, about 0.1 ms, for tests of other things. */
 export const createCheapHasher = () =>
-  createPasswordHasher({ memoryCost: 8, timeCost: 1, parallelism: 1 })
+  createPasswordHasher({ parameters: { memoryCost: 8, timeCost: 1, parallelism: 1 } })
 
 type Work = 'hash' | 'verify'
 

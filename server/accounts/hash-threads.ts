@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { UnavailableError } from '../errors/unavailable-error.ts'
+import type { Logger } from '../log/logger.ts'
+import type { Argon2, HashParameters } from './password-hash.ts'
+
+const PROGRAM = new URL('hash-worker.js', import.meta.url)
+
+/** What a thread is asked: for a new hash, or to compare a password with one. */
+export type Job =
+  | { readonly password: string; readonly parameters: HashParameters }
+  | { readonly password: string; readonly passwordHash: string }
+
+type Answer = ({ readonly result: string | boolean } | { readonly error: unknown }) & {
+  /** Why the thread has the priority of all others, if it has. */
+  readonly priorityProblem: string | undefined
+}
+
+export interface HashThreads extends Argon2 {
+  /** Ends the threads. What they are hashing, and all that comes later, is refused. */
+  stop(): Promise<void>
+}
+
+/**
+ * Argon2 in threads of a lower priority, so that hashing takes what requests with tokens leave of the
+ * cores, and none of libuv's threads, which they need too.
+ *
+ * A thread is started when none is idle. So there are as many as hashes at once, which the caller
+ * bounds, and a thread that has died is replaced. Where a thread can have no priority of its own,
+ * this is logged once.
+ *
+ * Its functions throw an UnavailableError if the thread dies: that is no verdict on a password.
+ */
+export function createHashThreads(logger: Logger, program = PROGRAM): HashThreads {
+  const threads = new Set<Worker>()
+  const idle = new Set<Worker>()
+  let isStopped = false
+  let hasWarned = false
+
+  function start(): Worker {
+    const thread = new Worker(program, { name: 'password hashing' })
+    threads.add(thread)
+    // Node throws an error that nobody listens to.
+    thread.on('error', () => undefined)
+    thread.on('exit', () => {
+      threads.delete(thread)
+      idle.delete(thread)
+    })
+    return thread
+  }
+
+  async function run(job: Job) {
+    if (isStopped) throw new UnavailableError('the server has stopped', 1)
+    const [thread = start()] = idle
+    idle.delete(thread)
+    const answer = await ask(thread, job).catch((cause: unknown) => {
+      throw new UnavailableError('a thread that hashed a password has died', 1, { cause })
+    })
+    // It can end right after its answer.
+    if (threads.has(thread)) idle.add(thread)
+    const { priorityProblem } = answer
+    if (priorityProblem !== undefined && !hasWarned) {
+      hasWarned = true
+      logger.warn(
+        { reason: priorityProblem },
+        'Hashing passwords has the same priority as all other requests, which may wait for it: this system gives a thread no other.',
+      )
+    }
+    if ('error' in answer) throw answer.error
+    return answer.result
+  }
+
+  return {
+    hash: async (password, parameters) => (await run({ password, parameters })) as string,
+    verify: async (passwordHash, password) => (await run({ passwordHash, password })) as boolean,
+    async stop() {
+      isStopped = true
+      await Promise.all([...threads].map((thread) => thread.terminate()))
+    },
+  }
+}
+
+/** @throws what ended the thread before it answered. */
+async function ask(thread: Worker, job: Job): Promise<Answer> {
+  const answered = new AbortController()
+  const { signal } = answered
+  try {
+    thread.postMessage(job)
+    // Both reject if there is an error.
+    return await Promise.race([
+      once(thread, 'message', { signal }).then(([answer]) => answer as Answer),
+      once(thread, 'exit', { signal }).then(([code]) => {
+        throw new Error(`The thread has ended with code ${code}.`)
+      }),
+    ])
+  } finally {
+    answered.abort()
+  }
+}
