@@ -12,6 +12,8 @@ export interface Binding {
   readonly htu: string
   /** SHA-256 of the body, base64url; absent without a body. */
   readonly dig?: string | undefined
+  /** The proof of a key-bound token: see request-proof.ts. */
+  readonly mac?: string | undefined
 }
 
 /** Seconds that the sender's clock may be off. */

@@ -19,6 +19,22 @@ export interface RegisteredClaims {
   readonly iat: number
   readonly exp: number
   readonly jti: string
+  /** Only on key-bound tokens. */
+  readonly cnf?: Confirmation | undefined
+}
+
+/** Whose token it is (RFC 7800 §3.2): whoever sends it proves to hold the private half of this key. */
+export interface Confirmation {
+  /** The public encryption key of the client. Its thumbprint is the token's `client_id`. */
+  readonly jwk: ConfirmationKey
+}
+
+/** The required public members of an EC or OKP key (RFC 7518 §6.2.1, RFC 8037 §2). */
+export interface ConfirmationKey {
+  readonly kty: string
+  readonly crv: string
+  readonly x: string
+  readonly y?: string | undefined
 }
 
 /** The claims of every session token. A refresh token has no others. */

@@ -46,6 +46,7 @@ export function compose(dependencies: Dependencies) {
   keystore.onReplaced((kids) => {
     caches.agreements.keepOnly(kids)
     caches.verified.keepOnly(kids)
+    caches.proofKeys.keepOnly(kids)
   })
   const tokens: TokenContext = { issuer, algorithms, keystore, clock, caches }
   const rateLimits = createRateLimits(config.rateLimits)

@@ -13,6 +13,8 @@ export type TokenReason =
   // The request that the token is bound to.
   | ('req_missing' | 'req' | 'req_iat' | 'req_before_start' | 'req_htm' | 'req_htu' | 'req_dig')
   | 'req_replayed'
+  // The proof of a key-bound token: missing or malformed, wrong, or impossible with the client's key.
+  | ('proof_missing' | 'proof' | 'cnf')
 
 /**
  * Refuses a token. The client learns only whether the token has expired. `reason` never contains a

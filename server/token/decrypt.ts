@@ -22,6 +22,7 @@ export interface Decrypted {
   readonly plaintext: string
   /** The protected header, authenticated by the decryption (RFC 7516 §5.1 step 14). */
   readonly header: Readonly<Record<string, unknown>>
+  readonly key: DecryptionKey
   /** What it was decrypted with, to be remembered once the token has passed every check. */
   readonly agreement: Agreement | undefined
 }
@@ -63,5 +64,5 @@ export async function decrypt(
   const { plaintext, agreement } = open(jwe, header, { kid, alg, privateKey }, enc, agreements)
   const text = decodeUtf8(plaintext)
   if (text === undefined) throw invalid('plaintext')
-  return { plaintext: text, header, agreement }
+  return { plaintext: text, header, key, agreement }
 }

@@ -9,6 +9,7 @@ import {
   type RefreshTokenClaims,
   type RegisteredClaims,
 } from '../../protocol/tokens.ts'
+import { thumbprintOf } from './proof-keys.ts'
 
 const text = z.string().min(1)
 /** Seconds since the epoch (RFC 7519 §2, NumericDate), whole. */
@@ -16,14 +17,24 @@ const time = z.int().nonnegative()
 
 /** On every token (RFC 7519 §4.1). */
 const registered = { iss: text, sub: text, aud: text, iat: time, exp: time, jti: text }
+/** The client's public key, on key-bound tokens. */
+const cnf = z.strictObject({
+  jwk: z.strictObject({ kty: text, crv: text, x: text, y: text.optional() }),
+})
 /**
  * On the tokens of a session: the client that it is for, the session, and the session's generation,
  * left out while it is 0.
  */
-const session = { ...registered, client_id: text, sid: text, gen: z.int().positive().optional() }
+const session = {
+  ...registered,
+  client_id: text,
+  sid: text,
+  gen: z.int().positive().optional(),
+  cnf: cnf.optional(),
+}
 
-const isForItsClient = (claims: { aud: string; client_id: string }) =>
-  claims.aud === claims.client_id
+const isForItsClient = ({ aud, client_id, cnf }: RefreshTokenClaims) =>
+  aud === client_id && (cnf === undefined || thumbprintOf(cnf.jwk) === client_id)
 
 /** Yours to extend: a claim that your clients and services need. Its value is set in sessions/token-pair.ts. */
 const access = { ...session, scope: z.string() }

@@ -2,6 +2,7 @@ import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
 import { createAgreements, type Agreements } from './jwe/agreements.ts'
+import { createProofKeys, type ProofKeys } from './proof-keys.ts'
 import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'
 
@@ -21,16 +22,18 @@ export interface ReadingContext {
   readonly caches?: TokenCaches
 }
 
-/** What saves work on tokens that come again. Neither is ever a way around a check. */
+/** What saves work on tokens that come again. None is ever a way around a check. */
 export interface TokenCaches {
   readonly agreements: Agreements
   readonly verified: VerifiedTokens
+  readonly proofKeys: ProofKeys
 }
 
 /** @param clock Milliseconds since the epoch. */
 export const createTokenCaches = (clock: () => number): TokenCaches => ({
   agreements: createAgreements(clock),
   verified: createVerifiedTokens(),
+  proofKeys: createProofKeys(),
 })
 
 /** What the server needs to make and to read tokens. */

@@ -8,6 +8,7 @@ import { decrypt } from './decrypt.ts'
 import type { Agreement } from './jwe/agreements.ts'
 import type { TokenKind } from './kinds.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
+import { checkProof } from './request-proof.ts'
 import { verify, type VerificationKeys } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {
@@ -19,8 +20,9 @@ export interface ValidToken<C extends RegisteredClaims> {
 }
 
 /**
- * Client to server: decrypt → verify → claims. Whatever is wrong with the token is a TokenError. Any
- * other error says nothing about the token: it is a fault of the server, or of where its keys are.
+ * Client to server: decrypt → verify → claims, and the proof of a key-bound token. Whatever is wrong
+ * with the token is a TokenError. Any other error says nothing about the token: it is a fault of the
+ * server, or of where its keys are.
  *
  * @param audience The `aud` to insist on; by default the kind's own, if it has one.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
@@ -33,16 +35,18 @@ export async function validate<C extends RegisteredClaims>(
   audience = kind.audience,
 ): Promise<ValidToken<C>> {
   const { keystore, algorithms, issuer, caches } = context
-  const { plaintext, header, agreement } = await decrypt(
+  const decrypted = await decrypt(
     token,
     (kid) => keystore.decryptionKey(kid),
     [algorithms.encryptionEnc].flat(),
     'JWT',
     caches?.agreements,
   )
+  const { plaintext, header, agreement } = decrypted
   const { kid, claims, isKnown } = await verifiedClaims(context, kind, plaintext)
   if (claims.iss !== issuer) throw invalid('iss')
   if (audience !== undefined && claims.aud !== audience) throw invalid('aud')
+  if (claims.cnf !== undefined) checkProof(decrypted, claims.cnf, caches?.proofKeys)
   const now = nowInSeconds(context)
   if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
   // Last: only a token that would otherwise be good is said to have expired.

@@ -1,4 +1,5 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
+import { calculateJwkThumbprint } from 'jose'
 import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
 
 const REGISTERED = { iss: 'i', sub: 's', aud: 'c', iat: 1, exp: 2, jti: 'j' }
@@ -47,4 +48,32 @@ test.each(KINDS.slice(0, 2))('$name: is for its client alone', ({ kind, claims }
 test('an empty scope is a scope', () => {
   const claims = { ...SESSION, scope: '' }
   expect(accessToken.claims.parse(claims)).toEqual(claims)
+})
+
+describe.each(KINDS.slice(0, 2))('$name: a key that it is bound to', ({ kind, claims }) => {
+  const jwk = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'BBBB' }
+  const isAccepted = async (cnf: unknown, key: object = jwk) => {
+    const id = await calculateJwkThumbprint(key)
+    return kind.claims.safeParse({ ...claims, aud: id, client_id: id, cnf }).success
+  }
+
+  test('is the one that the client is named after', async () => {
+    expect(await isAccepted({ jwk })).toBe(true)
+    const okp = { kty: 'OKP', crv: 'X25519', x: 'AAAA' }
+    expect(await isAccepted({ jwk: okp }, okp)).toBe(true)
+    expect(await isAccepted({ jwk: okp })).toBe(false)
+    expect(await isAccepted({ jwk: { ...jwk, y: 'CCCC' } })).toBe(false)
+  })
+
+  test.each<[string, unknown]>([
+    ['null', null],
+    ['a text', 'x'],
+    ['nothing', {}],
+    ['a thumbprint beside it', { jwk, jkt: 'x' }],
+    ['a key with more members', { jwk: { ...jwk, use: 'enc' } }],
+    ['a key with fewer', { jwk: { ...jwk, crv: undefined } }],
+    ['a member that is no text', { jwk: { ...jwk, y: 1 } }],
+  ])('is nothing else: %s', async (_, cnf) => {
+    expect(await isAccepted(cnf)).toBe(false)
+  })
 })

@@ -1,9 +1,24 @@
-import { beforeAll, expect, test } from '@jest/globals'
+import { isDeepStrictEqual } from 'node:util'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import type { ConfirmationKey } from '../../protocol/tokens.ts'
+import { issue } from '../../server/token/issue.ts'
 import { accessToken } from '../../server/token/kinds.ts'
 import { validate } from '../../server/token/validate.ts'
+import { importPrivate, macOf } from '../support/request-proof.ts'
 import { anyText } from '../support/text.ts'
-import { base64url, DEFAULTS, edit, refusal, setUp, type Fixture } from './fixtures.ts'
+import {
+  base64url,
+  DEFAULTS,
+  edit,
+  ISSUER,
+  open,
+  OWN_CLAIMS,
+  recipientOf,
+  refusal,
+  setUp,
+  type Fixture,
+} from './fixtures.ts'
 
 /** A change to a token, given another that is as good and of as many parts. */
 type Mutation = (token: string, other: string) => string
@@ -146,6 +161,74 @@ test(`of ${MANY} arbitrary headers of an outer token, none makes anything but a 
     ),
     { numRuns: MANY },
   )
+})
+
+describe('of a key-bound token', () => {
+  const REQ = { jti: 'a', iat: 1_790_000_000, htm: 'PATCH', htu: `${ISSUER}/account`, dig: 'x' }
+  let jws: string
+  let req: Record<string, unknown> & { mac: string }
+  beforeAll(async () => {
+    const { client, context, keystore } = server
+    const { kty, crv, x, y } = client.publicJwk
+    const claims = { ...OWN_CLAIMS, aud: client.kid, client_id: client.kid }
+    const cnf = { jwk: { kty, crv, x, y } as ConfirmationKey }
+    const recipient = recipientOf(client)
+    jws = await open(await issue(context, accessToken, { ...claims, cnf }, recipient, 900), client)
+    const members = { ...REQ, dig: base64url(Buffer.alloc(32, 1)) }
+    const mac = await macOf({
+      privateKey: await importPrivate(client.privateKey.export({ format: 'jwk' })),
+      clientId: client.kid,
+      recipient: keystore.encryptionKey.publicJwk,
+      jws,
+      req: members,
+    })
+    req = { ...members, mac }
+  })
+
+  const validated = (req: unknown) =>
+    validate(server.context, accessToken, server.sealWith(jws, { req }))
+  const expectRefused = async (changed: unknown) => {
+    if (isDeepStrictEqual(changed, req)) await validated(changed)
+    else expect(await refusal(validated(changed))).toMatchObject(refused)
+  }
+
+  test(`of ${MANY} mutations of the mac, every one that changes it is refused`, async () => {
+    const change = fc.oneof(letters, cut)
+    await fc.assert(
+      fc.asyncProperty(change, async (change) => {
+        await expectRefused({ ...req, mac: change(req.mac, '') })
+      }),
+      { numRuns: MANY },
+    )
+    await expectRefused(req)
+  })
+
+  test(`of ${MANY} other values of a member, every one is refused`, async () => {
+    const names = ['jti', 'iat', 'htm', 'htu', 'dig', 'mac']
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), fc.jsonValue(), async (name, value) => {
+        await expectRefused({ ...req, [name]: value })
+      }),
+      { numRuns: MANY },
+    )
+  })
+
+  test(`of ${MANY} arbitrary values of req, every one is refused`, async () => {
+    const some = fc.oneof(fc.jsonValue(), fc.dictionary(fc.string(), fc.jsonValue()))
+    await fc.assert(fc.asyncProperty(some, expectRefused), { numRuns: MANY })
+  })
+
+  test('what is between two members cannot move from one to the other', async () => {
+    const { jti, htm, mac } = req
+    for (const moved of [
+      { jti: `${String(jti)}\n${String(req['iat'])}` },
+      { htm: `${String(htm)}\n` },
+      { dig: `${String(req['dig'])}\n` },
+      { dig: undefined, htu: `${String(req['htu'])}\n${String(req['dig'])}` },
+    ]) {
+      await expectRefused({ ...req, ...moved, mac })
+    }
+  })
 })
 
 /** Keys of the right shape, or nearly so, and members that an import would obey. */

@@ -1,8 +1,9 @@
 import { createPublicKey, diffieHellman, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
+import type { ConfirmationKey } from '../../../protocol/tokens.ts'
 import { isCanonicalBase64url } from './base64url.ts'
-import { invalid } from '../../errors/token-error.ts'
+import { invalid, type TokenReason } from '../../errors/token-error.ts'
 
 /** The public members of an ephemeral key (RFC 7518 §6.2.1, RFC 8037 §2). */
 export interface EphemeralKey {
@@ -62,15 +63,21 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
  * The shared secret Z of ECDH (RFC 7518 §4.6).
  *
  * @param privateKey A private key: `open` has made sure of it.
- * @param epk A parsed key on its curve.
- * @throws TokenError for a point that is not on the curve, or that is of low order (RFC 7748 §6.1).
+ * @param publicKey What ought to be a key on its curve.
+ * @param reason Why the token is refused if it is not usable.
+ * @throws TokenError for a key on another curve, and for a point that is not on the curve or of low
+ *   order (RFC 7748 §6.1).
  */
-export function sharedSecret(privateKey: KeyObject, epk: EphemeralKey): Buffer {
-  // Both keys have been checked except for the point, so nothing else can make OpenSSL fail.
+export function sharedSecret(
+  privateKey: KeyObject,
+  publicKey: EphemeralKey | ConfirmationKey,
+  reason: TokenReason = 'epk',
+): Buffer {
+  // The private key is ours and is good, so whatever fails here is the fault of the public one.
   try {
-    const publicKey = createPublicKey({ key: epk as JsonWebKey, format: 'jwk' })
-    return diffieHellman({ privateKey, publicKey })
+    const key = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
+    return diffieHellman({ privateKey, publicKey: key })
   } catch {
-    throw invalid('epk')
+    throw invalid(reason)
   }
 }
