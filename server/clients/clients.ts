@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { JWK } from 'jose'
+import type { Selectable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
 import { RefusedError } from '../errors/refused-error.ts'
@@ -14,6 +15,8 @@ export interface Client {
   readonly jwk: JWK
   /** The key management algorithm that it is used with. */
   readonly alg: EncryptionAlg
+  /** Whether its tokens are key-bound: of use only to whoever holds its private key. */
+  readonly isKeyBound: boolean
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -57,7 +60,7 @@ export function createClients(
       if (client === undefined) throw new RefusedError('unknown_client')
       return client
     },
-    async register({ id, name, jwk }) {
+    async register({ id, name, jwk, isKeyBound }) {
       const now = clock()
       const expiresAt = now + unusedClientTtl * 1000
       return db.transaction().execute(async (trx) => {
@@ -69,23 +72,22 @@ export function createClients(
           .where('client_id', '=', id)
           .where('expires_at', 'is not', null)
           .execute()
-        const known = await trx
+        const { numInsertedOrUpdatedRows } = await trx
+          .insertInto('clients')
+          .values({
+            client_id: id,
+            client_name: name ?? null,
+            jwk: JSON.stringify(jwk),
+            key_bound_tokens: Number(isKeyBound),
+            created_at: now,
+            expires_at: expiresAt,
+          })
+          .onConflict((conflict) => conflict.column('client_id').doNothing())
+          .executeTakeFirstOrThrow()
+        const row = await trx
           .selectFrom('clients')
           .selectAll()
           .where('client_id', '=', id)
-          .executeTakeFirst()
-        if (known !== undefined) return { client: toClient(known), isNew: false }
-        const row: ClientRow = {
-          client_id: id,
-          client_name: name ?? null,
-          jwk: JSON.stringify(jwk),
-          created_at: now,
-          expires_at: expiresAt,
-        }
-        const { numInsertedOrUpdatedRows } = await trx
-          .insertInto('clients')
-          .values(row)
-          .onConflict((conflict) => conflict.column('client_id').doNothing())
           .executeTakeFirstOrThrow()
         return { client: toClient(row), isNew: numInsertedOrUpdatedRows === 1n }
       })
@@ -118,8 +120,9 @@ export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
   alg,
 })
 
-function toClient(row: ClientRow): Client {
+function toClient(row: Selectable<ClientRow>): Client {
   // As registration.ts made it.
   const { alg, ...jwk } = JSON.parse(row.jwk) as JWK & { alg: EncryptionAlg }
-  return { id: row.client_id, name: row.client_name, jwk, alg, createdAt: row.created_at }
+  const { client_id: id, client_name: name, created_at: createdAt } = row
+  return { id, name, jwk, alg, isKeyBound: row.key_bound_tokens === 1, createdAt }
 }

@@ -1,7 +1,8 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
 import { RefusedError } from '../errors/refused-error.ts'
-import { requiredKeyType, type Algorithms } from '../../protocol/algorithms.ts'
+import { requiredKeyType } from '../../protocol/algorithms.ts'
+import type { Config } from '../config/config.ts'
 import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
 
 export interface Registration {
@@ -10,21 +11,30 @@ export interface Registration {
   readonly name: string | undefined
   /** Its public members alone, and the `alg` that it will be used with. */
   readonly jwk: JWK
+  /** Whether its tokens will be key-bound. */
+  readonly isKeyBound: boolean
 }
+
+/** What a client says of itself (RFC 7591 §2). */
+interface ClientMetadata {
+  readonly client_name?: string | undefined
+  readonly jwks: { readonly keys: readonly unknown[] }
+  readonly key_bound_tokens?: boolean | undefined
+}
+
+type RegistrationPolicy = Pick<Config, 'algorithms' | 'keyBoundTokens'>
 
 /**
  * Checks a registration's keys: exactly one public encryption key, of the type that the server's
  * tokens are encrypted to.
  *
- * @param keys The `jwks.keys` that came with it (RFC 7591 §2).
  * @throws RefusedError `invalid_client_metadata` (RFC 7591 §3.2.2).
  */
 export async function checkRegistration(
-  name: string | undefined,
-  keys: readonly unknown[],
-  algorithms: Algorithms,
+  { client_name: name, jwks, key_bound_tokens: wantsKeyBound = false }: ClientMetadata,
+  { algorithms, keyBoundTokens }: RegistrationPolicy,
 ): Promise<Registration> {
-  const [key, ...others] = keys
+  const [key, ...others] = jwks.keys
   if (key === undefined || others.length > 0) {
     throw refuse('jwks must hold exactly one key, the public encryption key of the client.')
   }
@@ -35,12 +45,16 @@ export async function checkRegistration(
       `The "alg" of the key in jwks must be ${algorithms.encryptionAlg}, or be left out.`,
     )
   }
+  if (wantsKeyBound && key.kty === 'RSA') {
+    throw refuse('key_bound_tokens needs an EC or OKP key: there is no key agreement with RSA.')
+  }
   try {
     const imported = await importPublicKey(key, requiredKeyType('enc', algorithms))
     return {
       id: imported.kid,
       name,
       jwk: { ...imported.publicKey.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
+      isKeyBound: wantsKeyBound && keyBoundTokens,
     }
   } catch (error) {
     throw error instanceof PublicKeyError ? refuse(`The key in jwks ${error.message}.`) : error

@@ -15,17 +15,14 @@ const registrationSchema = z.object({
     { keys: z.array(z.unknown(), 'must be a list of keys') },
     'must be a JWK Set: an object with "keys"',
   ),
+  key_bound_tokens: z.boolean('must be true or false').optional(),
 })
 
 export function clientRoutes({ config, clients, keystore }: Core) {
   /** Registers an installation by its public key (RFC 7591 §3). */
   const register: Handler = async (ctx) => {
     const body = parseBody(ctx, registrationSchema, { code: 'invalid_client_metadata' })
-    const registration = await checkRegistration(
-      body.client_name,
-      body.jwks.keys,
-      config.algorithms,
-    )
+    const registration = await checkRegistration(body, config)
     if (keystore.jwks.keys.some(({ kid }) => kid === registration.id)) {
       throw new HttpError('invalid_client_metadata', "The key in jwks is the server's own.")
     }
@@ -50,6 +47,7 @@ export function clientRoutes({ config, clients, keystore }: Core) {
     jwks: {
       keys: [{ ...client.jwk, use: 'enc', alg: client.alg, kid: client.id }],
     },
+    key_bound_tokens: client.isKeyBound,
   })
 
   return { register, configuration }

@@ -37,6 +37,8 @@ export interface Config {
   readonly maxSessions: number
   readonly unusedClientTtl: number
   readonly requestBinding: 'optional' | 'required'
+  /** Whether new clients can have key-bound tokens. Never with RSA encryption keys. */
+  readonly keyBoundTokens: boolean
   readonly rateLimits: Readonly<
     Record<'login' | 'signUp' | 'clients' | 'refresh', RateLimit | 'off'>
   >
@@ -114,6 +116,7 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
     maxSessions: env.MAX_SESSIONS,
     unusedClientTtl: env.UNUSED_CLIENT_TTL,
     requestBinding: env.REQUEST_BINDING,
+    keyBoundTokens: env.KEY_BOUND_TOKENS && crv !== undefined,
     rateLimits: Object.freeze({
       login: env.RATE_LIMIT_LOGIN,
       signUp: env.RATE_LIMIT_SIGN_UP,

@@ -20,6 +20,8 @@ export interface ClientRow {
   client_name: string | null
   /** JSON: the public members of that key. */
   jwk: string
+  /** 1 if its tokens are key-bound, else 0. Its first registration says so, for good. */
+  key_bound_tokens: Generated<number>
   created_at: number
   /** When it is removed, unless it has had a session by then; null from its first session on. */
   expires_at: number | null

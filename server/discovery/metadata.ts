@@ -45,6 +45,7 @@ export function discoveryRoutes(
       encryption_key_kty: kty,
       ...(crv === undefined ? {} : { encryption_key_crv: crv }),
       request_binding: config.requestBinding,
+      key_bound_tokens_supported: config.keyBoundTokens,
       ...more,
     }
   }

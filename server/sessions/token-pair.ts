@@ -1,3 +1,4 @@
+import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import { recipientOf, type Client } from '../clients/clients.ts'
 import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/token-context.ts'
@@ -42,7 +43,8 @@ export async function issuePair(
   const agreement = agreeOn(recipient)
   const { id: sid, account, generation, jti } = session
   const gen = generation === 0 ? {} : { gen: generation }
-  const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen }
+  const cnf = client.isKeyBound ? { cnf: { jwk: client.jwk as ConfirmationKey } } : {}
+  const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen, ...cnf }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
   const [access, refresh] = await Promise.all([

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { checkRegistration } from '../../server/clients/registration.ts'
 import { DEFAULTS } from '../token/fixtures.ts'
 
+const policy = { algorithms: DEFAULTS, keyBoundTokens: true }
 const jwk = {
   ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
   use: 'enc',
@@ -10,7 +11,7 @@ const jwk = {
 
 test('a key that is not good is a bad registration, and names what is wrong', async () => {
   await expect(
-    checkRegistration('A phone', [{ ...jwk, y: jwk.x }], DEFAULTS),
+    checkRegistration({ jwks: { keys: [{ ...jwk, y: jwk.x }] } }, policy),
   ).rejects.toMatchObject({
     reason: 'invalid_client_metadata',
     message: expect.stringMatching(/damaged/),
@@ -25,5 +26,5 @@ test('a fault of ours while the key is read is no bad registration', async () =>
       throw bug
     },
   }
-  await expect(checkRegistration('A phone', [key], DEFAULTS)).rejects.toBe(bug)
+  await expect(checkRegistration({ jwks: { keys: [key] } }, policy)).rejects.toBe(bug)
 })

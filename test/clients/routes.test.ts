@@ -58,6 +58,7 @@ describe('with the default configuration', () => {
       client_id_issued_at: Math.floor(server.clock() / 1000),
       client_name: 'A phone',
       jwks: { keys: [{ ...good, alg: 'ECDH-ES+A128KW', kid: id }] },
+      key_bound_tokens: false,
     }
     expect([first.status, first.body]).toEqual([201, client])
     expect(first.headers.get('cache-control')).toBe('no-store')
@@ -90,6 +91,7 @@ describe('with the default configuration', () => {
       client_id: kid,
       client_id_issued_at: expect.any(Number),
       jwks: { keys: [{ ...jwk, alg: 'ECDH-ES+A128KW', kid }] },
+      key_bound_tokens: false,
     })
   })
 

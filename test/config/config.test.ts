@@ -64,6 +64,7 @@ describe('without any variable', () => {
       maxSessions: 100,
       unusedClientTtl: 7 * 24 * 60 * 60,
       requestBinding: 'optional',
+      keyBoundTokens: true,
       rateLimits: {
         login: { count: 60, duration: 60 },
         signUp: { count: 100, duration: 3600 },

@@ -109,7 +109,7 @@ describe('a file', () => {
     await first.destroy()
     const again = await open(file)
     expect(await again.selectFrom('clients').selectAll().execute()).toEqual([
-      { ...client('c'), expires_at: null },
+      { ...client('c'), expires_at: null, key_bound_tokens: 0 },
     ])
   })
 

@@ -14,6 +14,7 @@ beforeAll(async () => {
     name: null,
     jwk: fixture.client.publicKey.export({ format: 'jwk' }),
     alg: 'ECDH-ES+A128KW',
+    isKeyBound: false,
     createdAt: 1,
   }
 })

@@ -7,6 +7,7 @@ import {
   importJWK,
   type JWK,
 } from 'jose'
+import { macOf } from './request-proof.ts'
 
 export interface Answer {
   readonly status: number
@@ -37,7 +38,7 @@ export class TestClient {
   readonly privateKey: CryptoKey
   id = ''
   /** The server's encryption key, cached until a 401, after which it may have changed. */
-  #serverKey: Promise<{ kid: string; key: CryptoKey | Uint8Array }> | undefined
+  #serverKey: Promise<{ jwk: JWK; key: CryptoKey | Uint8Array }> | undefined
 
   private constructor(url: string, publicJwk: JWK, privateKey: CryptoKey) {
     this.url = url
@@ -51,9 +52,11 @@ export class TestClient {
     return new TestClient(url, { ...(await exportJWK(publicKey)), use: 'enc' }, privateKey)
   }
 
-  static async registered(url: string): Promise<TestClient> {
+  /** @param metadata Further members of the registration. */
+  static async registered(url: string, metadata: object = {}): Promise<TestClient> {
     const client = await TestClient.create(url)
-    const answer = await client.send('POST', '/clients', { jwks: { keys: [client.publicJwk] } })
+    const keys = [client.publicJwk]
+    const answer = await client.send('POST', '/clients', { jwks: { keys }, ...metadata })
     client.id = answer.body.client_id
     return client
   }
@@ -113,22 +116,30 @@ export class TestClient {
 
   /** JWS → JWE, with the server's published key. */
   async seal(jws: string, header: Record<string, unknown> = {}): Promise<string> {
-    const { kid, key } = await (this.#serverKey ??= this.#fetchServerKey())
+    const { jwk, key } = await (this.#serverKey ??= this.#fetchServerKey())
     return new CompactEncrypt(new TextEncoder().encode(jws))
       .setProtectedHeader({
         alg: 'ECDH-ES+A128KW',
         enc: 'A128GCM',
-        kid,
+        kid: jwk.kid!,
         cty: 'JWT',
         ...header,
       })
       .encrypt(key)
   }
 
+  /** A `req` with the proof of a key-bound token. */
+  async prove<Req extends Readonly<Record<string, unknown>>>(jws: string, req: Req) {
+    const { jwk: recipient } = await (this.#serverKey ??= this.#fetchServerKey())
+    const { privateKey, id: clientId } = this
+    return { ...req, mac: await macOf({ privateKey, clientId, recipient, jws, req }) }
+  }
+
   async #fetchServerKey() {
     const { body } = await this.send('GET', '/.well-known/jwks.json')
-    const jwk = (body.keys as JWK[]).find(({ use }) => use === 'enc')!
-    return { kid: jwk.kid!, key: await importJWK(jwk, 'ECDH-ES+A128KW') }
+    const isUsable = ({ use, crv }: JWK) => use === 'enc' && crv === this.publicJwk.crv
+    const jwk = (body.keys as JWK[]).find(isUsable)!
+    return { jwk, key: await importJWK(jwk, 'ECDH-ES+A128KW') }
   }
 
   private async opened(answer: Answer): Promise<TestSession> {

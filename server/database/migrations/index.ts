@@ -6,6 +6,7 @@ import { knownClients } from './004-known-clients.ts'
 import { unusedClients } from './005-unused-clients.ts'
 import { sessionLineage } from './006-session-lineage.ts'
 import { verifiedAddress } from './007-verified-address.ts'
+import { keyBoundTokens } from './008-key-bound-tokens.ts'
 import { numbered } from './numbered-history.ts'
 
 /**
@@ -24,6 +25,7 @@ const migrations: Readonly<Record<string, Migration>> = {
   '005-unused-clients': unusedClients,
   '006-session-lineage': sessionLineage,
   '007-verified-address': verifiedAddress,
+  '008-key-bound-tokens': keyBoundTokens,
 }
 
 export const CORE_HISTORY = { table: 'kysely_migration', migrations }

@@ -1,0 +1,316 @@
+/** A token that is worth nothing without its client's key: whoever has taken the JWS gets nowhere. */
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { CompactEncrypt } from 'jose'
+import type { ReplayCache } from '../../server/limits/replay-cache.ts'
+import { createReplayCache } from '../../server/limits/replay-cache.ts'
+import { createKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { generateKeyPair } from '../../server/keystore/key-pair.ts'
+import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
+import { GOOD_PASSWORD, TestClient, type Answer, type TestSession } from '../support/client.ts'
+import { logLines } from '../support/log-lines.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+type Req = Record<string, unknown>
+
+/** What the replay memory was asked to remember. */
+let remembered: string[]
+const memory = createReplayCache(1000)
+const replayCache: ReplayCache = {
+  remember(id, ...rest) {
+    remembered.push(id)
+    return memory.remember(id, ...rest)
+  },
+}
+
+let keystore: ReloadableKeystore
+let server: TestServer
+beforeAll(async () => {
+  keystore = createKeystore(
+    keySet(await generateKeyPair('sig', DEFAULTS), await generateKeyPair('enc', DEFAULTS)),
+  )
+  server = await startTestServer({
+    replayCache,
+    keystore,
+    variables: { RATE_LIMIT_REFRESH: 'off' },
+  })
+})
+afterAll(() => server.stop())
+
+const register = () => TestClient.registered(server.url, { key_bound_tokens: true })
+
+let client: TestClient
+let session: TestSession
+beforeEach(async () => {
+  client = await register()
+  session = await client.signUp()
+  remembered = []
+})
+
+const digest = (body: string) => createHash('sha256').update(body).digest('base64url')
+
+/** The members of `req` for a request, without a proof. */
+const reqFor = (htm = 'GET', path = '/account', body?: string): Req => ({
+  jti: randomUUID(),
+  iat: Math.floor(server.clock() / 1000),
+  htm,
+  htu: server.config.issuer + path,
+  ...(body === undefined ? {} : { dig: digest(body) }),
+})
+
+/** `GET /account`, with a `req` taken as it is. */
+const get = async (jws: string, req?: unknown, path = '/account', requestId?: string) => {
+  const sealed = await client.seal(jws, req === undefined ? {} : { req })
+  const headers = requestId === undefined ? {} : { 'x-request-id': requestId }
+  return client.send('GET', path, undefined, { authorization: `Bearer ${sealed}`, ...headers })
+}
+/** `POST /token` or `/revoke`, with a `req` taken as it is. */
+const post = async (path: '/token' | '/revoke', jws: string, req?: unknown) => {
+  const sealed = await client.seal(jws, req === undefined ? {} : { req })
+  const body =
+    path === '/revoke' ? { token: sealed } : { grant_type: 'refresh_token', refresh_token: sealed }
+  return client.send('POST', path, body)
+}
+/** As the client itself does it. */
+const getProven = async (jws = session.accessJws, path = '/account') =>
+  get(jws, await client.prove(jws, reqFor('GET', path)), path)
+const refresh = async (jws = session.refreshJws) =>
+  post('/token', jws, await client.prove(jws, reqFor('POST', '/token')))
+
+const visible = ({ status, headers, text }: Answer) => ({
+  status,
+  text,
+  headers: [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
+})
+/** The one answer that every refused token gets. */
+const reference = () => client.send('GET', '/account', undefined, { authorization: 'Bearer x' })
+
+describe('with the key of the client, a token is good', () => {
+  test('as an access token, without and with a body', async () => {
+    expect((await getProven()).status).toBe(200)
+    const body = JSON.stringify({ name: 'Zoë' })
+    const req = await client.prove(session.accessJws, reqFor('PATCH', '/account', body))
+    const token = await client.seal(session.accessJws, { req })
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await client.send('PATCH', '/account', body, headers)
+    expect([answer.status, answer.body.account.name]).toEqual([200, 'Zoë'])
+  })
+
+  test('to renew the session, and what comes is key-bound again', async () => {
+    const { status, body } = await refresh()
+    expect(status).toBe(200)
+    const accessJws = await client.open(body.access_token)
+    expect((await get(accessJws, reqFor())).status).toBe(401)
+    expect((await getProven(accessJws)).status).toBe(200)
+    const refreshJws = await client.open(body.refresh_token)
+    expect((await post('/token', refreshJws, reqFor('POST', '/token'))).status).toBe(400)
+    expect((await refresh(refreshJws)).status).toBe(200)
+  })
+
+  test.each(['accessJws', 'refreshJws'] as const)('to end the session: %s', async (kind) => {
+    const jws = session[kind]
+    const req = await client.prove(jws, reqFor('POST', '/revoke'))
+    expect((await post('/revoke', jws, req)).status).toBe(200)
+    expect((await getProven()).status).toBe(401)
+  })
+
+  test('after a change of the password, which gives a fresh pair', async () => {
+    const body = JSON.stringify({
+      current_password: GOOD_PASSWORD,
+      new_password: 'another long and winding road',
+    })
+    const req = await client.prove(session.accessJws, reqFor('PUT', '/account/password', body))
+    const token = await client.seal(session.accessJws, { req })
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await client.send('PUT', '/account/password', body, headers)
+    const accessJws = await client.open(answer.body.access_token)
+    expect((await get(accessJws, reqFor())).status).toBe(401)
+    expect((await getProven(accessJws)).status).toBe(200)
+  })
+})
+
+describe('a thief who has the JWS', () => {
+  let thief: TestClient
+  beforeEach(async () => {
+    thief = await register()
+  })
+
+  /** All that the thief can try in place of a proof. */
+  const attempts: [string, (jws: string, req: Req) => unknown][] = [
+    ['no req', () => undefined],
+    ['no mac', (_, req) => req],
+    ['a mac by another key', (jws, req) => thief.prove(jws, req)],
+    [
+      'a mac by another key for the owner',
+      (jws, req) => {
+        thief.id = client.id
+        return thief.prove(jws, req)
+      },
+    ],
+    ['a mac without a key', (_, req) => ({ ...req, mac: digest('') })],
+  ]
+
+  const lastUsed = async () =>
+    (await server.database.selectFrom('sessions').selectAll().execute()).find(
+      ({ id }) => id === session.sessionId,
+    )?.last_used_at
+
+  test.each(attempts)('cannot read with %s', async (_, forge) => {
+    const before = await lastUsed()
+    server.clock.advance(300)
+    const answer = await get(session.accessJws, await forge(session.accessJws, reqFor()))
+    expect(visible(answer)).toEqual(visible(await reference()))
+    expect(remembered).toEqual([])
+    expect(await lastUsed()).toBe(before)
+    await getProven()
+    expect(await lastUsed()).not.toBe(before)
+  })
+
+  test.each(attempts)('cannot renew with %s, and the owner can', async (_, forge) => {
+    const jws = session.refreshJws
+    const { status, body } = await post('/token', jws, await forge(jws, reqFor('POST', '/token')))
+    expect([status, body.error]).toEqual([400, 'invalid_grant'])
+    expect(remembered).toEqual([])
+    const rotated = await refresh()
+    expect(rotated.status).toBe(200)
+    // Used up long ago, it would end the session in anybody's hands but a thief's.
+    server.clock.advance(60)
+    const again = await post('/token', jws, await forge(jws, reqFor('POST', '/token')))
+    expect([again.status, again.text]).toEqual([400, JSON.stringify(body)])
+    expect((await refresh(await client.open(rotated.body.refresh_token))).status).toBe(200)
+  })
+
+  test.each(attempts)('cannot end the session with %s', async (_, forge) => {
+    for (const jws of [session.accessJws, session.refreshJws]) {
+      const answer = await post('/revoke', jws, await forge(jws, reqFor('POST', '/revoke')))
+      expect([answer.status, answer.text]).toEqual([200, '{}'])
+    }
+    expect(remembered).toEqual([])
+    expect((await getProven()).status).toBe(200)
+  })
+
+  test('cannot use a proof that was made for something else', async () => {
+    const other = await client.login(session.answer.body.account.email)
+    const mine = await client.prove(session.accessJws, reqFor())
+    const request = { ...mine, ...reqFor('GET', '/account/sessions'), jti: mine['jti'] }
+    expect((await get(session.accessJws, request, '/account/sessions')).status).toBe(401)
+    expect((await get(session.accessJws, { ...mine, iat: Number(mine['iat']) + 1 })).status).toBe(
+      401,
+    )
+    expect((await get(session.accessJws, { ...mine, jti: 'another' })).status).toBe(401)
+    expect((await get(other.accessJws, mine)).status).toBe(401)
+    expect(remembered).toEqual([])
+    expect((await get(session.accessJws, mine)).status).toBe(200)
+  })
+
+  test('cannot replay a proof, and the attempt is audited', async () => {
+    const req = await client.prove(session.accessJws, reqFor())
+    expect((await get(session.accessJws, req)).status).toBe(200)
+    const replayed = await get(session.accessJws, req, '/account', 'replayed')
+    expect(visible(replayed)).toEqual(visible(await reference()))
+    expect(logLines(server, 'replayed')).toContainEqual(
+      expect.objectContaining({ audit: 'request_replayed', session_id: session.sessionId }),
+    )
+  })
+
+  test('learns nothing from an expired token, and the owner does', async () => {
+    server.clock.advance(server.config.accessTokenTtl)
+    expect(visible(await get(session.accessJws, reqFor()))).toEqual(visible(await reference()))
+    expect((await getProven()).headers.get('www-authenticate')).toMatch(/expired/)
+  })
+
+  test('is found in the log, by a reason', async () => {
+    await get(session.accessJws, reqFor(), '/account', 'stolen')
+    await get(
+      session.accessJws,
+      await thief.prove(session.accessJws, reqFor()),
+      '/account',
+      'forged',
+    )
+    const reasons = (id: string) =>
+      logLines(server, id).flatMap((line) => ('reason' in line ? [line.reason] : []))
+    expect([reasons('stolen'), reasons('forged')]).toEqual([['proof_missing'], ['proof']])
+  })
+})
+
+describe('a mac that is none is refused like any other, and nothing is used up', () => {
+  test.each<[string, (mac: string) => unknown]>([
+    ['absent', () => undefined],
+    ['null', () => null],
+    ['empty', () => ''],
+    ['a number', () => 1],
+    ['a list', (mac) => [mac]],
+    ['truncated', (mac) => mac.slice(0, -1)],
+    ['padded', (mac) => `${mac}=`],
+    ['garbled', (mac) => mac.slice(1) + mac[0]!],
+  ])('%s', async (_, garble) => {
+    const { accessJws, refreshJws } = session
+    const good = await client.prove(accessJws, reqFor())
+    const answer = await get(accessJws, { ...good, mac: garble(good.mac) })
+    expect(visible(answer)).toEqual(visible(await reference()))
+
+    const body = await client.prove(refreshJws, reqFor('POST', '/token'))
+    const refused = await post('/token', refreshJws, { ...body, mac: garble(body.mac) })
+    expect([refused.status, refused.body.error]).toEqual([400, 'invalid_grant'])
+    expect(remembered).toEqual([])
+
+    expect((await get(accessJws, good)).status).toBe(200)
+    expect((await post('/token', refreshJws, body)).status).toBe(200)
+    expect(remembered).toHaveLength(2)
+  })
+})
+
+test('the key of the server must be named', async () => {
+  const req = await client.prove(session.accessJws, reqFor())
+  const token = await client.seal(session.accessJws, { req, kid: undefined })
+  const headers = { authorization: `Bearer ${token}` }
+  const answer = await client.send('GET', '/account', undefined, headers)
+  expect(visible(answer)).toEqual(visible(await reference()))
+})
+
+test('a token of a client that is not key-bound needs no proof, and a mac in its req is ignored', async () => {
+  const plain = await TestClient.registered(server.url)
+  const { accessJws } = await plain.signUp()
+  for (const req of [undefined, reqFor(), { ...reqFor(), mac: 1 }]) {
+    const header = req === undefined ? {} : { req }
+    const headers = { authorization: `Bearer ${await plain.seal(accessJws, header)}` }
+    expect((await plain.send('GET', '/account', undefined, headers)).status).toBe(200)
+  }
+})
+
+describe('when the keys of the server are rotated', () => {
+  test('a proof for the old key holds as long as that key does, and one for the new key too', async () => {
+    const old = keystore.encryptionKey
+    const sig = keystore.signingKey
+    expect((await getProven()).status).toBe(200)
+    const next = await generateKeyPair('enc', DEFAULTS)
+    keystore.replace(keySet(ring(sig), ring(next, { previous: [old] })))
+    // The client has not heard of it.
+    expect((await getProven()).status).toBe(200)
+
+    keystore.replace(keySet(ring(sig), ring(next)))
+    // That answer makes it ask for the key again.
+    expect((await getProven()).status).toBe(401)
+    expect((await getProven(session.accessJws, '/account/sessions')).status).toBe(200)
+  })
+
+  test('to another curve, a client stays until the last key on its own has retired', async () => {
+    const old = keystore.encryptionKey
+    const sig = keystore.signingKey
+    const next = await generateKeyPair('enc', { ...DEFAULTS, encryptionCrv: 'X25519' })
+    keystore.replace(keySet(ring(sig), ring(next, { previous: [old] })))
+    try {
+      expect((await getProven()).status).toBe(200)
+      // There is no proof for the new key: sealed to it, the token is refused like any other.
+      const req = { ...reqFor(), mac: digest('') }
+      const sealed = await new CompactEncrypt(new TextEncoder().encode(session.accessJws))
+        .setProtectedHeader({ alg: next.alg, enc: 'A128GCM', kid: next.kid, cty: 'JWT', req })
+        .encrypt(next.publicKey)
+      const headers = { authorization: `Bearer ${sealed}` }
+      const answer = await client.send('GET', '/account', undefined, headers)
+      expect(visible(answer)).toEqual(visible(await reference()))
+    } finally {
+      keystore.replace(keySet(ring(sig), ring(old)))
+    }
+  })
+})
