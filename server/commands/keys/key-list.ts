@@ -74,3 +74,22 @@ export function keyTable(keys: readonly KeyDescription[]): string[] {
     ...keys.flatMap(({ warnings }) => warnings.map((warning) => `Warning: ${warning}`)),
   ]
 }
+
+/**
+ * Warns of curves on which every encryption key is about to retire: a client proves that it holds its
+ * key with one of the server's on the same curve.
+ */
+export function curveWarnings(keys: readonly KeyDescription[]): string[] {
+  const encryption = keys.filter(({ use }) => use === 'enc')
+  const inUse = new Set(encryption.map(({ state, crv }) => (state === 'previous' ? '' : crv)))
+  const retirements = new Map<string, string>()
+  for (const { crv, retires } of encryption) {
+    if (crv === null || retires === null || inUse.has(crv)) continue
+    const latest = retirements.get(crv) ?? ''
+    retirements.set(crv, retires > latest ? retires : latest)
+  }
+  return [...retirements].map(
+    ([crv, retires]) =>
+      `Warning: clients with key-bound tokens on ${crv} have to sign in again, with a new key, once the last encryption key on that curve retires (${retires}).`,
+  )
+}

@@ -13,7 +13,7 @@ import {
 } from './folder-changes.ts'
 import type { KeyFolder } from '../../keystore/folder.ts'
 import { hasKeys, isProtected } from './key-folder.ts'
-import { describeKeys, keyTable } from './key-list.ts'
+import { curveWarnings, describeKeys, keyTable } from './key-list.ts'
 import { importKey } from './import-key.ts'
 import { HELP, parseArguments, type KeysOptions } from './arguments.ts'
 import { keyFolderOf } from '../../keystore/open-keystore.ts'
@@ -90,6 +90,7 @@ export async function keysCommand(
           )
         }
         await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
+        for (const warning of curveWarnings(await describeKeys(folder))) terminal.note(warning)
         return showNew(folder, 'A running server loads the new keys within a second or two.')
       case 'prune': {
         const pruned = await pruneKeys(folder, now)

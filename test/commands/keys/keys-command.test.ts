@@ -186,6 +186,45 @@ test('rotate moves every key one step, and keeps the old ones for a refresh toke
   expect(noted).toEqual(['A running server loads the new keys within a second or two.'])
 })
 
+describe('when the curve has changed, rotate says until when key-bound clients can stay', () => {
+  const on = (encryptionCrv: 'P-256' | 'P-384' | 'X25519') => ({
+    config: { algorithms: { ...DEFAULTS, encryptionCrv } },
+  })
+  const warnings = ({ noted }: { noted: string[] }) =>
+    noted.filter((line) => line.includes('key-bound'))
+  const warning = (crv: string, retires: string | null | undefined) =>
+    `Warning: clients with key-bound tokens on ${crv} have to sign in again, with a new key, once the last encryption key on that curve retires (${retires}).`
+  const retirement = async (curve: string) =>
+    (await json(['list']))
+      .filter(({ use, state, crv }) => use === 'enc' && state === 'previous' && crv === curve)
+      .map(({ retires }) => retires)
+      .sort()
+      .at(-1)
+
+  test('for each earlier curve, and at each rotation', async () => {
+    await run(['generate'])
+    expect(warnings(await run(['rotate']))).toEqual([])
+    for (let round = 0; round < 2; round++) {
+      const rotated = await run(['rotate'], on('P-384'))
+      expect(warnings(rotated)).toEqual([warning('P-256', await retirement('P-256'))])
+    }
+    const again = await run(['rotate'], on('X25519'))
+    expect(warnings(again).sort()).toEqual([
+      warning('P-256', await retirement('P-256')),
+      warning('P-384', await retirement('P-384')),
+    ])
+  })
+
+  test('and says nothing when it has come back, or with no key kept', async () => {
+    await run(['generate'])
+    await run(['rotate'], on('P-384'))
+    expect(warnings(await run(['rotate', '--revoke'], on('P-384')))).toEqual([])
+    await run(['rotate'])
+    expect(warnings(await run(['rotate'], on('P-384')))).toHaveLength(1)
+    expect(warnings(await run(['rotate']))[0]).toMatch('P-384')
+  })
+})
+
 test('rotate --revoke keeps none', async () => {
   const before = await json(['generate'])
   await run(['rotate'])
