@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { registerClient, send } from './support.js'
 import { freePort, startProgram } from './processes.js'
-import { agree, httpRequest, seal } from './seal.js'
+import { agree, httpRequest, proofKey, prove, seal } from './seal.js'
 
 const PROGRAM = join(import.meta.dirname, '../dist/server/index.js')
 /** Tokens of one agreement: as many as the contract allows a sender. */
@@ -38,11 +38,16 @@ export async function startOurServer(sessions, { pinned = true } = {}) {
     { pinned },
   )
   const people = []
-  for (let n = 0; n < sessions; n++) people.push(await signUp(url, n))
+  const keyBoundPeople = []
+  for (let n = 0; n < sessions; n++) {
+    people.push(await signUp(url, `p${n}`))
+    keyBoundPeople.push(await signUp(url, `k${n}`, { keyBound: true }))
+  }
   return {
     ...program,
     url,
     people,
+    keyBoundPeople,
     async stop() {
       await program.stop()
       rmSync(folder, { recursive: true, force: true })
@@ -50,10 +55,10 @@ export async function startOurServer(sessions, { pinned = true } = {}) {
   }
 }
 
-async function signUp(url, n) {
-  const client = await registerClient(url)
+async function signUp(url, name, options) {
+  const client = await registerClient(url, options)
   const person = {
-    email: `p${n}@bench.test`,
+    email: `${name}@bench.test`,
     password: 'a long and winding road',
     client_id: client.id,
   }
@@ -77,10 +82,21 @@ const bindTo = (url) => ({
  * Requests for `GET /account`, of each person in turn.
  *
  * @param options.bound Whether each token is bound to its request, and so used once.
+ * @param options.keyBound Whether each is of a key-bound client, with a proof.
  * @param options.perAgreement Tokens that share a key agreement.
  */
-export function accountRequests({ url, people }, count, { bound, perAgreement = PER_AGREEMENT }) {
-  const senders = people.map((person) => ({ ...person, agreement: undefined, left: 0 }))
+export function accountRequests({ url, people, keyBoundPeople }, count, options) {
+  const { bound, keyBound = false, perAgreement = PER_AGREEMENT } = options
+  const senders = (keyBound ? keyBoundPeople : people).map((person) => ({
+    ...person,
+    agreement: undefined,
+    left: 0,
+    proofKey: keyBound ? proofKey(person.client) : undefined,
+  }))
+  const bindingOf = ({ proofKey, accessJws }) => {
+    if (!bound) return undefined
+    return keyBound ? prove(bindTo(url), proofKey, accessJws) : bindTo(url)
+  }
   return Array.from({ length: count }, (_, n) => {
     const sender = senders[n % senders.length]
     if (sender.left === 0) {
@@ -88,7 +104,7 @@ export function accountRequests({ url, people }, count, { bound, perAgreement = 
       sender.left = perAgreement
     }
     sender.left -= 1
-    const token = seal(sender.accessJws, sender.agreement, bound ? bindTo(url) : undefined)
+    const token = seal(sender.accessJws, sender.agreement, bindingOf(sender))
     return httpRequest(url, 'GET', '/account', { Authorization: `Bearer ${token}` })
   })
 }

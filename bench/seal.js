@@ -2,9 +2,12 @@
 import {
   createCipheriv,
   createHash,
+  createHmac,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
+  hkdfSync,
+  KeyObject,
   randomBytes,
 } from 'node:crypto'
 
@@ -30,6 +33,23 @@ export function agree(jwk) {
     epk: ephemeral.publicKey.export({ format: 'jwk' }),
     wrappingKey: concatKdf(secret),
   }
+}
+
+/** The key of a client's proofs for the server: see docs/http-api.md, "Key-bound tokens". */
+export function proofKey({ id, privateKey, serverJwk }) {
+  const secret = diffieHellman({
+    privateKey: KeyObject.from(privateKey),
+    publicKey: createPublicKey({ key: serverJwk, format: 'jwk' }),
+  })
+  const info = `jwe-auth-server request proof\0${id}\0${serverJwk.kid}`
+  return Buffer.from(hkdfSync('sha256', secret, '', info, 32))
+}
+
+/** A `req` without a body, with its proof. */
+export function prove(req, key, jws) {
+  const digest = createHash('sha256').update(jws).digest('base64url')
+  const input = [req.jti, req.iat, req.htm, req.htu, '', digest].join('\n')
+  return { ...req, mac: createHmac('sha256', key).update(input).digest('base64url') }
 }
 
 /** Seals a JWS with a content key of its own. */

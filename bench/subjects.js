@@ -145,6 +145,7 @@ export const SUBJECTS = [
   }),
   account('GET /account', { bound: false }),
   account('GET /account, bound', { bound: true }),
+  account('GET /account, bound, key-bound', { bound: true, keyBound: true }),
   account('GET /account, bound, fresh agreements', { bound: true, perAgreement: 1 }),
   // As many people as connections: each has its own chain.
   ourSubject('POST /token', ({ url, people }) => ({

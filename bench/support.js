@@ -1,17 +1,21 @@
 // What the measurements share: a client, a request, a quantile.
 import { CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair, importJWK } from 'jose'
 
-/** A registered client. */
-export async function registerClient(url) {
+/** A registered client, with key-bound tokens if it asks for them. */
+export async function registerClient(url, { keyBound = false } = {}) {
   const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A128KW', { crv: 'P-256' })
   const jwk = { ...(await exportJWK(publicKey)), use: 'enc' }
-  const { body } = await send(url, 'POST', '/clients', { jwks: { keys: [jwk] } })
+  const { body } = await send(url, 'POST', '/clients', {
+    jwks: { keys: [jwk] },
+    key_bound_tokens: keyBound,
+  })
   const { keys } = (await send(url, 'GET', '/.well-known/jwks.json')).body
   const serverJwk = keys.find((key) => key.use === 'enc')
   const serverKey = await importJWK(serverJwk)
   return {
     id: body.client_id,
     serverJwk,
+    privateKey,
     open: async (jwe) => (await compactDecrypt(jwe, privateKey)).plaintext,
     seal: (jws) =>
       new CompactEncrypt(jws)
