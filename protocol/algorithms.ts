@@ -52,6 +52,18 @@ export const ENCRYPTION_ALGS = [
 export const encryptionAlgsFor = (kty: unknown): EncryptionAlg[] =>
   ENCRYPTION_ALGS.filter((alg) => alg.startsWith('RSA') === (kty === 'RSA'))
 
+/** Each `alg` that wraps the content encryption key with an agreed key → that key's bytes (RFC 7518 §4.6). */
+export const WRAPPING_KEY_LENGTH = {
+  'ECDH-ES+A128KW': 16,
+  'ECDH-ES+A256KW': 32,
+} as const
+
+export type WrappingAlg = keyof typeof WRAPPING_KEY_LENGTH
+
+/** Whether an `alg` wraps: only then can one agreement serve several JWEs. */
+export const isWrapping = (alg: EncryptionAlg): alg is WrappingAlg =>
+  Object.hasOwn(WRAPPING_KEY_LENGTH, alg)
+
 /** JWE `enc`, content encryption (RFC 7518 §5.1). */
 export const ENCRYPTION_ENCS = ['A128GCM', 'A256GCM', 'A128CBC-HS256', 'A256CBC-HS512'] as const
 

@@ -1,17 +1,4 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
-import type { EncryptionAlg } from '../../../protocol/algorithms.ts'
-
-/** Each `alg` that wraps with an agreed key → the bytes of that key (RFC 7518 §4.6). */
-export const WRAPPING_KEY_LENGTH = {
-  'ECDH-ES+A128KW': 16,
-  'ECDH-ES+A256KW': 32,
-} as const
-
-export type WrappingAlg = keyof typeof WRAPPING_KEY_LENGTH
-
-/** Whether an `alg` wraps: only then can one agreement serve several JWEs. */
-export const isWrapping = (alg: EncryptionAlg): alg is WrappingAlg =>
-  Object.hasOwn(WRAPPING_KEY_LENGTH, alg)
 
 /** Unwrapping must yield it again, or the key is not whole (RFC 3394 §2.2.3.1). */
 const INITIAL_VALUE = Buffer.alloc(8, 0xa6)

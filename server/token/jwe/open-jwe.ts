@@ -1,5 +1,11 @@
 import { randomBytes, type KeyObject } from 'node:crypto'
-import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
+import {
+  isWrapping,
+  WRAPPING_KEY_LENGTH,
+  type EncryptionAlg,
+  type EncryptionEnc,
+  type WrappingAlg,
+} from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { invalid } from '../../errors/token-error.ts'
 import type { Agreement, Agreements } from './agreements.ts'
@@ -7,13 +13,7 @@ import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from './key-agreement.ts'
 import { decryptKey } from './key-encryption.ts'
-import {
-  isWrapping,
-  toWrappingKey,
-  unwrapKey,
-  WRAPPING_KEY_LENGTH,
-  type WrappingAlg,
-} from './key-wrap.ts'
+import { toWrappingKey, unwrapKey } from './key-wrap.ts'
 
 /** A private key that opens JWEs, bound to its one algorithm. */
 export interface OpeningKey {

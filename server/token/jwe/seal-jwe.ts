@@ -1,11 +1,16 @@
 import { diffieHellman, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
-import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
+import {
+  isWrapping,
+  WRAPPING_KEY_LENGTH,
+  type EncryptionAlg,
+  type EncryptionEnc,
+} from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import type { EphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, type DerivedKey } from './key-agreement.ts'
 import { encryptKey } from './key-encryption.ts'
-import { isWrapping, toWrappingKey, WRAPPING_KEY_LENGTH, wrapKey } from './key-wrap.ts'
+import { toWrappingKey, wrapKey } from './key-wrap.ts'
 
 /** The recipient of a JWE: a public encryption key, its thumbprint and its algorithm. */
 export interface Recipient {

@@ -12,6 +12,8 @@ import {
   ENCRYPTION_ALGS,
   ENCRYPTION_CRVS,
   ENCRYPTION_ENCS,
+  isWrapping,
+  WRAPPING_KEY_LENGTH,
   type EncryptionAlg,
   type EncryptionCrv,
   type EncryptionEnc,
@@ -20,12 +22,7 @@ import { parseHeader } from '../../../server/token/compact.ts'
 import type { Agreements } from '../../../server/token/jwe/agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
 import { deriveKey } from '../../../server/token/jwe/key-agreement.ts'
-import {
-  isWrapping,
-  toWrappingKey,
-  WRAPPING_KEY_LENGTH,
-  wrapKey,
-} from '../../../server/token/jwe/key-wrap.ts'
+import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'
 import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
 import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
