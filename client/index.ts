@@ -1,6 +1,6 @@
 /**
- * The client library of jwe-auth-server, for browsers and (with `./node.ts`) Node. It needs only jose
- * and Web Crypto.
+ * The client library of jwe-auth-server, for browsers and (with `./node.ts`) Node. It needs
+ * nothing but Web Crypto.
  *
  * @module
  */

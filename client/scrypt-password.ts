@@ -1,5 +1,5 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
-import { base64url } from 'jose'
+import { encodeBase64url } from './bytes.ts'
 import { AuthError } from './errors.ts'
 import type { DerivePassword } from './options.ts'
 
@@ -56,6 +56,6 @@ export function scryptPassword(
       )
     }
     const salt = `jwe-auth-server password 1\n${issuer}\n${address.normalize('NFC').toLowerCase()}`
-    return base64url.encode(await scryptAsync(normalised, salt, cost))
+    return encodeBase64url(await scryptAsync(normalised, salt, cost))
   }
 }

@@ -1,5 +1,6 @@
+import type { EncryptionEnc } from '../../protocol/algorithms.ts'
 import { AuthError } from '../errors.ts'
-import type { ServerKey } from './server-keys.ts'
+import type { EncryptionKey, ServerKey } from './server-keys.ts'
 
 /** A recipient of tokens: the server itself, or another service on the list. */
 export interface Reader {
@@ -16,13 +17,13 @@ export interface Reader {
 }
 
 export interface ReadingKey {
-  readonly key: ServerKey
-  readonly enc: string
+  readonly key: EncryptionKey
+  readonly enc: EncryptionEnc
 }
 
 /** @throws AuthError `bad_answer` if there is none, because a bare JWS is never sent. */
-export function encryptionKeyOf(keys: readonly ServerKey[], baseUrl: string): ServerKey {
-  const key = keys.find(({ use }) => use === 'enc')
+export function encryptionKeyOf(keys: readonly ServerKey[], baseUrl: string): EncryptionKey {
+  const key = keys.find((each) => each.use === 'enc')
   if (key !== undefined) return key
   throw new AuthError('bad_answer', `${baseUrl} publishes no encryption key.`)
 }

@@ -1,4 +1,9 @@
-import { ENCRYPTION_CURVES, ENCRYPTION_ENCS, type KeyType } from '../../protocol/algorithms.ts'
+import {
+  ENCRYPTION_CURVES,
+  ENCRYPTION_ENCS,
+  type EncryptionEnc,
+  type KeyType,
+} from '../../protocol/algorithms.ts'
 import { AuthError } from '../errors.ts'
 import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
 import { isObject, type Json } from '../json.ts'
@@ -8,7 +13,7 @@ import { readKeySet, type ServerKey } from './server-keys.ts'
 export interface ServerInfo {
   readonly issuer: string
   /** JWE `enc` for tokens sealed to the server. */
-  readonly enc: string
+  readonly enc: EncryptionEnc
   /** The type of key that a client registers. */
   readonly keyType: KeyType
   readonly keys: readonly ServerKey[]

@@ -1,14 +1,21 @@
-import type { JWK } from 'jose'
-import { encryptionAlgsFor, SIGNING_ALGS } from '../../protocol/algorithms.ts'
-import { isObject, isText } from '../json.ts'
-import { pickPublic, thumbprint } from '../token/public-jwk.ts'
+import {
+  encryptionAlgsFor,
+  SIGNING_ALGS,
+  type EncryptionAlg,
+  type SigningAlg,
+} from '../../protocol/algorithms.ts'
+import { isObject, texts } from '../json.ts'
+import { pickPublic, thumbprint, type PublicJwk } from '../token/public-jwk.ts'
 
 /** A public key of the server, for one use and one algorithm. */
-export interface ServerKey extends JWK {
+export type ServerKey = PublishedKey<'sig', SigningAlg> | EncryptionKey
+export type EncryptionKey = PublishedKey<'enc', EncryptionAlg>
+
+interface PublishedKey<Use, Alg> extends PublicJwk {
   readonly kty: string
   readonly kid: string
-  readonly use: 'sig' | 'enc'
-  readonly alg: string
+  readonly use: Use
+  readonly alg: Alg
 }
 
 /**
@@ -23,12 +30,16 @@ export async function readKeySet(body: unknown): Promise<ServerKey[]> {
 }
 
 async function readKey(jwk: unknown): Promise<ServerKey | undefined> {
-  if (!isObject(jwk)) return undefined
-  const { kty, kid, use, alg } = jwk
-  if (!isText(kty) || !isText(kid) || !isText(alg)) return undefined
-  if (use !== 'sig' && use !== 'enc') return undefined
-  const algs: readonly string[] = use === 'sig' ? SIGNING_ALGS : encryptionAlgsFor(kty)
-  if (!algs.includes(alg)) return undefined
-  const key = pickPublic(jwk)
-  return (await thumbprint(key)) === kid ? { ...key, kty, kid, use, alg } : undefined
+  const names = texts(jwk, 'kty', 'kid', 'use', 'alg')
+  if (names === undefined) return undefined
+  const { kty, kid, use } = names
+  const key = { ...pickPublic(jwk as object), kty, kid }
+  if ((await thumbprint(key)) !== kid) return undefined
+  const isNamed = (alg: string) => alg === names.alg
+  if (use === 'sig') {
+    const alg = SIGNING_ALGS.find(isNamed)
+    return alg && { ...key, use, alg }
+  }
+  const alg = encryptionAlgsFor(kty).find(isNamed)
+  return use === 'enc' && alg !== undefined ? { ...key, use, alg } : undefined
 }

@@ -1,4 +1,4 @@
-import { base64url } from 'jose'
+import { encodeBase64url, utf8 } from '../bytes.ts'
 import { CachedDocument } from './cached-document.ts'
 import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
 import type { AuthServer } from './server.ts'
@@ -22,7 +22,7 @@ interface ServiceOptions {
  */
 export function createService({ baseUrl, server, store, fetch, clock }: ServiceOptions): Reader {
   const document = new CachedDocument<readonly ServerKey[]>({
-    name: `service-${base64url.encode(baseUrl)}`,
+    name: `service-${encodeBase64url(utf8(baseUrl))}`,
     store,
     clock,
     // The keys are only for sending to the service, so an old copy is useless while it is unreachable.

@@ -1,5 +1,6 @@
 /** Reads the server's answers. Every function throws AuthError `bad_answer` for an incomplete answer. */
 import type { Account } from '../../protocol/account.ts'
+import { decodeBase64url } from '../bytes.ts'
 import { badAnswer } from '../http.ts'
 import { texts, type Json } from '../json.ts'
 
@@ -28,7 +29,8 @@ export interface AccountAnswer {
 }
 
 const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
-const DATABASE_KEY = /^[A-Za-z0-9_-]{43}$/
+/** Bytes. */
+const DATABASE_KEY_LENGTH = 32
 
 export function readTokenPair(body: Json, url: string): TokenPair {
   const pair = texts(body, 'access_token', 'refresh_token')
@@ -56,7 +58,8 @@ export function readSignedIn(body: Json, url: string): AccountAnswer {
 
 function readDatabaseKey(value: unknown, url: string): string | null {
   if (value === null) return null
-  if (typeof value !== 'string' || !DATABASE_KEY.test(value)) throw badAnswer(url)
+  if (typeof value !== 'string') throw badAnswer(url)
+  if (decodeBase64url(value)?.length !== DATABASE_KEY_LENGTH) throw badAnswer(url)
   return value
 }
 

@@ -1,7 +1,7 @@
 import type { ClientContext } from '../context.ts'
 import { checkTimes } from '../token/check-claims.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { invalid } from '../token/compact.ts'
+import { invalid } from '../token/refusal.ts'
 import type { AccountAnswer, TokenPair } from './answers.ts'
 import { readSession, type StoredSession } from './stored-session.ts'
 import { openAccessToken, openRefreshToken, type OpenedToken, type Opener } from './tokens.ts'

@@ -1,11 +1,12 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
-import { importJWK, type JWK } from 'jose'
 import { decryptPrivateKey } from '../../pkcs8/decrypt-key.ts'
 import { encryptPrivateKey } from '../../pkcs8/encrypt-key.ts'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
-import { thumbprint } from '../token/public-jwk.ts'
+import { ecdhOn } from '../token/jwe/ephemeral-key.ts'
+import { RSA_OAEP } from '../token/jwe/key-encryption.ts'
+import { pickPublic, thumbprint } from '../token/public-jwk.ts'
 
 /** Encrypts an extractable private key as a PKCS#8 PEM (RFC 5958 §3). */
 export const sealKeyFile = (
@@ -33,16 +34,12 @@ export async function openKeyFile(
     throw failed(`${path} cannot be opened: the passphrase is wrong, or the file is damaged.`)
   }
   try {
-    const publicJwk = createPublicKey(key).export({ format: 'jwk' }) as JWK
-    const alg = publicJwk.kty === 'RSA' ? 'RSA-OAEP-256' : 'ECDH-ES'
-    const privateKey = await importJWK(key.export({ format: 'jwk' }) as JWK, alg, {
-      extractable: false,
-    })
-    return {
-      id: await thumbprint(publicJwk),
-      publicJwk,
-      privateKey: privateKey as CryptoKey,
-    }
+    const publicJwk = pickPublic(createPublicKey(key).export({ format: 'jwk' }))
+    const jwk = key.export({ format: 'jwk' }) as JsonWebKey
+    const privateKey = await (publicJwk.kty === 'RSA'
+      ? crypto.subtle.importKey('jwk', jwk, RSA_OAEP, false, ['decrypt'])
+      : crypto.subtle.importKey('jwk', jwk, ecdhOn(publicJwk.crv ?? ''), false, ['deriveBits']))
+    return { id: await thumbprint(publicJwk), publicJwk, privateKey }
   } catch (error) {
     throw failed(`${path} contains a key that cannot be used for decryption.`, error)
   }

@@ -1,5 +1,5 @@
-import { base64url } from 'jose'
 import type { Binding } from '../../protocol/binding.ts'
+import { encodeBase64url, type Bytes } from '../bytes.ts'
 
 /**
  * Creates the `req` header parameter that binds a token to a request.
@@ -10,7 +10,7 @@ import type { Binding } from '../../protocol/binding.ts'
 export async function bindRequest(
   method: string,
   url: string,
-  body: Uint8Array<ArrayBuffer>,
+  body: Bytes,
   now: number,
 ): Promise<Binding> {
   const { origin, pathname } = new URL(url)
@@ -22,5 +22,5 @@ export async function bindRequest(
   }
   if (body.length === 0) return binding
   const digest = await crypto.subtle.digest('SHA-256', body)
-  return { ...binding, dig: base64url.encode(new Uint8Array(digest)) }
+  return { ...binding, dig: encodeBase64url(new Uint8Array(digest)) }
 }

@@ -5,7 +5,7 @@ import {
 } from '../../protocol/tokens.ts'
 import { isTime, texts, type Json } from '../json.ts'
 import { AuthError } from '../errors.ts'
-import { invalid } from './compact.ts'
+import { invalid } from './refusal.ts'
 
 /** The values that a token for this client must have. */
 export interface Expected {

@@ -1,4 +1,14 @@
-import { base64url, type JWK } from 'jose'
+import { encodeBase64url, utf8 } from '../bytes.ts'
+
+/** A public key (RFC 7517 §4). Which members it has depends on `kty`. */
+export interface PublicJwk {
+  readonly kty?: string
+  readonly crv?: string
+  readonly x?: string
+  readonly y?: string
+  readonly n?: string
+  readonly e?: string
+}
 
 /**
  * The public members of all key types in use, in lexicographic order (RFC 7518 §6, RFC 8037 §2,
@@ -7,8 +17,9 @@ import { base64url, type JWK } from 'jose'
 const MEMBERS = ['crv', 'e', 'kty', 'n', 'x', 'y'] as const
 
 /** Picks a JWK's public key members. Drops private members, unknown members and non-strings. */
-export function pickPublic(jwk: Readonly<Record<string, unknown>>): JWK {
-  const found = MEMBERS.map((name) => [name, jwk[name]] as const)
+export function pickPublic(jwk: object): PublicJwk {
+  const members = jwk as Readonly<Record<string, unknown>>
+  const found = MEMBERS.map((name) => [name, members[name]] as const)
   return Object.fromEntries(found.filter(([, value]) => typeof value === 'string'))
 }
 
@@ -17,7 +28,27 @@ export function pickPublic(jwk: Readonly<Record<string, unknown>>): JWK {
  *
  * @param jwk A public key. An incomplete key also gets a thumbprint, but shares it with no other key.
  */
-export async function thumbprint(jwk: JWK): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(pickPublic({ ...jwk })))
-  return base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+export async function thumbprint(jwk: PublicJwk): Promise<string> {
+  const bytes = utf8(JSON.stringify(pickPublic(jwk)))
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+}
+
+/** Bits of an RSA key (RFC 7518 §3.3, §4.3). */
+const MIN_MODULUS_LENGTH = 2048
+
+/**
+ * Imports a public key into Web Crypto.
+ *
+ * @throws DOMException `DataError` for a key that is malformed, weak, or of another type than the
+ *   algorithm's.
+ */
+export async function importPublicKey(
+  jwk: PublicJwk,
+  algorithm: { readonly name: string },
+  usages: KeyUsage[],
+): Promise<CryptoKey> {
+  const key = await crypto.subtle.importKey('jwk', pickPublic(jwk), algorithm, false, usages)
+  const { modulusLength = MIN_MODULUS_LENGTH } = key.algorithm as Partial<RsaKeyAlgorithm>
+  if (modulusLength >= MIN_MODULUS_LENGTH) return key
+  throw new DOMException(`An RSA key of ${modulusLength} bits is too short.`, 'DataError')
 }

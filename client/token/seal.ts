@@ -1,7 +1,9 @@
-import { CompactEncrypt } from 'jose'
-import { AuthError } from '../errors.ts'
-import type { ServerKey } from '../discovery/server-keys.ts'
+import type { EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Binding } from '../../protocol/binding.ts'
+import { utf8 } from '../bytes.ts'
+import type { EncryptionKey } from '../discovery/server-keys.ts'
+import { AuthError } from '../errors.ts'
+import { agreeOn, sealJwe } from './jwe/seal-jwe.ts'
 
 /**
  * Encrypts a JWS to one reader: client to server, steps 2 and 3 of the README's second list.
@@ -13,16 +15,16 @@ import type { Binding } from '../../protocol/binding.ts'
  */
 export async function seal(
   jws: string,
-  reader: ServerKey,
-  enc: string,
+  reader: EncryptionKey,
+  enc: EncryptionEnc,
   req?: Binding,
 ): Promise<string> {
-  const header = { alg: reader.alg, enc, kid: reader.kid, cty: 'JWT' }
   try {
-    return await new CompactEncrypt(new TextEncoder().encode(jws))
-      .setProtectedHeader(req === undefined ? header : { ...header, req: { ...req } })
-      .encrypt(reader)
+    const agreement = await agreeOn(reader)
+    return await sealJwe(utf8(jws), reader, { enc, header: { cty: 'JWT', req }, agreement })
   } catch (cause) {
+    // Also `NotSupportedError`, in a browser that does not have the key's curve.
+    if (!(cause instanceof DOMException)) throw cause
     throw new AuthError('bad_answer', 'The encryption key is unusable.', { cause })
   }
 }

@@ -1,4 +1,4 @@
-import { base64url } from 'jose'
+import { encodeBase64url, randomBytes } from '../bytes.ts'
 import type { PageSession } from '../session/page-session.ts'
 import { memoryStore } from '../stores/memory-store.ts'
 import { openVault, type Vault } from './vault.ts'
@@ -21,7 +21,7 @@ export function temporaryVaults(page: PageSession): (sessionId: string) => Promi
       stop()
       void storage.destroy()
     })
-    const key = base64url.encode(crypto.getRandomValues(new Uint8Array(32)))
+    const key = encodeBase64url(randomBytes(32))
     return { ...(await openVault(storage, key, sessionId)), warning: WARNING }
   }
 

@@ -1,4 +1,11 @@
-import { base64url } from 'jose'
+import {
+  concat,
+  decodeBase64url,
+  encodeBase64url,
+  randomBytes,
+  utf8,
+  type Bytes,
+} from '../bytes.ts'
 import { AuthError } from '../errors.ts'
 import { isObject, parseObject } from '../json.ts'
 import type { VaultStorage } from '../stores/client-store.ts'
@@ -36,21 +43,18 @@ export async function openVault(
   const { content, names } = await deriveKeys(databaseKey, sessionId)
 
   async function idOf(name: string): Promise<string> {
-    return base64url.encode(new Uint8Array(await crypto.subtle.sign('HMAC', names, utf8(name))))
+    return encodeBase64url(new Uint8Array(await crypto.subtle.sign('HMAC', names, utf8(name))))
   }
 
-  async function encrypt(id: string, record: VaultRecord): Promise<Uint8Array<ArrayBuffer>> {
-    const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH))
+  async function encrypt(id: string, record: VaultRecord): Promise<Bytes> {
+    const iv = randomBytes(IV_LENGTH)
     const plaintext = utf8(JSON.stringify(record))
     const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
     const ciphertext = await crypto.subtle.encrypt(algorithm, content, plaintext)
-    const bytes = new Uint8Array(IV_LENGTH + ciphertext.byteLength)
-    bytes.set(iv)
-    bytes.set(new Uint8Array(ciphertext), IV_LENGTH)
-    return bytes
+    return concat(iv, new Uint8Array(ciphertext))
   }
 
-  async function decrypt(bytes: Uint8Array<ArrayBuffer>, id: string): Promise<VaultRecord> {
+  async function decrypt(bytes: Bytes, id: string): Promise<VaultRecord> {
     const iv = bytes.subarray(0, IV_LENGTH)
     const algorithm = { name: 'AES-GCM', iv, additionalData: utf8(id) }
     const plaintext = await crypto.subtle
@@ -99,13 +103,9 @@ const isRecord = (value: unknown): value is VaultRecord =>
   isObject(value) && typeof value['name'] === 'string'
 
 async function deriveKeys(databaseKey: string, sessionId: string) {
-  const secret = await crypto.subtle.importKey(
-    'raw',
-    new Uint8Array(base64url.decode(databaseKey)),
-    'HKDF',
-    false,
-    ['deriveKey'],
-  )
+  const key = decodeBase64url(databaseKey)
+  if (key === undefined) throw new TypeError('The database key is not base64url.')
+  const secret = await crypto.subtle.importKey('raw', key, 'HKDF', false, ['deriveKey'])
   const hkdf = (info: string) => ({
     name: 'HKDF',
     hash: 'SHA-256',
@@ -120,5 +120,3 @@ async function deriveKeys(databaseKey: string, sessionId: string) {
   ])
   return { content, names }
 }
-
-const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)

@@ -1,8 +1,9 @@
-import { sign } from 'node:crypto'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { CompactSign } from 'jose'
 import { verify } from '../../../client/token/verify.ts'
-import { generateKeyPair } from '../../../server/keystore/key-pair.ts'
+import { SIGNING_ALGS } from '../../../protocol/algorithms.ts'
+import { generateKeyPair, type KeyPair } from '../../../server/keystore/key-pair.ts'
 import { codeOf } from '../../support/auth-client.ts'
 import {
   base64url,
@@ -153,6 +154,38 @@ test('a key is used with its own algorithm alone', async () => {
   // However the key is published: what is not in the table is not accepted.
   const odd = () => Promise.resolve({ ...rsa.publicJwk, alg: 'RS512' } as never)
   expect(await codeOf(verify(await signed('RS512'), 'at+jwt', odd))).toBe('token_invalid')
+})
+
+/** A JWS of `{}` by a key, under a name of its algorithm. */
+const signedBy = ({ kid, privateKey }: KeyPair, alg: string) =>
+  new CompactSign(new TextEncoder().encode('{}'))
+    .setProtectedHeader({ alg, kid, typ: 'at+jwt' })
+    .sign(privateKey)
+
+test.each(SIGNING_ALGS)('what jose signs with %s is verified, and no other bytes', async (alg) => {
+  const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
+  const keys = () => Promise.resolve(key.publicJwk as never)
+  const jws = await signedBy(key, alg)
+  expect((await verify(jws, 'at+jwt', keys)).payload).toEqual({})
+  for (const mangle of MANGLINGS) {
+    expect(await codeOf(verify(withPart(jws, 2, mangle), 'at+jwt', keys))).toBe('token_invalid')
+  }
+  const other = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
+  const forged = await signedBy({ ...other, kid: key.kid }, alg)
+  expect(await codeOf(verify(forged, 'at+jwt', keys))).toBe('token_invalid')
+})
+
+test('a published key that cannot be used verifies nothing', async () => {
+  const { publicJwk } = fixture.server.keystore.signingKey
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  const keysOf = (jwk: object) => () => Promise.resolve({ ...publicJwk, ...jwk } as never)
+  const offCurve = keysOf({ x: publicJwk.y })
+  expect(await codeOf(verify(fixture.signed({}), 'at+jwt', offCurve))).toBe('token_invalid')
+  const short = keysOf({ ...weak.publicKey.export({ format: 'jwk' }), alg: 'RS256' })
+  const head = base64url(JSON.stringify({ alg: 'RS256', kid: 'x', typ: 'at+jwt' }))
+  const input = `${head}.${base64url('{}')}`
+  const signature = base64url(sign('sha256', Buffer.from(input), weak.privateKey))
+  expect(await codeOf(verify(`${input}.${signature}`, 'at+jwt', short))).toBe('token_invalid')
 })
 
 test.each([

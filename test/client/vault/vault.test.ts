@@ -323,3 +323,8 @@ describe('the vault of a session', () => {
     expect(await (await client.vault()).names()).toEqual([])
   })
 })
+
+test('a key that is not base64url opens no vault', async () => {
+  const opening = openVault(memoryStore().vault(SESSION), `${KEY}=`, SESSION)
+  await expect(opening).rejects.toBeInstanceOf(TypeError)
+})

@@ -1,0 +1,29 @@
+import type { Bytes } from '../../bytes.ts'
+import { importPublicKey, type PublicJwk } from '../public-jwk.ts'
+
+/** RSAES-OAEP with SHA-256 and MGF1 with SHA-256 (RFC 7518 §4.3). */
+export const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' }
+
+/**
+ * Encrypts a content encryption key with RSA-OAEP-256.
+ *
+ * @throws DOMException `DataError` for a key that is not RSA, or is weak.
+ */
+export async function encryptKey(recipient: PublicJwk, contentKey: Bytes): Promise<Bytes> {
+  const key = await importPublicKey(recipient, RSA_OAEP, ['encrypt'])
+  return new Uint8Array(await crypto.subtle.encrypt(RSA_OAEP, key, contentKey))
+}
+
+/**
+ * Decrypts a content encryption key with RSA-OAEP-256.
+ *
+ * @throws DOMException `OperationError` for what was not encrypted to this key.
+ */
+export async function decryptKey(privateKey: CryptoKey, encryptedKey: Bytes): Promise<Bytes> {
+  // OpenSSL would also take a number without its leading zeros: another spelling of the same key.
+  const { modulusLength } = privateKey.algorithm as RsaHashedKeyAlgorithm
+  if (encryptedKey.length * 8 !== modulusLength) {
+    throw new DOMException('The encrypted key has another length.', 'OperationError')
+  }
+  return new Uint8Array(await crypto.subtle.decrypt(RSA_OAEP, privateKey, encryptedKey))
+}

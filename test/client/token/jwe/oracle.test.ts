@@ -1,0 +1,74 @@
+/** The client and jose get the same hostile tokens: the client must accept nothing that jose refuses. */
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { EncryptionAlg, EncryptionEnc } from '../../../../protocol/algorithms.ts'
+import { hasCode } from '../../../../client/errors.ts'
+import type { ClientKey } from '../../../../client/token/client-key.ts'
+import { base64url } from '../../../token/fixtures.ts'
+import { forgeJwe, joseOpen, keyFor, type Crv, type TestKey } from '../../../token/jwe/fixtures.ts'
+import { bytesOf, changeOfHeader, changeOfToken } from '../../../token/jwe/mutations.ts'
+import { clientKeyFor, openText, recipientOf, sealTo } from './fixtures.ts'
+
+/** How many mutated tokens; MUTATIONS says more. */
+const MANY = Number(process.env['MUTATIONS'] ?? 200)
+/** Each `alg`, curve and `enc` at least once; the curves that are slow in fewer runs. */
+const CASES: [EncryptionAlg, Crv, EncryptionEnc, number][] = [
+  ['ECDH-ES+A128KW', 'P-256', 'A128GCM', MANY],
+  ['ECDH-ES+A256KW', 'X25519', 'A256CBC-HS512', MANY],
+  ['ECDH-ES', 'P-256', 'A128CBC-HS256', MANY],
+  ['ECDH-ES+A128KW', 'P-384', 'A256GCM', MANY / 4],
+  ['ECDH-ES', 'P-521', 'A128GCM', MANY / 4],
+  ['RSA-OAEP-256', undefined, 'A128GCM', MANY / 4],
+]
+
+describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
+  const key: TestKey = keyFor(alg, crv)
+  let own: ClientKey
+  let tokens: string[]
+  beforeAll(async () => {
+    own = await clientKeyFor(alg, crv)
+    tokens = await Promise.all(['one', 'other'].map((text) => sealTo(recipientOf(key), enc, text)))
+  })
+
+  /** Whether the client accepts the token. If it does, jose must read the same. */
+  async function accepts(jwe: string): Promise<boolean> {
+    const text = await openText(jwe, own, alg).catch((error: unknown) => {
+      // Anything else would be a fault of ours.
+      if (!hasCode(error, 'token_invalid')) throw error
+    })
+    if (text === undefined) return false
+    expect(await joseOpen(jwe, key)).toBe(text)
+    return true
+  }
+
+  test(`of ${numRuns} tokens with changed bytes, none opens`, async () => {
+    let refused = 0
+    await fc.assert(
+      fc.asyncProperty(changeOfToken, async (changes) => {
+        const parts = tokens.map((token): Buffer[] => token.split('.').map(bytesOf))
+        for (const [index, change] of changes) {
+          parts[0]![index] = change(parts[0]![index]!, parts[1]![index]!)
+        }
+        const jwe = parts[0]!.map((part) => base64url(part)).join('.')
+        const isChanged = !tokens.includes(jwe)
+        expect({ jwe, isAccepted: await accepts(jwe) }).toEqual({ jwe, isAccepted: !isChanged })
+        if (isChanged) refused += 1
+      }),
+      { numRuns },
+    )
+    expect(refused).toBeGreaterThan(numRuns * 0.7)
+  })
+
+  test(`of ${numRuns} tokens whose tag is right, none opens that jose refuses`, async () => {
+    let accepted = 0
+    await fc.assert(
+      fc.asyncProperty(changeOfHeader, async (change) => {
+        if (await accepts(forgeJwe(key, enc, { header: change }))) accepted += 1
+      }),
+      { numRuns },
+    )
+    // Otherwise this would show nothing.
+    expect(accepted).toBeGreaterThan(numRuns * 0.03)
+    expect(accepted).toBeLessThan(numRuns * 0.9)
+  })
+})
