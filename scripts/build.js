@@ -53,7 +53,7 @@ if (!existsSync(COMPILER)) {
 if (!values.browser) compile()
 const { bundle } = await import('./bundle.js')
 const { gzipped } = await bundle('dist/browser')
-console.error(`The client for browsers, jose included: ${(gzipped / 1000).toFixed(1)} kB gzipped.`)
+console.error(`The client for browsers: ${(gzipped / 1000).toFixed(1)} kB gzipped.`)
 if (!values.browser) {
   run('node_modules/tsx/dist/cli.mjs', 'scripts/write-packages.ts')
   writeFileSync(STAMP, '')
