@@ -5,12 +5,15 @@ import { createService } from './discovery/service.ts'
 import type { Fetch } from './http.ts'
 import type { AuthClientOptions, DerivePassword } from './options.ts'
 import type { ClientStore } from './stores/client-store.ts'
+import { Agreements } from './token/jwe/agreements.ts'
 
 /** The server, the store and the options that all parts of a client share. */
 export interface ClientContext {
   readonly server: AuthServer
   /** Everyone to whom tokens may be sent: the server and the other services. */
   readonly readers: readonly Reader[]
+  /** Shared by all tokens that leave. */
+  readonly agreements: Agreements
   readonly store: ClientStore
   readonly fetch: Fetch
   readonly clientName: string | undefined
@@ -34,5 +37,6 @@ export function createContext(options: AuthClientOptions): ClientContext {
   )
   const { clientName, onRefused } = options
   const readers = [server, ...others]
-  return { ...common, server, readers, clientName, derivePassword, onRefused }
+  const agreements = new Agreements(clock)
+  return { ...common, server, readers, agreements, clientName, derivePassword, onRefused }
 }

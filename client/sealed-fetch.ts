@@ -1,5 +1,6 @@
+import type { ClientContext } from './context.ts'
 import type { Reader } from './discovery/reader.ts'
-import { reach, type Fetch } from './http.ts'
+import { reach } from './http.ts'
 import type { TokenSource } from './session/refresher.ts'
 import { BINDING_TOLERANCE } from '../protocol/binding.ts'
 import { bindRequest } from './token/bind-request.ts'
@@ -12,7 +13,7 @@ import { seal } from './token/seal.ts'
  * clock, and with a refreshed token.
  */
 export async function sealedFetch(
-  fetch: Fetch,
+  { fetch, agreements }: Pick<ClientContext, 'fetch' | 'agreements'>,
   tokens: TokenSource,
   reader: Reader,
   request: Request,
@@ -28,7 +29,8 @@ export async function sealedFetch(
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
     const req = await bindRequest(request.method, url, body, tokens.now + ahead)
-    const token = await seal(session.access.jws, key.key, key.enc, req)
+    const { session_id: sessionId } = session.stored
+    const token = await seal(agreements, session.access.jws, { ...key, sessionId, req })
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
     const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request

@@ -24,7 +24,7 @@ export class SignedIn {
     init?: RequestInit,
     tokens: TokenSource = this.#holder,
   ): Promise<Response> {
-    const { fetch, server, readers } = this.#context
+    const { server, readers } = this.#context
     const isPath = typeof input === 'string' && input.startsWith('/')
     const common: RequestInit = { credentials: 'omit', redirect: 'error' }
     const request = new Request(isPath ? server.baseUrl + input : input, { ...common, ...init })
@@ -32,7 +32,7 @@ export class SignedIn {
       .filter((each) => isBelow(request.url, each.baseUrl))
       // If one base URL is a prefix of another, the longer one wins.
       .sort((a, b) => b.baseUrl.length - a.baseUrl.length)
-    if (reader !== undefined) return sealedFetch(fetch, tokens, reader, request)
+    if (reader !== undefined) return sealedFetch(this.#context, tokens, reader, request)
     throw new AuthError(
       'origin_not_allowed',
       `${new URL(request.url).origin} is neither the server nor one of "services".`,

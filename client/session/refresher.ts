@@ -63,13 +63,13 @@ export class Refresher {
     if (latest.access.jwe !== used.access.jwe && isUsable(context, latest)) {
       return this.#page.set(latest)
     }
-    const { refresh_token } = latest.stored
+    const { refresh_token, session_id } = latest.stored
     if (this.#pending?.replaces === refresh_token) return this.#keep(latest, this.#pending)
     // It was verified before it was stored, and only the server knows whether it is still valid.
     const jws = await openerOf(context, latest.stored)
       .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
-    return this.#keep(latest, this.#hold(latest, await requestPair(context, jws)))
+    return this.#keep(latest, this.#hold(latest, await requestPair(context, jws, session_id)))
   }
 
   /**

@@ -22,34 +22,35 @@ const PAUSE = 500
  * an answer is lost or late.
  *
  * @param jws The refresh token, opened.
+ * @param sessionId The token's session.
  * @throws AuthError `session_ended` if the server no longer accepts it.
  */
 export async function requestPair(
-  context: Pick<ClientContext, 'fetch' | 'server'>,
+  context: Pick<ClientContext, 'fetch' | 'server' | 'agreements'>,
   jws: string,
+  sessionId: string,
 ): Promise<TokenPair> {
-  const { server } = context
+  const { server, agreements } = context
   const used = await server.key()
   try {
-    return await request(context, await seal(jws, used.key, used.enc))
+    return await request(context, await seal(agreements, jws, { ...used, sessionId }))
   } catch (error) {
     if (!hasCode(error, 'invalid_grant')) throw error
     // The server may have been unable to decrypt it after a key rotation.
     if (!(await server.hasRotated(used))) throw sessionEnded(error)
-    const { key, enc } = await server.key()
-    return request(context, await seal(jws, key, enc)).catch(
-      inPlaceOf('invalid_grant', sessionEnded),
-    )
+    const sealed = await seal(agreements, jws, { ...(await server.key()), sessionId })
+    return request(context, sealed).catch(inPlaceOf('invalid_grant', sessionEnded))
   }
 }
 
 /** Asks the server to end a session (RFC 7009). If that fails, the session expires by itself. */
 export async function revoke(context: ClientContext, stored: StoredSession): Promise<void> {
-  const { server, fetch } = context
+  const { server, fetch, agreements } = context
+  const { refresh_token, session_id: sessionId } = stored
   try {
-    const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))
-    const { key, enc } = await server.key()
-    await send(fetch, `${server.baseUrl}/revoke`, json({ token: await seal(jws, key, enc) }))
+    const { jws } = await openRefreshToken(refresh_token, await openerOf(context, stored))
+    const token = await seal(agreements, jws, { ...(await server.key()), sessionId })
+    await send(fetch, `${server.baseUrl}/revoke`, json({ token }))
   } catch (error) {
     // Nobody waits for the result, but a bug must still show.
     if (!(error instanceof AuthError)) throw error

@@ -14,6 +14,7 @@ import type { AuthServer } from '../../client/discovery/server.ts'
 import { readKeySet } from '../../client/discovery/server-keys.ts'
 import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
 import { requestPair } from '../../client/session/token-endpoint.ts'
+import { Agreements } from '../../client/token/jwe/agreements.ts'
 import {
   clientOf,
   codeOf,
@@ -165,7 +166,9 @@ describe('a renewal whose answer does not come', () => {
       asked++
       return never()
     }
-    const failure = errorOf(requestPair({ fetch, server: auth as unknown as AuthServer }, 'a.b.c'))
+    const agreements = new Agreements(Date.now)
+    const context = { fetch, server: auth as unknown as AuthServer, agreements }
+    const failure = errorOf(requestPair(context, 'a.b.c', 'session'))
     await hurry(failure)
     expect((await failure).code).toBe('network')
     expect(asked).toBe(3)

@@ -1,0 +1,147 @@
+import { createPublicKey, diffieHellman, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { decodeProtectedHeader } from 'jose'
+import { Agreements } from '../../../../client/token/jwe/agreements.ts'
+import type { Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
+import { seal } from '../../../../client/token/seal.ts'
+import { deriveKey } from '../../../../server/token/jwe/key-agreement.ts'
+import { toWrappingKey, unwrapKey } from '../../../../server/token/jwe/key-wrap.ts'
+import { codeOf } from '../../../support/auth-client.ts'
+import { createKey, keyFor, textOf } from '../../../token/jwe/fixtures.ts'
+import { recipientOf } from './fixtures.ts'
+
+const MINUTE = 60_000
+const ALG = 'ECDH-ES+A128KW'
+const key = keyFor(ALG, 'P-256')
+const recipient = recipientOf(key)
+const WEAK_RSA = generateKeyPairSync('rsa', { modulusLength: 1024 })
+
+let now: number
+let agreements: Agreements
+beforeEach(() => {
+  now = 1_800_000_000_000
+  agreements = new Agreements(() => now)
+})
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+/** A token to a recipient; by default the same one, in the same session. */
+const sealed = (to: Recipient = recipient, sessionId = 'session') =>
+  seal(agreements, 'a.b.c', {
+    key: { ...to, kty: to.kty!, use: 'enc' },
+    enc: 'A128GCM',
+    sessionId,
+  })
+const epkOf = (jwe: string) => JSON.stringify(decodeProtectedHeader(jwe)['epk'])
+const ephemeral = async (...args: Parameters<typeof sealed>) => epkOf(await sealed(...args))
+
+describe('tokens of one session to one key', () => {
+  test('share an ephemeral key, and have a content key, an IV and a tag of their own', async () => {
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => sealed()))
+    expect(new Set(tokens.map(epkOf)).size).toBe(1)
+    for (const jwe of tokens) expect(textOf(jwe, key)).toBe('a.b.c')
+    const { epk } = decodeProtectedHeader(tokens[0]!)
+    const publicKey = createPublicKey({ key: epk as JsonWebKey, format: 'jwk' })
+    const secret = diffieHellman({ privateKey: key.privateKey, publicKey })
+    const wrappingKey = toWrappingKey(deriveKey(secret, { algorithm: ALG, length: 16 }))
+    const contentKeys = tokens.map((jwe) =>
+      unwrapKey(wrappingKey, Buffer.from(jwe.split('.')[1]!, 'base64url'))!.toString('hex'),
+    )
+    expect(new Set(contentKeys).size).toBe(20)
+    for (const part of [1, 2, 3, 4]) {
+      expect(new Set(tokens.map((jwe) => jwe.split('.')[part])).size).toBe(20)
+    }
+  })
+
+  test('that are the first, at the same time, make one agreement', async () => {
+    const generateKey = jest.spyOn(crypto.subtle, 'generateKey')
+    await Promise.all([sealed(), sealed(), sealed()])
+    await sealed()
+    expect(generateKey).toHaveBeenCalledTimes(1)
+  })
+
+  test('share it for five minutes', async () => {
+    const first = await ephemeral()
+    now += 5 * MINUTE - 1
+    expect(await ephemeral()).toBe(first)
+    now += 1
+    const second = await ephemeral()
+    expect(second).not.toBe(first)
+    // From when it was made, not from when it was used.
+    now += 5 * MINUTE - 1
+    expect(await ephemeral()).toBe(second)
+  })
+
+  test('share it until a clock that was wrong is set back', async () => {
+    const first = await ephemeral()
+    now -= 1
+    expect(await ephemeral()).not.toBe(first)
+  })
+
+  test('share it a thousand times at most', async () => {
+    const taken = Array.from({ length: 1001 }, () => agreements.take(recipient, 'session'))
+    const epks = (await Promise.all(taken)).map((agreement) => agreement?.epk.x)
+    expect(new Set(epks.slice(0, 1000)).size).toBe(1)
+    expect(epks[1000]).not.toBe(epks[0])
+  })
+})
+
+test('another key, algorithm or session has another agreement', async () => {
+  const epks = [
+    await ephemeral(),
+    await ephemeral({ ...recipientOf(createKey(ALG, 'P-256')), kid: 'rotated' }),
+    await ephemeral({ ...recipient, alg: 'ECDH-ES+A256KW' }),
+    await ephemeral(recipient, 'other session'),
+  ]
+  expect(new Set(epks).size).toBe(4)
+  expect(await ephemeral()).toBe(epks[0])
+})
+
+test('an agreement that fails is tried again', async () => {
+  const failure = new DOMException('no memory', 'OperationError')
+  jest.spyOn(crypto.subtle, 'deriveBits').mockRejectedValueOnce(failure)
+  expect(await Promise.all([codeOf(sealed()), codeOf(sealed())])).toEqual([
+    'bad_answer',
+    'bad_answer',
+  ])
+  expect(textOf(await sealed(), key)).toBe('a.b.c')
+})
+
+test('the agreed key can only wrap, and neither key can be exported', async () => {
+  const generateKey = jest.spyOn(crypto.subtle, 'generateKey')
+  const agreement = await agreements.take(recipient, 'session')
+  expect(agreement?.wrappingKey).toMatchObject({ extractable: false, usages: ['wrapKey'] })
+  const { privateKey } = (await generateKey.mock.results[0]!.value) as CryptoKeyPair
+  expect(privateKey.extractable).toBe(false)
+  expect(Object.keys(agreement!).sort()).toEqual(['epk', 'wrappingKey'])
+  expect(Object.keys(agreement!.epk)).toEqual(['crv', 'kty', 'x', 'y'])
+})
+
+test('with direct key agreement, each token has its own', async () => {
+  const direct = recipientOf(keyFor('ECDH-ES', 'P-256'))
+  const tokens = await Promise.all([sealed(direct), sealed(direct)])
+  expect(new Set(tokens.map(epkOf)).size).toBe(2)
+  for (const jwe of tokens) expect(textOf(jwe, keyFor('ECDH-ES', 'P-256'))).toBe('a.b.c')
+})
+
+test('with RSA there is none', async () => {
+  const rsa = keyFor('RSA-OAEP-256', undefined)
+  const jwe = await sealed(recipientOf(rsa))
+  expect(epkOf(jwe)).toBeUndefined()
+  expect(textOf(jwe, rsa)).toBe('a.b.c')
+})
+
+test.each<[string, Recipient]>([
+  ['a point off the curve', { ...recipient, x: recipient.y! }],
+  ['an unknown curve', { ...recipient, crv: 'secp256k1' }],
+  ['a point of low order', { ...recipientOf(keyFor(ALG, 'X25519')), x: 'A'.repeat(43) }],
+  ['a weak RSA key', recipientOf({ ...key, alg: 'RSA-OAEP-256', ...WEAK_RSA })],
+])('with %s, the published key is unusable', async (_name, unusable) => {
+  expect(await codeOf(sealed(unusable))).toBe('bad_answer')
+})
+
+test('a fault of ours does not blame the published key', async () => {
+  jest.spyOn(crypto.subtle, 'deriveBits').mockRejectedValueOnce(new RangeError('no memory'))
+  await expect(sealed()).rejects.toBeInstanceOf(RangeError)
+})
