@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
 import { drive } from './drive.js'
 import { fsyncTime } from './fsync.js'
+import { SCALE_SUBJECTS } from './our-subjects.js'
 import { isPinned, pinToLoadCore } from './processes.js'
 import { SUBJECTS } from './subjects.js'
 import { quantile } from './support.js'
@@ -15,6 +16,8 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '32' },
     /** Only the subjects with this in their name. */
     only: { type: 'string', default: '' },
+    /** Our server with many clients and accounts, instead of the peers. */
+    scale: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -24,10 +27,12 @@ const [rounds, seconds, connections] = [values.rounds, values.seconds, values.co
 pinToLoadCore()
 const say = (text) => process.stderr.write(text)
 
-const subjects = SUBJECTS.filter(({ name }) => name.includes(values.only))
+const subjects = (values.scale ? SCALE_SUBJECTS : SUBJECTS).filter(({ name }) =>
+  name.includes(values.only),
+)
 const runs = []
 for (const subject of subjects) {
-  const server = await subject.start({ sessions: connections })
+  const server = await subject.start({ connections })
   const run = { name: subject.name, server, isOurs: subject.isOurs === true, rounds: [] }
   // The first seconds measure the compiler. They also tell how many requests a round will need.
   const { count, ms } = await measure(run, 1, 20_000)

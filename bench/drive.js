@@ -10,13 +10,13 @@ import { connect } from 'node:net'
  * @param options.requests `next(connection)` gives the bytes of the next request on a connection,
  *   or `undefined` when there are no more. `took(connection, body)`, if it is there, is told each
  *   answer before the next request, outside the time that is measured as latency.
- * @returns How many answers came, how many of them had another status than 200, how long it took,
- *   and the latencies, both in milliseconds.
+ * @returns How many answers came, how many of them had another status than 200 and how many 503, how
+ *   long it took, and the latencies, both in milliseconds.
  */
 export async function drive(url, { connections, seconds, requests }) {
   const { hostname, port } = new URL(url)
   const latencies = []
-  let failed = 0
+  let [failed, unavailable] = [0, 0]
   const begin = performance.now()
   const end = begin + seconds * 1000
   await Promise.all(
@@ -33,12 +33,14 @@ export async function drive(url, { connections, seconds, requests }) {
         const { status, body } = await read()
         latencies.push(performance.now() - start)
         if (status !== 200) failed += 1
+        if (status === 503) unavailable += 1
         await requests.took?.(index, body)
       }
       socket.destroy()
     }),
   )
-  return { count: latencies.length, failed, ms: performance.now() - begin, latencies }
+  const ms = performance.now() - begin
+  return { count: latencies.length, failed, unavailable, ms, latencies }
 }
 
 /** Reads the answers of a connection, one after the other. */

@@ -1,15 +1,18 @@
-// `npm run bench`: this server beside its peers. `npm run bench -- timing` and `-- sign-ins` are others.
+// `npm run bench`: this server beside its peers. `npm run bench -- timing`, `-- sign-ins` and `-- soak`
+// are others.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const others = ['timing', 'sign-ins']
+const others = ['timing', 'sign-ins', 'soak']
 const [, , name] = process.argv
 if (others.includes(name)) {
   process.argv.splice(2, 1)
   await import(`./${name}.js`)
 } else if (name !== undefined && !name.startsWith('--')) {
-  console.error('Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | --json …]')
+  console.error(
+    'Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | soak [minutes] [sessions] | --scale --json …]',
+  )
   process.exitCode = 2
 } else {
   if (!existsSync(join(import.meta.dirname, 'node_modules'))) installPeers()

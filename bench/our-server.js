@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'libsql'
 import { registerClient, send } from './support.js'
 import { freePort, startProgram } from './processes.js'
 import { agree, httpRequest, proofKey, prove, seal } from './seal.js'
@@ -12,21 +13,26 @@ const PROGRAM = join(import.meta.dirname, '../dist/server/index.js')
 const PER_AGREEMENT = 1000
 
 /**
- * A server of its own on the built program, with an empty database and no rate limits, and `sessions` people signed in.
+ * A server of its own on the built program, with no rate limits, and `sessions` people signed in.
  *
  * @param options.pinned Whether it has one core alone.
+ * @param options.keyBound How many people are signed in with key-bound clients besides.
+ * @param options.others Accounts in the database besides, each with a session.
  */
-export async function startOurServer(sessions, { pinned = true } = {}) {
+export async function startOurServer(sessions, options = {}) {
+  const { pinned = true, keyBound = 0, others = 0 } = options
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const folder = mkdtempSync(join(tmpdir(), 'jwe-auth-bench-'))
+  const database = join(folder, 'auth.db')
   const program = await startProgram(
     PROGRAM,
     {
       PORT: String(port),
       ISSUER: url,
-      DATABASE_URL: `file:${join(folder, 'auth.db')}`,
+      DATABASE_URL: `file:${database}`,
       PRESERVE_SESSIONS_ON_REBOOT: '0',
+      ACCESS_TOKEN_TTL: '2h',
       NODE_ENV: 'development',
       ...Object.fromEntries(
         ['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map((name) => [
@@ -38,9 +44,12 @@ export async function startOurServer(sessions, { pinned = true } = {}) {
     { pinned },
   )
   const people = []
-  const keyBoundPeople = []
   for (let n = 0; n < sessions; n++) {
     people.push(await signUp(url, `p${n}`))
+    if (n === 0 && others > 0) copyRows(database, others)
+  }
+  const keyBoundPeople = []
+  for (let n = 0; n < keyBound; n++) {
     keyBoundPeople.push(await signUp(url, `k${n}`, { keyBound: true }))
   }
   return {
@@ -70,6 +79,30 @@ async function signUp(url, name, options) {
   return { client, person, accessJws, refreshJws }
 }
 
+/** The columns that name a client, an account, a session or a token. */
+const NAMES = {
+  clients: ['client_id'],
+  accounts: ['id', 'email', 'email_key'],
+  sessions: ['id', 'account_id', 'client_id'],
+  refresh_tokens: ['jti_hash', 'session_id'],
+  known_clients: ['account_id', 'client_id'],
+}
+
+/** Copies the rows of the only person who is in the database, under other names. */
+function copyRows(file, copies) {
+  const database = new Database(file)
+  for (const [table, names] of Object.entries(NAMES)) {
+    const columns = database
+      .prepare('select name from pragma_table_info(?)')
+      .all(table)
+      .map(({ name }) => (names.includes(name) ? `${name} || '-' || n` : name))
+    database.exec(`
+      with recursive copies (n) as (select 1 union all select n + 1 from copies where n < ${copies})
+      insert into ${table} select ${columns.join(', ')} from ${table}, copies`)
+  }
+  database.close()
+}
+
 /** What a token's `req` says for `GET /account`. */
 const bindTo = (url) => ({
   jti: randomUUID(),
@@ -79,13 +112,13 @@ const bindTo = (url) => ({
 })
 
 /**
- * Requests for `GET /account`, of each person in turn.
+ * Gives one request for `GET /account` after the other, of each person in turn.
  *
  * @param options.bound Whether each token is bound to its request, and so used once.
  * @param options.keyBound Whether each is of a key-bound client, with a proof.
  * @param options.perAgreement Tokens that share a key agreement.
  */
-export function accountRequests({ url, people, keyBoundPeople }, count, options) {
+export function accountRequests({ url, people, keyBoundPeople }, options) {
   const { bound, keyBound = false, perAgreement = PER_AGREEMENT } = options
   const senders = (keyBound ? keyBoundPeople : people).map((person) => ({
     ...person,
@@ -97,8 +130,9 @@ export function accountRequests({ url, people, keyBoundPeople }, count, options)
     if (!bound) return undefined
     return keyBound ? prove(bindTo(url), proofKey, accessJws) : bindTo(url)
   }
-  return Array.from({ length: count }, (_, n) => {
-    const sender = senders[n % senders.length]
+  let turn = 0
+  return () => {
+    const sender = senders[turn++ % senders.length]
     if (sender.left === 0) {
       sender.agreement = agree(sender.client.serverJwk)
       sender.left = perAgreement
@@ -106,7 +140,7 @@ export function accountRequests({ url, people, keyBoundPeople }, count, options)
     sender.left -= 1
     const token = seal(sender.accessJws, sender.agreement, bindingOf(sender))
     return httpRequest(url, 'GET', '/account', { Authorization: `Bearer ${token}` })
-  })
+  }
 }
 
 /** The next request of a person's chain of refresh tokens: each is used once. */

@@ -4,7 +4,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CompactEncrypt, SignJWT } from 'jose'
-import { accountRequests, keepRefreshToken, refreshRequest, startOurServer } from './our-server.js'
+import { account, ourSubject, refresh } from './our-subjects.js'
+import { startOurServer } from './our-server.js'
 import { freePort, startProgram } from './processes.js'
 import { httpRequest } from './seal.js'
 
@@ -90,28 +91,8 @@ function clientCredentials(url) {
 
 /** One server of ours for all its subjects. */
 let ours
-const startOurs = async (sessions) => (ours ??= await startOurServer(sessions))
-
-/** The requests are made before each round; `count` of them are enough for it. */
-const fromList = (make) => (server, count) => {
-  const list = make(server, count)
-  return { next: () => list.pop() }
-}
-
-const ourSubject = (name, prepare, options = {}) => ({
-  name,
-  isOurs: true,
-  ...options,
-  start: async ({ sessions }) => {
-    const server = await startOurs(sessions)
-    return { ...server, prepare: (count) => prepare(server, count) }
-  },
-})
-const account = (name, options) =>
-  ourSubject(
-    name,
-    fromList((server, count) => accountRequests(server, count, options)),
-  )
+const startOurs = async (connections) =>
+  (ours ??= await startOurServer(connections, { keyBound: connections }))
 
 export const SUBJECTS = [
   { name: 'Koa alone', start: () => startPeer('koa', {}, get()) },
@@ -139,17 +120,17 @@ export const SUBJECTS = [
     name: 'oidc-provider, encrypted JWT',
     start: () => startPeer('oidc-provider', { BENCH_ENCRYPT: '1' }, clientCredentials),
   },
-  ourSubject('GET /healthz', ({ url }) => {
+  ourSubject('GET /healthz', startOurs, ({ url }) => {
     const bytes = httpRequest(url, 'GET', '/healthz')
     return { next: () => bytes }
   }),
-  account('GET /account', { bound: false }),
-  account('GET /account, bound', { bound: true }),
-  account('GET /account, bound, key-bound', { bound: true, keyBound: true }),
-  account('GET /account, bound, fresh agreements', { bound: true, perAgreement: 1 }),
-  // As many people as connections: each has its own chain.
-  ourSubject('POST /token', ({ url, people }) => ({
-    next: (connection) => refreshRequest(url, people[connection]),
-    took: (connection, body) => keepRefreshToken(people[connection], body),
-  })),
+  ourSubject('GET /account', startOurs, account({ bound: false })),
+  ourSubject('GET /account, bound', startOurs, account({ bound: true })),
+  ourSubject('GET /account, bound, key-bound', startOurs, account({ bound: true, keyBound: true })),
+  ourSubject(
+    'GET /account, bound, fresh agreements',
+    startOurs,
+    account({ bound: true, perAgreement: 1 }),
+  ),
+  ourSubject('POST /token', startOurs, refresh),
 ]

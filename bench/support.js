@@ -1,5 +1,5 @@
 // What the measurements share: a client, a request, a quantile.
-import { CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { compactDecrypt, exportJWK, generateKeyPair } from 'jose'
 
 /** A registered client, with key-bound tokens if it asks for them. */
 export async function registerClient(url, { keyBound = false } = {}) {
@@ -11,21 +11,11 @@ export async function registerClient(url, { keyBound = false } = {}) {
   })
   const { keys } = (await send(url, 'GET', '/.well-known/jwks.json')).body
   const serverJwk = keys.find((key) => key.use === 'enc')
-  const serverKey = await importJWK(serverJwk)
   return {
     id: body.client_id,
     serverJwk,
     privateKey,
     open: async (jwe) => (await compactDecrypt(jwe, privateKey)).plaintext,
-    seal: (jws) =>
-      new CompactEncrypt(jws)
-        .setProtectedHeader({
-          alg: serverJwk.alg,
-          enc: 'A128GCM',
-          kid: serverJwk.kid,
-          cty: 'JWT',
-        })
-        .encrypt(serverKey),
   }
 }
 

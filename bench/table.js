@@ -1,9 +1,11 @@
-/** What each ratio is to: the ceiling, and what anyone would write. */
+/** What each ratio is to: the ceiling, and what anyone would write; with `--scale`, the same of less. */
 const REFERENCES = {
   Koa: 'Koa alone',
   'koa-jwt': 'koa-jwt, plain ES256',
   nested: 'Koa + jose, nested',
   'better-auth': 'better-auth get-session, database',
+  'one client': 'GET /account, one client',
+  'few accounts': 'POST /token, few accounts',
 }
 
 /** Prints the report of a run as a table in Markdown. */

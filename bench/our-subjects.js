@@ -1,0 +1,53 @@
+// What is compared of our own server, and how it does with more of everything.
+import { accountRequests, keepRefreshToken, refreshRequest, startOurServer } from './our-server.js'
+
+/**
+ * @param start Starts the server, or gives the one that is there, for so many connections.
+ * @param prepare Gives what `drive` sends: see drive.js.
+ */
+export const ourSubject = (name, start, prepare) => ({
+  name,
+  isOurs: true,
+  start: async ({ connections }) => {
+    const server = await start(connections)
+    return { ...server, prepare: (count) => prepare(server, count) }
+  },
+})
+
+/**
+ * The requests are made before each round; `count` of them are enough for it. The key agreements stay
+ * from round to round.
+ *
+ * @param options.clients How many of the people send them; all by default.
+ */
+export function account({ clients, ...options }) {
+  let next
+  return (server, count) => {
+    const people = server.people.slice(0, clients)
+    next ??= accountRequests({ ...server, people }, options)
+    const requests = Array.from({ length: count }, next)
+    return { next: () => requests.pop() }
+  }
+}
+
+/** Each connection has a person's own chain of refresh tokens. */
+export const refresh = ({ url, people }) => ({
+  next: (connection) => refreshRequest(url, people[connection]),
+  took: (connection, body) => keepRefreshToken(people[connection], body),
+})
+
+const CLIENTS = 1000
+const OTHERS = 20_000
+let [small, large] = []
+const startSmall = async () => (small ??= await startOurServer(CLIENTS))
+const startLarge = async (connections) =>
+  (large ??= await startOurServer(connections, { others: OTHERS }))
+
+/** For `--scale`. */
+export const SCALE_SUBJECTS = [
+  ourSubject('GET /account, one client', startSmall, account({ bound: true, clients: 1 })),
+  ourSubject('GET /account, 1,000 clients in turn', startSmall, account({ bound: true })),
+  ourSubject('GET /account, 20,000 accounts', startLarge, account({ bound: true, clients: 1 })),
+  ourSubject('POST /token, few accounts', startSmall, refresh),
+  ourSubject('POST /token, 20,000 accounts', startLarge, refresh),
+]
