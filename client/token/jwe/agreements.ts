@@ -1,8 +1,8 @@
 import { agreeOn, type Agreement, type Recipient } from './seal-jwe.ts'
 
-/** Milliseconds for which an agreement is used. The server knows it for ten minutes. */
+/** Milliseconds for which an agreement is used. The server remembers it for ten minutes. */
 const LIFETIME = 5 * 60_000
-/** Tokens that one agreement may seal. */
+/** Tokens that one agreement may seal: the most that the contract allows (docs/http-api.md). */
 const MAX_TOKENS = 1000
 
 interface Entry {

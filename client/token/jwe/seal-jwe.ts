@@ -45,8 +45,8 @@ interface JweOptions {
   readonly enc: EncryptionEnc
   /** More parameters of the protected header. */
   readonly header: Readonly<Record<string, unknown>>
-  /** An agreement with this recipient; `undefined` for an algorithm that wraps no key. */
-  readonly agreement: Agreement | undefined
+  /** An agreement with this recipient. By default each JWE has its own. */
+  readonly agreement?: Agreement | undefined
 }
 
 /**
@@ -61,7 +61,8 @@ export async function sealJwe(
 ): Promise<string> {
   const { alg, kid } = recipient
   const { ivLength, encrypt } = CONTENT_ENCRYPTIONS[enc]
-  const { contentKey, encryptedKey, epk } = await contentKeyFor(recipient, enc, agreement)
+  const agreed = agreement ?? (await agreeOn(recipient))
+  const { contentKey, encryptedKey, epk } = await contentKeyFor(recipient, enc, agreed)
   // JSON leaves out what is undefined.
   const head = encodeBase64url(utf8(JSON.stringify({ alg, enc, kid, epk, ...header })))
   const iv = randomBytes(ivLength)
@@ -90,8 +91,7 @@ async function contentKeyFor(
   }
   if (recipient.alg === 'RSA-OAEP-256') {
     const contentKey = randomBytes(keyLength)
-    const encryptedKey = await encryptKey(recipient, contentKey)
-    return { contentKey, encryptedKey }
+    return { contentKey, encryptedKey: await encryptKey(recipient, contentKey) }
   }
   // Direct Key Agreement: the derived key encrypts the content, and there is no encrypted key.
   const { key, epk } = await deriveWith(recipient, { algorithm: enc, length: keyLength })
@@ -106,9 +106,8 @@ async function deriveWith(
   const crv = ENCRYPTION_CRVS.find((name) => name === recipient.crv)
   if (crv === undefined) throw new DOMException('The key is on no known curve.', 'DataError')
   const publicKey = await importPublicKey(recipient, ecdhOn(crv), [])
-  const { subtle } = crypto
-  const ephemeral = await subtle.generateKey(ecdhOn(crv), false, ['deriveBits'])
-  const epk = pickPublic(await subtle.exportKey('jwk', ephemeral.publicKey))
+  const ephemeral = await crypto.subtle.generateKey(ecdhOn(crv), false, ['deriveBits'])
+  const epk = pickPublic(await crypto.subtle.exportKey('jwk', ephemeral.publicKey))
   const secret = await sharedSecret(ephemeral.privateKey, publicKey, crv)
   return { epk, key: await deriveKey(secret, use) }
 }

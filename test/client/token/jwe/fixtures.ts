@@ -10,7 +10,7 @@ import { parseCompact } from '../../../../client/token/compact.ts'
 import { ecdhOn } from '../../../../client/token/jwe/ephemeral-key.ts'
 import { RSA_OAEP } from '../../../../client/token/jwe/key-encryption.ts'
 import { openJwe } from '../../../../client/token/jwe/open-jwe.ts'
-import { agreeOn, sealJwe, type Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
+import { sealJwe, type Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
 import { pickPublic } from '../../../../client/token/public-jwk.ts'
 import { invalid } from '../../../../client/token/refusal.ts'
 import { keyFor, type Crv, type TestKey } from '../../../token/jwe/fixtures.ts'
@@ -37,11 +37,8 @@ export const recipientOf = ({ kid, alg, publicKey }: TestKey): Recipient => ({
   alg,
 })
 
-/** Seals for a recipient, with an agreement of its own if there can be one. */
-export async function sealTo(recipient: Recipient, enc: EncryptionEnc, text: string) {
-  const agreement = await agreeOn(recipient)
-  return sealJwe(bytes(Buffer.from(text)), recipient, { enc, header: {}, agreement })
-}
+export const sealTo = (recipient: Recipient, enc: EncryptionEnc, text: string): Promise<string> =>
+  sealJwe(bytes(Buffer.from(text)), recipient, { enc, header: {} })
 
 /** Opens a JWE as `decrypt` does, after the same checks. */
 export async function openText(jwe: string, key: ClientKey, alg: EncryptionAlg): Promise<string> {
