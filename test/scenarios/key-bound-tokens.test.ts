@@ -278,6 +278,32 @@ test('a token of a client that is not key-bound needs no proof, and a mac in its
   }
 })
 
+test.each(['P-384', 'P-521', 'X25519'])('all of it works on %s', async (crv) => {
+  const { clock } = server
+  const other = await startTestServer({ clock, variables: { TOKEN_ENCRYPTION_CRV: crv } })
+  try {
+    client = await TestClient.registered(other.url, { key_bound_tokens: true }, crv)
+    session = await client.signUp()
+    for (let renewals = 0; renewals < 2; renewals++) {
+      expect((await get(session.accessJws, reqFor())).status).toBe(401)
+      expect((await getProven()).status).toBe(200)
+      const { status, body } = await refresh()
+      expect(status).toBe(200)
+      const [accessJws, refreshJws] = [body.access_token, body.refresh_token]
+      session = {
+        ...session,
+        accessJws: await client.open(accessJws),
+        refreshJws: await client.open(refreshJws),
+      }
+    }
+    const req = await client.prove(session.refreshJws, reqFor('POST', '/revoke'))
+    expect((await post('/revoke', session.refreshJws, req)).status).toBe(200)
+    expect((await getProven()).status).toBe(401)
+  } finally {
+    await other.stop()
+  }
+})
+
 describe('when the keys of the server are rotated', () => {
   test('a proof for the old key holds as long as that key does, and one for the new key too', async () => {
     const old = keystore.encryptionKey

@@ -47,14 +47,14 @@ export class TestClient {
   }
 
   /** A client with a key of its own, not yet registered. */
-  static async create(url: string): Promise<TestClient> {
-    const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A128KW', { crv: 'P-256' })
+  static async create(url: string, crv = 'P-256'): Promise<TestClient> {
+    const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A128KW', { crv })
     return new TestClient(url, { ...(await exportJWK(publicKey)), use: 'enc' }, privateKey)
   }
 
   /** @param metadata Further members of the registration. */
-  static async registered(url: string, metadata: object = {}): Promise<TestClient> {
-    const client = await TestClient.create(url)
+  static async registered(url: string, metadata: object = {}, crv?: string): Promise<TestClient> {
+    const client = await TestClient.create(url, crv)
     const keys = [client.publicJwk]
     const answer = await client.send('POST', '/clients', { jwks: { keys }, ...metadata })
     client.id = answer.body.client_id
