@@ -28,9 +28,12 @@ export const PACKAGES: readonly Package[] = [
   },
   {
     name: '@jwe-auth-server/service',
-    description: 'For a Koa service that takes the tokens of jwe-auth-server.',
+    description: 'For a service on any framework that takes the tokens of jwe-auth-server.',
     folder: 'service',
-    exports: { '.': 'server/resource-server/index' },
+    exports: {
+      '.': 'server/resource-server/index',
+      './verifier': 'server/resource-server/verifier',
+    },
     optional: [],
     peers: ['koa'],
   },

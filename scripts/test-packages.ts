@@ -1,5 +1,5 @@
 // `npm run test:packages`: packs the client and the service, installs them into empty projects as an
-// app and a service would, type-checks both, and has the one call the other with a real server.
+// app and services would, type-checks all, and has the app call the services with a real server.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,12 +7,14 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { reach } from './package-files.ts'
+import { serviceExample, type Framework } from './service-examples.ts'
 
 const PROJECT = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'packages-'))
 const running: ChildProcess[] = []
 
-/** An app: it signs up and in again, and asks the server and the service. */
+/** An app: it signs up and in again, and asks the server and the services. */
 const APP = `import { AuthClient, hasCode, memoryStore, type Session } from '@jwe-auth-server/client'
 // Not loaded: these need a package more each.
 import type { fileStore } from '@jwe-auth-server/client/node'
@@ -20,27 +22,25 @@ import type { scryptPassword } from '@jwe-auth-server/client/scrypt'
 
 export type Optional = [ReturnType<typeof fileStore>, ReturnType<typeof scryptPassword>]
 
-const [server = '', notes = ''] = process.argv.slice(2)
-const auth = new AuthClient({ server, services: [notes], store: memoryStore() })
+const [server = '', ...services] = process.argv.slice(2)
+const auth = new AuthClient({ server, services, store: memoryStore() })
 const person = { email: 'ada@mail.test', password: 'a long and winding road' }
 await auth.signUp(person)
 await auth.signOut()
 const refused = await auth.fetch('/account').catch((error: unknown) => hasCode(error, 'not_signed_in'))
 const session: Session = await auth.signIn(person)
 const account = await (await auth.fetch('/account')).json()
-const hello = await (await auth.fetch(notes)).json()
-console.log(JSON.stringify({ refused, sub: session.claims.sub, account, hello }))
+const greetings = []
+for (const service of services) greetings.push(await (await auth.fetch(service)).json())
+console.log(JSON.stringify({ refused, sub: session.claims.sub, account, greetings }))
 `
 
-/** The service of docs/another-service.md, at its place. */
-function serviceText(issuer: string, url: string): string {
-  const page = readFileSync(join(PROJECT, 'docs/another-service.md'), 'utf8')
-  const text = /^```ts\n(import Koa [^]*?)^```$/m.exec(page)?.[1]
-  if (text === undefined) throw new Error('docs/another-service.md shows no service.')
-  return text
-    .replace('https://auth.example.com', issuer)
-    .replace('https://notes.example.com', url)
-    .replace('listen(4000)', `listen(${new URL(url).port}, () => logger.info('listening'))`)
+/** The services of docs/another-service.md, and the packages that each needs besides ours. */
+const SERVICES: Readonly<Record<Framework, readonly string[]>> = {
+  koa: ['koa'],
+  express: ['express', '@types/express'],
+  fastify: ['fastify'],
+  hono: ['hono', '@hono/node-server'],
 }
 
 function run(cwd: string, command: string, ...args: string[]): string {
@@ -123,10 +123,8 @@ async function main(): Promise<void> {
     if (file === undefined) throw new Error(`${name} was not packed.`)
     return join(scratch, file)
   }
-  const [issuer, url] = [await freePort(), await freePort()].map(
-    (port) => `http://127.0.0.1:${port}`,
-  )
-  if (issuer === undefined || url === undefined) throw new Error('There is no free port.')
+  const localUrl = async () => `http://127.0.0.1:${await freePort()}`
+  const issuer = await localUrl()
 
   const app = makeProject('app', `declare const process: { argv: string[] }\n${APP}`, [
     tarball('client'),
@@ -136,24 +134,35 @@ async function main(): Promise<void> {
   if (packages.sort().join() !== '@jwe-auth-server/client') {
     throw new Error(`The client brings ${packages.join(', ')}.`)
   }
-  const notes = makeProject('notes', serviceText(issuer, url), [tarball('service'), 'koa'])
-  compile(notes)
+  const verifier = join(PROJECT, 'dist/packages/service/server/resource-server/verifier.js')
+  const loaded = reach([verifier]).packages
+  if (loaded.some((name) => name.includes('koa'))) {
+    throw new Error(`The verifier loads ${loaded.join(', ')}.`)
+  }
 
   const env = {
     ...{ PORT: new URL(issuer).port, ISSUER: issuer, PRESERVE_SESSIONS_ON_REBOOT: '0' },
     DATABASE_URL: `file:${join(scratch, 'auth.db')}`,
   }
   await start(PROJECT, 'dist/server/index.js', env, 'Ready at')
-  await start(notes, 'index.js', {}, 'listening')
-  const { refused, sub, account, hello } = JSON.parse(
-    run(app, process.execPath, 'index.js', issuer, url),
-  ) as { refused: boolean; sub: string; account: { account: { id: string } }; hello: unknown }
-  const expected = JSON.stringify([true, sub, { hello: sub }])
-  if (JSON.stringify([refused, account.account.id, hello]) !== expected) {
+  const urls: string[] = []
+  for (const [framework, needed] of Object.entries(SERVICES)) {
+    const url = await localUrl()
+    const text = serviceExample(framework as Framework, issuer, url)
+    const service = makeProject(framework, text, [tarball('service'), ...needed])
+    compile(service)
+    await start(service, 'index.js', {}, 'listening')
+    urls.push(url)
+  }
+  const { refused, sub, account, greetings } = JSON.parse(
+    run(app, process.execPath, 'index.js', issuer, ...urls),
+  ) as { refused: boolean; sub: string; account: { account: { id: string } }; greetings: unknown }
+  const expected = JSON.stringify([true, sub, urls.map(() => ({ hello: sub }))])
+  if (JSON.stringify([refused, account.account.id, greetings]) !== expected) {
     throw new Error('The app was answered something else.')
   }
   process.stdout.write(
-    `Packages: an app installs ${packages.join(' and ')}; a service ${installed(notes).length}. They work.\n`,
+    `Packages: an app installs ${packages.join(' and ')}. Services on ${Object.keys(SERVICES).join(', ')} take its tokens.\n`,
   )
 }
 

@@ -1,24 +1,17 @@
 import type { AppMiddleware } from './context.ts'
+import type { Logger } from '../log/logger.ts'
 import { HttpError, rateLimited, tokenRefused, unavailable } from './http-error.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
-/**
- * Writes the answer to every error. An HttpError has the answer, and domain errors are translated
- * here. Any other error is a bug: the client gets a plain 500, and the log has the error with the
- * request id.
- */
+/** Writes the answer to every error. */
 export function errors(): AppMiddleware {
   return async function errors(ctx, next) {
     try {
       await next()
     } catch (thrown) {
-      const error =
-        toHttpError(thrown) ?? new HttpError('server_error', 'Something went wrong on the server.')
-      if (error.code === 'server_error' || hasCause(thrown)) {
-        ctx.state.log.error({ err: thrown }, 'request failed')
-      }
+      const error = toHttpError(thrown, ctx.state.log)
       // The handler may have set these for a successful answer.
       ctx.remove('ETag')
       ctx.set('Cache-Control', 'no-store')
@@ -29,7 +22,19 @@ export function errors(): AppMiddleware {
   }
 }
 
-function toHttpError(thrown: unknown): HttpError | undefined {
+/**
+ * The answer to an error. An HttpError has the answer, and domain errors are translated here. Any
+ * other error is a bug: the client gets a plain 500, and the log has the error with the request id.
+ */
+export function toHttpError(thrown: unknown, log: Logger): HttpError {
+  const error =
+    translate(thrown) ?? new HttpError('server_error', 'Something went wrong on the server.')
+  if (error.code === 'server_error' || hasCause(thrown))
+    log.error({ err: thrown }, 'request failed')
+  return error
+}
+
+function translate(thrown: unknown): HttpError | undefined {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
   if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)

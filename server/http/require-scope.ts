@@ -10,7 +10,15 @@ import { scopeRequired } from './http-error.ts'
  */
 export function requireScope(scope: string) {
   return async function requireScope(ctx: AppContext<ScopedState>, next: Next): Promise<void> {
-    if (!ctx.state.scope.split(' ').includes(scope)) throw scopeRequired(scope)
+    checkScope(ctx.state.scope, scope)
     await next()
   }
+}
+
+/**
+ * @param granted The scope of the access token.
+ * @throws HttpError 403
+ */
+export function checkScope(granted: string, scope: string): void {
+  if (!granted.split(' ').includes(scope)) throw scopeRequired(scope)
 }

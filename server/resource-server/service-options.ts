@@ -1,4 +1,3 @@
-import type { ScopedState } from '../http/context.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
@@ -18,7 +17,7 @@ export interface ServiceAuthOptions {
    * new key at every start. Clients notice and encrypt their tokens again.
    */
   readonly encryptionKey?: KeyPair | string
-  /** Whether the session of a valid token is still alive: see `createServiceAuth`. */
+  /** Whether the session of a valid token is still alive: see `createVerifier`. */
   readonly isAlive?: (claims: AccessTokenClaims) => boolean | Promise<boolean>
   /**
    * Remembers bound requests. Processes that share an encryption key must share a replay cache too.
@@ -28,9 +27,4 @@ export interface ServiceAuthOptions {
   readonly clock?: () => number
   /** Used for requests to the auth server. The global `fetch` by default. */
   readonly fetch?: Fetch
-}
-
-/** What `bearer()` puts on `ctx.state` for the handlers. */
-export interface ClaimsState extends ScopedState {
-  claims: AccessTokenClaims
 }

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { JSONWebKeySet } from 'jose'
+import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
+import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
+import { auditReplay, checkToken } from '../http/access-token.ts'
+import { unavailable } from '../http/http-error.ts'
+import { createReplayCache } from '../limits/replay-cache.ts'
+import { createRefusedTokens } from '../log/refused-tokens.ts'
+import { foreignAccessToken } from '../token/kinds.ts'
+import { createRequestBinding } from '../token/request-binding.ts'
+import { createTokenCaches, type ReadingContext } from '../token/token-context.ts'
+import { rememberAgreement, validate } from '../token/validate.ts'
+import { createRemoteKeys } from './remote-keys.ts'
+import { openServiceKey } from './service-key.ts'
+import type { ServiceAuthOptions } from './service-options.ts'
+import { readRequest, type ServiceRequest } from './service-request.ts'
+import { checkServiceUrls } from './service-urls.ts'
+
+/** What a service knows of the auth server. It knows no framework. */
+export interface Authenticator {
+  /** This service's encryption key, to be published at `/.well-known/jwks.json`. */
+  readonly jwks: JSONWebKeySet
+  /** Fetches the auth server's keys before the first request. Resolves to `false` if that fails. */
+  ready(): Promise<boolean>
+  /**
+   * Checks the access token of a request. Call it once per request: a bound token is used up.
+   *
+   * @throws HttpError, UnavailableError, TooManyTries; whatever `isAlive` throws.
+   */
+  authenticate(request: ServiceRequest): Promise<AccessTokenClaims>
+}
+
+/** @throws StartupError for a URL or a key that cannot be used. */
+export async function createAuthenticator(options: ServiceAuthOptions): Promise<Authenticator> {
+  const { issuer, url, logger, requestBinding = 'required', clock = Date.now } = options
+  const { isAlive = () => true, fetch = globalThis.fetch, replayCache } = options
+  checkServiceUrls(issuer, url)
+  const key = await openServiceKey(options.encryptionKey)
+  // With a kept key, an earlier process may have seen tokens that this one would accept again.
+  const mayHaveSeen = options.encryptionKey !== undefined && replayCache === undefined
+  const notBefore = mayHaveSeen ? Math.ceil(clock() / 1000) * 1000 : 0
+  if (mayHaveSeen) await sleep(Math.max(0, notBefore - clock()))
+
+  const refusedTokens = createRefusedTokens(logger)
+  const keys = createRemoteKeys({ issuer, fetch, clock, logger })
+  const context: ReadingContext = {
+    issuer,
+    clock,
+    caches: createTokenCaches(clock),
+    algorithms: { encryptionEnc: ENCRYPTION_ENCS },
+    keystore: {
+      decryptionKey: (kid) => (kid === undefined || kid === key.kid ? key : undefined),
+      verificationKey: (kid) => keys.find(kid),
+    },
+  }
+  const binding = createRequestBinding({
+    publicUrl: url,
+    requestBinding,
+    clock,
+    notBefore,
+    replayCache: replayCache ?? createReplayCache(),
+  })
+
+  async function authenticate(request: ServiceRequest): Promise<AccessTokenClaims> {
+    const { method, log = logger } = request
+    const { token, path, body } = readRequest(request)
+    const check = async (token: string) => {
+      const valid = await read(token)
+      const { claims, header } = valid
+      if (!(await isAlive(claims))) throw invalid('session')
+      const bound = { method, path, body, onReplay: auditReplay(log) }
+      // Last, so that a request that is refused for another reason is not used up.
+      await binding.check(bound, header, claims)
+      rememberAgreement(context, valid)
+      return claims
+    }
+    return checkToken(token, check, { log, refusedTokens })
+  }
+
+  async function read(token: string) {
+    try {
+      return await validate(context, foreignAccessToken, token)
+    } catch (error) {
+      if (!(error instanceof KeysUnavailableError)) throw error
+      // A 401 would sign the client out, but the token may be valid.
+      throw unavailable(error.retryAfter, 'Tokens cannot be checked. Try again later.')
+    }
+  }
+
+  return { jwks: { keys: [key.publicJwk] }, ready: () => keys.reload(), authenticate }
+}

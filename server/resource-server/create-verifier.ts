@@ -1,0 +1,79 @@
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
+import { toHttpError } from '../http/error-handler.ts'
+import type { HttpError } from '../http/http-error.ts'
+import { checkScope } from '../http/require-scope.ts'
+import { createAuthenticator, type Authenticator } from './authenticator.ts'
+import type { ServiceAuthOptions } from './service-options.ts'
+import type { ServiceRequest } from './service-request.ts'
+
+/** A complete answer: the same bytes as the auth server's. */
+export interface Refusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Whose request it is, or what to answer instead of handling it. */
+export type Verdict =
+  | { readonly claims: AccessTokenClaims; readonly refusal?: undefined }
+  | { readonly claims?: undefined; readonly refusal: Refusal }
+
+export interface VerifyOptions {
+  /** The scope that the request needs (RFC 6750 §3.1). */
+  readonly scope?: string
+}
+
+export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
+  /**
+   * Checks the access token of a request. Call it once per request: a bound token is used up. Never
+   * rejects: an error of `isAlive` is logged and answered with 500.
+   */
+  verify(request: ServiceRequest, options?: VerifyOptions): Promise<Verdict>
+}
+
+/**
+ * Verifies the auth server's access tokens for a service on any framework. It needs the keys that
+ * the auth server publishes, but no secret of it and no database. Clients encrypt each token to the
+ * service's own key, for one request (docs/http-api.md, "Request binding").
+ *
+ * A service does not learn that a session has ended. It accepts a token until it expires: up to
+ * ACCESS_TOKEN_TTL longer than the auth server. To refuse it earlier, use `isAlive`, for example
+ * with a list of ended sessions (`claims.sid`).
+ *
+ * A service that decrypts a token could use it at the auth server, and at every other service that
+ * accepts it. Clients must therefore list only services of the same owner.
+ *
+ * @throws StartupError for a URL or a key that cannot be used.
+ * @example
+ * const auth = await createVerifier({ issuer, url: 'https://notes.example.com', logger })
+ * const { method, url, rawHeaders: headers } = request // Node's own
+ * const { claims, refusal } = await auth.verify({ method, url, headers, body })
+ * if (refusal) return response.writeHead(refusal.status, refusal.headers).end(refusal.body)
+ */
+export async function createVerifier(options: ServiceAuthOptions): Promise<Verifier> {
+  const authenticator = await createAuthenticator(options)
+  return {
+    jwks: authenticator.jwks,
+    ready: () => authenticator.ready(),
+    async verify(request, { scope } = {}) {
+      try {
+        const claims = await authenticator.authenticate(request)
+        if (scope !== undefined) checkScope(claims.scope, scope)
+        return { claims }
+      } catch (error) {
+        return { refusal: refusalOf(toHttpError(error, request.log ?? options.logger)) }
+      }
+    },
+  }
+}
+
+/** The answer that the `errors` middleware would write. */
+export const refusalOf = ({ status, headers, body }: HttpError): Refusal => ({
+  status,
+  headers: {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Cache-Control': 'no-store',
+    ...headers,
+  },
+  body: JSON.stringify(body),
+})
