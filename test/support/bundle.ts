@@ -5,7 +5,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { afterAll } from '@jest/globals'
-import { buildSync } from 'esbuild'
+import { buildSync, type BuildOptions } from 'esbuild'
 
 export const PROJECT_ROOT = resolve(import.meta.dirname, '../..')
 /** Inside the project, so that Node finds the packages and the programs find their folders. */
@@ -21,6 +21,18 @@ afterAll(() => {
 export function bundled(script: string): string {
   const known = bundles.get(script)
   if (known !== undefined) return known
+  const outfile = bundle({ entryPoints: [script] }, basename(script, '.ts'))
+  bundles.set(script, outfile)
+  return outfile
+}
+
+/** The path of a bundled program that is in no file. Its imports are relative to the project. */
+export const bundledText = (contents: string): string =>
+  bundle({ stdin: { contents, resolveDir: PROJECT_ROOT, loader: 'ts' } }, 'text')
+
+let count = 0
+
+function bundle(source: Pick<BuildOptions, 'entryPoints' | 'stdin'>, name: string): string {
   if (folder === undefined) {
     mkdirSync(CACHE, { recursive: true })
     folder = mkdtempSync(join(CACHE, 'programs-'))
@@ -28,10 +40,10 @@ export function bundled(script: string): string {
     const worker = 'server/accounts/hash-worker.js'
     copyFileSync(join(PROJECT_ROOT, worker), join(folder, basename(worker)))
   }
-  const outfile = join(folder, `${bundles.size}-${basename(script, '.ts')}.mjs`)
+  const outfile = join(folder, `${++count}-${name}.mjs`)
   buildSync({
     absWorkingDir: PROJECT_ROOT,
-    entryPoints: [script],
+    ...source,
     outfile,
     bundle: true,
     platform: 'node',
@@ -45,6 +57,5 @@ export function bundled(script: string): string {
     },
     logLevel: 'warning',
   })
-  bundles.set(script, outfile)
   return outfile
 }

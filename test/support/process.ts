@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Readable } from 'node:stream'
-import { bundled, PROJECT_ROOT } from './bundle.ts'
+import { bundled, bundledText, PROJECT_ROOT } from './bundle.ts'
 
 /** Milliseconds. Longer than anything takes on a busy machine, but shorter than a test's time limit. */
 const PATIENCE = 50_000
@@ -58,20 +58,25 @@ export interface Program {
 const running = new Set<Program>()
 
 /** Runs a program of the project. Its environment contains only `env` and PATH. */
-export function run(
+export const run = (
   script: string,
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
+): Program => start(bundled(script), env, args)
+
+/** Runs a program that is in no file. Its imports are relative to the project. */
+export const runText = (text: string): Program => start(bundledText(text), {}, [])
+
+function start(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[],
 ): Program {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', bundled(script), ...args],
-    {
-      cwd: PROJECT_ROOT,
-      env: { PATH: process.env['PATH'], ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], {
+    cwd: PROJECT_ROOT,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const stdout = new Transcript(child.stdout)
   const program: Program = {
     stdout,
