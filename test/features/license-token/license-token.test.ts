@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { inspect } from 'node:util'
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { loadConfig } from '../../../server/config/config.ts'
 import type { StartupError } from '../../../server/errors/startup-error.ts'
 import { createLicenseToken, licenseToken } from '../../../server/features/license-token/index.ts'
-import { clientOf } from '../../support/auth-client.ts'
-import { someEmail, TestClient } from '../../support/client.ts'
+import { createLogger, createVerifier } from '../../../server/resource-server/verifier.ts'
+import { createTokenMaker } from '../../resource-server/token-maker.ts'
+import { clientOf, errorOf, jsonResponse } from '../../support/auth-client.ts'
+import { GOOD_PASSWORD, someEmail, TestClient } from '../../support/client.ts'
 import { logLines } from '../../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
+import { forgeMac } from '../../token/fixtures.ts'
 import { firebase } from './firebase.ts'
 
 const SECRET = 'a shared secret of thirty-two bytes or more'
@@ -100,23 +104,86 @@ describe('the token', () => {
   })
 })
 
-test('no verifier of ours takes it, nor one that a stranger signs with the secret', async () => {
-  const session = await client.signUp()
-  const jws = await client.open(session.answer.body.user_license_token)
-  const [, payload] = session.accessJws.split('.')
-  const header = Buffer.from('{"alg":"HS256","kid":"secret-1","typ":"at+jwt"}').toString(
-    'base64url',
-  )
-  const mac = createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url')
-  const library = clientOf(server).client
-  await library.signUp({ email: someEmail(), password: 'a long and winding road' })
-  for (const forged of [jws, `${header}.${payload}.${mac}`]) {
-    const answer = await client.sendAs({ accessJws: forged }, 'GET', '/account')
-    expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
-    const refresh = { grant_type: 'refresh_token', refresh_token: await client.seal(forged) }
-    expect((await client.send('POST', '/token', refresh)).body.error).toBe('invalid_grant')
-    await expect(library.verify(forged)).rejects.toMatchObject({ code: 'token_invalid' })
-  }
+describe('no verifier of ours takes it, nor one that a stranger signs with the secret', () => {
+  const URL_OF_SERVICE = 'https://notes.test'
+  const NOBODY = { kid: 'secret-1', typ: 'at+jwt' }
+  const logs: string[] = []
+  let forged: readonly string[]
+  beforeAll(async () => {
+    const session = await client.signUp()
+    const payload = JSON.parse(
+      Buffer.from(session.accessJws.split('.')[1]!, 'base64url').toString(),
+    )
+    const { kid } = server.keystore.signingKey
+    forged = [
+      await client.open(session.answer.body.user_license_token),
+      ...[NOBODY, { kid, typ: 'at+jwt' }, { kid, typ: 'rt+jwt' }].map((header) =>
+        forgeMac({ alg: 'HS256', ...header }, payload, SECRET),
+      ),
+    ]
+  })
+
+  test('the auth server', async () => {
+    for (const jws of forged) {
+      for (const token of [jws, await client.seal(jws)]) {
+        const headers = { authorization: `Bearer ${token}` }
+        const answer = await client.send('GET', '/account', undefined, headers)
+        expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
+        const refresh = { grant_type: 'refresh_token', refresh_token: token }
+        expect((await client.send('POST', '/token', refresh)).body.error).toBe('invalid_grant')
+      }
+    }
+  })
+
+  test('another service', async () => {
+    const { issuer } = server.config
+    const verifier = await createVerifier({
+      ...{ issuer, url: URL_OF_SERVICE, clock: server.clock },
+      logger: createLogger('trace', { write: (line) => void logs.push(line) }),
+      fetch: (url, init) => fetch(url.replace(issuer, server.url), init),
+    })
+    const tokens = createTokenMaker({ clock: server.clock, server }, URL_OF_SERVICE, verifier.jwks)
+    const ask = (token: string) => {
+      const headers = ['Authorization', `Bearer ${token}`]
+      return verifier.verify({ method: 'GET', url: '/notes', headers, body: undefined })
+    }
+    for (const jws of forged) {
+      for (const token of [jws, await tokens.seal(jws)]) {
+        expect((await ask(token)).refusal?.status).toBe(401)
+      }
+    }
+    // What was wrong was the token, not the way in which it was sent.
+    expect((await ask(await tokens.make())).claims?.sub).toBe('account-1')
+  })
+
+  test('the client, in whose JWE it comes', async () => {
+    const library = clientOf(server).client
+    const person = { email: someEmail(), password: GOOD_PASSWORD }
+    await library.signUp(person)
+    for (const jws of forged) {
+      await expect(library.verify(jws)).rejects.toMatchObject({ code: 'token_invalid' })
+    }
+    const { client: deceived, wire: forging } = clientOf(server)
+    for (const name of ['access_token', 'refresh_token']) {
+      forging.on('POST /account', async (request, send) => {
+        const { user_license_token: token, ...body } = (await (
+          await send(request)
+        ).json()) as Record<string, unknown>
+        return jsonResponse({ ...body, [name]: token }, 201)
+      })
+      const error = await errorOf(deceived.signUp({ ...person, email: someEmail() }))
+      expect([name, error.code]).toEqual([name, 'token_invalid'])
+      expect(inspect(error, { depth: 9 })).not.toContain(SECRET)
+    }
+  })
+
+  test('and no log has the secret, or the claims of the token', () => {
+    const all = [...server.logs, ...logs].join('')
+    expect(all).toContain('access token refused')
+    for (const secret of [SECRET, ...forged.map((jws) => jws.split('.')[1]!)]) {
+      expect(all).not.toContain(secret)
+    }
+  })
 })
 
 test('the secret is in no answer and no line of the log', async () => {
