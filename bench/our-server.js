@@ -95,11 +95,13 @@ function copyRows(file, copies) {
     const columns = database
       .prepare('select name from pragma_table_info(?)')
       .all(table)
-      .map(({ name }) => (names.includes(name) ? `${name} || '-' || n` : name))
+      .map(({ name }) => (names.includes(name) ? `n || '-' || ${name}` : name))
     database.exec(`
       with recursive copies (n) as (select 1 union all select n + 1 from copies where n < ${copies})
       insert into ${table} select ${columns.join(', ')} from ${table}, copies`)
   }
+  // Or readers would look for its pages in the log.
+  database.pragma('wal_checkpoint(truncate)')
   database.close()
 }
 
