@@ -5,7 +5,7 @@ import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
 import type { Core } from './composition.ts'
 import { migrate } from './database/migrate.ts'
-import { openDatabase } from './database/open.ts'
+import { describeDatabase, openConfigured } from './database/open.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer, type HttpServer } from './http/http-server.ts'
 import { recordSigningKey } from './commands/keys/record-signing-key.ts'
@@ -51,7 +51,7 @@ export async function startServer(
   const { startedAt = clock() } = options
   const [{ keystore, warnings, source }, database] = await together(
     openKeystore(config, recordSigningKey, clock()),
-    openDatabase(config.databaseFile),
+    openConfigured(config),
   )
   for (const warning of warnings) logger.warn(warning)
   if (config.production && config.publicUrl.startsWith('http:')) {
@@ -99,10 +99,10 @@ export async function startServer(
     {
       url,
       preserve_sessions: config.preserveSessions,
-      database: config.databaseFile,
+      database: describeDatabase(config.database),
       node: process.version,
     },
-    `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${config.databaseFile}`,
+    `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${describeDatabase(config.database)}`,
   )
   const follower = source && followFolder(keystore, logger, source, clock)
   const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))

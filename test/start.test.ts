@@ -17,16 +17,19 @@ import Libsql from 'libsql'
 import type { Config } from '../server/config/config.ts'
 import { generateKeys, rotateKeys } from '../server/commands/keys/folder-changes.ts'
 import { loadKeys } from '../server/keystore/key-set.ts'
+import { describeDatabase } from '../server/database/open.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer, type RunningServer } from '../server/start.ts'
 import { StartupError } from '../server/errors/startup-error.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
+import { databaseAt } from './support/database.ts'
 import { getRaw, openConnection } from './support/process.ts'
 import { fakeIntervals } from './support/timers.ts'
 
 let folder: string
 let databaseFile: string
+let database: string
 let keysDir: string
 /** What was logged by the last server that was started. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
@@ -36,6 +39,7 @@ const running: RunningServer[] = []
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'start-'))
   databaseFile = join(folder, 'data', 'auth.db')
+  database = await databaseAt(databaseFile)
   keysDir = join(folder, 'keys')
 })
 afterEach(async () => {
@@ -50,7 +54,7 @@ async function start(
 ): Promise<RunningServer> {
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
-  const config = testConfig({ port: 0, databaseFile, keysDir, ...changes })
+  const config = testConfig({ port: 0, database, keysDir, ...changes })
   const server = await startServer(config, [], logger, { startedAt })
   running.push(server)
   return server
@@ -108,12 +112,12 @@ describe('a server that starts', () => {
       level: 'info',
       url,
       preserve_sessions: preserveSessions,
-      database: databaseFile,
+      database: describeDatabase(database),
       node: process.version,
     })
     expect(last.msg).toMatch(mode)
     expect(last.msg).toContain(`Ready at ${url}. `)
-    expect(last.msg).toContain(databaseFile)
+    expect(last.msg).toContain(describeDatabase(database))
   })
 
   test('with preserved keys waits for a second of its own: requests bound to this one may be replays', async () => {
@@ -337,9 +341,9 @@ describe('the sessions of the last run', () => {
 
 describe('a server that cannot start says why', () => {
   test('when the port is taken, and closes the database', async () => {
-    const other = await start({ databaseFile: ':memory:' })
+    const other = await start({ database: ':memory:' })
     const { port } = new URL(other.url)
-    expect(await problemsOf({ port: Number(port) })).toEqual([
+    expect(await problemsOf({ port: Number(port), database: databaseFile })).toEqual([
       expect.stringMatching(new RegExp(`^Port ${port} of 127\\.0\\.0\\.1 is taken.*another PORT`)),
     ])
     expect(await tablesInFile()).toBeGreaterThan(3)
@@ -353,7 +357,7 @@ describe('a server that cannot start says why', () => {
 
   test('keys and database together', async () => {
     await mkdir(databaseFile, { recursive: true })
-    expect(await problemsOf({ preserveSessions: true })).toEqual([
+    expect(await problemsOf({ preserveSessions: true, database: databaseFile })).toEqual([
       expect.stringMatching(/^There are no keys in .*npm run keys/),
       expect.stringMatching(/^The database .*auth\.db cannot be opened/),
     ])
@@ -468,7 +472,7 @@ describe('a server that stops', () => {
   })
 
   test('closes its database, and leaves all of it in the one file', async () => {
-    const server = await start()
+    const server = await start({ database: databaseFile })
     expect(await tablesInFile()).toBe(0)
     await stop(server)
     expect(await tablesInFile()).toBeGreaterThan(3)

@@ -1,6 +1,7 @@
 import { sql, type Transaction, type Updateable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Account, AccountRow, Schema } from '../database/schema.ts'
+import { inTransaction } from '../database/transaction.ts'
 import { beginGeneration, type NextGeneration } from '../sessions/generation.ts'
 import { forgetClientsOf } from '../limits/known-clients.ts'
 import { asSession, lockAccount } from '../sessions/lock-session.ts'
@@ -52,7 +53,7 @@ export function createCredentials(database: Database, clock = Date.now): Credent
         return endSessionsOf(trx, session.account.id, session.id)
       }),
     replacePassword: (account, passwordHash, consume) =>
-      database.transaction().execute(async (trx) => {
+      inTransaction(database, async (trx) => {
         if (!(await lockAccount(trx, account)) || !(await consume(trx))) return undefined
         const verifiedAt = account.email_verified_at ?? clock()
         await change(trx, account, { password_hash: passwordHash, email_verified_at: verifiedAt })
@@ -60,7 +61,7 @@ export function createCredentials(database: Database, clock = Date.now): Credent
         return endSessionsOf(trx, account.id)
       }),
     changeScope: (account, scope) =>
-      database.transaction().execute(async (trx) => {
+      inTransaction(database, async (trx) => {
         const isChanged = await change(trx, account, { scope })
         return isChanged ? endSessionsOf(trx, account.id) : undefined
       }),

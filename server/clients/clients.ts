@@ -3,6 +3,7 @@ import type { JWK } from 'jose'
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
+import { inTransaction } from '../database/transaction.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import type { Recipient } from '../token/jwe/seal-jwe.ts'
@@ -63,7 +64,7 @@ export function createClients(
     async register({ id, name, jwk, isKeyBound }) {
       const now = clock()
       const expiresAt = now + unusedClientTtl * 1000
-      return db.transaction().execute(async (trx) => {
+      return inTransaction(db, async (trx) => {
         // A second registration changes nothing else, because anybody who has seen the public key
         // could send it. The write comes first: it takes the lock that keeps the sweep out.
         await trx

@@ -26,8 +26,12 @@ export interface Config {
   readonly issuer: string
   /** Where clients reach this server: for links and bound requests. Also set by ISSUER. */
   readonly publicUrl: string
-  /** The absolute path of a file, or `:memory:`. */
-  readonly databaseFile: string
+  /** The absolute path of a SQLite file, `:memory:`, or a PostgreSQL URL, which may hold a password. */
+  readonly database: string
+  /** Connections to PostgreSQL at most. */
+  readonly databasePoolSize: number
+  /** How long a statement may wait or take. */
+  readonly databaseTimeout: number
   readonly algorithms: Algorithms
   readonly accessTokenTtl: number
   readonly refreshTokenTtl: number
@@ -102,7 +106,9 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
     port: env.PORT,
     issuer,
     publicUrl: issuer,
-    databaseFile: databasePath(env.DATABASE_URL.slice('file:'.length)),
+    database: databaseLocation(env.DATABASE_URL),
+    databasePoolSize: env.DATABASE_POOL_SIZE,
+    databaseTimeout: env.DATABASE_TIMEOUT,
     algorithms: Object.freeze({
       signingAlg: env.TOKEN_SIGNING_ALG,
       encryptionAlg: env.TOKEN_ENCRYPTION_ALG,
@@ -133,8 +139,11 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
   })
 }
 
-const databasePath = (path: string): string =>
-  path === ':memory:' ? path : fromRoot(path.replace(/^\/\/(?=\/)/, ''))
+function databaseLocation(url: string): string {
+  if (!url.startsWith('file:')) return url
+  const path = url.slice('file:'.length)
+  return path === ':memory:' ? path : fromRoot(path.replace(/^\/\/(?=\/)/, ''))
+}
 
 const fromRoot = (path: string): string => (isAbsolute(path) ? path : resolve(PROJECT_ROOT, path))
 

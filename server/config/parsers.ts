@@ -73,6 +73,14 @@ export const baseUrl = z.string().transform((text, ctx) => {
   return text
 })
 
+/** The URL of a SQLite file or a PostgreSQL database. */
+export const databaseUrl = z
+  .string()
+  .refine(
+    (text) => /^file:./.test(text) || (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)),
+    'must be file: and a path, such as file:./data/auth.db, or the postgres:// URL of a database',
+  )
+
 /** Comma-separated web origins, or nothing. */
 export const origins = z.string().transform((text, ctx) => {
   const list = text.split(',').map((origin) => origin.trim())

@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { baseUrl, duration, flag, integer, oneOf, origins, rateLimit } from './parsers.ts'
+import {
+  baseUrl,
+  databaseUrl,
+  duration,
+  flag,
+  integer,
+  oneOf,
+  origins,
+  rateLimit,
+} from './parsers.ts'
 import {
   ENCRYPTION_ALGS,
   ENCRYPTION_CRVS,
@@ -21,10 +30,10 @@ const schema = z.object({
   // Default: http://localhost:PORT. In production, the public https origin, which every token
   // names.
   ISSUER: baseUrl.optional(),
-  DATABASE_URL: z
-    .string()
-    .regex(/^file:./, 'must be a file: URL, such as file:./data/auth.db')
-    .default('file:./data/auth.db'),
+  // SQLite: nothing to install. PostgreSQL is for more than one machine.
+  DATABASE_URL: databaseUrl.default('file:./data/auth.db'),
+  DATABASE_POOL_SIZE: integer(1, 1000).default(10),
+  DATABASE_TIMEOUT: duration.default(5),
   // ES256 and P-256: the tokens are small, and every JOSE library and browser supports them.
   TOKEN_SIGNING_ALG: oneOf(SIGNING_ALGS).default('ES256'),
   TOKEN_ENCRYPTION_ALG: oneOf(ENCRYPTION_ALGS).default('ECDH-ES+A128KW'),

@@ -12,7 +12,7 @@ import { rollBack, toKyselyDatabase, type LibsqlDatabase } from './libsql-databa
 import { toStorageError } from './storage-error.ts'
 
 /** Milliseconds that a write waits while another process writes. */
-export const LOCK_TIMEOUT = 5000
+const LOCK_TIMEOUT = 5000
 /** Milliseconds between two tries at most; the first ones follow each other faster. */
 const MAX_PAUSE = 32
 

@@ -4,11 +4,20 @@ import { UnavailableError } from '../errors/unavailable-error.ts'
 const RETRY_AFTER = 5
 
 /** SQLite's codes, extended ones included, for what is wrong with the file and not with a statement. */
-const AWAY = /^SQLITE_(?:BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN)(?:_|$)/
+const FILE_AWAY = /^SQLITE_(?:BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN)(?:_|$)/
 
-/** The database cannot do its work just now: it is locked, or its disk is full or does not answer. */
+/**
+ * PostgreSQL's codes for what is wrong with the server and not with a statement: lost connections,
+ * missing resources, shutdowns, timeouts, I/O errors, a standby that is read-only.
+ */
+const SERVER_AWAY = /^(?:08|53|57|58)[0-9A-Z]{3}$|^(?:25006|25P03|55P03)$/
+
+/** PostgreSQL's codes for a serialization failure and a deadlock. */
+const CONFLICT = /^40(?:001|P01)$/
+
+/** The database cannot do its work just now: it is locked or away, or its disk is full. */
 export class StorageError extends UnavailableError {
-  /** SQLite's. */
+  /** SQLite's or PostgreSQL's, or that of a system call. */
   readonly code: string
 
   constructor(code: string, cause: unknown) {
@@ -17,8 +26,17 @@ export class StorageError extends UnavailableError {
   }
 }
 
-/** What to throw in place of an error of SQLite: the error itself, unless the storage is at fault. */
+/** What to throw in place of a database's error: the error itself, unless the storage is at fault. */
 export function toStorageError(error: unknown): unknown {
   const { code } = error as { code?: unknown }
-  return typeof code === 'string' && AWAY.test(code) ? new StorageError(code, error) : error
+  if (typeof code !== 'string') return error
+  const isAway = [FILE_AWAY, SERVER_AWAY, CONFLICT].some((codes) => codes.test(code))
+  return isAway ? new StorageError(code, error) : error
 }
+
+/** Throw it in a transaction that another one has overtaken, to run it again: see transaction.ts. */
+export const conflict = (): StorageError => new StorageError('40001', undefined)
+
+/** Whether the database ended a transaction because it met another one, so it can be run again. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof StorageError && CONFLICT.test(error.code)

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Account, Schema } from '../database/schema.ts'
+import { inTransaction } from '../database/transaction.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import type { Session } from './sessions.ts'
 
@@ -19,7 +20,7 @@ export function asSession<T>(
   now: number,
   work: (trx: Transaction<Schema>) => Promise<T>,
 ): Promise<T> {
-  return database.transaction().execute(async (trx) => {
+  return inTransaction(database, async (trx) => {
     await lockSession(trx, session, now)
     return work(trx)
   })

@@ -4,6 +4,7 @@ import { recordSignIn } from '../limits/known-clients.ts'
 import { markUsed, type Client } from '../clients/clients.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
+import { inTransaction } from '../database/transaction.ts'
 import type { AuditSubject } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
@@ -117,7 +118,7 @@ export function createSessions(
       const now = clock()
       const expiresAt = expiryOf(now)
       const jti = randomUUID()
-      const begun = await db.transaction().execute(async (trx) => {
+      const begun = await inTransaction(db, async (trx) => {
         // The lock comes before the first read.
         if (!(await lockAccount(trx, account))) return { outcome: 'account_changed' } as const
         await markUsed(trx, client.id)
@@ -168,9 +169,9 @@ export function createSessions(
       // Before the token is used up: if this fails, it can be tried again.
       await moveDatabaseKey(db, context, sid)
       const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
-      const rotation = await db
-        .transaction()
-        .execute((trx) => rotateRefreshToken(trx, { sid, jti, gen }, policy))
+      const rotation = await inTransaction(db, (trx) =>
+        rotateRefreshToken(trx, { sid, jti, gen }, policy),
+      )
       if (rotation.outcome !== 'rotated') return rotation
       const session = { id: sid, account, generation: gen, ...rotation }
       const tokens = await issuePair(context, session, client, scope, accessTokenTtl)

@@ -2,13 +2,13 @@ import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn, type SignIn } from '../../server/accounts/sign-in.ts'
-import { openDatabase } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { RefusedError } from '../../server/errors/refused-error.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords, type WrongPasswords } from '../../server/limits/wrong-passwords.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
 import { createCheapHasher } from '../support/passwords.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const PASSWORD = 'a long and winding road'
 const EMAIL = 'ada@mail.test'
@@ -16,7 +16,7 @@ const OFF = { signUp: 'off', clients: 'off', refresh: 'off' } as const
 const WIDE = { count: 1_000_000, duration: 60 }
 
 const hasher = createCheapHasher()
-const database = await openDatabase(':memory:')
+const database = await openTestDatabase()
 afterAll(() => database.destroy())
 const account = {
   email_key: EMAIL,

@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import { createCredentials, revokeAccess } from '../../server/accounts/credentials.ts'
 import { recordSignIn } from '../../server/limits/known-clients.ts'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
 import type { Session } from '../../server/sessions/sessions.ts'
 import { sessionOf } from '../sessions/fixtures.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 let database: Database
 let account: Account
@@ -19,7 +20,7 @@ const sessionIds = async () =>
   (await database.selectFrom('sessions').select('id').orderBy('id').execute()).map(({ id }) => id)
 
 beforeEach(async () => {
-  database = await openDatabase(':memory:')
+  database = await openTestDatabase()
   const create = async (email: string) =>
     (await accounts().create({ email, name: undefined, passwordHash: 'old' }))!
   account = await create('ada@mail.test')

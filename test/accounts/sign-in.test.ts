@@ -6,13 +6,14 @@ import type { Requester } from '../../server/accounts/fair-queue.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords } from '../../server/limits/wrong-passwords.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
 import { createCheapHasher } from '../support/passwords.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const PASSWORD = 'a long and winding road'
 const OWN = { id: 'own' } as Client
@@ -51,7 +52,7 @@ const create = (login: { count: number; duration: number }, over = passwords) =>
 
 beforeAll(async () => {
   clock = createClock()
-  database = await openDatabase(':memory:')
+  database = await openTestDatabase()
   accounts = createAccounts(database, clock)
   const passwordHash = await hasher.hash(PASSWORD, { address: '' })
   account = (await accounts.create({ email: 'Ada@Mail.test', name: undefined, passwordHash }))!

@@ -192,7 +192,7 @@ export async function restartable(
   const config = testConfig(
     {
       ...{ port, issuer: url, preserveSessions, rateLimits: UNLIMITED },
-      ...{ databaseFile: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
+      ...{ database: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
     },
     {},
     features,

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createClients, markUsed, type Clients } from '../../server/clients/clients.ts'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { Database } from '../../server/database/open.ts'
 import { sweepExpired } from '../../server/sessions/sweep.ts'
 import { addSession, NOW, openFilled } from '../sessions/fixtures.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 /** Seconds. */
 const TTL = 3600
@@ -14,7 +15,7 @@ let db: Database
 let clock: TestClock
 let clients: Clients
 beforeEach(async () => {
-  db = await openDatabase(':memory:')
+  db = await openTestDatabase()
   clock = createClock()
   clients = createClients(db, clock, { unusedClientTtl: TTL })
 })

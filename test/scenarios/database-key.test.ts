@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base64url, CompactEncrypt, decodeProtectedHeader, importJWK, type JWK } from 'jose'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { Database } from '../../server/database/open.ts'
 import { generateKeys, pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
@@ -15,6 +15,7 @@ import { createClock, type TestClock } from '../support/clock.ts'
 import { TestClient, type Answer, type TestSession } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 /** Milliseconds for which a previous key is kept. */
 const KEEP = 3_600_000
@@ -32,7 +33,7 @@ const followers: FolderFollower[] = []
 beforeEach(async () => {
   folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
-  database = await openDatabase(':memory:')
+  database = await openTestDatabase()
   clock = createClock()
   one = await start()
   other = await start()

@@ -8,6 +8,7 @@ import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { TestClient } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'
+import { databaseUrlAt } from '../support/database.ts'
 import { freePort, getRaw, killAll, openConnection, run, type Program } from '../support/process.ts'
 
 let folder: string
@@ -27,7 +28,7 @@ beforeEach(async () => {
     HOST: '127.0.0.1',
     PORT: String(await freePort()),
     ISSUER: '',
-    DATABASE_URL: `file:${databaseFile}`,
+    DATABASE_URL: await databaseUrlAt(databaseFile),
     TOKEN_SIGNING_ALG: 'ES256',
     TOKEN_ENCRYPTION_ALG: 'ECDH-ES+A128KW',
     TOKEN_ENCRYPTION_ENC: 'A128GCM',
@@ -145,7 +146,7 @@ describe('a signal', () => {
   })
 
   test('leaves the whole database in its one file', async () => {
-    const server = start()
+    const server = start({ DATABASE_URL: `file:${databaseFile}` })
     const { id } = await TestClient.registered(await server.ready())
     await stop(server)
     await copyFile(databaseFile, join(folder, 'backup.db'))
@@ -241,7 +242,9 @@ describe('what keeps the server from starting is printed on stderr, all of it', 
 
   test('keys and database', async () => {
     await writeFile(join(folder, 'data'), 'a file, where a folder must be')
-    expect(await problemsOf(start({ PRESERVE_SESSIONS_ON_REBOOT: '1' }))).toEqual([
+    const DATABASE_URL = `file:${databaseFile}`
+    const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1', DATABASE_URL })
+    expect(await problemsOf(server)).toEqual([
       expect.stringMatching(/^There are no keys in/),
       expect.stringMatching(/^The database .* cannot be opened/),
     ])

@@ -11,6 +11,7 @@ import { createLogger } from '../../server/log/logger.ts'
 import { startServer, type RunningServer } from '../../server/start.ts'
 import { DEFAULTS, PASSPHRASE } from '../keystore/fixtures.ts'
 import { testConfig } from '../support/config.ts'
+import { databaseAt } from '../support/database.ts'
 
 const KEEP = 3_600_000
 
@@ -47,7 +48,7 @@ test('with ten keys under a passphrase, /healthz answers all the while', async (
   expect((await readdir(folder.path)).filter((name) => name.endsWith('.key'))).toHaveLength(10)
   const config = testConfig({
     ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
-    ...{ preserveSessions: true, databaseFile: join(scratch, 'auth.db') },
+    ...{ preserveSessions: true, database: await databaseAt(join(scratch, 'auth.db')) },
   })
   const running = await startServer(config, [], createLogger('silent'))
   server = running

@@ -29,6 +29,7 @@ import { startServer, type RunningServer } from '../../server/start.ts'
 import { DEFAULTS, MODERN } from '../keystore/fixtures.ts'
 import { someEmail, TestClient, type Answer, type TestSession } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'
+import { databaseAt } from '../support/database.ts'
 import { rawRequest } from '../support/raw-request.ts'
 
 /** Milliseconds for which a previous key is kept. */
@@ -48,7 +49,7 @@ afterEach(async () => {
 
 async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
   const config = testConfig({
-    ...{ port: 0, databaseFile: join(scratch, 'auth.db'), keysDir: folder.path },
+    ...{ port: 0, database: await databaseAt(join(scratch, 'auth.db')), keysDir: folder.path },
     ...{ preserveSessions: true, issuer: 'http://auth.test', algorithms: folder.algorithms },
     rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
     ...changes,
@@ -293,7 +294,7 @@ describe('tokens of keys of every state', () => {
 
 describe('a session', () => {
   const storedKid = async () => {
-    const database = await openDatabase(join(scratch, 'auth.db'))
+    const database = await openDatabase(await databaseAt(join(scratch, 'auth.db')))
     const { database_key } = await database
       .selectFrom('sessions')
       .select('database_key')

@@ -1,5 +1,6 @@
 /** Rows to work on, without the server around them. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
+import { openTestDatabase } from '../support/database.ts'
 import type { Session, SignedIn, Started } from '../../server/sessions/sessions.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
@@ -19,9 +20,13 @@ interface SessionFields {
   readonly expiresAt?: number
 }
 
-/** A database with the accounts `ada` and `bob` and the clients `phone`, of that name, and `tab`. */
-export async function openFilled(file = ':memory:'): Promise<Database> {
-  const db = await openDatabase(file)
+/**
+ * A database with the accounts `ada` and `bob` and the clients `phone`, of that name, and `tab`.
+ *
+ * @param file Of a SQLite database, for tests that also use it in another way.
+ */
+export async function openFilled(file?: string): Promise<Database> {
+  const db = await (file === undefined ? openTestDatabase() : openDatabase(file))
   await db
     .insertInto('clients')
     .values([

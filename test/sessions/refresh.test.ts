@@ -17,21 +17,14 @@ const END = NOW + 3_600_000
 /** Milliseconds that a renewal gives. */
 const TTL = 90 * 86_400_000
 
-let folder: string
-let file: string
 let db: Database
 let recorded = 0
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'refresh-'))
-  file = join(folder, 'auth.db')
-  db = await openFilled(file)
+  db = await openFilled()
   await addSession(db, SID)
 })
-afterEach(async () => {
-  await db.destroy()
-  await rm(folder, { recursive: true, force: true })
-})
+afterEach(() => db.destroy())
 
 /** Records an unused token, as signing in does; gives its `jti`. */
 async function record(sid = SID): Promise<string> {
@@ -250,78 +243,91 @@ test('what was used longer ago than the interval is not kept, but for other sess
   expect((await rowOf(others))!.used_at).toBe(NOW)
 })
 
-/** The same database, with `interfere` after each statement that `after` matches. */
-function interferedWith(after: RegExp, interfere: (other: Libsql.Database) => void): Database {
-  return new Kysely<Schema>({
-    dialect: new SqliteDialect({ database: new Libsql(file) }),
-    log({ query }) {
-      if (!after.test(query.sql)) return
-      const other = new Libsql(file)
-      try {
-        interfere(other)
-      } finally {
-        other.close()
-      }
-    },
+describe('while another process writes to the same file', () => {
+  let folder: string
+  let file: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'refresh-'))
+    file = join(folder, 'auth.db')
+    await db.destroy()
+    db = await openFilled(file)
+    await addSession(db, SID)
   })
-}
+  afterEach(() => rm(folder, { recursive: true, force: true }))
 
-async function outcomeOn(racing: Database, jti: string): Promise<string> {
-  try {
-    return await outcome(jti, NOW, SID, undefined, racing)
-  } finally {
-    await racing.destroy()
+  /** The same database, with `interfere` after each statement that `after` matches. */
+  function interferedWith(after: RegExp, interfere: (other: Libsql.Database) => void): Database {
+    return new Kysely<Schema>({
+      dialect: new SqliteDialect({ database: new Libsql(file) }),
+      log({ query }) {
+        if (!after.test(query.sql)) return
+        const other = new Libsql(file)
+        try {
+          interfere(other)
+        } finally {
+          other.close()
+        }
+      },
+    })
   }
-}
 
-test.each([
-  [
-    'another use came before, long ago: it is one too many',
-    `update refresh_tokens set used_at = ${NOW - INTERVAL - 1}`,
-    'reused',
-  ],
-  ['the session ended before: nothing is left to renew', 'delete from sessions', 'unknown'],
-  ['the password changed before', 'update sessions set generation = 1', 'unknown'],
-])('within a transaction that has begun, %s', async (_, statement, expected) => {
-  const jti = await record()
-  let times = 0
-  const racing = interferedWith(/^begin/, (other) => {
-    times++
-    other.exec(statement)
-  })
-  expect(await outcomeOn(racing, jti)).toBe(expected)
-  expect(times).toBe(1)
-})
-
-test('within a transaction that has begun, another use came before: both give the same', async () => {
-  const jti = await record()
-  const salt = Buffer.alloc(32, 7).toString('base64url')
-  const successor = successorOf(jti, salt, SID)
-  const racing = interferedWith(/^begin/, (other) => {
-    other.exec(`update refresh_tokens set used_at = ${NOW}, salt = '${salt}'`)
-    other.exec(
-      `insert into refresh_tokens values ('${hash(successor)}', '${SID}', null, ${END}, null)`,
-    )
-  })
-  const rotation = await rotate(jti, NOW, SID, undefined, racing)
-  await racing.destroy()
-  expect(rotation).toMatchObject({ jti: successor, expiresAt: END })
-  expect(await rows()).toHaveLength(2)
-})
-
-test('another process that tries to write in the middle of a renewal does not make it fail', async () => {
-  const jti = await record()
-  const outcomes: string[] = []
-  const racing = interferedWith(/^/, (other) => {
+  async function outcomeOn(racing: Database, jti: string): Promise<string> {
     try {
-      other.exec(`update clients set client_name = 'x'`)
-      outcomes.push('written')
-    } catch (error) {
-      outcomes.push((error as Error).message)
+      return await outcome(jti, NOW, SID, undefined, racing)
+    } finally {
+      await racing.destroy()
     }
+  }
+
+  test.each([
+    [
+      'another use came before, long ago: it is one too many',
+      `update refresh_tokens set used_at = ${NOW - INTERVAL - 1}`,
+      'reused',
+    ],
+    ['the session ended before: nothing is left to renew', 'delete from sessions', 'unknown'],
+    ['the password changed before', 'update sessions set generation = 1', 'unknown'],
+  ])('within a transaction that has begun, %s', async (_, statement, expected) => {
+    const jti = await record()
+    let times = 0
+    const racing = interferedWith(/^begin/, (other) => {
+      times++
+      other.exec(statement)
+    })
+    expect(await outcomeOn(racing, jti)).toBe(expected)
+    expect(times).toBe(1)
   })
-  expect(await outcomeOn(racing, jti)).toBe('rotated')
-  // Before it and after it, and in between it has to wait.
-  expect([outcomes[0], outcomes.at(-1)]).toEqual(['written', 'written'])
-  expect(new Set(outcomes.slice(1, -1))).toEqual(new Set(['database is locked']))
+
+  test('within a transaction that has begun, another use came before: both give the same', async () => {
+    const jti = await record()
+    const salt = Buffer.alloc(32, 7).toString('base64url')
+    const successor = successorOf(jti, salt, SID)
+    const racing = interferedWith(/^begin/, (other) => {
+      other.exec(`update refresh_tokens set used_at = ${NOW}, salt = '${salt}'`)
+      other.exec(
+        `insert into refresh_tokens values ('${hash(successor)}', '${SID}', null, ${END}, null)`,
+      )
+    })
+    const rotation = await rotate(jti, NOW, SID, undefined, racing)
+    await racing.destroy()
+    expect(rotation).toMatchObject({ jti: successor, expiresAt: END })
+    expect(await rows()).toHaveLength(2)
+  })
+
+  test('another process that tries to write in the middle of a renewal does not make it fail', async () => {
+    const jti = await record()
+    const outcomes: string[] = []
+    const racing = interferedWith(/^/, (other) => {
+      try {
+        other.exec(`update clients set client_name = 'x'`)
+        outcomes.push('written')
+      } catch (error) {
+        outcomes.push((error as Error).message)
+      }
+    })
+    expect(await outcomeOn(racing, jti)).toBe('rotated')
+    // Before it and after it, and in between it has to wait.
+    expect([outcomes[0], outcomes.at(-1)]).toEqual(['written', 'written'])
+    expect(new Set(outcomes.slice(1, -1))).toEqual(new Set(['database is locked']))
+  })
 })

@@ -541,10 +541,9 @@ describe('renewals while the session is being ended', () => {
 test('the database holds hashes of identifiers of refresh tokens, and of tokens nothing else', async () => {
   const session = await client.signUp()
   const next = await opened(await refresh(session.refreshJws))
-  const tables = await sql<{ name: string }>`
-    select name from sqlite_master where type = 'table'`.execute(server.database)
+  const tables = await server.database.introspection.getTables()
   const values: unknown[] = []
-  for (const { name } of tables.rows) {
+  for (const { name } of tables) {
     const { rows } = await sql<object>`select * from ${sql.table(name)}`.execute(server.database)
     values.push(...rows.flatMap((row) => Object.values(row) as unknown[]))
   }

@@ -3,7 +3,7 @@ import { compose } from '../../server/composition.ts'
 import type { Feature } from '../../server/feature.ts'
 import type { Config } from '../../server/config/config.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { Database } from '../../server/database/open.ts'
 import { createHttpServer } from '../../server/http/http-server.ts'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/log/logger.ts'
@@ -11,6 +11,7 @@ import { createFeatures } from '../../server/start.ts'
 import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
+import { openTestDatabase } from './database.ts'
 import { createCheapHasher } from './passwords.ts'
 
 export interface TestServer {
@@ -49,7 +50,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const { features = [] } = options
   const config = testConfig(options.config, options.variables, features)
   const keystore = options.keystore ?? (await createEphemeralKeystore(config.algorithms))
-  const database = options.database ?? (await openDatabase(config.databaseFile))
+  const database = options.database ?? (await openTestDatabase())
   const clock = options.clock ?? createClock()
   const logs: string[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })

@@ -1,6 +1,6 @@
 /** The entry point of `npm run account`. */
 import { loadConfig } from '../../config/config.ts'
-import { openDatabase } from '../../database/open.ts'
+import { openConfigured } from '../../database/open.ts'
 import { createLogger } from '../../log/logger.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { accountCommand } from './account-command.ts'
@@ -9,7 +9,7 @@ try {
   const config = loadConfig()
   process.exitCode = await accountCommand(
     process.argv.slice(2),
-    () => openDatabase(config.databaseFile),
+    () => openConfigured(config),
     // The log goes to stderr, so that it does not mix with the result.
     createLogger(config.logLevel, process.stderr),
     (line) => {

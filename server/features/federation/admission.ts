@@ -3,7 +3,8 @@ import { revokeAccess } from '../../accounts/credentials.ts'
 import { NO_PASSWORD } from '../../accounts/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Account } from '../../database/schema.ts'
-import { UnavailableError } from '../../errors/unavailable-error.ts'
+import { conflict } from '../../database/storage-error.ts'
+import { inTransaction } from '../../database/transaction.ts'
 import { lockAccount } from '../../sessions/lock-session.ts'
 import type { IdToken } from './id-token-verifier.ts'
 import { IdTokenRefused } from './id-token-refused.ts'
@@ -25,13 +26,13 @@ export type Admission =
 /**
  * Finds, links or creates the account of the person in an ID token, and uses up the token.
  *
- * @throws IdTokenRefused; UnavailableError if another request changes the account at the same time.
+ * @throws IdTokenRefused; StorageError if other requests change the account time and again.
  */
 export type Admit = (token: IdToken) => Promise<Admission>
 
 export function createAdmit(database: FederationDatabase, clock: Core['clock']): Admit {
   return (token) =>
-    database.transaction().execute(async (trx) => {
+    inTransaction(database, async (trx) => {
       const admission = await admit(trx, token, clock)
       if (admission.outcome !== 'account_exists') await useUp(trx, token)
       return admission
@@ -43,12 +44,13 @@ async function admit(
   token: IdToken,
   clock: Core['clock'],
 ): Promise<Admission> {
+  const { email, name, issuer, isEmailVerified } = token
+  const accounts = createAccounts(trx, clock)
+  // First: of an account that another request has just created, the identity is there, too.
+  const account = email === undefined ? undefined : await accounts.findByEmail(email)
   const owner = await findOwner(trx, token)
   if (owner !== undefined) return { outcome: 'known', account: owner, ended: [] }
-  const { email, name, issuer, isEmailVerified } = token
   if (email === undefined) throw new IdTokenRefused('email')
-  const accounts = createAccounts(trx, clock)
-  const account = await accounts.findByEmail(email)
   if (account === undefined) {
     if (!issuer.signUp) throw new IdTokenRefused('sign_up')
     const created = await accounts.create({ email, name, passwordHash: NO_PASSWORD })
@@ -86,7 +88,7 @@ async function linked(
   now: number,
 ): Promise<Account> {
   if (account === undefined || (await insertIdentity(trx, account, token, now)) === undefined) {
-    throw new UnavailableError('the account is being changed by another request', 1)
+    throw conflict()
   }
   return account
 }

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals'
 import { migrate } from '../../../server/database/migrate.ts'
-import { openDatabase } from '../../../server/database/open.ts'
 import {
   FEDERATION_HISTORY,
   federationDatabase,
 } from '../../../server/features/federation/tables.ts'
 import { sweepUsed, useUp } from '../../../server/features/federation/used-id-tokens.ts'
+import { openTestDatabase } from '../../support/database.ts'
 
 test('a token is used once, and forgotten when it has expired', async () => {
-  const database = await openDatabase(':memory:')
+  const database = await openTestDatabase()
   await migrate(database, FEDERATION_HISTORY)
   const db = federationDatabase(database)
   await useUp(db, { id: 'a', expiresAt: 10.5 })

@@ -9,12 +9,13 @@ import {
   createBackground,
   type Background,
 } from '../../../server/features/password-reset/background.ts'
-import { openDatabase, type Database } from '../../../server/database/open.ts'
+import type { Database } from '../../../server/database/open.ts'
 import type { Account } from '../../../server/database/schema.ts'
 import { createLogger } from '../../../server/log/logger.ts'
 import type { TokenContext } from '../../../server/token/token-context.ts'
 import { createTestMailer } from './test-mailer.ts'
 import { setUp } from '../../token/fixtures.ts'
+import { openTestDatabase } from '../../support/database.ts'
 
 let clock: Awaited<ReturnType<typeof setUp>>['clock']
 let tokens: TokenContext
@@ -31,7 +32,7 @@ beforeEach(async () => {
   tokens = context
   clock = ownClock
   logs = []
-  database = await openDatabase(':memory:')
+  database = await openTestDatabase()
   const accounts = createAccounts(database, clock)
   const credentials = createCredentials(database, clock)
   const create = { email: 'Ada@Mail.test', name: undefined, passwordHash: 'hash' }

@@ -1,0 +1,29 @@
+// `npm run test:postgres`: the whole suite with PostgreSQL in place of SQLite, on a server of its own.
+// Arguments go to Jest, such as the name of a test file.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { findPostgres, startPostgres } from '../test/support/postgres.ts'
+
+if ((await findPostgres()) === undefined) {
+  process.stderr.write(
+    'Skipped: PostgreSQL is not installed (Debian: apt-get install postgresql).\n',
+  )
+  process.exit(process.env['REQUIRE_POSTGRES'] === '1' ? 1 : 0)
+}
+const server = await startPostgres()
+try {
+  const jest = spawn(
+    process.execPath,
+    [
+      ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
+      ...['node_modules/jest/bin/jest.js', '--coverage=false', ...process.argv.slice(2)],
+    ],
+    { stdio: 'inherit', env: { ...process.env, TEST_POSTGRES_URL: server.url } },
+  )
+  // Ctrl-C reaches Jest too; this process outlives it, to remove the server.
+  process.on('SIGINT', () => undefined)
+  const [code] = (await once(jest, 'exit')) as [number | null]
+  process.exitCode = code ?? 1
+} finally {
+  await server.remove()
+}
