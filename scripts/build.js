@@ -36,6 +36,17 @@ function compile() {
   run(COMPILER, '-p', 'tsconfig.build.json')
 }
 
+/**
+ * Waits until no other build runs. In a fresh clone, `npm start` and `npm run demo` in two terminals
+ * would delete each other's files. The lock is SQLite's, since it ends with the process, however that ends.
+ */
+async function takeTurn() {
+  const { default: Database } = await import('libsql')
+  const lock = new Database('node_modules/.build-lock', { timeout: 300_000 })
+  lock.exec('begin exclusive')
+  process.on('exit', () => lock.close())
+}
+
 /** Runs a program of Node's, and ends with it if it fails. */
 function run(...program) {
   const { status } = spawnSync(process.execPath, program, { stdio: 'inherit' })
@@ -50,7 +61,12 @@ if (!existsSync(COMPILER)) {
   console.error('The TypeScript compiler is not installed. Run `npm ci`, then `npm run build`.')
   process.exit(1)
 }
-if (!values.browser) compile()
+if (!values.browser) {
+  await takeTurn()
+  // The build before may have just made what this one is for.
+  if (values['if-stale'] && isFresh()) process.exit(0)
+  compile()
+}
 const { bundle } = await import('./bundle.js')
 const { gzipped } = await bundle('dist/browser')
 console.error(`The client for browsers: ${(gzipped / 1000).toFixed(1)} kB gzipped.`)
