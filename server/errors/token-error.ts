@@ -15,6 +15,8 @@ export type TokenReason =
   | 'req_replayed'
   // The proof of a key-bound token: missing or malformed, wrong, or impossible with the client's key.
   | ('proof_missing' | 'proof' | 'cnf')
+  // A token that is not key-bound, at a service that insists on it.
+  | 'cnf_missing'
 
 /**
  * Refuses a token. The client learns only whether the token has expired. `reason` never contains a

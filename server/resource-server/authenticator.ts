@@ -35,6 +35,7 @@ export interface Authenticator {
 export async function createAuthenticator(options: ServiceAuthOptions): Promise<Authenticator> {
   const { issuer, url, logger, requestBinding = 'required', clock = Date.now } = options
   const { isAlive = () => true, fetch = globalThis.fetch, replayCache } = options
+  const { keyBoundTokens = 'optional' } = options
   checkServiceUrls(issuer, url)
   const key = await openServiceKey(options.encryptionKey)
   // With a kept key, an earlier process may have seen tokens that this one would accept again.
@@ -68,6 +69,7 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
     const check = async (token: string) => {
       const valid = await read(token)
       const { claims, header } = valid
+      if (keyBoundTokens === 'required' && claims.cnf === undefined) throw invalid('cnf_missing')
       if (!(await isAlive(claims))) throw invalid('session')
       const bound = { method, path, body, onReplay: auditReplay(log) }
       // Last, so that a request that is refused for another reason is not used up.

@@ -40,8 +40,9 @@ export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
  * ACCESS_TOKEN_TTL longer than the auth server. To refuse it earlier, use `isAlive`, for example
  * with a list of ended sessions (`claims.sid`).
  *
- * A service that decrypts a token could use it at the auth server, and at every other service that
- * accepts it. Clients must therefore list only services of the same owner.
+ * A service that has decrypted a key-bound token can use it nowhere else: the proof that came with it is
+ * for the service's own key. Any other token it could use at the auth server, and at every service that
+ * accepts it.
  *
  * @throws StartupError for a URL or a key that cannot be used.
  * @example

@@ -13,6 +13,11 @@ export interface ServiceAuthOptions {
   /** `required` by default, so that a captured token is useless. */
   readonly requestBinding?: 'optional' | 'required'
   /**
+   * `optional` by default: the proof of a key-bound token is checked, and other tokens need none.
+   * `required` refuses the others, which any service that has opened one could use here.
+   */
+  readonly keyBoundTokens?: 'optional' | 'required'
+  /**
    * The key that tokens are encrypted to: a key pair, or the PEM of a private key. By default, a
    * new key at every start. Clients notice and encrypt their tokens again.
    */
