@@ -6,7 +6,7 @@ import { loadConfig } from '../server/config/config.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer } from '../server/start.ts'
 
-/** A server to talk to. */
+/** The server that the demo talks to. */
 export interface DemoServer {
   readonly url: string
   /** Its ISSUER. */

@@ -30,11 +30,11 @@ export function showJwe({ terminal }: Scene, jwe: string): void {
 export function showOpened({ terminal }: Scene, token: OpenedToken): void {
   const { header, claims } = token
   const left = claims.exp - Date.now() / 1000
-  const time = `expires, in ${Math.floor(left / 60)} min ${Math.floor(left % 60)} s`
+  const time = `expires in ${Math.floor(left / 60)} min ${Math.floor(left % 60)} s`
   const show = (part: object) => {
     terminal.table(
       Object.entries(part).map(([name, value]) => {
-        const meaning = name === 'exp' ? time : (MEANINGS[name] ?? "a claim of this server's own")
+        const meaning = name === 'exp' ? time : (MEANINGS[name] ?? 'a claim that this server adds')
         return [name, String(value), meaning]
       }),
     )
@@ -44,10 +44,10 @@ export function showOpened({ terminal }: Scene, token: OpenedToken): void {
   show(claims)
 }
 
-/** Verifies the signature with the server's published key: once as it is, once with a change. */
+/** Verifies the signature with the server's published key: once unchanged, and once after a change. */
 export async function verifyTwice({ terminal, client }: Scene, jws: string): Promise<void> {
   const { sub } = await client.verify(jws)
-  terminal.outcome(true, `The signature is valid: the server has issued these claims about ${sub}.`)
+  terminal.outcome(true, `The signature is valid: the server issued these claims about ${sub}.`)
   const [header = '', payload = '', signature = ''] = jws.split('.')
   const middle = payload.length >> 1
   const [before, after] = [payload[middle] ?? '', payload[middle] === 'A' ? 'B' : 'A']
@@ -58,7 +58,7 @@ export async function verifyTwice({ terminal, client }: Scene, jws: string): Pro
   )
   terminal.outcome(
     refusal === undefined,
-    `Refused, with character ${middle} of the claims changed from ${before} to ${after}: ${refusal ?? 'it was not?!'}`,
+    `With character ${middle} of the claims changed from ${before} to ${after}: ${refusal === undefined ? 'accepted, which is a bug' : `refused. ${refusal}`}`,
   )
 }
 
@@ -83,10 +83,10 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
     ['alg, enc', `${String(alg)}, ${String(enc)}`, 'how it is encrypted'],
     ['kid', String(kid), "to the server's key"],
     ['req.htm', String(binding['htm']), 'for this method'],
-    ['req.htu', String(binding['htu']), 'and this address alone'],
-    ['req.dig', String(binding['dig']), 'and this body: its SHA-256'],
-    ['req.iat', String(binding['iat']), 'now, give or take a minute'],
-    ['req.jti', String(binding['jti']), 'once: the server remembers it'],
+    ['req.htu', String(binding['htu']), 'and for this URL only'],
+    ['req.dig', String(binding['dig']), 'and for this body: its SHA-256'],
+    ['req.iat', String(binding['iat']), 'for now, within a minute'],
+    ['req.jti', String(binding['jti']), 'used once: the server remembers it'],
   ])
   terminal.line()
   terminal.outcome(answer.ok, `Accepted with ${answer.status}:`)
@@ -96,7 +96,7 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
     'Somebody sends the same bytes again',
     'An eavesdropper has everything that the server received.',
   )
-  showAnswer(scene, 'The same again', await resend(captured))
+  showAnswer(scene, 'The same request again', await resend(captured))
 }
 
 /** Shows how the server answered `what`. */

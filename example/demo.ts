@@ -1,7 +1,7 @@
 /**
  * Shows one round trip step by step, for people who have never heard of JWE. Run it with
- * `npm run demo`, or with `npm run demo -- http://localhost:3000` for a server that runs already.
- * Everything that it shows is computed while it runs.
+ * `npm run demo`, or with `npm run demo -- http://localhost:3000` to use a server that is already
+ * running. Everything that it shows is computed while it runs.
  */
 import { randomBytes } from 'node:crypto'
 import { AuthClient, AuthError, memoryStore } from '../client/index.ts'
@@ -47,32 +47,32 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
   }
   terminal.say(
     isOwn
-      ? `A server of this demo's own listens at ${url}. It is gone when the demo ends.`
-      : `The server at ${url} answers, and calls itself ${issuer}.`,
+      ? `The demo has started a server of its own at ${url}, and stops it at the end.`
+      : `The demo uses the server at ${url}. Its issuer is ${issuer}.`,
   )
 
   terminal.step(
     'This client makes a key',
-    'The private half never leaves it. The server gets the public half, and calls the client by its thumbprint.',
+    'The private half never leaves it. The server gets the public half, and identifies the client by its thumbprint.',
   )
   const { id: clientId, publicJwk } = await client.register()
   const { kty, crv, x, n } = publicJwk
   terminal.table([
-    ['type', [kty, crv].filter(Boolean).join(' '), 'a key to encrypt to'],
+    ['type', [kty, crv].filter(Boolean).join(' '), 'the kind of key'],
     ['public', x ?? n ?? '', 'the public half'],
     ['client_id', clientId, 'its thumbprint (RFC 7638)'],
   ])
 
-  terminal.step('A person signs up', 'Made up just now, with a password of their own.')
+  terminal.step('A person signs up', 'The demo has just made up the person and a random password.')
   const { account, sessionId } = await client.signUp(person)
   terminal.table([
     ['email', person.email, ''],
-    ['account', account?.id ?? '', 'given by the server'],
+    ['account', account?.id ?? '', 'assigned by the server'],
   ])
 
   terminal.step(
     'The answer brings an access token, encrypted to this client',
-    'It is a JWE: five parts, with dots between them. Nobody on the way can read it, or change it unseen.',
+    'It is a JWE: five parts, separated by dots. Nobody in between can read it, or change it unnoticed.',
   )
   const token = await client.accessToken()
   showJwe(scene, token.jwe)
@@ -85,27 +85,27 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
 
   terminal.step(
     'The client checks who wrote it',
-    'Anybody can encrypt to a public key. The signature is what tells: only the server can make it, and all can check it with the key that it publishes.',
+    'Anybody can encrypt to a public key, so encryption proves nothing. The signature does: only the server can make it, and anybody can check it with the published key.',
   )
   await verifyTwice(scene, token.jws)
 
   terminal.step(
     'The client uses the token',
-    'It encrypts the JWS anew, to the key of the server, for this one request: "req" in the header says which.',
+    'It encrypts the JWS again, this time to the server\'s key, and for a single request, which "req" in the header names.',
   )
   await sealAndReplay(scene)
 
   terminal.step(
-    'Somebody stops a request, and sends its token elsewhere',
-    'This one has never arrived, so nothing is used up. It was sealed for GET /account/sessions.',
+    'Somebody intercepts a request, and sends its token elsewhere',
+    'The token was sealed for GET /account/sessions. That request never arrived, so the token is still unused.',
   )
   const stopped = await wire.intercept(() => client.fetch('/account/sessions'))
-  showAnswer(scene, 'As GET /account', await resend(stopped, '/account'))
-  showAnswer(scene, 'As what it was sealed for', await resend(stopped))
+  showAnswer(scene, 'Sent as GET /account', await resend(stopped, '/account'))
+  showAnswer(scene, 'Sent as GET /account/sessions', await resend(stopped))
 
   terminal.step(
-    'The session brings a key for local data',
-    'What the client keeps on disk is encrypted with the database_key, which lives on the server and dies with the session. A note "hello" is kept as:',
+    'The session comes with a key for local data',
+    'The client encrypts what it stores on disk with the database_key, which the server keeps, and deletes with the session. The note "hello" is stored as:',
   )
   await (await client.vault()).set('note', 'hello')
   const [record = ''] = await store.vault(sessionId).ids()
@@ -114,7 +114,7 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
 
   terminal.step(
     'The person signs out',
-    'From now on the server refuses the token, though it has not expired: here with a request that was sealed a moment before.',
+    'From now on the server refuses the token, although it has not expired. This request was sealed just before.',
   )
   const late = await wire.intercept(() => client.fetch('/account'))
   terminal.outcome(await client.signOut(), 'Signed out.')
@@ -125,6 +125,6 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
   await client.account.remove(person.password)
   terminal.line()
   terminal.say(
-    'That was all of it; the account is removed again. Where to look next: README.md for the whole, client/ for what the client did, server/token/ for what the server did, example/notes-service.ts for another service that takes these tokens, and in a browser the page at / of a running server.',
+    'That is all. The demo has removed the account again. Where to look next: README.md for the whole picture, client/ for what the client did, server/token/ for what the server did, and example/notes-service.ts for another service that accepts these tokens. A running server shows the same in a browser, at /.',
   )
 }

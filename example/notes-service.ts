@@ -26,7 +26,7 @@ import {
   type ServiceAuthOptions,
 } from '../server/resource-server/index.ts'
 
-/** At most 10 000 characters. */
+/** At most 10,000 characters. */
 const noteSchema = z.object({ text: z.string().min(1).max(10_000) })
 
 /** Builds the app; it never listens and never reads the environment. */
@@ -55,13 +55,13 @@ export async function createNotesService(
 
   const app = new Koa<RequestState>()
   app.use(requestId(options.logger))
-  // Which pages of other origins may call, as the auth server's CORS_ORIGINS.
+  // The origins of pages that may call this service, like the auth server's CORS_ORIGINS.
   app.use(crossOrigin(corsOrigins))
   app.use(errors())
   app.use(requestTarget())
   // The key that clients encrypt tokens to. This is the only route without a token.
   app.use(auth.jwks())
-  // Before bearer(): the token may be bound to just these bytes.
+  // Before bearer(), because the token may be bound to these bytes.
   app.use(readBody())
   app.use(auth.bearer())
   app.use(async (ctx, next) => {
@@ -85,7 +85,9 @@ async function main(): Promise<void> {
   const server = createHttpServer((request, response) => void callback(request, response))
   await server.listen(Number(PORT), '127.0.0.1').catch((error: unknown) => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException
-    throw new StartupError([`PORT ${PORT} cannot be listened on (${code}). Choose another.`])
+    throw new StartupError([
+      `The service cannot listen on PORT ${PORT} (${code}). Choose another port.`,
+    ])
   })
   logger.info(`Ready at ${url}, for the tokens of ${ISSUER}.`)
   let stopping: Promise<void> | undefined

@@ -10,7 +10,7 @@ export interface Captured {
 }
 
 export interface Wire {
-  /** For the client, in place of `fetch`. */
+  /** The client uses this instead of the global `fetch`. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Captures the request that `work` sends with a token, and lets it arrive. */
   overhear(work: () => Promise<unknown>): Promise<Captured>
@@ -28,7 +28,7 @@ export function createWire(): Wire {
   async function capture(work: () => Promise<unknown>): Promise<Captured> {
     const before = sent.length
     await work()
-    // The last one: a client may have to try again.
+    // The last one, because the client may have retried.
     const captured = sent.slice(before).at(-1)
     if (captured === undefined) throw new Error('Nothing was sent with a token.')
     return captured

@@ -23,38 +23,38 @@ async function demo(...args: string[]) {
   return { code, stdout: await program.stdout.ended, stderr: await program.stderr.ended }
 }
 
-/** What every run must have shown, all of it by real answers. */
+/** Checks what every run must show. */
 function expectWholeRoundTrip(stdout: string) {
   const titles = stdout.split('\n').filter((line) => /^\d+\. /.test(line))
   expect(titles.map((line) => Number.parseInt(line))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   expect(stdout).toMatch(/eyJ[\w-]+\n? *[\w-]+…/)
-  expect(stdout).toMatch(/exp +\d{10} +expires, in 1[45] min \d+ s/)
+  expect(stdout).toMatch(/exp +\d{10} +expires in 1[45] min \d+ s/)
   expect(stdout).toContain('✓ The signature is valid')
-  expect(stdout).toMatch(/✗ Refused, with character \d+ of the claims changed/)
+  expect(stdout).toMatch(/✗ With character \d+ of the claims changed from . to .: refused\./)
   expect(stdout).toMatch(/req\.htm +PATCH/)
   expect(stdout).toContain('✓ Accepted with 200')
-  expect(stdout).toContain('✗ The same again: refused, 401: The access token is not valid.')
-  expect(stdout).toContain('✗ As GET /account: refused, 401: The access token is not valid.')
-  expect(stdout).toContain('✓ As what it was sealed for: accepted, 200.')
+  expect(stdout).toContain('✗ The same request again: refused, 401: The access token is not valid.')
+  expect(stdout).toContain('✗ Sent as GET /account: refused, 401: The access token is not valid.')
+  expect(stdout).toContain('✓ Sent as GET /account/sessions: accepted, 200.')
   expect(stdout).toContain('✗ GET /account: refused, 401: The access token is not valid.')
   expect(stdout).not.toContain(ESCAPE)
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
 }
 
-test('without an argument: a server of its own, and nothing is left on disk', async () => {
+test('without an argument, it starts a server of its own and leaves nothing on disk', async () => {
   const disk = () => [existsSync('data'), readdirSync('keys')]
   const before = disk()
   const { code, stdout, stderr } = await demo()
   expect([code, stderr]).toEqual([0, ''])
-  expect(stdout).toMatch(/A server of this demo's own listens at http:\/\/127\.0\.0\.1:\d+/)
+  expect(stdout).toMatch(/The demo has started a server of its own at http:\/\/127\.0\.0\.1:\d+/)
   expectWholeRoundTrip(stdout)
   expect(disk()).toEqual(before)
 })
 
-test('with the URL of a server: that one, whatever it calls itself; nobody is left there', async () => {
+test('with the URL of a server, it uses that one, whatever its issuer, and leaves no account there', async () => {
   const { code, stdout, stderr } = await demo(`${server.url}/`)
   expect([code, stderr]).toEqual([0, ''])
-  expect(stdout).toContain(`The server at ${server.url} answers`)
+  expect(stdout).toContain(`The demo uses the server at ${server.url}.`)
   expect(stdout).toMatch(/iss +https:\/\/auth\.test/)
   expectWholeRoundTrip(stdout)
   const accounts = await server.database.selectFrom('accounts').selectAll().execute()
@@ -62,7 +62,7 @@ test('with the URL of a server: that one, whatever it calls itself; nobody is le
   expect(server.logs.join('')).toContain('request_replayed')
 })
 
-describe('a server that is none', () => {
+describe('an address without such a server', () => {
   test.each([
     ['nonsense', '"nonsense" is not a URL. Use one such as http://localhost:3000.'],
     ['http://', '"http://" is not a URL. Use one such as http://localhost:3000.'],
@@ -111,11 +111,11 @@ describe('the terminal', () => {
     terminal.outcome(false, 'word '.repeat(40).trim())
     return text
   }
-  // eslint-disable-next-line no-control-regex -- that is what a style is
+  // eslint-disable-next-line no-control-regex -- styles are control characters
   const plain = (text: string) => text.replace(/\u001b\[\d+m/g, '')
   const widest = (text: string) => Math.max(...text.split('\n').map((line) => line.length))
 
-  test('has colour where it is seen, and the same text without', () => {
+  test('has colour if the output supports it, and the same text otherwise', () => {
     const coloured = written({ isTTY: true, columns: 80, hasColors: () => true })
     const piped = written({})
     expect(coloured).toContain(`${ESCAPE}[36m`)
@@ -135,7 +135,7 @@ describe('the terminal', () => {
     expect(text).not.toMatch(/ \n/)
   })
 
-  test('what is long is shortened in the middle', () => {
+  test('a long text is shortened in the middle', () => {
     expect(shorten('short', 5)).toBe('short')
     expect(shorten('0123456789', 7)).toBe('0123…89')
   })

@@ -114,7 +114,7 @@ describe('as a program', () => {
     const program = await start({ PORT: port })
     expect(await program.exit).toBe(1)
     expect(await program.stderr.ended).toBe(
-      `The service cannot start: PORT ${port} cannot be listened on (EADDRINUSE). Choose another.\n`,
+      `The service cannot start: The service cannot listen on PORT ${port} (EADDRINUSE). Choose another port.\n`,
     )
   })
 
