@@ -15,7 +15,7 @@ import { createTokenCaches, type TokenContext } from './token/token-context.ts'
 import { createReplayCache, type ReplayCache } from './limits/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
-/** What a server needs. All of it is handed in, so that two servers can run in one process. */
+/** What a server needs. Everything is passed in, so that two servers can run in one process. */
 export interface Dependencies {
   readonly config: Config
   readonly keystore: Keystore
@@ -27,7 +27,10 @@ export interface Dependencies {
   readonly isStopping?: () => boolean
   /** Remembers bound requests; in this process's memory by default. */
   readonly replayCache?: ReplayCache
-  /** Bound requests from before this are refused: the replay cache does not know them. Milliseconds. */
+  /**
+   * Bound requests from before this are refused, because the replay cache does not know them. In
+   * milliseconds.
+   */
   readonly bindingsNotBefore?: number
   /** By default, one with the parameters for production. */
   readonly passwords?: PasswordHasher

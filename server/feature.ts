@@ -8,7 +8,7 @@ import type { RouteTable } from './http/route-table.ts'
 import type { SessionState } from './sessions/authenticate.ts'
 import type { Logger } from './log/logger.ts'
 
-/** @throws HttpError, or an error of the domain, for a proof that is refused. */
+/** @throws HttpError or a domain error if the proof is refused. */
 export type Proof = (ctx: AppContext<SessionState>, proof: string) => Promise<void>
 
 /** What a feature adds to the server. A feature that is switched off adds nothing: `{}`. */
@@ -17,25 +17,25 @@ export interface FeatureParts {
   readonly routes?: (table: RouteTable<SessionState>) => void
   /** Runs on every request, before its route. */
   readonly middleware?: AppMiddleware
-  /** `grant_type` → what answers it at `POST /token` (RFC 6749 §4.5). */
+  /** `grant_type` → its handler at `POST /token` (RFC 6749 §4.5). */
   readonly grants?: Readonly<Record<string, Handler>>
   /** Members of the metadata document (RFC 8414 §2). */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Members of the answer to a sign-up. `log` is the request's. */
   readonly signUpAnswer?: (account: Account, client: Client, log: Logger) => Promise<object>
   /**
-   * Member of a body → what checks it: a proof of who is signed in that is taken in place of their
-   * password. The check throws for what proves nothing.
+   * Member of a body → its check: a proof of identity that is accepted in place of the password of
+   * the person who is signed in.
    */
   readonly proofs?: Readonly<Record<string, Proof>>
   /**
    * Removes expired rows of the feature's tables.
    *
    * @param now Milliseconds since the epoch.
-   * @returns How many rows.
+   * @returns The number of removed rows.
    */
   readonly sweep?: (now: number) => Promise<number>
-  /** Finishes what is under way and closes what the feature has opened. */
+  /** Finishes the work under way, and closes what the feature has opened. */
   readonly stop?: () => Promise<void>
 }
 
@@ -45,19 +45,22 @@ export type FeatureVariables = Readonly<Record<string, z.ZodType>>
 type Values<V extends FeatureVariables> = { readonly [Name in keyof V]: z.infer<V[Name]> }
 
 interface FeatureDefinition<V extends FeatureVariables> {
-  /** Its own environment variables; none by default. */
+  /** The feature's environment variables; none by default. */
   readonly variables?: V
   /**
-   * Says, a sentence each, which values make no sense together. What could not be read is `undefined`,
-   * and is reported by itself.
+   * Returns one sentence for each contradiction between the values. A value that could not be
+   * parsed is `undefined` here, because it is reported separately.
    *
-   * @param isSet Whether a variable has a value, readable or not.
+   * @param isSet Whether a variable has a value, valid or not.
    */
   readonly contradictions?: (
     variables: Partial<Values<V>>,
     isSet: (name: keyof V & string) => boolean,
   ) => readonly string[]
-  /** Its tables' migrations, with a history of their own, so that the feature can be removed. */
+  /**
+   * The migrations of its tables. They have a history of their own, so that the feature can be
+   * removed.
+   */
   readonly history?: History
   /** Called once, when the server starts. */
   readonly create: (core: Core, variables: Values<V>) => FeatureParts | Promise<FeatureParts>
@@ -99,7 +102,7 @@ export function defineFeature<V extends FeatureVariables = FeatureVariables>(
   return {
     variables: definition.variables ?? {},
     history: definition.history,
-    // The configuration parses the variables with these very parsers.
+    // Safe cast: the configuration was parsed with these same parsers.
     contradictions: (variables, isSet) => contradictions(variables as Partial<Values<V>>, isSet),
     create: (core, variables) => definition.create(core, variables as Values<V>),
   }

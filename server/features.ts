@@ -6,8 +6,9 @@ import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
 
 /**
- * What the server has beside its core. To remove a feature, delete its lines here, its folder, its
- * tests (test/features/<name>/) and its page (docs/features/<name>.md). To add one, do the reverse.
+ * The features of this server, beside its core. To remove a feature, delete its lines here, its
+ * folder, its tests (test/features/<name>/) and its page (docs/features/<name>.md). To add one, do
+ * the reverse.
  */
 export const features: readonly Feature[] = [
   passwordReset,

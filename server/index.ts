@@ -9,8 +9,8 @@ import { startServer } from './start.ts'
 import { StartupError } from './errors/startup-error.ts'
 
 /**
- * Milliseconds within which a second signal is the same key press: the terminal sends Ctrl-C to npm
- * and to this program, and npm passes its own on.
+ * Milliseconds within which a second signal belongs to the same key press: the terminal sends
+ * Ctrl-C to npm and to this program, and npm forwards its own.
  */
 const SAME_KEY_PRESS = 300
 

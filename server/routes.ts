@@ -40,7 +40,7 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
 
   const signIn = signInRoutes(core, features)
   open('POST', '/account', limit('signUp'), signIn.signUp)
-  // Its limit is within: a known client does not use up that of its address.
+  // The handler applies the limit, because a known client has one of its own.
   open('POST', '/account/login', signIn.login)
 
   const account = accountRoutes(core, features)
@@ -56,7 +56,8 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   signedIn('POST', '/account/logout', session.logout)
 
   const token = tokenRoutes(core, features)
-  // Their limits are within: a token whose session lives does not use up that of its address.
+  // The handlers apply the limits, because a token of a live session does not count for its
+  // address.
   open('POST', '/token', token.grant)
   open('POST', '/revoke', token.revoke)
 

@@ -1,11 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * What an address counts as: an IPv4 address for itself, an IPv6 one for its /64, because that is
- * what one subscriber is given.
+ * The key under which an address is counted: the whole IPv4 address, but only the /64 of an IPv6
+ * address, because a subscriber gets a whole /64.
  */
 export function addressKey(given: string): string {
-  // Some proxies write a port behind the address.
+  // Some proxies append a port to the address.
   const ip = given.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
   const address = ip.replace(/%.*$/s, '')
   if (isIPv4(address)) return address

@@ -1,15 +1,15 @@
-/** Counts the most frequent of any number of keys, in the memory of a few. */
+/** Counts the most frequent of any number of keys in little memory. */
 export interface FrequentKeys {
   add(key: string): void
-  /** Never too high, and too low by less than a `size + 1`th of all that has been added. */
+  /** Never too high. Too low by less than 1/(`size` + 1) of everything that has been added. */
   count(key: string): number
 }
 
 /**
- * The algorithm of Misra and Gries (1982). `add` takes constant time on average: whatever it takes
- * away, an earlier call has added.
+ * The algorithm of Misra and Gries (1982). `add` takes constant time on average, because it removes
+ * only what earlier calls have added.
  *
- * @param size How many keys are kept at most.
+ * @param size The most keys that are kept.
  */
 export function createFrequentKeys(size: number): FrequentKeys {
   const counts = new Map<string, number>()

@@ -2,24 +2,24 @@ import { hash, randomBytes } from 'node:crypto'
 
 /** 16 bytes of a SHA-256. */
 const WORDS = 4
-/** Slots for each entry at least: with fewer, a search passes many. */
+/** The fewest slots for each entry. With fewer, a search would visit many. */
 const SPARENESS = 1.5
 
-/** A set of texts in a table of fixed size, which keeps 16 bytes of a hash for each. */
+/** A set of texts in a table of fixed size, which stores 16 bytes of a hash for each text. */
 export interface HashTable {
   readonly size: number
   has(text: string): boolean
-  /** Adds a text that is not there. @throws RangeError when the table is full. */
+  /** Adds a text that is not in the table yet. @throws RangeError when the table is full. */
   add(text: string): void
   clear(): void
 }
 
 /**
- * Open addressing with linear probing. The hashes are salted: nobody can choose texts that fall into
- * the same slots.
+ * Open addressing with linear probing. The hashes are salted, so that nobody can choose texts that
+ * share a slot.
  *
- * @param capacity Texts at most. Each takes 24 to 48 bytes, reserved at once; the
- *   system provides the memory page by page, when it is used.
+ * @param capacity The most texts. Each takes 24 to 48 bytes, all reserved at once, but the system
+ *   provides each page of memory only when it is used.
  */
 export function createHashTable(capacity: number): HashTable {
   const slots = 2 ** Math.ceil(Math.log2(capacity * SPARENESS + 1))
@@ -35,7 +35,7 @@ export function createHashTable(capacity: number): HashTable {
     return words
   }
 
-  /** The place of a digest in the table, or of the empty slot where it belongs. */
+  /** The position of a digest in the table, or of the empty slot where it belongs. */
   function find(words: Uint32Array): number {
     const [first, second = 0] = words
     for (let slot = second & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {

@@ -5,9 +5,10 @@ import type { Database } from '../database/open.ts'
 export const KNOWN_CLIENT_TTL = 90 * 86_400_000
 
 /**
- * Whether a client has signed in to the account of an address lately.
+ * Whether a client has recently signed in to the account of an address.
  *
- * @param email The key of the address: see email.ts. One without an account takes the same time.
+ * @param email The key of the address: see email.ts. An address without an account takes the same
+ *   time.
  * @param now Milliseconds since the epoch.
  */
 export async function isKnownClient(
@@ -27,7 +28,7 @@ export async function isKnownClient(
   return row !== undefined
 }
 
-/** Records a sign-in. Also within a transaction. */
+/** Records a sign-in. Also works in a transaction. */
 export async function recordSignIn(
   db: Database,
   accountId: string,
@@ -44,8 +45,8 @@ export async function recordSignIn(
 }
 
 /**
- * Makes an account's clients strangers, all but one or all. Whoever used the account until now may not
- * be its owner, and would keep free tries. Also within a transaction.
+ * Makes an account's clients unknown: all, or all but one. Whoever has used the account so far may
+ * not be its owner, and would otherwise keep their free tries. Also works in a transaction.
  */
 export async function forgetClientsOf(
   db: Database,
@@ -59,7 +60,7 @@ export async function forgetClientsOf(
     .execute()
 }
 
-/** Removes up to `limit` records of clients that are known no more. @param now As above. */
+/** Removes up to `limit` records of clients that are no longer known. @param now As above. */
 export function removeForgottenClients(
   db: Database,
   now: number,
@@ -82,5 +83,5 @@ export function removeForgottenClients(
     .executeTakeFirstOrThrow()
 }
 
-/** What the rate limit counts a known client of an account under. @param email As above. */
+/** The rate limit's key for a known client of an account. @param email As above. */
 export const knownClientKey = (email: string, clientId: string): string => `${clientId} ${email}`

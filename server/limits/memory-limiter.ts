@@ -1,15 +1,15 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Limiter } from './rate-limits.ts'
 
-/** Keys at most, of about 300 bytes each. */
+/** The most keys, at about 300 bytes each. */
 const CAPACITY = 50_000
 
 /**
- * Fixed windows, counted in this process's memory. The library alone would keep any number of keys.
- * Here the oldest window makes room: a limit for each address does not stop a sender with that many
- * addresses anyway.
+ * Counts in fixed windows, in this process's memory. The library alone would keep any number of
+ * keys. This drops the oldest window to make room: a limit per address does not stop a sender with
+ * that many addresses anyway.
  *
- * @param limit `duration` in seconds.
+ * @param limit Its `duration` is in seconds.
  */
 export function createMemoryLimiter(
   limit: { readonly count: number; readonly duration: number },

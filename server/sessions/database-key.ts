@@ -9,7 +9,7 @@ import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
 import { openFromStorage, sealForStorage, STORAGE_ALG } from '../token/jwe/storage-encryption.ts'
 
-/** Seconds. By then the server has read its key folder several times. */
+/** Seconds. In this time, the server reads its key folder several times. */
 const RETRY_AFTER = 5
 
 /**
@@ -19,7 +19,7 @@ const RETRY_AFTER = 5
 export interface DatabaseKey {
   /** 32 random bytes, base64url. */
   readonly plain: string
-  /** The same in a JWE: what is stored. */
+  /** The same key in a JWE, as it is stored. */
   readonly sealed: string
 }
 
@@ -31,7 +31,9 @@ export function createDatabaseKey(context: TokenContext): DatabaseKey {
 const sealToServer = (plain: string, { keystore }: TokenContext): string =>
   sealForStorage(plain, keystore.encryptionKey)
 
-/** A stored key cannot be opened although its encryption key is there: the database is damaged. */
+/**
+ * A stored key cannot be opened although its encryption key is available: the database is damaged.
+ */
 class DamagedDatabaseKeyError extends Error {
   override readonly name = 'DamagedDatabaseKeyError'
 
@@ -41,10 +43,10 @@ class DamagedDatabaseKeyError extends Error {
 }
 
 /**
- * Opens a stored key. Changes nothing, whatever is wrong.
+ * Opens a stored key. Never changes anything.
  *
  * @returns `null` if the key that it was sealed to has been removed for good.
- * @throws UnavailableError if that key is not at hand, and may come.
+ * @throws UnavailableError if that key is not available now, but may be later.
  */
 export async function openDatabaseKey(
   { keystore }: TokenContext,
@@ -59,9 +61,9 @@ export async function openDatabaseKey(
 }
 
 /**
- * Seals a session's database key to the server's current encryption key if the key that it is sealed
- * to is on its way out. Called at every renewal, so that no living session needs a key that has
- * retired. What cannot be opened is left as it is.
+ * Seals a session's database key to the server's current encryption key if its present encryption
+ * key is about to retire. Called at every renewal, so that no live session needs a retired key. A
+ * key that cannot be opened is left as it is.
  */
 export async function moveDatabaseKey(
   db: Database,
@@ -80,7 +82,7 @@ export async function moveDatabaseKey(
     .updateTable('sessions')
     .set({ database_key: moved })
     .where('id', '=', sessionId)
-    // Another renewal may have moved it meanwhile.
+    // Another renewal may have moved it in the meantime.
     .where('database_key', '=', session.database_key)
     .execute()
 }
@@ -108,8 +110,8 @@ function readHeader(sealed: string): { kid: string; alg: unknown } {
 }
 
 async function decryptWith(key: KeyPair, storedAlg: unknown, sealed: string): Promise<string> {
-  // Up to version 0.1 the key was stored like a token, sealed to the server's public key. What is
-  // stored outlives changes of the algorithms that its key is used with.
+  // Up to version 0.1, the key was stored like a token, sealed to the server's public key. Stored
+  // keys outlive changes of the algorithm.
   const alg = ENCRYPTION_ALGS.find((name) => name === storedAlg)
   try {
     if (storedAlg === STORAGE_ALG) return openFromStorage(sealed, key)

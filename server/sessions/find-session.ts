@@ -1,6 +1,6 @@
 import type { Database } from '../database/open.ts'
 
-/** What an access token says of its session: the claims `sid`, `sub`, `client_id` and `gen`. */
+/** What an access token says about its session: the claims `sid`, `sub`, `client_id` and `gen`. */
 interface SessionClaims {
   readonly sid: string
   readonly sub: string
@@ -9,7 +9,7 @@ interface SessionClaims {
 }
 
 /**
- * Looks up a session that is alive, with its account, in one statement: the cost of revocation that
+ * Looks up a live session and its account in one statement. This is the price of revocation that
  * takes effect at once. Every protected request pays it, so the statement is composed only once.
  */
 export function createSessionLookup(db: Database) {
@@ -28,7 +28,7 @@ export function createSessionLookup(db: Database) {
 
   /** @param now Milliseconds since the epoch. */
   return async function findSession({ sid, sub, client_id, gen = 0 }: SessionClaims, now: number) {
-    // In the order of `compose`.
+    // In the order of the statement's placeholders.
     const parameters = [sid, sub, client_id, gen, now]
     const query: typeof statement = { ...statement, parameters }
     const { rows } = await db.executeQuery(query)

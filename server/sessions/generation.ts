@@ -4,18 +4,21 @@ import { recordRefreshToken } from './refresh-tokens.ts'
 import type { Session } from './sessions.ts'
 import type { TokenPair } from './token-pair.ts'
 
-/** A pair of a session's next generation, made ahead. It is good once it has been recorded. */
+/**
+ * A pair of tokens of a session's next generation, made in advance. It becomes valid when it is
+ * recorded.
+ */
 export interface NextGeneration {
   readonly tokens: TokenPair
-  /** The refresh token's. */
+  /** Of the refresh token. */
   readonly jti: string
-  /** When the refresh token expires, milliseconds since the epoch. */
+  /** When the refresh token expires, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 
 /**
- * Begins the next generation of a session: every older token of it is dead from now on, and ends
- * nothing. Needs the locks of `asSession`.
+ * Begins the next generation of a session. From now on, its older tokens are refused, and reusing
+ * one does not end the session. Needs the locks of `asSession`.
  */
 export async function beginGeneration(
   trx: Transaction<Schema>,

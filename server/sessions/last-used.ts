@@ -3,12 +3,12 @@ import type { Database } from '../database/open.ts'
 import { StorageError } from '../database/storage-error.ts'
 import type { Logger } from '../log/logger.ts'
 
-/** How stale `last_used_at` may be, milliseconds: reading must not cost a write each time. */
+/** How old `last_used_at` may be, in milliseconds, so that not every read costs a write. */
 const PRECISION = 60_000
 
 /**
- * Records that a session is used now, if that is not known. A database that cannot be written fails
- * no read: the time is then recorded by a later one.
+ * Records that a session is used now, unless a recent time is recorded. If the database cannot be
+ * written, the request still succeeds, and a later request records the time.
  *
  * @param lastUsed As stored; like `now`, milliseconds since the epoch.
  */

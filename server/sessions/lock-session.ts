@@ -6,13 +6,14 @@ import { RefusedError } from '../errors/refused-error.ts'
 import type { Session } from './sessions.ts'
 
 /**
- * Runs `work`, in a transaction, for a session that is still alive. Requests are checked when they
- * arrive, but they can take long: passwords wait in a queue to be hashed. So whatever a session does
- * to its account is checked again here, and nothing can end the session before it takes effect.
+ * Runs `work` in a transaction if the session is still alive. Requests are checked when they
+ * arrive, but can take long, because passwords wait in a queue to be hashed. So this checks again
+ * before a session changes its account, and nothing can end the session before the change takes
+ * effect.
  *
  * @param now Milliseconds since the epoch.
- * @throws RefusedError if the session has ended, has begun another generation, or its account
- *   has another version than when the session was found. Nothing is changed then.
+ * @throws RefusedError if the session has ended or begun another generation, or if its account has
+ *   changed since the session was found. Then nothing is changed.
  */
 export function asSession<T>(
   database: Database,
@@ -26,7 +27,9 @@ export function asSession<T>(
   })
 }
 
-/** Locks by updates that change nothing. The account comes first, as everywhere: no deadlock. */
+/**
+ * Locks by updates that change nothing. The account comes first, as everywhere, to avoid deadlocks.
+ */
 async function lockSession(
   trx: Transaction<Schema>,
   { id, generation, account }: Session,

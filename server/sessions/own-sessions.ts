@@ -1,14 +1,14 @@
 import type { Database } from '../database/open.ts'
 import type { ClientRow, SessionRow } from '../database/schema.ts'
 
-/** What its owner sees of a session. */
+/** A session as its owner sees it. */
 type SessionSummary = Pick<SessionRow, 'id' | 'client_id' | 'created_at' | 'last_used_at'> &
   Pick<ClientRow, 'client_name'>
 
 /**
- * An account's living sessions, the newest first.
+ * An account's live sessions, newest first.
  *
- * @param limit Of more than that, those that were used last.
+ * @param limit If there are more, only those used most recently.
  */
 export async function listSessions(
   db: Database,
@@ -32,10 +32,10 @@ export async function listSessions(
 }
 
 /**
- * Ends one session of an account: its tokens are refused and its database key is gone from now on.
- * Says whether there was one.
+ * Ends one session of an account. From now on, its tokens are refused and its database key is gone.
+ * Returns whether there was such a session.
  *
- * @param generation The one that it must be of, if it is ended by a token of its own.
+ * @param generation The generation that it must have, if one of its own tokens ends it.
  */
 export async function endOwnSession(
   db: Database,
@@ -49,7 +49,10 @@ export async function endOwnSession(
   return numDeletedRows > 0n
 }
 
-/** Ends an account's sessions, all but one or all; gives their ids. Also within a transaction. */
+/**
+ * Ends an account's sessions, all or all but one, and returns their ids. Also works in a
+ * transaction.
+ */
 export async function endSessionsOf(
   db: Database,
   accountId: string,

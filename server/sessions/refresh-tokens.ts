@@ -1,15 +1,15 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { Database } from '../database/open.ts'
 
-/** What is stored of a token's `jti`. It is random: no salt is needed. */
+/** The stored form of a token's `jti`. Needs no salt, because a `jti` is random. */
 export const hash = (jti: string): string => createHash('sha256').update(jti).digest('base64url')
 
-/** For `successorOf`: 32 random bytes, base64url. */
+/** A salt for `successorOf`: 32 random bytes, base64url. */
 export const newSalt = (): string => randomBytes(32).toString('base64url')
 
 /**
- * The `jti` of the refresh token that follows `jti`. Whoever has that token and the database can
- * derive it again, so nobody has to store it.
+ * The `jti` of the refresh token that follows `jti`. It can be derived again from that token and
+ * the database, so it is not stored.
  */
 export function successorOf(jti: string, salt: string, sid: string): string {
   const message = Buffer.concat([Buffer.from(salt, 'base64url'), Buffer.from(sid)])

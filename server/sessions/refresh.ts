@@ -3,29 +3,29 @@ import type { Schema } from '../database/schema.ts'
 import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
 
 /**
- * Refresh token rotation (RFC 9700 §4.14.2). A refresh token is for one use, which gives its
+ * Refresh token rotation (RFC 9700 §4.14.2). A refresh token can be used once, in exchange for its
  * successor. If it is used again within the reuse interval (a lost answer, two tabs), it gives the
- * same successor, so that a session has one lineage. Later, somebody has a copy: nobody can tell
- * which of the two is the thief, and the session ends. A copy that is used within the interval goes
- * unnoticed until both have used the successor: the price of not signing people out for a lost
- * answer.
+ * same successor, so that a session has only one chain of tokens. If it is used again later,
+ * somebody has a copy. Nobody can tell which of the two is the thief, so the session ends. A copy
+ * that is used within the interval stays unnoticed until both have used the successor. That is the
+ * price of not signing people out for a lost answer.
  */
 export type Rotation =
   | {
       readonly outcome: 'rotated'
-      /** The successor's. */
+      /** Of the successor. */
       readonly jti: string
-      /** When the successor expires, milliseconds since the epoch. */
+      /** When the successor expires, in milliseconds since the epoch. */
       readonly expiresAt: number
     }
-  /** Used again within the interval, but its successor has been used too: the session goes on. */
+  /** Used again within the interval, after its successor was used. The session goes on. */
   | { readonly outcome: 'superseded' }
-  /** Used again after the interval: the session has been ended for it. */
+  /** Used again after the interval. The session has been ended for that reason. */
   | { readonly outcome: 'reused' }
-  /** The session is gone, or is of another generation. */
+  /** The session is gone, or has another generation. */
   | { readonly outcome: 'unknown' }
 
-/** What a refresh token that has been validated says of itself. */
+/** The claims of a validated refresh token. */
 interface RefreshToken {
   readonly sid: string
   readonly jti: string
@@ -35,16 +35,16 @@ interface RefreshToken {
 interface RotationPolicy {
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Milliseconds, from the first use. */
+  /** In milliseconds, from the first use. */
   readonly reuseInterval: number
-  /** When a session that began at a time ends by itself if it is renewed now. */
+  /** When a session that began at this time expires if it is renewed now. */
   readonly expiryOf: (createdAt: number) => number
 }
 
 /**
  * Uses up a refresh token whose signature and claims have been checked, and records its successor.
- * The first statement locks the session: of simultaneous uses, in this process or another, one is
- * first.
+ * The first statement locks the session, so that simultaneous uses, even in several processes, run
+ * one after the other.
  */
 export async function rotateRefreshToken(
   trx: Transaction<Schema>,
@@ -60,7 +60,7 @@ export async function rotateRefreshToken(
     .returning('created_at')
     .executeTakeFirst()
   if (session === undefined) return { outcome: 'unknown' }
-  // Tokens that were used long ago are deleted: a missing one counts as reused.
+  // Tokens that were used long ago are deleted, so a missing one counts as reused.
   await trx
     .deleteFrom('refresh_tokens')
     .where('session_id', '=', sid)
@@ -73,7 +73,7 @@ export async function rotateRefreshToken(
     .where('session_id', '=', sid)
     .executeTakeFirst()
   if (token === undefined) {
-    // The server signed it and its session lives, so it was used long ago.
+    // The server signed it and its session is alive, so it was used long ago.
     await trx.deleteFrom('sessions').where('id', '=', sid).execute()
     return { outcome: 'reused' }
   }
@@ -86,7 +86,7 @@ export async function rotateRefreshToken(
   const salt = newSalt()
   await trx
     .updateTable('refresh_tokens')
-    // If a server before this version used it, it has no salt: it gets its one successor now.
+    // If an earlier version of the server used it, it has no salt. It gets its only successor now.
     .set({ salt, used_at: token.used_at ?? now })
     .where('jti_hash', '=', hash(jti))
     .execute()

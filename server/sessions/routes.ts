@@ -8,7 +8,7 @@ import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
 import { idsOf } from './sessions.ts'
 
 export function sessionRoutes({ config, database, tokens }: Core) {
-  /** Where the account is signed in. */
+  /** Lists where the account is signed in. */
   const list: Handler<SessionState> = async (ctx) => {
     const { account, id } = ctx.state.session
     const rows = await listSessions(database, account.id, tokens.clock(), config.maxSessions)
@@ -24,7 +24,7 @@ export function sessionRoutes({ config, database, tokens }: Core) {
     }
   }
 
-  /** Ends one of the account's sessions; somebody else's is as if it were not there. */
+  /** Ends one of the account's sessions. Somebody else's session gets the same answer as none. */
   const endOne: Handler<SessionState> = async (ctx) => {
     const { account } = ctx.state.session
     const sessionId = ctx.params['session_id'] ?? ''

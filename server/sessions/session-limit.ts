@@ -1,20 +1,23 @@
 import type { Database } from '../database/open.ts'
 
-/** A database from before there was a limit may hold any number: the rest goes with the next sign-ins. */
+/**
+ * The most sessions to end at once. A database from before the limit may hold any number; later
+ * sign-ins end the rest.
+ */
 const MAX_ENDED = 100
 
 interface SessionLimit {
-  /** How many sessions the account may have. */
+  /** The most sessions that the account may have. */
   readonly maxSessions: number
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
 /**
- * Ends those of an account's living sessions that are too many: the ones that have been unused the
- * longest, and never `newest`. Within the transaction that begins that one.
+ * Ends the sessions of an account that exceed the limit: those unused the longest, and never
+ * `newest`. Call it in the transaction that begins `newest`.
  *
- * @returns The ids of the sessions that it ended.
+ * @returns The ids of the ended sessions.
  */
 export async function endSurplusSessions(
   trx: Database,

@@ -18,11 +18,11 @@ import { rotateRefreshToken, type Rotation } from './refresh.ts'
 import { endSurplusSessions } from './session-limit.ts'
 import { issuePair, type TokenPair } from './token-pair.ts'
 
-/** A session that is alive, with whom it belongs to. */
+/** A live session and its account. */
 export interface Session {
   readonly id: string
   readonly clientId: string
-  /** Of the token that it was found by. */
+  /** Of the token that identified it. */
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
@@ -33,21 +33,21 @@ export interface Session {
   readonly sealedDatabaseKey: string
 }
 
-/** Whom a session belongs to, for the audit log. */
+/** The ids of a session, its account and its client, for the audit log. */
 export const idsOf = ({ id, account, clientId }: Session): AuditSubject => ({
   account_id: account.id,
   session_id: id,
   client_id: clientId,
 })
 
-/** What signing in gives. */
+/** The answer to signing in. */
 export interface SignedIn extends TokenPair {
   readonly session_id: string
   readonly database_key: string
 }
 
 export type Started =
-  /** `ended`: the sessions that made room for it. */
+  /** `ended`: the sessions that were ended to make room. */
   | { readonly outcome: 'started'; readonly signedIn: SignedIn; readonly ended: readonly string[] }
   /** The account's password or scope has changed since it was read, or the account is gone. */
   | { readonly outcome: 'account_changed' }
@@ -58,20 +58,20 @@ export type Refreshed =
 
 export interface Sessions {
   /**
-   * Starts a session beside those that the account has, up to the limit.
+   * Starts another session of an account. Beyond the limit, ends the sessions unused the longest.
    *
    * @throws RefusedError if the client has been removed since it was found, because it was unused.
    */
   start(account: Account, client: Client): Promise<Started>
-  /** The session that an access token speaks of, if it is alive and all three still belong together. */
+  /** The session of an access token, if it is alive and the token's account and client match it. */
   findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
-  /** The account of that session, for any token of it. */
+  /** The account of that session, for an access or refresh token. */
   ownerOf(claims: RefreshTokenClaims): Promise<Account | undefined>
   /**
-   * A fresh pair for a refresh token that has been validated.
+   * Issues a new pair for a validated refresh token.
    *
-   * @param account The one that the claims name.
-   * @param scope A part of the account's scope, or all of it.
+   * @param account The account that the claims name.
+   * @param scope All or part of the account's scope.
    */
   refresh(
     claims: RefreshTokenClaims,
@@ -80,19 +80,19 @@ export interface Sessions {
     scope: string,
   ): Promise<Refreshed>
   /**
-   * Makes a pair of the session's next generation, which is good once `beginGeneration` has recorded
-   * it. If either fails, nothing has changed.
+   * Makes a pair of the session's next generation, which becomes valid when `beginGeneration`
+   * records it. If either fails, nothing has changed.
    */
   prepareGeneration(session: Session, client: Client): Promise<NextGeneration>
 }
 
 interface SessionOptions {
-  /** Seconds, as those that follow. */
+  /** In seconds, like the next two. */
   readonly accessTokenTtl: number
   readonly refreshTokenTtl: number
   readonly refreshReuseInterval: number
   readonly sessionMaxAge: number
-  /** How many an account has at most. */
+  /** The most sessions of an account. */
   readonly maxSessions: number
 }
 
@@ -107,7 +107,7 @@ export function createSessions(
   const { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge, maxSessions } =
     options
 
-  /** When a session that is renewed now ends by itself, milliseconds since the epoch. */
+  /** When a session that is renewed now expires, in milliseconds since the epoch. */
   const expiryOf = (createdAt: number) =>
     Math.min(clock() + refreshTokenTtl * 1000, createdAt + sessionMaxAge * 1000)
 
@@ -166,7 +166,7 @@ export function createSessions(
 
     ownerOf: (claims) => findSession(claims, clock()),
     async refresh({ sid, jti, gen = 0 }, client, account, scope) {
-      // Before the token is used up: if this fails, it can be tried again.
+      // Before the token is used up, so that a failure can be retried.
       await moveDatabaseKey(db, context, sid)
       const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
       const rotation = await inTransaction(db, (trx) =>
@@ -187,7 +187,7 @@ export function createSessions(
   }
 }
 
-/** Removes every session, of everybody; says how many there were. */
+/** Removes every session of every account, and returns their number. */
 export async function removeAllSessions(db: Database): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('sessions').executeTakeFirstOrThrow()
   return Number(numDeletedRows)

@@ -7,13 +7,13 @@ import type { Logger } from '../log/logger.ts'
 const INTERVAL = 5 * 60_000
 
 /**
- * Milliseconds that a client is kept after it has expired. Signing in does not find it any more, but
- * whoever has found it just before can still finish.
+ * Milliseconds for which an expired client is kept. A sign-in no longer finds it, but one that
+ * found it just before can still finish.
  */
 const CLIENT_GRACE = 10 * 60_000
 
 /**
- * Removes what has expired and nobody can use any more; says how many rows.
+ * Removes expired rows that nobody can use any more, and returns their number.
  *
  * @param now Milliseconds since the epoch.
  */
@@ -27,9 +27,9 @@ export async function sweepExpired(db: Database, now: number): Promise<number> {
 }
 
 /**
- * Sweeps now and again until it is told to stop, which waits for the sweep that is under way.
+ * Sweeps now and at intervals. The returned function stops it, and waits for a sweep under way.
  *
- * @param sweeps Each removes rows that have expired at a time, and says how many.
+ * @param sweeps Each removes the rows that have expired at a given time, and returns their number.
  */
 export function startSweeping(
   sweeps: readonly ((now: number) => Promise<number>)[],

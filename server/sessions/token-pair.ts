@@ -15,21 +15,21 @@ export interface TokenPair {
   readonly expires_in: number
 }
 
-/** What the tokens of a session say about it. */
+/** What a session's tokens say about it. */
 interface TokenSession {
   readonly id: string
   readonly account: Account
   readonly generation: number
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** The refresh token's, as it was recorded. */
+  /** The recorded `jti` of the refresh token. */
   readonly jti: string
 }
 
 /**
- * An access and a refresh token, both for one client. Neither outlives the session.
+ * Issues an access token and a refresh token for one client. Neither outlives the session.
  *
- * @param scope The account's scope, or a part of it.
+ * @param scope All or part of the account's scope.
  * @param accessTokenTtl Seconds.
  */
 export async function issuePair(
