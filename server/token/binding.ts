@@ -8,7 +8,8 @@ const bindingSchema: z.ZodType<Binding> = z.object({
   jti: z.string().min(1).max(128),
   iat: z.int().nonnegative(),
   htm: z.string(),
-  // Printable ASCII. A URL parser takes a backslash for a slash, and drops line breaks.
+  // Printable ASCII without a backslash, which URL parsers read as a slash. They also drop line
+  // breaks.
   htu: z
     .string()
     .max(MAX_HTU)
@@ -25,7 +26,7 @@ export interface BoundRequest {
   readonly body: Uint8Array | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Bindings from before this are refused: it is not known whether they were used. Milliseconds. */
+  /** Bindings from before this are refused, because they may have been used. In milliseconds. */
   readonly notBefore: number
 }
 
@@ -47,8 +48,8 @@ export function checkBinding(req: unknown, request: BoundRequest): Binding {
 }
 
 /**
- * RFC 9449 §4.3: query and fragment are ignored, the rest is compared in normal form. The host of a
- * token is only compared: parsing one takes quadratic time, for its Punycode.
+ * RFC 9449 §4.3: query and fragment are ignored, the rest is compared in normal form. The host in a
+ * token is only compared, because parsing a host takes quadratic time, due to Punycode.
  */
 function isSameUrl(htu: string, url: string): boolean {
   const [bound = ''] = htu.split(/[?#]/, 1)

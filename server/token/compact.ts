@@ -6,8 +6,8 @@ import { isCanonicalBase64url } from './jwe/base64url.ts'
 
 /**
  * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),
- * before any cryptography. Every part must be the one base64url spelling of its bytes. Decoders are
- * lenient, so one token could otherwise have many spellings.
+ * before any cryptography. Every part must be the canonical base64url of its bytes. Decoders are
+ * lenient, so a token could otherwise have many spellings.
  *
  * @throws TokenError
  */

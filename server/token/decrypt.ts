@@ -13,7 +13,7 @@ export interface DecryptionKey {
   readonly privateKey: KeyObject
 }
 
-/** Finds the key that a header's `kid` names, or the key to try if it names none. */
+/** Finds the key for a header's `kid`, or the key to try if there is no `kid`. */
 export type DecryptionKeys = (
   kid: string | undefined,
 ) => DecryptionKey | undefined | Promise<DecryptionKey | undefined>
@@ -23,7 +23,7 @@ export interface Decrypted {
   /** The protected header, authenticated by the decryption (RFC 7516 §5.1 step 14). */
   readonly header: Readonly<Record<string, unknown>>
   readonly key: DecryptionKey
-  /** What it was decrypted with, to be remembered once the token has passed every check. */
+  /** The agreement that decrypted it, to be remembered once the token has passed every check. */
   readonly agreement: Agreement | undefined
 }
 
@@ -37,9 +37,9 @@ const headerSchema = z.object({
 /**
  * Decrypts a JWE that was encrypted to one of `keys`.
  *
- * @param encs The `enc` values that are accepted.
- * @param cty The one `cty` that is accepted; `undefined` if there must be none.
- * @param agreements Save the key agreement if this one is known.
+ * @param encs The accepted `enc` values.
+ * @param cty The only accepted `cty`; `undefined` if there must be none.
+ * @param agreements Known agreements, which save a key agreement.
  * @throws TokenError; whatever `keys` throws.
  */
 export async function decrypt(
@@ -55,7 +55,7 @@ export async function decrypt(
   if (known.cty !== cty) throw invalid('cty')
   const key = await keys(known.kid)
   if (key === undefined) throw invalid('jwe_kid')
-  // Looked up in the allow-lists, which neither a key nor a caller can widen.
+  // Looked up in allow-lists that neither a key nor a caller can extend.
   const alg = ENCRYPTION_ALGS.find((name) => name === known.alg)
   if (alg === undefined || alg !== key.alg) throw invalid('jwe_alg')
   const enc = encs.find((name) => name === known.enc)

@@ -10,9 +10,11 @@ import type { OwnClaims, TokenKind } from './kinds.ts'
  * Server to client: claims → sign → encrypt. The nested JWT of RFC 7519 §11.2 and Appendix A.2.
  *
  * @param claims Checked against the kind's schema before they are signed.
- * @param recipient The one who can open it. There is no way to leave it out: a bare JWS is never made.
+ * @param recipient Only the recipient can open the token. It is mandatory, so a bare JWS is never
+ *   sent.
  * @param lifetime Seconds.
- * @param agreement For several tokens to the same recipient; by default this one has its own.
+ * @param agreement Shared by several tokens to the same recipient. By default, the token has its
+ *   own.
  */
 export async function issue<C extends RegisteredClaims>(
   context: TokenContext,

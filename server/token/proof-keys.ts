@@ -4,10 +4,13 @@ import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import type { DecryptionKey } from './decrypt.ts'
 import { sharedSecret } from './jwe/ephemeral-key.ts'
 
-/** Keys at most, of all clients together. */
+/** The most keys, of all clients together. */
 const CAPACITY = 10_000
 
-/** The keys of the last proofs: a key agreement for the first proof of a client, then one HMAC each. */
+/**
+ * The keys of recent proofs: the first proof of a client costs a key agreement, the next ones only
+ * an HMAC.
+ */
 export interface ProofKeys {
   /** @throws TokenError as `deriveProofKey` does. */
   find(client: ConfirmationKey, recipient: DecryptionKey): KeyObject
@@ -15,7 +18,7 @@ export interface ProofKeys {
   keepOnly(kids: ReadonlySet<string>): void
 }
 
-/** @param capacity Keys at most. The least recently used one makes room. */
+/** @param capacity The most keys. The least recently used key is dropped to make room. */
 export function createProofKeys(capacity = CAPACITY): ProofKeys {
   // A Map iterates in the order of insertion.
   const keys = new Map<string, { readonly kid: string; readonly key: KeyObject }>()
@@ -41,10 +44,10 @@ export function createProofKeys(capacity = CAPACITY): ProofKeys {
 }
 
 /**
- * The HMAC key of a client's proofs for one recipient: see protocol/request-proof.ts.
+ * Derives the HMAC key of a client's proofs for one recipient: see protocol/request-proof.ts.
  *
- * @throws TokenError if the two keys are not on one curve, or have no secret in common: for a point
- *   off the curve, or of low order (RFC 7748 §6.1).
+ * @throws TokenError if the two keys are on different curves, or have no shared secret: for a point
+ *   off the curve or of low order (RFC 7748 §6.1).
  */
 export function deriveProofKey(
   client: ConfirmationKey,
@@ -59,5 +62,5 @@ export function deriveProofKey(
 
 /** The thumbprint of a client's key (RFC 7638 §3): SHA-256, base64url. */
 export const thumbprintOf = ({ kty, crv, x, y }: ConfirmationKey): string =>
-  // In the order of the alphabet. JSON leaves out a `y` that is undefined (§3.2).
+  // In alphabetical order. JSON omits an undefined `y` (§3.2).
   hash('sha256', JSON.stringify({ crv, kty, x, y }), 'base64url')

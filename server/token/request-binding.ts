@@ -8,7 +8,7 @@ import { invalid } from '../errors/token-error.ts'
 const FULL_FOR = 60
 
 interface BindingPolicy {
-  /** Where clients reach whoever takes the requests. */
+  /** The URL at which clients reach this server or service. */
   readonly publicUrl: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number
@@ -22,11 +22,11 @@ export interface IncomingRequest {
   readonly method: string
   readonly path: string
   readonly body: Uint8Array
-  /** Told of a replay, before it is refused. */
+  /** Called for a replay before it is refused. */
   readonly onReplay: (claims: BoundClaims) => void
 }
 
-/** The claims that say whose token it is. */
+/** The claims that identify the owner of the token. */
 interface BoundClaims {
   readonly jti: string
   readonly sub: string
@@ -38,11 +38,11 @@ interface BoundClaims {
 export interface RequestBinding {
   /**
    * @param header The protected header of the token's JWE.
-   * @param claims Those of the JWT inside. A replay is reported with them.
+   * @param claims The claims of the JWT inside, with which a replay is reported.
    * @param place Where the token is. A token in the body needs no binding, because it is used only
    *   once, and its binding has no digest.
-   * @throws TokenError; UnavailableError when there is no room to remember the request; TooManyTries
-   *   when there is none for more of the same account.
+   * @throws TokenError; UnavailableError if there is no room to remember the request; TooManyTries
+   *   if the account has used up its share of the room.
    */
   check(
     request: IncomingRequest,

@@ -10,7 +10,7 @@ import { deriveProofKey, type ProofKeys } from './proof-keys.ts'
 /** The base64url of 32 bytes. */
 const digest = z.string().regex(/^[\w-]{43}$/)
 
-/** None of these can have a line break in it, so no two bindings have the same proof. */
+/** None of these can contain a line break, so no two bindings have the same proof. */
 const provenSchema = z.object({
   jti: z.string().regex(/^[\w-]{1,128}$/),
   iat: z.int().nonnegative(),
@@ -24,11 +24,11 @@ const provenSchema = z.object({
 })
 
 /**
- * Checks that whoever sealed a key-bound token holds the private key of its client. That the token was
- * sealed for this request, and is sent once, is for the binding to check.
+ * Checks that whoever sealed a key-bound token holds the private key of its client. The binding
+ * checks that the token was sealed for this request and is sent only once.
  *
- * @param token What was decrypted: the JWS, and the header and the key that it came with.
- * @param cnf Of the claims of that JWS, which have been verified.
+ * @param token The decrypted token: the JWS, with the header and the key of its JWE.
+ * @param cnf The claim of that JWS, after verification.
  * @throws TokenError
  */
 export function checkProof(
@@ -36,13 +36,13 @@ export function checkProof(
   cnf: Confirmation,
   known?: ProofKeys,
 ): void {
-  // Mandatory here: the proof is for the key that the sender names.
+  // Mandatory here, because the proof is for the key that the sender names.
   if (header['kid'] !== key.kid) throw invalid('jwe_kid')
   const req = provenSchema.safeParse(header['req']).data
   if (req === undefined) throw invalid('proof_missing')
   const proofKey = known?.find(cnf.jwk, key) ?? deriveProofKey(cnf.jwk, key)
   const input = proofInput(req, hash('sha256', jws, 'base64url'))
   const mac = createHmac('sha256', proofKey).update(input).digest('base64url')
-  // As text, which has one spelling: base64url decoders ignore stray bits.
+  // Compared as text, because base64url decoders ignore stray bits.
   if (!timingSafeEqual(Buffer.from(req.mac), Buffer.from(mac))) throw invalid('proof')
 }

@@ -6,11 +6,11 @@ import { createProofKeys, type ProofKeys } from './proof-keys.ts'
 import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'
 
-/** What it takes to read tokens: the server does, and other services that are sent its tokens. */
+/** What the server, and other services that accept its tokens, need to read tokens. */
 export interface ReadingContext {
   /** Every token's `iss` (RFC 8414 §2). */
   readonly issuer: string
-  /** The `enc` that is accepted, or each of them. */
+  /** The accepted `enc`, or all of them. */
   readonly algorithms: { readonly encryptionEnc: EncryptionEnc | readonly EncryptionEnc[] }
   readonly keystore: {
     readonly decryptionKey: DecryptionKeys
@@ -18,11 +18,11 @@ export interface ReadingContext {
   }
   /** Milliseconds since the epoch. */
   readonly clock: () => number
-  /** Without them every token costs a key agreement and a signature. */
+  /** Without caches, every token costs a key agreement and the check of a signature. */
   readonly caches?: TokenCaches
 }
 
-/** What saves work on tokens that come again. None is ever a way around a check. */
+/** Caches that save work on repeated tokens. They never change whether a token is accepted. */
 export interface TokenCaches {
   readonly agreements: Agreements
   readonly verified: VerifiedTokens
@@ -36,7 +36,7 @@ export const createTokenCaches = (clock: () => number): TokenCaches => ({
   proofKeys: createProofKeys(),
 })
 
-/** What the server needs to make and to read tokens. */
+/** What the server needs to issue and read tokens. */
 export interface TokenContext extends ReadingContext {
   readonly algorithms: Algorithms
   readonly keystore: Keystore

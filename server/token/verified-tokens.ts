@@ -2,14 +2,14 @@ import { hash } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import type { TokenKind } from './kinds.ts'
 
-/** Tokens at most. */
+/** The most tokens. */
 const CAPACITY = 10_000
-/** Letters of a JWS. Ours have about 700; with longer ones the cache would take too much memory. */
+/** The most characters of a JWS in the cache, to limit its memory. Ours have about 700. */
 const MAX_LENGTH = 2048
 
 /** A token that has passed every check of `validate`. */
 export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
-  /** The kind that it was checked as: a refresh token is never found as an access token. */
+  /** The kind that it was checked as, so that a refresh token is never found as an access token. */
   readonly kind: TokenKind<C>
   /** The thumbprint of the key that signed it. */
   readonly kid: string
@@ -17,21 +17,21 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
 }
 
 /**
- * The tokens of the last minutes: a JWS that is sent with each request is verified once. This changes
- * how fast a token is checked, never whether it is good: its key must still be accepted, and its
+ * A cache of recent tokens, so that a JWS that comes with every request is verified only once. It
+ * affects how fast a token is checked, never the result: the key must still be accepted, and
  * issuer, audience and times are checked each time.
  */
 export interface VerifiedTokens {
   readonly hits: number
   readonly misses: number
-  /** What is known of a JWS, which was checked as `kind`. */
+  /** The cached result for a JWS that was checked as `kind`. */
   find<C extends RegisteredClaims>(jws: string, kind: TokenKind<C>): VerifiedToken<C> | undefined
   remember<C extends RegisteredClaims>(jws: string, token: VerifiedToken<C>): void
   /** Forgets the tokens of every key that is not among `kids`. */
   keepOnly(kids: ReadonlySet<string>): void
 }
 
-/** @param capacity Tokens at most. The least recently used one makes room. */
+/** @param capacity The most tokens. The least recently used token is dropped to make room. */
 export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
   // By the hash of the whole JWS. A Map iterates in the order of insertion.
   const tokens = new Map<string, VerifiedToken>()

@@ -5,32 +5,32 @@ import type { SigningAlg } from '../../protocol/algorithms.ts'
 import { parseHeader, parseObject } from './compact.ts'
 import { invalid, refusedByJose } from '../errors/token-error.ts'
 
-/** A key that verifies, bound to its one algorithm (RFC 8725 §3.1). */
+/** A verification key, bound to its only algorithm (RFC 8725 §3.1). */
 export interface VerificationKey {
   readonly kid: string
   readonly alg: string
   readonly publicKey: KeyObject
 }
 
-/** Finds the key that a header's `kid` names, if need be by asking whoever publishes it. */
+/** Finds the key for a header's `kid`, if necessary by fetching the published keys. */
 export type VerificationKeys = (
   kid: string,
 ) => VerificationKey | undefined | Promise<VerificationKey | undefined>
 
-/** Exactly what issue.ts writes: more is not ours. */
+/** Exactly the members that issue.ts writes. A JWS with others is not ours. */
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
 
 export interface Verified {
   /** The thumbprint of the key that signed it. */
   readonly kid: string
-  /** Nothing but its signature has been checked. */
+  /** Only the signature has been checked. */
   readonly payload: Readonly<Record<string, unknown>>
 }
 
 /**
  * Verifies the signature of a JWS.
  *
- * @param typ The one `typ` that is accepted (RFC 8725 §3.11).
+ * @param typ The only accepted `typ` (RFC 8725 §3.11).
  * @throws TokenError; KeysUnavailableError.
  */
 export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {

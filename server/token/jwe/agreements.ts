@@ -1,17 +1,19 @@
 import type { KeyObject } from 'node:crypto'
 
-/** Agreements at most, of all clients together. */
+/** The most agreements, of all clients together. */
 const CAPACITY = 10_000
-/** Agreements of one client: it makes one every few minutes, and may have several tabs. */
+/**
+ * The most agreements of one client, which makes one every few minutes and may have several tabs.
+ */
 const PER_CLIENT = 4
 /** Milliseconds after which an agreement is forgotten. */
 const LIFETIME = 10 * 60_000
-/** Letters of an id. One without long party information has under 300. */
+/** The most characters of an id. Without long party information, it has under 300. */
 const MAX_ID_LENGTH = 512
 
 /** What a client and one of our keys have agreed on (RFC 7518 §4.6). */
 export interface Agreement {
-  /** All that the wrapping key was derived from: our key, `alg`, `epk`, `apu` and `apv`. */
+  /** Everything that the wrapping key was derived from: our key, `alg`, `epk`, `apu` and `apv`. */
   readonly id: string
   /** The thumbprint of our key. */
   readonly kid: string
@@ -20,9 +22,9 @@ export interface Agreement {
 }
 
 /**
- * The agreements of the last minutes: the tokens of one agreement cost one key agreement. This changes
- * how fast a token is opened, never whether it opens: its content encryption key is still unwrapped
- * and its tag checked.
+ * A cache of recent agreements, so that all tokens of an agreement cost only one key agreement. It
+ * affects how fast a token is opened, never the result: the content encryption key is still
+ * unwrapped, and the tag is checked.
  */
 export interface Agreements {
   readonly hits: number
@@ -30,8 +32,9 @@ export interface Agreements {
   /** The wrapping key of an agreement, if it is known. */
   find(id: string): KeyObject | undefined
   /**
-   * Remembers an agreement. Call it only after the token has passed every check, its session and
-   * binding included: nobody without a session can fill the cache, and no wrong value gets in.
+   * Remembers an agreement. Call it only after the token has passed every check, including its
+   * session and binding. Then nobody without a session can fill the cache, and it contains no wrong
+   * value.
    */
   remember(clientId: string, agreement: Agreement): void
   /** Forgets the agreements with every key that is not among `kids`. */
@@ -46,7 +49,7 @@ interface Entry extends Agreement {
 
 /**
  * @param clock Milliseconds since the epoch.
- * @param capacity Agreements at most. The least recently used one makes room.
+ * @param capacity The most agreements. The least recently used one is dropped to make room.
  */
 export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
   // A Map and a Set iterate in the order of insertion.
@@ -64,7 +67,7 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
     if (ids?.size === 0) idsByClient.delete(entry.clientId)
   }
 
-  /** An entry from the future was made while the clock was wrong: its age is unknown. */
+  /** A time in the future means that the clock was wrong, so the age is unknown. */
   function isFresh({ since }: Entry): boolean {
     const age = clock() - since
     return age >= 0 && age < LIFETIME
@@ -72,7 +75,7 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
 
   function makeRoom(clientId: string): void {
     const ids = idsByClient.get(clientId)
-    // A client that reaches its own limit takes no room from others.
+    // A client at its own limit takes no room from others.
     if (ids !== undefined && ids.size >= PER_CLIENT) forget(firstOf(ids))
     else if (entries.size >= capacity) forget(firstOf(entries.keys()))
   }
@@ -102,7 +105,7 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
         const ids = idsByClient.get(clientId) ?? new Set()
         idsByClient.set(clientId, ids.add(id))
       }
-      // Deleted first, it moves to the end, which was used most recently. It grows no younger.
+      // Deleting it first moves it to the end, as the most recently used. Its age stays the same.
       entries.delete(id)
       entries.set(id, known ?? { id, kid, wrappingKey, clientId, since: clock() })
     },

@@ -16,8 +16,8 @@ export interface Encrypted {
 }
 
 /**
- * One `enc` of RFC 7518 §5.1. Lengths are in bytes. Keys, IVs and tags must have those lengths: the
- * caller checks what came from outside.
+ * One `enc` of RFC 7518 §5.1. Lengths are in bytes. Keys, IVs and tags must have these lengths. The
+ * caller checks those that came from outside.
  */
 export interface ContentEncryption {
   readonly keyLength: number
@@ -38,7 +38,7 @@ export const CONTENT_ENCRYPTIONS: Readonly<Record<EncryptionEnc, ContentEncrypti
 
 /** AES GCM with a 96-bit IV and a 128-bit tag (RFC 7518 §5.3). */
 function aesGcm(cipher: 'aes-128-gcm' | 'aes-256-gcm', keyLength: number): ContentEncryption {
-  // Without it, node:crypto accepts a tag that was cut short.
+  // Without it, node:crypto accepts a truncated tag.
   const options = { authTagLength: 16 }
   return {
     keyLength,
@@ -85,7 +85,7 @@ function aesCbcHmac(
       return { ciphertext, tag: tagOf(key, iv, aad, ciphertext) }
     },
     decrypt(key, iv, aad, { ciphertext, tag }) {
-      // First the tag, then the padding: an answer that told them apart would be an oracle.
+      // Checks the tag before the padding. An answer that distinguished them would be an oracle.
       if (!timingSafeEqual(tag, tagOf(key, iv, aad, ciphertext))) throw invalid('decryption')
       const decryption = createDecipheriv(cipher, toCipherKey(key.subarray(half)), iv)
       const plaintext = decryption.update(ciphertext)
@@ -94,10 +94,10 @@ function aesCbcHmac(
   }
 }
 
-/** A cipher made with a Buffer as its key costs four times as much on newer versions of Node. */
+/** With a Buffer as the key, a cipher costs four times as much on newer versions of Node. */
 const toCipherKey = (key: Buffer): KeyObject => createSecretKey(key)
 
-/** Ends a decryption. It is the only step that fails because of what somebody sent. */
+/** Ends a decryption. This is the only step that can fail because of the input. */
 function finish(plaintext: Buffer, final: () => Buffer): Buffer {
   let last: Buffer
   try {

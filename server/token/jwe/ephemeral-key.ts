@@ -13,7 +13,7 @@ export interface EphemeralKey {
   readonly y?: string
 }
 
-/** A coordinate has the full length of its curve, and one spelling (RFC 7518 §6.2.1.2). */
+/** A coordinate must have the full length of its curve and be canonical (RFC 7518 §6.2.1.2). */
 const coordinate = (bytes: number) =>
   z
     .string()
@@ -46,12 +46,12 @@ const SCHEMAS: Readonly<Record<EncryptionCrv, z.ZodType<EphemeralKey>>> = {
 }
 
 /**
- * The `epk` header parameter (RFC 7518 §4.6.1.1), reduced to the members that count: a key has one
- * form.
+ * The `epk` header parameter (RFC 7518 §4.6.1.1), reduced to the members that matter, so that each
+ * key has only one form.
  *
  * @param curve The curve of the recipient's key.
- * @throws TokenError for anything but the shape of a public key on that curve. Whether the point lies
- *   on the curve shows in `sharedSecret`.
+ * @throws TokenError for anything but the shape of a public key on that curve. `sharedSecret`
+ *   checks that the point is on the curve.
  */
 export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): EphemeralKey {
   const key = SCHEMAS[curve].safeParse(epk).data
@@ -62,9 +62,9 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
 /**
  * The shared secret Z of ECDH (RFC 7518 §4.6).
  *
- * @param privateKey A private key: `open` has made sure of it.
- * @param publicKey What ought to be a key on its curve.
- * @param reason Why the token is refused if it is not usable.
+ * @param privateKey A private key, as `open` has checked.
+ * @param publicKey A key that should be on its curve.
+ * @param reason Why the token is refused if the key is unusable.
  * @throws TokenError for a key on another curve, and for a point that is not on the curve or of low
  *   order (RFC 7748 §6.1).
  */
@@ -73,7 +73,7 @@ export function sharedSecret(
   publicKey: EphemeralKey | ConfirmationKey,
   reason: TokenReason = 'epk',
 ): Buffer {
-  // The private key is ours and is good, so whatever fails here is the fault of the public one.
+  // The private key is ours and valid, so any failure is caused by the public key.
   try {
     const key = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
     return diffieHellman({ privateKey, publicKey: key })

@@ -11,7 +11,7 @@ export interface PartyInfo {
 /**
  * The `apu` and `apv` header parameters, both optional.
  *
- * @throws TokenError unless each is the one spelling of its bytes and they differ (RFC 7518 §4.6.2).
+ * @throws TokenError unless each is canonical base64url and they differ (RFC 7518 §4.6.2).
  */
 export function parsePartyInfo(header: Readonly<Record<string, unknown>>): PartyInfo {
   const { apu, apv } = header

@@ -17,12 +17,12 @@ export function encryptKey(publicKey: KeyObject, contentKey: Buffer): Buffer {
 /**
  * Decrypts a content encryption key with RSA-OAEP-256.
  *
- * @returns `undefined` for what was not encrypted to this key.
+ * @returns `undefined` if it was not encrypted to this key.
  * @throws Error for a key that is not RSA, or is weak: a fault of ours.
  */
 export function decryptKey(privateKey: KeyObject, encryptedKey: Buffer): Buffer | undefined {
   assertUsable(privateKey)
-  // OpenSSL would also take a number without its leading zeros: another spelling of the same key.
+  // OpenSSL would also accept a number without leading zeros: another spelling of the same input.
   if (encryptedKey.length !== modulusBytes(privateKey)) return undefined
   try {
     return privateDecrypt({ key: privateKey, ...OAEP }, encryptedKey)
@@ -31,7 +31,7 @@ export function decryptKey(privateKey: KeyObject, encryptedKey: Buffer): Buffer 
   }
 }
 
-/** The length of whatever is encrypted to an RSA key (RFC 8017 §7.1.2, step 1). */
+/** The length of a ciphertext for an RSA key (RFC 8017 §7.1.2, step 1). */
 const modulusBytes = ({ asymmetricKeyDetails }: KeyObject): number =>
   Math.ceil((asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 

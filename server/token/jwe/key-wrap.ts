@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 
-/** Unwrapping must yield it again, or the key is not whole (RFC 3394 §2.2.3.1). */
+/** Unwrapping must yield it again, or the key is damaged (RFC 3394 §2.2.3.1). */
 const INITIAL_VALUE = Buffer.alloc(8, 0xa6)
 
-/** A key-encryption key of 16 or 32 bytes. As a KeyObject, ciphers need no copy of it. */
+/** A key-encryption key of 16 or 32 bytes. A KeyObject, so that ciphers need no copy of it. */
 export const toWrappingKey = (bytes: Buffer): KeyObject => createSecretKey(bytes)
 
 /** AES Key Wrap (RFC 7518 §4.4, RFC 3394 §2.2.1). */
@@ -15,10 +15,10 @@ export function wrapKey(wrappingKey: KeyObject, key: Buffer): Buffer {
 /**
  * AES Key Unwrap (RFC 3394 §2.2.2).
  *
- * @returns `undefined` for what was not wrapped under this key.
+ * @returns `undefined` if it was not wrapped under this key.
  */
 export function unwrapKey(wrappingKey: KeyObject, wrapped: Buffer): Buffer | undefined {
-  // OpenSSL unwraps nothing to nothing.
+  // OpenSSL accepts an empty input.
   if (wrapped.length === 0) return undefined
   const unwrapping = createDecipheriv(cipherFor(wrappingKey), wrappingKey, INITIAL_VALUE)
   // OpenSSL checks the integrity in either call.

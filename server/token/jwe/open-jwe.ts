@@ -25,7 +25,7 @@ export interface OpeningKey {
 
 export interface Opened {
   readonly plaintext: Buffer
-  /** What this JWE was opened with: to be remembered once everything else has been checked. */
+  /** The agreement that opened this JWE, to be remembered once everything else has been checked. */
   readonly agreement?: Agreement | undefined
 }
 
@@ -35,11 +35,11 @@ type Header = Readonly<Record<string, unknown>>
 /**
  * Decrypts a JWE in compact form (RFC 7516 §5.2).
  *
- * @param jwe Five segments, each in its one canonical spelling: see compact.ts.
+ * @param jwe Five canonical segments: see compact.ts.
  * @param header Its first segment, parsed. Its `alg` is the key's, its `enc` is `enc`.
- * @param agreements Saves the key agreement if this one is known.
- * @throws TokenError for whatever does not decrypt under this key. TypeError for a key that is not
- *   private: a fault of ours.
+ * @param agreements Known agreements, which save a key agreement.
+ * @throws TokenError if it does not decrypt under this key. TypeError for a key that is not
+ *   private, which is a bug of ours.
  */
 export function open(
   jwe: string,
@@ -92,13 +92,16 @@ function contentKeyOf(
 }
 
 /**
- * In place of a content encryption key that did not decrypt, or has another length, a random one: the
- * content then fails to authenticate, and neither the answer nor its time tells why (§11.5).
+ * Replaces a content encryption key that did not decrypt, or has the wrong length, by a random one.
+ * The content then fails to authenticate, and neither the answer nor its time reveals why (§11.5).
  */
 const orRandom = (contentKey: Buffer | undefined, length: number): Buffer =>
   contentKey?.length === length ? contentKey : randomBytes(length)
 
-/** Key Agreement with Key Wrapping: the agreement that a header describes, known or made now. */
+/**
+ * Key Agreement with Key Wrapping: the agreement that a header describes, from the cache or
+ * computed now.
+ */
 function agreementOf(
   header: Header,
   { kid, alg, privateKey }: OpeningKey & { readonly alg: WrappingAlg },
@@ -106,7 +109,7 @@ function agreementOf(
 ): Agreement {
   const epk = parseEphemeralKey(header['epk'], curveFor(privateKey))
   const partyInfo = parsePartyInfo(header)
-  // The key's own kid, not the header's, which may be absent.
+  // The kid of the key itself, because the header may have none.
   const id = JSON.stringify([kid, alg, epk.x, epk.y, header['apu'], header['apv']])
   const known = agreements?.find(id)
   if (known !== undefined) return { id, kid, wrappingKey: known }

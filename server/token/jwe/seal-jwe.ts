@@ -24,7 +24,7 @@ export interface SealingAgreement {
   readonly kid: string
   readonly alg: EncryptionAlg
   readonly epk: EphemeralKey
-  /** Wraps the content encryption key of each JWE, which is always a fresh one. */
+  /** Wraps the content encryption key of each JWE, which is always fresh. */
   readonly wrappingKey: KeyObject
 }
 
@@ -37,9 +37,10 @@ export interface SealOptions {
 
 /**
  * Agrees on a key with a recipient (RFC 7518 §4.6), to seal several JWEs for the price of one key
- * agreement. The private half of the ephemeral key is forgotten.
+ * agreement. The private half of the ephemeral key is discarded.
  *
- * @returns `undefined` for an algorithm that wraps no key: one agreement cannot serve several JWEs.
+ * @returns `undefined` for an algorithm that does not wrap keys, so that each JWE needs its own
+ *   agreement.
  * @throws Error for a key that ECDH-ES cannot use.
  */
 export function agreeOn({ kid, alg, publicKey }: Recipient): SealingAgreement | undefined {
@@ -52,8 +53,8 @@ export function agreeOn({ kid, alg, publicKey }: Recipient): SealingAgreement | 
 /**
  * Encrypts a text to one recipient: a JWE in compact form (RFC 7516 §5.1, §7.1), never compressed.
  *
- * @throws Error for a key that the algorithm cannot use, or an agreement with another recipient:
- *   a fault of ours.
+ * @throws Error for a key that the algorithm cannot use, or an agreement with another recipient,
+ *   which are bugs of ours.
  */
 export function seal(
   plaintext: string,
@@ -67,7 +68,7 @@ export function seal(
   }
   const { ivLength, encrypt } = CONTENT_ENCRYPTIONS[enc]
   const { contentKey, encryptedKey, epk } = contentKeyFor(recipient, enc, agreement)
-  // JSON leaves out what is undefined.
+  // JSON omits undefined members.
   const head = toBase64url(Buffer.from(JSON.stringify({ alg, enc, kid, cty, epk })))
   const iv = randomBytes(ivLength)
   // The header is the additional authenticated data (step 14).
@@ -82,7 +83,7 @@ interface ContentKey {
   readonly epk?: EphemeralKey
 }
 
-/** Steps 1 to 8: the content encryption key, and what tells it to the recipient. */
+/** Steps 1 to 8: the content encryption key, and the parts that convey it to the recipient. */
 function contentKeyFor(
   { alg, publicKey }: Recipient,
   enc: EncryptionEnc,

@@ -8,19 +8,20 @@ export const STORAGE_ALG = 'dir'
 const ENC = 'A256GCM'
 const { keyLength, ivLength, tagLength, encrypt, decrypt } = CONTENT_ENCRYPTIONS[ENC]
 
-/** The `info` of HKDF: a key derived for another purpose would be another key. */
+/** The `info` of HKDF, so that a key derived for another purpose is a different key. */
 const PURPOSE = 'jwe-auth-server storage'
-/** Derived once for each key, because exporting a private key takes longer than decrypting. */
+/** Derived only once for each key, because exporting a private key takes longer than decrypting. */
 const derived = new WeakMap<KeyObject, Buffer>()
 
 /**
- * The key for stored data, derived from the private half of an encryption key by HKDF (RFC 5869). Who
- * has the key folder can derive it; who has the database alone cannot.
+ * The key for stored data, derived from the private half of an encryption key by HKDF (RFC 5869).
+ * Somebody with the key folder can derive it, but not somebody with only the database.
  */
 function storageKeyOf({ privateKey }: Pick<KeyPair, 'privateKey'>): Buffer {
   let key = derived.get(privateKey)
   if (key === undefined) {
-    // `d` has one spelling (RFC 7518 §6.2.2.1, RFC 8037 §2). That of a PKCS #8 file is OpenSSL's choice.
+    // Uses `d`, because it has only one spelling (RFC 7518 §6.2.2.1, RFC 8037 §2), unlike a PKCS #8
+    // file.
     const { d } = privateKey.export({ format: 'jwk' })
     if (d === undefined) throw new TypeError('Only a private key encrypts for storage.')
     const secret = Buffer.from(d, 'base64url')
@@ -41,9 +42,9 @@ export function sealForStorage(text: string, key: Pick<KeyPair, 'kid' | 'private
 }
 
 /**
- * Decrypts what `sealForStorage` has made.
+ * Decrypts the result of `sealForStorage`.
  *
- * @param sealed A compact JWE that `parseHeader` has found well-formed.
+ * @param sealed A compact JWE that `parseHeader` has accepted.
  * @throws TokenError if it was made with another key, or is damaged.
  */
 export function openFromStorage(sealed: string, key: Pick<KeyPair, 'privateKey'>): string {
