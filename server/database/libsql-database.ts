@@ -1,7 +1,7 @@
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 import type Libsql from 'libsql'
 
-/** A connection as Kysely uses it, and what the dialect needs besides. */
+/** A connection as Kysely uses it, with additions for the dialect. */
 export interface LibsqlDatabase extends SqliteDatabase {
   exec(statements: string): void
   isInTransaction(): boolean
@@ -13,24 +13,25 @@ export interface LibsqlDatabase extends SqliteDatabase {
   beginWriting(): void
 }
 
-/** Statements that are kept prepared: more than the server has. */
+/** The most prepared statements to keep: more than the server has. */
 const KEPT = 200
 
 /**
- * Milliseconds that a statement blocks the process while another one has locked the whole file. In
- * WAL mode that happens only while a log is recovered; writing locks nobody out who reads.
+ * Milliseconds for which a statement may block this process while another process has locked the
+ * whole file. In WAL mode, that happens only while a log is recovered, because writers do not block
+ * readers.
  */
 export const BLOCKED_AT_MOST = 100
 
 /**
- * libsql has better-sqlite3's interface, for which Kysely's driver is written, but for one fault: it
- * leaves a prepared statement that met SQLITE_BUSY in progress (tursodatabase/libsql-js#237). Until
- * that is garbage collected, no transaction of the connection can commit, and writes are reported
- * as done that are not committed. `exec` does not have the fault. So every write takes the lock by
- * `exec` first (see libsql-dialect.ts), and a prepared one never meets SQLITE_BUSY.
+ * libsql has the interface of better-sqlite3, for which Kysely's driver is written, but also a bug:
+ * a prepared statement that meets SQLITE_BUSY stays in progress (tursodatabase/libsql-js#237).
+ * Until it is garbage collected, no transaction of the connection can commit, and uncommitted
+ * writes are reported as done. `exec` does not have the bug. So every write first takes the lock by
+ * `exec` (see libsql-dialect.ts), and a prepared statement never meets SQLITE_BUSY.
  *
- * Statements are kept prepared: preparing one takes longer than running it. One that fails is not
- * used again.
+ * Keeps statements prepared, because preparing one takes longer than running it. A statement that
+ * fails is not used again.
  */
 export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
   const kept = new Map<string, SqliteStatement>()
@@ -61,7 +62,8 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
     close() {
       kept.clear()
       try {
-        // libsql lets go of the file only when its statements are collected: leave nothing to do.
+        // libsql keeps the file open until its statements are garbage collected, so leave nothing
+        // to be done then.
         sqlite.pragma('wal_checkpoint(TRUNCATE)')
       } finally {
         sqlite.close()
@@ -70,7 +72,7 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
   }
 }
 
-/** A statement that is forgotten when it fails: libsql may have left it in progress. */
+/** A statement that is dropped when it fails, because libsql may have left it in progress. */
 function forgetful(statement: SqliteStatement, forget: () => void): SqliteStatement {
   const watch = <T>(work: () => T): T => {
     try {
@@ -88,7 +90,7 @@ function forgetful(statement: SqliteStatement, forget: () => void): SqliteStatem
   }
 }
 
-/** Rolls back, unless the error that calls for it has done so already, as a full disk does. */
+/** Rolls back, unless the error itself has already done so, as a full disk does. */
 export function rollBack(database: LibsqlDatabase): void {
   if (database.isInTransaction()) database.exec('rollback')
 }

@@ -13,24 +13,24 @@ import { toStorageError } from './storage-error.ts'
 
 /** Milliseconds that a write waits while another process writes. */
 const LOCK_TIMEOUT = 5000
-/** Milliseconds between two tries at most; the first ones follow each other faster. */
+/** The most milliseconds between two tries. The first tries follow each other faster. */
 const MAX_PAUSE = 32
 
 const WRITE = /^\s*(?:insert|update|delete|replace|create|alter|drop)\b/i
 
 const impatient = new WeakSet<CompiledQuery>()
 
-/** Marks a write that is not worth waiting for: it fails at once while another process writes. */
+/** Marks a write as not worth waiting for. It fails at once while another process writes. */
 export function withoutWaiting<T>(query: CompiledQuery<T>): CompiledQuery<T> {
   impatient.add(query)
   return query
 }
 
 /**
- * Kysely's SQLite dialect, for a file that several processes share. Migrations run in a transaction,
- * and every transaction takes the write lock when it begins. So of two processes that start at once,
- * one waits until the other has migrated, and a transaction that reads before it writes cannot fail
- * because another process wrote in between.
+ * Kysely's SQLite dialect for a file that several processes share. Migrations run in a transaction,
+ * and every transaction takes the write lock when it begins. So if two processes start at once, one
+ * waits until the other has migrated. A transaction that reads before it writes cannot fail because
+ * another process wrote in between.
  */
 export class LibsqlDialect extends SqliteDialect {
   readonly #database: LibsqlDatabase
@@ -64,7 +64,7 @@ class ImmediateDriver extends SqliteDriver {
     this.#lockTimeout = lockTimeout
   }
 
-  /** There is one, and one at a time has it. */
+  /** There is only one connection, which one caller at a time uses. */
   override async acquireConnection(): Promise<DatabaseConnection> {
     const connection = await super.acquireConnection()
     this.#connection ??= {
@@ -83,7 +83,7 @@ class ImmediateDriver extends SqliteDriver {
     return Promise.resolve()
   }
 
-  /** Runs a write in the transaction that is open, or in one of its own. */
+  /** Runs a write in the open transaction, or in one of its own. */
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     return translated(async () => {
       if (!WRITE.test(query.sql) || this.#database.isInTransaction()) {
@@ -101,7 +101,10 @@ class ImmediateDriver extends SqliteDriver {
     })
   }
 
-  /** Waits for the write lock. The process goes on meanwhile, and the connection serves readers. */
+  /**
+   * Waits for the write lock. Meanwhile the process is not blocked, and the connection serves
+   * readers.
+   */
   async #beginWriting(timeout: number): Promise<void> {
     const deadline = performance.now() + timeout
     for (let pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE)) {
@@ -119,7 +122,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
-/** @throws StorageError, in place of what SQLite says. */
+/** @throws StorageError in place of SQLite's error. */
 async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -129,8 +132,9 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * The migration lock is the write lock of the Migrator's transaction. `acquireMigrationLock` stays
- * empty: Kysely calls it before the transaction begins, and a lock row would survive a crash.
+ * The write lock of the Migrator's transaction is also the migration lock. `acquireMigrationLock`
+ * does nothing, because Kysely calls it before the transaction begins, and a lock row would survive
+ * a crash.
  */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {

@@ -10,7 +10,7 @@ export type Database = Kysely<Schema>
 type DatabaseConfig = Pick<Config, 'database' | 'databasePoolSize' | 'databaseTimeout'>
 
 interface DatabaseOptions {
-  /** PostgreSQL: connections at most. */
+  /** The most connections to PostgreSQL. */
   readonly poolSize?: number
   /** Milliseconds that a statement may wait or take. */
   readonly timeout?: number
@@ -39,15 +39,17 @@ export const openConfigured = (config: DatabaseConfig): Promise<Database> =>
     timeout: config.databaseTimeout * 1000,
   })
 
-/** A location as it may be shown and logged. */
+/** A location without secrets, for people and the log. */
 export const describeDatabase = (location: string): string =>
   isPostgresUrl(location) ? withoutSecrets(location) : location
 
-/** Whether several servers can share the database. If so, what they must agree on is in it. */
+/**
+ * Whether several servers can share the database. If so, they also share their state through it.
+ */
 export const isShared = (db: Database): boolean =>
   db.getExecutor().adapter instanceof PostgresAdapter
 
-/** Whether the database answers. If it does not, the log says why. */
+/** Whether the database answers. If not, the log says why. */
 export async function isReachable(db: Database, log: Logger): Promise<boolean> {
   try {
     await sql`select 1`.execute(db)

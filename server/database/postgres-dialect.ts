@@ -13,8 +13,8 @@ import type { Pool } from 'pg'
 import { PooledDriver, type Patience } from './postgres-driver.ts'
 
 /**
- * Kysely's PostgreSQL dialect, for a server that may go away. Errors of the connection become
- * StorageErrors, a connection that failed is not used again, and no answer is waited for endlessly.
+ * Kysely's PostgreSQL dialect for a database that may become unreachable. Connection errors become
+ * StorageErrors, a failed connection is not used again, and every wait has a limit.
  */
 export class PatientPostgresDialect implements Dialect {
   readonly #pool: Pool
@@ -47,8 +47,8 @@ export class PatientPostgresDialect implements Dialect {
 }
 
 /**
- * Takes Kysely's migration lock without a time limit, so that of several servers that start at once,
- * all but one wait until that one has migrated.
+ * Waits for Kysely's migration lock without a time limit: if several servers start at once, one
+ * migrates and the others wait for it.
  */
 class MigratingAdapter extends PostgresAdapter {
   readonly #patience: Patience

@@ -4,10 +4,13 @@ import type { DatabaseError, Pool, PoolClient, QueryResult as PgResult } from 'p
 import { StorageError, toStorageError } from './storage-error.ts'
 import { retryConflicts } from './transaction.ts'
 
-/** PostgreSQL's codes for what ends a connection: faults of it, shutdowns, pauses in a transaction. */
+/**
+ * PostgreSQL's codes for errors that end a connection: its faults, shutdowns, pauses in a
+ * transaction.
+ */
 const ENDS_CONNECTION = /^(?:08|57P)|^25P03$/
 
-/** How long to wait for an answer, milliseconds; 0 while migrations run, which may take long. */
+/** Milliseconds to wait for an answer; 0 (no limit) while migrations run, which may take long. */
 export interface Patience {
   now: number
 }
@@ -26,7 +29,7 @@ export class PooledDriver implements Driver {
     return Promise.resolve()
   }
 
-  /** @throws StorageError, whatever keeps the server from giving a connection. */
+  /** @throws StorageError if no connection is available, for whatever reason. */
   async acquireConnection(): Promise<PooledConnection> {
     try {
       return new PooledConnection(await this.#pool.connect(), this.#patience)
@@ -35,7 +38,7 @@ export class PooledDriver implements Driver {
     }
   }
 
-  /** Named, because a database may have another default. */
+  /** Explicit, because a database may have another default. */
   beginTransaction(connection: PooledConnection): Promise<void> {
     return connection.setTransaction('begin isolation level read committed', true)
   }
@@ -44,7 +47,7 @@ export class PooledDriver implements Driver {
     return connection.setTransaction('commit', false)
   }
 
-  /** Its failure must not hide the error that calls for it; the connection is given up then. */
+  /** If this fails too, the connection is abandoned, and the original error must not be hidden. */
   rollbackTransaction(connection: PooledConnection): Promise<void> {
     return connection.setTransaction('rollback', false).catch(() => undefined)
   }
@@ -54,7 +57,7 @@ export class PooledDriver implements Driver {
     return Promise.resolve()
   }
 
-  /** Does not wait for a server that does not answer. */
+  /** Does not wait for an unresponsive server. */
   async destroy(): Promise<void> {
     await Promise.race([this.#pool.end(), sleep(this.#patience.now, undefined, { ref: false })])
   }
@@ -78,7 +81,7 @@ class PooledConnection implements DatabaseConnection {
   }
 
   executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    // No row has a text with a zero byte, because PostgreSQL cannot store one.
+    // No row has a text with a zero byte, because PostgreSQL cannot store it.
     const { kind } = query.query
     if ((kind === 'SelectQueryNode' || kind === 'DeleteQueryNode') && hasZeroByte(query)) {
       return Promise.resolve({ rows: [], numAffectedRows: 0n })
@@ -103,10 +106,11 @@ class PooledConnection implements DatabaseConnection {
       return await this.#client.query(query)
     } catch (error) {
       const { severity, code } = error as Partial<DatabaseError>
-      // What the server says has a severity. Anything else says that it cannot be heard.
+      // Errors from the server have a severity. Any other error means that the server cannot be
+      // reached.
       const isAnswer = severity !== undefined
       this.#isBroken ||= !isAnswer || ENDS_CONNECTION.test(code ?? '')
-      // A TypeError, say, is a bug of ours.
+      // A TypeError, for example, is a bug of ours.
       const isAway = !isAnswer && (error as Error).name === 'Error'
       throw isAway ? new StorageError(codeOf(error), error) : toStorageError(error)
     }

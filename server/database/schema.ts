@@ -2,8 +2,8 @@ import type { Generated, Selectable } from 'kysely'
 import type { AccountFields } from '../../protocol/account.ts'
 
 /**
- * The tables, as Kysely sees them. Times are milliseconds since the epoch. Access tokens are not
- * stored: a session is what can be revoked.
+ * The tables, for Kysely. Times are in milliseconds since the epoch. Access tokens are not stored,
+ * because revoking a session is enough.
  */
 export interface Schema {
   clients: ClientRow
@@ -18,34 +18,39 @@ export interface ClientRow {
   /** The thumbprint of the client's public encryption key. */
   client_id: string
   client_name: string | null
-  /** JSON: the public members of that key. */
+  /** The public members of that key, as JSON. */
   jwk: string
-  /** 1 if its tokens are key-bound, else 0. Its first registration says so, for good. */
+  /**
+   * 1 if its tokens are key-bound, otherwise 0. Its first registration decides this permanently.
+   */
   key_bound_tokens: Generated<number>
   created_at: number
-  /** When it is removed, unless it has had a session by then; null from its first session on. */
+  /** When it is removed if it has had no session by then; null after its first session. */
   expires_at: number | null
 }
 
-/** What people say about themselves is in AccountFields. Yours to extend: what else you keep about them. */
+/**
+ * AccountFields has what people say about themselves. Yours to extend with anything else you store
+ * about them.
+ */
 export interface AccountRow extends AccountFields {
   id: string
-  /** As it was given. */
+  /** As the person wrote it. */
   email: string
-  /** As it is compared: see accounts/email.ts. */
+  /** The form that is compared: see accounts/email.ts. */
   email_key: string
   /** argon2id, in PHC string format; empty for an account without a password. */
   password_hash: string
   /**
-   * When its owner first proved the address by a message sent to it; null if they never have. Until
-   * then, anybody may have made the account.
+   * When its owner first proved the address with a message sent to it; null if never. Until then,
+   * anybody may have created the account.
    */
   email_verified_at: number | null
-  /** RFC 6749 §3.3: words, space-separated. */
+  /** Space-separated words (RFC 6749 §3.3). */
   scope: string
   /**
-   * Counts the changes of password and scope. What was begun under an earlier one (a sign-in whose
-   * password was still being checked, a reset token on its way) comes too late.
+   * Counts the changes of password and scope. Anything that began under an earlier version (a
+   * sign-in whose password is still being checked, a reset token in the mail) is then refused.
    */
   version: Generated<number>
   created_at: number
@@ -58,22 +63,25 @@ export interface SessionRow {
   /** A JWE to the server's own encryption key, of 32 random bytes in base64url. */
   database_key: string
   created_at: number
-  /** To the minute, or so: see sessions.ts. */
+  /** Accurate to about a minute: see last-used.ts. */
   last_used_at: number
-  /** The earlier of: not renewed for REFRESH_TOKEN_TTL, SESSION_MAX_AGE. */
+  /**
+   * REFRESH_TOKEN_TTL after the last renewal, or SESSION_MAX_AGE after the start if that is
+   * earlier.
+   */
   expires_at: Generated<number>
-  /** Counts the changes of the password in this session. Tokens of another generation are dead. */
+  /** Counts the password changes in this session. Tokens of other generations are refused. */
   generation: Generated<number>
 }
 
-/** The refresh tokens that are unused, or were used a moment ago: see sessions/refresh.ts. */
+/** Refresh tokens that are unused or were used recently: see sessions/refresh.ts. */
 export interface RefreshTokenRow {
   /** SHA-256, base64url. */
   jti_hash: string
   session_id: string
   /** When it was first used. */
   used_at: number | null
-  /** 32 random bytes, base64url, from its first use on: its successor's `jti` is derived with it. */
+  /** 32 random bytes, base64url, set at its first use. Its successor's `jti` is derived with it. */
   salt: string | null
   expires_at: number
 }
@@ -82,7 +90,7 @@ export interface PasswordResetRow {
   /** SHA-256, base64url. */
   jti_hash: string
   account_id: string
-  /** The account's version that it was made under. */
+  /** The version of the account for which it was made. */
   version: number
   expires_at: number
 }

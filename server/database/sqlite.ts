@@ -15,7 +15,7 @@ import { LibsqlDialect } from './libsql-dialect.ts'
  * owner may read its files.
  *
  * @param file An absolute path, or `:memory:`.
- * @param busyTimeout How long a write waits while another process writes, milliseconds.
+ * @param busyTimeout Milliseconds that a write waits while another process writes.
  * @throws StartupError if it cannot be opened or written.
  */
 export async function openSqlite(file: string, busyTimeout: number): Promise<Kysely<Schema>> {
@@ -26,7 +26,7 @@ export async function openSqlite(file: string, busyTimeout: number): Promise<Kys
     const sqlite = new Libsql(file, { timeout: BLOCKED_AT_MOST })
     db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite, busyTimeout) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
-    // Only now: a mistyped path may lead to a file that is not a database.
+    // Only now, because a mistyped path may lead to a file that is not a database.
     if (isFile) restrict(file)
     // An acknowledged sign-out must survive a power cut.
     sqlite.pragma('synchronous = FULL')
@@ -46,24 +46,23 @@ export async function openSqlite(file: string, busyTimeout: number): Promise<Kys
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
 
 /**
- * Makes the file for its owner alone, if it must. SQLite gives the files beside it the same mode.
+ * Creates the file if it is missing, readable only by its owner. SQLite gives its companion files
+ * the same mode.
  */
 function makePrivate(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  // Never one that is there: closing a file drops the locks that this process has on it elsewhere.
+  // Never opens an existing file, because closing it would drop other locks of this process on it.
   if (!exists(file)) closeSync(openSync(file, 'a', 0o600))
 }
 
-/**
- * Takes away what others may do with the files, if an earlier version or the operator made them so.
- */
+/** Removes the permissions of others, which an earlier version or the operator may have given. */
 function restrict(file: string): void {
   for (const path of [file, `${file}-wal`, `${file}-shm`].filter(exists)) {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   }
 }
 
-/** The change to WAL does not wait by itself for another process that is about to write. */
+/** Waits for other processes, because the change to WAL mode does not. */
 async function whenNotBusy(work: () => void, timeout: number): Promise<void> {
   for (const deadline = Date.now() + timeout; ;) {
     try {
@@ -77,7 +76,8 @@ async function whenNotBusy(work: () => void, timeout: number): Promise<void> {
 }
 
 /**
- * An error of the file system or of SQLite. It has a code, if only an empty one; a bug has none.
+ * Whether this is an error of the file system or of SQLite. It has a code, even if that is empty. A
+ * bug has none.
  */
 const isStorageFault = (error: unknown): error is { code: string; message: string } =>
   typeof (error as { code?: unknown }).code === 'string'

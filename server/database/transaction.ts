@@ -3,23 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { isConflict } from './storage-error.ts'
 
-/** Tries of one piece of work in all. */
+/** The most tries, including the first. */
 const TRIES = 5
-/** Milliseconds to wait between two tries at most. */
+/** The most milliseconds between two tries. */
 const MAX_PAUSE = 20
 
 /**
- * Runs `work` in a transaction. PostgreSQL ends one of two transactions that wait for each other;
- * that one is run again, up to five times in all. So `work` must only use the database.
+ * Runs `work` in a transaction. PostgreSQL aborts one of two transactions that wait for each other.
+ * This runs it again, up to five times in total. So `work` must have no effects outside the
+ * database.
  *
- * @throws StorageError if the transaction meets others each time; whatever `work` throws.
+ * @throws StorageError if every try conflicts with another transaction; whatever `work` throws.
  */
 export const inTransaction = <S, T>(
   db: Kysely<S>,
   work: (trx: Transaction<S>) => Promise<T>,
 ): Promise<T> => retryConflicts(() => db.transaction().execute(work))
 
-/** Runs `work` again if it fails only because it met a concurrent transaction. */
+/** Runs `work` again if it fails only because of a concurrent transaction. */
 export async function retryConflicts<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

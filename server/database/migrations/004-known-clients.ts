@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Migration } from 'kysely'
 
-/** Clients that have signed in to an account, taken from the sessions that there are. */
+/** Clients that have signed in to an account, filled from the existing sessions. */
 export const knownClients: Migration = {
   async up(db: Kysely<unknown>) {
     await db.schema

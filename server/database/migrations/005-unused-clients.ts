@@ -1,6 +1,6 @@
 import type { Kysely, Migration } from 'kysely'
 
-/** Clients that are there already have no expiry, and so count as used. */
+/** Existing clients have no expiry, so they count as used. */
 export const unusedClients: Migration = {
   async up(db: Kysely<unknown>) {
     await db.schema.alterTable('clients').addColumn('expires_at', 'bigint').execute()

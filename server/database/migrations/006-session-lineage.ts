@@ -1,6 +1,9 @@
 import type { Kysely, Migration } from 'kysely'
 
-/** Sessions and tokens from before are of generation 0; their refresh tokens get a salt when used. */
+/**
+ * Existing sessions and tokens have generation 0. Their refresh tokens get a salt when they are
+ * used.
+ */
 export const sessionLineage: Migration = {
   async up(db: Kysely<unknown>) {
     await db.schema

@@ -1,6 +1,6 @@
 import type { Kysely, Migration } from 'kysely'
 
-/** Clients from before did not ask for key-bound tokens, so they have none. */
+/** Existing clients did not ask for key-bound tokens, so they get none. */
 export const keyBoundTokens: Migration = {
   async up(db: Kysely<unknown>) {
     await db.schema
