@@ -8,23 +8,23 @@ const INDENT = '   '
 /** Wider lines are hard to read. */
 const MAX_WIDTH = 100
 
-/** Where the text goes: `process.stdout`, or a substitute in tests. */
+/** Where a terminal's text goes: `process.stdout`, or what a test puts in its place. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
-  /** As in tty.WriteStream: depends on TERM, NO_COLOR and the terminal. */
+  /** As of tty.WriteStream: looks at TERM, NO_COLOR and what the terminal can do. */
   hasColors?(): boolean
 }
 
-/** Writes steps and artefacts: in colour if the output supports it, wrapped to the terminal's width. */
+/** Writes steps and artefacts: in colour where it is seen, wrapped to the terminal's width. */
 export function createTerminal(output: Output) {
   const inColour = output.isTTY === true && output.hasColors?.() === true
   const width = Math.max(40, Math.min(output.columns ?? 80, MAX_WIDTH))
   const room = width - INDENT.length
   let steps = 0
 
-  // Not left to styleText, whose checks differ between versions of Node.
+  // Decided here and not by styleText: what it looks at differs from Node to Node.
   const paint = (style: Style, text: string): string =>
     inColour ? styleText(style, text, { validateStream: false }) : text
   const line = (text = '') => void output.write(text === '' ? '\n' : `${INDENT}${text}\n`)
@@ -43,7 +43,7 @@ export function createTerminal(output: Output) {
       say(sentences)
       line()
     },
-    /** Names and values, each followed by its meaning, on the same line if there is room. */
+    /** Names, values, and behind each or below it what it means. */
     table(rows: readonly (readonly [name: string, value: string, meaning: string])[]): void {
       const names = Math.max(...rows.map(([name]) => name.length))
       const values = Math.max(...rows.map(([, value]) => Math.min(value.length, 30)))
@@ -60,7 +60,7 @@ export function createTerminal(output: Output) {
         for (const text of wrapWords(meaning, room - below.length)) line(below + paint('dim', text))
       }
     },
-    /** One long text, whose parts have their own styles, broken at the end of each line. */
+    /** One long text, of parts in their own styles, broken where the line ends. */
     block(runs: readonly Run[]): void {
       let text = ''
       let left = room
@@ -78,13 +78,13 @@ export function createTerminal(output: Output) {
       }
       if (text !== '') line(text)
     },
-    /** An entry of a legend. Its mark has the colour of the part that it explains. */
+    /** A line of a legend: its mark has the colour of what it explains. */
     legend(style: Style, mark: string, meaning: string): void {
       const [first = '', ...more] = wrapWords(meaning, room - mark.length - 2)
       line(`${paint(style, mark)}  ${first}`)
       for (const text of more) line(' '.repeat(mark.length + 2) + text)
     },
-    /** The outcome of an attempt: success or refusal. */
+    /** What came of it: a good end, or a refusal. */
     outcome(isGood: boolean, text: string): void {
       const [first = '', ...more] = wrapWords(text, room - 2)
       line(`${paint(isGood ? 'green' : 'red', isGood ? '✓' : '✗')} ${first}`)
@@ -96,7 +96,7 @@ export function createTerminal(output: Output) {
 
 export type Terminal = ReturnType<typeof createTerminal>
 
-/** The beginning and the end of a long text. */
+/** Head and tail of a long text. */
 export function shorten(text: string, length: number): string {
   if (text.length <= length) return text
   const tail = Math.floor((length - 1) / 3)

@@ -21,20 +21,18 @@ const STOP_GRACE = 10_000
 
 export interface RunningServer {
   readonly url: string
-  /** Reads the key folder again now. Without preserved keys, there is nothing to read. */
+  /** Reads the key folder again, at once. Without preserved keys there is nothing to read. */
   reloadKeys(): Promise<void>
-  /** Lets requests in flight finish, then closes the database. */
+  /** Lets requests in flight finish, closes the database. */
   stop(): Promise<void>
 }
 
 export interface StartOptions {
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
-  /**
-   * When this process began, in milliseconds since the epoch. The previous one had ended by then.
-   */
+  /** When this process began, milliseconds since the epoch. The last one had ended by then. */
   readonly startedAt?: number
-  /** By default, a hasher without threads of its own. */
+  /** By default, one without threads of its own. */
   readonly passwords?: PasswordHasher
 }
 
@@ -71,8 +69,8 @@ export async function startServer(
     )
   }
   let isServing = false
-  // With preserved keys, a binding that the previous server saw must not be accepted again.
-  // Bindings count whole seconds, so this server accepts them from the next full second on.
+  // With preserved keys, a binding that the last server saw must not be accepted again. Bindings
+  // count whole seconds, so this server accepts them from the next full second on.
   const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
   const core = compose({
@@ -91,8 +89,8 @@ export async function startServer(
     throw error
   })
   if (!config.preserveSessions) {
-    // The keys of their tokens are gone, so nobody can use these sessions any more. Only after
-    // taking the port, so that a server that is already running keeps its sessions.
+    // The keys of their tokens are gone, so nobody can use them any more.
+    // Only once the port is ours: a server that is already running keeps its sessions.
     const removed = await removeAllSessions(database)
     logger.info({ removed }, `sessions of the last run removed: ${removed}`)
   }

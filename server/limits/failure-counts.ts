@@ -1,6 +1,6 @@
 /** Milliseconds without a failure after which earlier ones are forgotten. */
 const MEMORY = 86_400_000
-/** The most keys. The key with the oldest last try is dropped to make room. */
+/** Keys at most. The one whose last try is longest ago makes room. */
 const CAPACITY = 100_000
 
 interface Count {
@@ -8,15 +8,15 @@ interface Count {
   failures: number
   /** Milliseconds since the epoch. */
   failedAt: number
-  /** Tries that have begun but not ended. They count as failures until they end. */
+  /** Tries that have begun and not ended. They count as failures until they end. */
   reserved: number
   /** Milliseconds since the epoch. */
   reservedAt: number
 }
 
 /**
- * Counts consecutive failures for each key, in this process's memory. Every method is synchronous,
- * so each of many simultaneous tries sees the tries before it.
+ * Failures in a row for each key, in this process's memory. Every method is synchronous, so of many
+ * simultaneous tries each sees those before it.
  */
 export class FailureCounts {
   readonly #waitAfter: (failures: number) => number
@@ -24,7 +24,7 @@ export class FailureCounts {
   /** The key whose last try is longest ago comes first. */
   readonly #counts = new Map<string, Count>()
 
-  /** @param waitAfter Milliseconds to wait after the given number of failures. */
+  /** @param waitAfter Milliseconds to wait after so many failures. */
   constructor(waitAfter: (failures: number) => number, capacity = CAPACITY) {
     this.#waitAfter = waitAfter
     this.#capacity = capacity
@@ -68,10 +68,7 @@ export class FailureCounts {
     this.#dropIfEmpty(key, count)
   }
 
-  /**
-   * Clears the failures if they have not caused a wait yet. Otherwise they stay, and the wait
-   * starts again.
-   */
+  /** Ends a row of failures that has no wait yet. Otherwise the failures stay, and the wait begins anew. */
   interrupt(key: string, now: number): void {
     const count = this.#counts.get(key)
     if (count === undefined) return
@@ -92,7 +89,7 @@ export class FailureCounts {
       reserved: 0,
       reservedAt: now,
     }
-    // Deleted first, because a Map keeps its keys in insertion order.
+    // Deleted first: a Map keeps its keys in the order in which they came.
     this.#counts.delete(key)
     this.#counts.set(key, count)
     for (const oldest of this.#counts.keys()) {

@@ -5,32 +5,28 @@ import { UnavailableError } from '../errors/unavailable-error.ts'
 import { createMemoryLimiter } from './memory-limiter.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 
-/** The rate limits of several actions. */
+/** The limits of several actions. */
 export interface RateLimits<Action extends string> {
   /**
-   * Counts an action for an address or an account.
+   * Counts one more of an action for an address or an account.
    *
-   * @throws TooManyTries if the limit is exceeded; UnavailableError if the action cannot be
-   *   counted.
+   * @throws TooManyTries; UnavailableError if it cannot be counted.
    */
   consume(action: Action, by: 'address' | 'account', key: string): Promise<void>
 }
 
-/** The part of rate-limiter-flexible's stores that is used here. */
+/** Any store of rate-limiter-flexible, as far as it is used here. */
 export interface Limiter {
-  /**
-   * Rejects with a RateLimiterRes if the limit is exceeded, and with any other error if the store
-   * fails.
-   */
+  /** Rejects with a RateLimiterRes for one too many, and with anything else when the store fails. */
   consume(key: string): Promise<unknown>
 }
 
-/** Seconds after which to retry if the store cannot be reached. */
+/** Seconds to wait for a store that cannot be reached. */
 const STORE_RETRY = 5
 
 /**
- * @param createLimiter Yours to replace: the default counts in this process's memory, so each of
- *   several servers has its own limits unless they share one of the library's stores.
+ * @param createLimiter Yours to replace: the counts are in this process's memory, so with several
+ *   servers the limits are per server, unless they share one of the library's stores.
  */
 export function createRateLimits<Action extends string>(
   limits: Readonly<Record<Action, RateLimit | 'off'>>,

@@ -2,18 +2,14 @@ import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createFrequentKeys } from './frequent-keys.ts'
 import { createHashTable, type HashTable } from './hash-table.ts'
 
-/**
- * Remembers which bound requests have been seen. An interface, so that several servers can share an
- * implementation.
- */
+/** Remembers which bound requests have been seen. An interface, so that several servers can share one. */
 export interface ReplayCache {
   /**
    * Remembers an identifier for as long as its binding is accepted.
    *
    * @param now Milliseconds since the epoch.
-   * @param account The sender. Nobody may fill more than a ninth of the space that the others
-   *   leave.
-   * @returns `full` or `account_full` if it cannot be remembered. The request must then be refused.
+   * @param account Who sends it. Nobody may fill more than a ninth of what the others leave.
+   * @returns `full` and `account_full` when it cannot be remembered: the request must then be refused.
    */
   remember(
     id: string,
@@ -22,38 +18,27 @@ export interface ReplayCache {
   ): Promise<'new' | 'seen' | 'full' | 'account_full'>
 }
 
-/**
- * Milliseconds: an `iat` may be one tolerance in the future, and is accepted for one tolerance
- * after.
- */
+/** An `iat` may lie this far ahead and is good for as long again: milliseconds. */
 const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
-/** Ten thousand requests per second, for as long as they are remembered. */
+/** Ten thousand requests a second, as long as they are remembered. */
 const CAPACITY = 10 * MEMORY
-/**
- * An account may fill this fraction of the free space: a thousand requests per second if it is
- * alone.
- */
+/** An account may fill one part in so many of what is free. Alone, it may send a thousand requests a second. */
 const PART = 8
-/**
- * The most accounts that are counted. With more, counts are too low by up to 1/1024 of all
- * requests.
- */
+/** Accounts that are counted. If there are more, counts are too low by up to a 1024th of all requests. */
 const COUNTED = 1023
 
 /**
- * A replay cache of fixed size in this process's memory. Identifiers are kept in two generations,
- * and the older one is forgotten as a whole. So there are no timers, and never more than `2 ×
- * capacity` entries.
+ * A memory in this process, of fixed size. Identifiers are kept in two generations, of which the older
+ * is forgotten as a whole: there are no timers, and never more than `2 × capacity` entries.
  *
- * An account may fill an eighth of the space that is free at that time. So shares shrink as the
- * memory fills: thirty accounts of one person leave 3 % of it, in which others still get their
- * share (the "dynamic threshold" of packet switches). With half instead of an eighth, they could
- * fill it.
+ * An account may fill an eighth of what is left free then. So shares shrink as the memory fills: thirty
+ * accounts of one person leave 3 % of it, in which others still get theirs (the "dynamic threshold" of
+ * packet switches). With half instead of an eighth, they could fill it.
  *
- * @param capacity The entries of one generation.
+ * @param capacity Entries of one generation.
  */
 export function createReplayCache(capacity = CAPACITY): ReplayCache {
-  // Created on demand, because a server whose clients bind no requests needs neither.
+  // Made when they are needed: a server whose clients bind nothing needs neither.
   let current: HashTable | undefined
   let previous: HashTable | undefined
   let accounts = createFrequentKeys(COUNTED)

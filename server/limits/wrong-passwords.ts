@@ -2,22 +2,21 @@ import { hash } from 'node:crypto'
 import { FailureCounts } from './failure-counts.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 
-/** The wrong passwords in a row that cause no wait. */
+/** Wrong passwords in a row without a wait. */
 const FREE_FAILURES = 5
 /** Milliseconds. */
 const LONGEST_WAIT = 15 * 60_000
-/** NIST SP 800-63B-4 §3.2.2: the most consecutive failures for one account. */
+/** NIST SP 800-63B-4 §3.2.2: consecutive failures of one account at most. */
 const MAX_STRANGER_FAILURES = 100
 
 /** Who tries a password. */
 export interface Guesser {
-  /** The key of the e-mail address, whether or not it has an account. */
+  /** The account, by the key of its e-mail address: one that does not exist counts like any other. */
   readonly account: string
   /**
-   * A client that has signed in to the account is counted separately, wherever it is, so that no
-   * stranger can lock the owner out of it. Anybody else is counted by network address (see
-   * client-address.ts), so that strangers elsewhere cannot lock the owner out of a new client
-   * either.
+   * A client that has signed in to the account counts by itself, wherever it is, so that no stranger
+   * keeps the owner out of it. Anybody else counts by network address (see client-address.ts), so
+   * that strangers elsewhere do not keep the owner out of a new client either.
    */
   readonly source: { readonly knownClient: string } | { readonly address: string }
 }
@@ -25,27 +24,24 @@ export interface Guesser {
 /** Makes guessing the password of one account slow. */
 export interface WrongPasswords {
   /**
-   * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries all
-   * count. If `isRight` throws, the password was not checked and the try does not count.
+   * Tries a password. The try counts from before `isRight` is called, so that a hundred at once are a
+   * hundred. If `isRight` throws, the password was not checked and the try does not count.
    *
-   * @returns The result of `isRight`.
-   * @throws TooManyTries during a wait; whatever `isRight` throws.
+   * @returns What `isRight` does.
+   * @throws TooManyTries while there is something to wait for; whatever `isRight` throws.
    */
   check(guesser: Guesser, isRight: () => Promise<boolean>): Promise<boolean>
-  /**
-   * Forgets the failures of strangers, because the owner has proved their identity in another way.
-   */
+  /** Forgets the failures of strangers: the owner has proved themselves in another way. */
   forgive(account: string): Promise<void>
 }
 
 /**
- * Counts in this process's memory. Yours to replace: each of several servers counts for itself
+ * Counts in this process's memory. Yours to replace: with several servers the counts are per server,
  * unless they share a store.
  *
- * After five consecutive failures, every further try has to wait, twice as long each time, up to 15
- * minutes. After 100 consecutive failures by strangers, all strangers share one try every 15
- * minutes, until a known client succeeds or the password is reset. A stranger's success does not
- * end this.
+ * After five failures in a row each further try has to wait, twice as long each time, up to 15
+ * minutes. After 100 failures of strangers in a row, they share one try every 15 minutes, until a
+ * known client succeeds or the password is reset. A stranger's success does not end that.
  *
  * @param clock Milliseconds since the epoch.
  */

@@ -6,7 +6,7 @@ import { invalid } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import type { Session } from './sessions.ts'
 
-/** The `ctx.state` of handlers for signed-in people. */
+/** What a handler finds on `ctx.state` where people are signed in. */
 export interface SessionState extends ScopedState {
   session: Session
 }
@@ -14,8 +14,8 @@ export interface SessionState extends ScopedState {
 type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedTokens'>
 
 /**
- * Lets a request through if its access token is ours, its session is alive and its binding matches,
- * and puts the session on `ctx.state` (RFC 6750).
+ * Lets a request through whose access token is ours, whose session is alive and whose binding
+ * holds, and puts the session on `ctx.state` (RFC 6750).
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
   return bearer<SessionState>(async (ctx, token) => {
@@ -23,7 +23,7 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     const { claims, header } = valid
     const session = await sessions.findAlive(claims)
     if (session === undefined) throw invalid('session')
-    // Last, so that a request that is refused for another reason is not used up.
+    // Last: a request that is refused for another reason has not been used up.
     await binding.check(requestOf(ctx), header, claims)
     rememberAgreement(tokens, valid)
     ctx.state.session = session

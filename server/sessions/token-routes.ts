@@ -15,7 +15,7 @@ import { invalid, TokenError } from '../errors/token-error.ts'
 import { rememberAgreement, validate, type ValidToken } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
-// Longer than any grant type that is registered with IANA.
+// Longer than any that is registered with IANA.
 const grantSchema = z.object({ grant_type: text(128) })
 const refreshSchema = z.object({
   refresh_token: opaque,
@@ -27,12 +27,11 @@ const revokeSchema = z.object({ token: opaque })
 export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const { binding, clients, database, rateLimits, sessions, tokens } = core
 
-  // A token of a live session does not count, because others behind the same address must not use
-  // up its owner's limit.
+  // A token whose session lives does not count: others behind the same address must not use it up.
   const countForAddress = (ctx: AppContext) =>
     rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
 
-  /** Counts refused requests for their address. */
+  /** Counts what is refused for its address. */
   async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
     try {
       return await work()
@@ -44,7 +43,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
 
   /** The token endpoint (RFC 6749 §3.2): each `grant_type` has a handler of its own. */
   const grant: Handler = async (ctx) => {
-    // RFC 6749 §5.1 requires it in addition to Cache-Control.
+    // RFC 6749 §5.1 asks for it beside Cache-Control.
     ctx.set('Pragma', 'no-cache')
     const handler = await countingFailures(ctx, () => {
       const { grant_type } = parseBody(ctx, grantSchema, { form: true })
@@ -58,7 +57,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     await handler(ctx)
   }
 
-  /** Exchanges a refresh token for a new pair (RFC 6749 §6), and uses it up (RFC 9700 §4.14.2). */
+  /** A fresh pair for a refresh token (RFC 6749 §6), which is used up (RFC 9700 §4.14.2). */
   const refresh: Handler = async (ctx) => {
     const { body, valid, account } = await countingFailures(ctx, async () => {
       const body = parseBody(ctx, refreshSchema, { form: true })
@@ -66,7 +65,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
       return { body, ...read }
     })
     const { claims } = valid
-    // A thief with tokens of an earlier generation has used up nothing of this one.
+    // A thief who had tokens of an earlier generation has used up nothing of this one.
     await rateLimits.consume('refresh', 'account', `${claims.sid}:${claims.gen ?? 0}`)
     const client = await clients.find(claims.client_id)
     if (client === undefined) throw refused()
@@ -83,7 +82,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { ...refreshed.tokens, ...(scope === account.scope ? {} : { scope }) }
   }
 
-  /** Ends the session of a token (RFC 7009). Answers 200 whatever the token was. */
+  /** Ends the session of a token (RFC 7009); says 200 whatever the token was. */
   const revoke: Handler = async (ctx) => {
     const { token } = parseBody(ctx, revokeSchema, { form: true })
     const claims = await readAny(ctx, token)
@@ -101,7 +100,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   }
 
   /**
-   * Checks a token from a body, and finds the account of its session.
+   * Reads a token in a body, with the account of its session.
    *
    * @throws TokenError
    */
@@ -113,15 +112,12 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     const valid = await validate(tokens, kind, token)
     const account = await sessions.ownerOf(valid.claims)
     if (account === undefined) throw invalid('session')
-    // Last, so that a dead token does not use up the account's share of the replay cache.
+    // Last: a dead token must not use up what the account may have remembered.
     await binding.check(requestOf(ctx), valid.header, valid.claims, 'body')
     return { valid, account }
   }
 
-  /**
-   * The claims of an access or refresh token of a live session, unless it is bound to another
-   * request.
-   */
+  /** The claims of an access or refresh token whose session lives, if it is not bound to another request. */
   async function readAny(ctx: AppContext, token: string): Promise<RefreshTokenClaims | undefined> {
     for (const kind of [accessToken, refreshToken]) {
       try {
@@ -133,7 +129,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     return undefined
   }
 
-  /** For a feature's grant. Every request counts for its address. */
+  /** Of a feature: every request counts for its address. */
   const limited =
     (handler: Handler): Handler =>
     async (ctx) => {
@@ -150,7 +146,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   return { grant, revoke }
 }
 
-/** Turns a refused token into a refused grant (RFC 6749 §5.2). */
+/** A token that is refused here is a grant that is refused (RFC 6749 §5.2). */
 async function check<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -159,7 +155,7 @@ async function check<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** RFC 6749 §6: no more scope than was granted. */
+/** RFC 6749 §6: no more than was granted. */
 function narrow(granted: string, requested: string | undefined): string {
   if (requested === undefined) return granted
   const grantedWords = new Set(granted.split(' '))

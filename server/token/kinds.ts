@@ -1,6 +1,6 @@
 /**
- * The kinds of token. Each has its own `typ` (RFC 8725 §3.11), so that none can pass for another,
- * and a schema for its claims, so that a token signed by mistake is still refused.
+ * The kinds of token. Each has a `typ` of its own (RFC 8725 §3.11), so that none can pass for
+ * another, and a schema for its claims, so that what was signed by mistake is still refused.
  */
 import { z } from 'zod'
 import {
@@ -22,8 +22,8 @@ const cnf = z.strictObject({
   jwk: z.strictObject({ kty: text, crv: text, x: text, y: text.optional() }),
 })
 /**
- * On the tokens of a session: the client that the token is for, the session, and the session's
- * generation, which is omitted while it is 0.
+ * On the tokens of a session: the client that it is for, the session, and the session's generation,
+ * left out while it is 0.
  */
 const session = {
   ...registered,
@@ -36,10 +36,7 @@ const session = {
 const isForItsClient = ({ aud, client_id, cnf }: RefreshTokenClaims) =>
   aud === client_id && (cnf === undefined || thumbprintOf(cnf.jwk) === client_id)
 
-/**
- * Yours to extend with the claims that your clients and services need. Their values are set in
- * sessions/token-pair.ts.
- */
+/** Yours to extend: a claim that your clients and services need. Its value is set in sessions/token-pair.ts. */
 const access = { ...session, scope: z.string() }
 
 /** RFC 9068. */
@@ -60,23 +57,23 @@ export const refreshToken = {
   claims: z.strictObject(session).refine(isForItsClient),
 } as const satisfies TokenKind<RefreshTokenClaims>
 
-/** Lets the holder set a new password. The audience is the only path that accepts it. */
+/** Lets the holder set a new password; the audience is the one path that takes it. */
 export const resetToken = {
   typ: 'reset+jwt',
   audience: '/account/password-reset',
   claims: z.strictObject(registered),
 } as const satisfies TokenKind
 
-/** The description of a kind of token. */
+/** What describes a kind of token. */
 export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {
   readonly typ: string
-  /** The audience of every token of this kind, if they share one. */
+  /** The audience of every token of this kind, where it has one. */
   readonly audience?: string
   readonly claims: z.ZodType<Claims>
 }
 
-/** The claims that the caller provides. issue.ts adds the others. */
+/** What the one who issues a token says; issue.ts adds the rest. */
 export type OwnClaims<C extends RegisteredClaims> = Omit<C, 'iss' | 'iat' | 'exp' | 'jti'> & {
-  /** Random by default. */
+  /** Chosen at random unless it is given. */
   readonly jti?: string
 }

@@ -13,19 +13,19 @@ import { verify, type VerificationKeys } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C
-  /** The header of the outer JWE. It contains the binding by its sender, who had the JWS. */
+  /** The header of the outer JWE: what its sender, who held the JWS, bound it to. */
   readonly header: Readonly<Record<string, unknown>>
-  /** For `remember`, after its session and its binding have been checked too. */
+  /** For `remember`, once its session and its binding have been checked too. */
   readonly agreement?: Agreement | undefined
 }
 
 /**
- * Client to server: decrypt → verify → claims, and the proof of a key-bound token. A faulty token
- * causes a TokenError. Any other error says nothing about the token: it is a fault of the server,
- * or the keys are unavailable.
+ * Client to server: decrypt → verify → claims, and the proof of a key-bound token. Whatever is wrong
+ * with the token is a TokenError. Any other error says nothing about the token: it is a fault of the
+ * server, or of where its keys are.
  *
- * @param audience The required `aud`; by default that of the kind, if it has one.
- * @throws TokenError `token_expired` for a token that is otherwise valid, `token_invalid` for any
+ * @param audience The `aud` to insist on; by default the kind's own, if it has one.
+ * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
  *   other fault. KeysUnavailableError.
  */
 export async function validate<C extends RegisteredClaims>(
@@ -49,13 +49,13 @@ export async function validate<C extends RegisteredClaims>(
   if (claims.cnf !== undefined) checkProof(decrypted, claims.cnf, caches?.proofKeys)
   const now = nowInSeconds(context)
   if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
-  // Last, so that only an otherwise valid token is reported as expired.
+  // Last: only a token that would otherwise be good is said to have expired.
   if (claims.exp <= now) throw new TokenError('token_expired', 'exp')
   if (!isKnown) caches?.verified.remember(plaintext, { kind, kid, claims })
   return { claims, header, agreement }
 }
 
-/** The claims of a JWS of ours, which may be cached from an earlier request. */
+/** The claims of a JWS of ours, which may be known from a request before. */
 async function verifiedClaims<C extends RegisteredClaims>(
   { keystore, caches }: ReadingContext,
   kind: TokenKind<C>,
@@ -63,7 +63,7 @@ async function verifiedClaims<C extends RegisteredClaims>(
 ): Promise<{ kid: string; claims: C; isKnown: boolean }> {
   const keys: VerificationKeys = (kid) => keystore.verificationKey(kid)
   const known = caches?.verified.find(jws, kind)
-  // When a key is no longer accepted, its tokens are not either.
+  // A key that is accepted no more takes its tokens with it.
   if (known !== undefined && (await keys(known.kid)) !== undefined) {
     return { kid: known.kid, claims: known.claims, isKnown: true }
   }
@@ -74,8 +74,8 @@ async function verifiedClaims<C extends RegisteredClaims>(
 }
 
 /**
- * Remembers the key agreement of a client, so that its next tokens are opened faster. Call it only
- * after everything about a token has been checked, including its session and its binding.
+ * Remembers what a client and the server have agreed on: its next tokens will be opened faster. Call it
+ * when everything about a token has been checked, its session and its binding included.
  */
 export function rememberAgreement(
   { caches }: ReadingContext,
