@@ -6,13 +6,14 @@ import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/open.ts'
 import type { Keystore } from './keystore/keystore.ts'
+import { createLimitStore } from './limits/limit-store.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
 import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTokenCaches, type TokenContext } from './token/token-context.ts'
-import { createReplayCache, type ReplayCache } from './limits/replay-cache.ts'
+import type { ReplayCache } from './limits/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
 /** What a server needs. Everything is passed in, so that two servers can run in one process. */
@@ -25,7 +26,7 @@ export interface Dependencies {
   readonly clock?: () => number
   /** Whether the server has begun to stop. */
   readonly isStopping?: () => boolean
-  /** Remembers bound requests; in this process's memory by default. */
+  /** Remembers bound requests; by default, that of limit-store.ts. */
   readonly replayCache?: ReplayCache
   /**
    * Bound requests from before this are refused, because the replay cache does not know them. In
@@ -42,7 +43,8 @@ export type Core = Readonly<ReturnType<typeof compose>>
 export function compose(dependencies: Dependencies) {
   const { config, keystore, database, logger } = dependencies
   const { clock = Date.now, isStopping = () => false } = dependencies
-  const { replayCache = createReplayCache(), bindingsNotBefore = 0 } = dependencies
+  const limitStore = createLimitStore(database)
+  const { replayCache = limitStore.replayCache, bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
   const { issuer, publicUrl, algorithms, requestBinding } = config
   const caches = createTokenCaches(clock)
@@ -52,9 +54,11 @@ export function compose(dependencies: Dependencies) {
     caches.proofKeys.keepOnly(kids)
   })
   const tokens: TokenContext = { issuer, algorithms, keystore, clock, caches }
-  const rateLimits = createRateLimits(config.rateLimits)
+  const rateLimits = createRateLimits(config.rateLimits, limitStore.createLimiter)
   const wrongPasswords =
-    config.rateLimits.login === 'off' ? uncountedPasswords : createWrongPasswords(clock)
+    config.rateLimits.login === 'off'
+      ? uncountedPasswords
+      : createWrongPasswords(clock, limitStore.changeFailures)
   const accounts = createAccounts(database, clock)
   const notBefore = bindingsNotBefore
   return {
@@ -65,6 +69,7 @@ export function compose(dependencies: Dependencies) {
     clock,
     isStopping,
     tokens,
+    limitStore,
     rateLimits,
     wrongPasswords,
     passwords,

@@ -5,7 +5,7 @@ import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
 import type { Core } from './composition.ts'
 import { migrate } from './database/migrate.ts'
-import { describeDatabase, openConfigured } from './database/open.ts'
+import { describeDatabase, isShared, openConfigured } from './database/open.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer, type HttpServer } from './http/http-server.ts'
 import { recordSigningKey } from './commands/keys/record-signing-key.ts'
@@ -69,9 +69,10 @@ export async function startServer(
     )
   }
   let isServing = false
-  // With preserved keys, a binding that the last server saw must not be accepted again. Bindings
-  // count whole seconds, so this server accepts them from the next full second on.
-  const bindingsNotBefore = config.preserveSessions ? Math.ceil(startedAt / 1000) * 1000 : 0
+  // With preserved keys, a binding that the last server saw must not be accepted again, unless both
+  // share a memory. Bindings count whole seconds, so this server accepts them from the next one on.
+  const forgets = config.preserveSessions && !isShared(database)
+  const bindingsNotBefore = forgets ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
   const core = compose({
     ...{ config, keystore, database, logger, clock, passwords },
@@ -107,7 +108,7 @@ export async function startServer(
   const follower = source && followFolder(keystore, logger, source, clock)
   const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))
   const stopSweeping = startSweeping(
-    [(now) => sweepExpired(database, now), ...sweeps],
+    [(now) => sweepExpired(database, now), core.limitStore.sweep, ...sweeps],
     logger,
     core.clock,
   )

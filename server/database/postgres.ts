@@ -4,6 +4,7 @@ import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import { PatientPostgresDialect } from './postgres-dialect.ts'
 import type { Schema } from './schema.ts'
+import { SHARED_HISTORY } from './shared-tables.ts'
 
 /** The type `bigint`: times in milliseconds and counts, all of which a number holds exactly. */
 const INT8 = 20
@@ -44,6 +45,7 @@ export async function openPostgres(
   try {
     await requireUtf8(db)
     await migrate(db, CORE_HISTORY)
+    await migrate(db, SHARED_HISTORY)
     return db
   } catch (error) {
     await db.destroy()

@@ -1,9 +1,11 @@
 /** Milliseconds without a failure after which earlier ones are forgotten. */
-const MEMORY = 86_400_000
+export const MEMORY = 86_400_000
 /** Keys at most. The one whose last try is longest ago makes room. */
-const CAPACITY = 100_000
+export const CAPACITY = 100_000
+/** Milliseconds after which a try that has not ended never will: its server was killed. */
+const LONGEST_TRY = 60_000
 
-interface Count {
+export interface Count {
   /** In a row. */
   failures: number
   /** Milliseconds since the epoch. */
@@ -15,18 +17,23 @@ interface Count {
 }
 
 /**
- * Failures in a row for each key, in this process's memory. Every method is synchronous, so of many
- * simultaneous tries each sees those before it.
+ * Failures in a row for each key. Every method is synchronous, so of many simultaneous tries each sees
+ * those before it.
  */
 export class FailureCounts {
   readonly #waitAfter: (failures: number) => number
   readonly #capacity: number
   /** The key whose last try is longest ago comes first. */
-  readonly #counts = new Map<string, Count>()
+  readonly #counts: Map<string, Count>
 
   /** @param waitAfter Milliseconds to wait after so many failures. */
-  constructor(waitAfter: (failures: number) => number, capacity = CAPACITY) {
+  constructor(
+    waitAfter: (failures: number) => number,
+    counts = new Map<string, Count>(),
+    capacity = CAPACITY,
+  ) {
     this.#waitAfter = waitAfter
+    this.#counts = counts
     this.#capacity = capacity
   }
 
@@ -78,6 +85,7 @@ export class FailureCounts {
 
   #find(key: string, now: number): Count | undefined {
     const count = this.#counts.get(key)
+    if (count !== undefined && now - count.reservedAt >= LONGEST_TRY) count.reserved = 0
     if (count !== undefined && now - count.failedAt >= MEMORY) this.clear(key)
     return this.#counts.get(key)
   }

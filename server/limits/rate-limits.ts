@@ -21,20 +21,23 @@ export interface Limiter {
   consume(key: string): Promise<unknown>
 }
 
+/**
+ * @param limit `duration` in seconds.
+ * @param name Of what is limited.
+ */
+export type CreateLimiter = (limit: { count: number; duration: number }, name: string) => Limiter
+
 /** Seconds to wait for a store that cannot be reached. */
 const STORE_RETRY = 5
 
-/**
- * @param createLimiter Yours to replace: the counts are in this process's memory, so with several
- *   servers the limits are per server, unless they share one of the library's stores.
- */
+/** @param createLimiter Decides where it is counted: see limit-store.ts. */
 export function createRateLimits<Action extends string>(
   limits: Readonly<Record<Action, RateLimit | 'off'>>,
-  createLimiter: (limit: { count: number; duration: number }) => Limiter = createMemoryLimiter,
+  createLimiter: CreateLimiter = (limit) => createMemoryLimiter(limit),
 ): RateLimits<Action> {
   const limiters = new Map(
     Object.entries<RateLimit | 'off'>(limits).flatMap(([action, limit]) =>
-      limit === 'off' ? [] : [[action, createLimiter(limit)] as const],
+      limit === 'off' ? [] : [[action, createLimiter(limit, action)] as const],
     ),
   )
   return {

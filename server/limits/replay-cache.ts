@@ -9,17 +9,22 @@ export interface ReplayCache {
    *
    * @param now Milliseconds since the epoch.
    * @param account Who sends it. Nobody may fill more than a ninth of what the others leave.
-   * @returns `full` and `account_full` when it cannot be remembered: the request must then be refused.
+   * @param madeAt When the request was bound, milliseconds since the epoch.
+   * @returns `full` and `account_full` when it cannot be remembered, `forgotten` when the memory has
+   *   lost what was bound then: the request must be refused unless it is `new`.
    */
   remember(
     id: string,
     now: number,
     account: string,
-  ): Promise<'new' | 'seen' | 'full' | 'account_full'>
+    madeAt: number,
+  ): Promise<'new' | 'seen' | 'forgotten' | ReplayRefusal>
 }
 
+type ReplayRefusal = 'full' | 'account_full'
+
 /** An `iat` may lie this far ahead and is good for as long again: milliseconds. */
-const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
+export const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
 /** Ten thousand requests a second, as long as they are remembered. */
 const CAPACITY = 10 * MEMORY
 /** An account may fill one part in so many of what is free. Alone, it may send a thousand requests a second. */
@@ -28,12 +33,32 @@ const PART = 8
 const COUNTED = 1023
 
 /**
+ * Shares the room of a memory's generation among accounts. An account may fill an eighth of what is
+ * left free then. So shares shrink as the memory fills: thirty accounts of one person leave
+ * 3 % of it, in which others still get theirs (the "dynamic threshold" of packet switches). With half
+ * instead of an eighth, they could fill it.
+ *
+ * @param capacity Entries at most.
+ */
+export function createReplayShares(capacity = CAPACITY) {
+  const accounts = createFrequentKeys(COUNTED)
+  let size = 0
+  return {
+    /** Why an account must be refused, if it must. */
+    refusalOf(account: string): ReplayRefusal | undefined {
+      if (size >= capacity) return 'full'
+      return accounts.count(account) * PART >= capacity - size ? 'account_full' : undefined
+    },
+    add(account: string): void {
+      size += 1
+      accounts.add(account)
+    },
+  }
+}
+
+/**
  * A memory in this process, of fixed size. Identifiers are kept in two generations, of which the older
  * is forgotten as a whole: there are no timers, and never more than `2 × capacity` entries.
- *
- * An account may fill an eighth of what is left free then. So shares shrink as the memory fills: thirty
- * accounts of one person leave 3 % of it, in which others still get theirs (the "dynamic threshold" of
- * packet switches). With half instead of an eighth, they could fill it.
  *
  * @param capacity Entries of one generation.
  */
@@ -41,7 +66,7 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
   // Made when they are needed: a server whose clients bind nothing needs neither.
   let current: HashTable | undefined
   let previous: HashTable | undefined
-  let accounts = createFrequentKeys(COUNTED)
+  let shares = createReplayShares(capacity)
   let begun = -Infinity
 
   function beginGeneration(now: number): void {
@@ -51,7 +76,7 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
     current = oldest
     current?.clear()
     if (isPreviousOver) previous?.clear()
-    accounts = createFrequentKeys(COUNTED)
+    shares = createReplayShares(capacity)
     begun = now
   }
 
@@ -60,11 +85,10 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
       if (now - begun >= MEMORY) beginGeneration(now)
       current ??= createHashTable(capacity)
       if (current.has(id) || previous?.has(id) === true) return Promise.resolve('seen')
-      const free = capacity - current.size
-      if (free <= 0) return Promise.resolve('full')
-      if (accounts.count(account) * PART >= free) return Promise.resolve('account_full')
+      const refusal = shares.refusalOf(account)
+      if (refusal !== undefined) return Promise.resolve(refusal)
       current.add(id)
-      accounts.add(account)
+      shares.add(account)
       return Promise.resolve('new')
     },
   }

@@ -1,13 +1,6 @@
 import { hash } from 'node:crypto'
-import { FailureCounts } from './failure-counts.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
-
-/** Wrong passwords in a row without a wait. */
-const FREE_FAILURES = 5
-/** Milliseconds. */
-const LONGEST_WAIT = 15 * 60_000
-/** NIST SP 800-63B-4 §3.2.2: consecutive failures of one account at most. */
-const MAX_STRANGER_FAILURES = 100
+import { failuresInMemory, type ChangeFailures, type Failures } from './failure-store.ts'
 
 /** Who tries a password. */
 export interface Guesser {
@@ -36,54 +29,63 @@ export interface WrongPasswords {
 }
 
 /**
- * Counts in this process's memory. Yours to replace: with several servers the counts are per server,
- * unless they share a store.
- *
  * After five failures in a row each further try has to wait, twice as long each time, up to 15
  * minutes. After 100 failures of strangers in a row, they share one try every 15 minutes, until a
  * known client succeeds or the password is reset. A stranger's success does not end that.
  *
  * @param clock Milliseconds since the epoch.
  */
-export function createWrongPasswords(clock: () => number): WrongPasswords {
-  const bySource = new FailureCounts((failures) =>
-    failures < FREE_FAILURES ? 0 : Math.min(1000 * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT),
-  )
-  const byStrangers = new FailureCounts((failures) =>
-    failures < MAX_STRANGER_FAILURES ? 0 : LONGEST_WAIT,
-  )
-
+export function createWrongPasswords(
+  clock: () => number,
+  change: ChangeFailures = failuresInMemory(),
+): WrongPasswords {
   return {
     async check({ account, source }, isRight) {
       const isStranger = 'address' in source
       const sourceKey = keyOf(account, source)
       const accountKey = keyOf(account)
-      const counted = [
+      const keys = [sourceKey, accountKey]
+      const countedIn = ({ bySource, byStrangers }: Failures) => [
         { counts: bySource, key: sourceKey },
         ...(isStranger ? [{ counts: byStrangers, key: accountKey }] : []),
       ]
-      const now = clock()
-      const wait = Math.max(...counted.map(({ counts, key }) => counts.wait(key, now)))
-      if (wait > 0) throw new TooManyTries('wrong_passwords', wait / 1000)
-      for (const { counts, key } of counted) counts.reserve(key, now)
+      /** Ends the try that has been reserved. */
+      const end = (settle: (failures: Failures) => void) =>
+        change(keys, (failures) => {
+          settle(failures)
+          for (const { counts, key } of countedIn(failures)) counts.release(key)
+        })
+
+      await change(keys, (failures) => {
+        const now = clock()
+        const counted = countedIn(failures)
+        const wait = Math.max(...counted.map(({ counts, key }) => counts.wait(key, now)))
+        if (wait > 0) throw new TooManyTries('wrong_passwords', wait / 1000)
+        for (const { counts, key } of counted) counts.reserve(key, now)
+      })
+      let result: boolean
       try {
-        const result = await isRight()
-        if (!result) {
-          for (const { counts, key } of counted) counts.fail(key, clock())
-        } else {
-          bySource.clear(sourceKey)
-          if (isStranger) byStrangers.interrupt(accountKey, clock())
-          else byStrangers.clear(accountKey)
-        }
-        return result
-      } finally {
-        for (const { counts, key } of counted) counts.release(key)
+        result = await isRight()
+      } catch (error) {
+        await end(() => undefined)
+        throw error
       }
+      await end((failures) => {
+        const { bySource, byStrangers } = failures
+        if (!result) {
+          for (const { counts, key } of countedIn(failures)) counts.fail(key, clock())
+          return
+        }
+        bySource.clear(sourceKey)
+        if (isStranger) byStrangers.interrupt(accountKey, clock())
+        else byStrangers.clear(accountKey)
+      })
+      return result
     },
-    forgive(account) {
-      byStrangers.clear(keyOf(account))
-      return Promise.resolve()
-    },
+    forgive: (account) =>
+      change([keyOf(account)], ({ byStrangers }) => {
+        byStrangers.clear(keyOf(account))
+      }),
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Database } from '../database/open.ts'
+import { isShared, type Database } from '../database/open.ts'
+import { createBatchedLookup, type FoundSession } from './find-sessions.ts'
 
 /** What an access token says about its session: the claims `sid`, `sub`, `client_id` and `gen`. */
 interface SessionClaims {
@@ -8,11 +9,20 @@ interface SessionClaims {
   readonly gen?: number | undefined
 }
 
+/** @param now Milliseconds since the epoch. */
+type FindSession = (claims: SessionClaims, now: number) => Promise<FoundSession | undefined>
+
 /**
  * Looks up a live session and its account in one statement. This is the price of revocation that
  * takes effect at once. Every protected request pays it, so the statement is composed only once.
+ * On a database that is not in this process, lookups that arrive together travel together.
  */
-export function createSessionLookup(db: Database) {
+export function createSessionLookup(db: Database): FindSession {
+  if (isShared(db)) {
+    const find = createBatchedLookup(db)
+    return ({ sid, sub, client_id: clientId, gen: generation = 0 }, now) =>
+      find({ sid, sub, clientId, generation, now })
+  }
   const compose = (sid: string, sub: string, clientId: string, generation: number, now: number) =>
     db
       .selectFrom('sessions')
@@ -26,7 +36,6 @@ export function createSessionLookup(db: Database) {
       .where('sessions.expires_at', '>', now)
   const statement = compose('', '', '', 0, 0).compile()
 
-  /** @param now Milliseconds since the epoch. */
   return async function findSession({ sid, sub, client_id, gen = 0 }: SessionClaims, now: number) {
     // In the order of the statement's placeholders.
     const parameters = [sid, sub, client_id, gen, now]

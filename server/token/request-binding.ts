@@ -61,19 +61,21 @@ export function createRequestBinding(policy: BindingPolicy): RequestBinding {
         return
       }
       const now = clock()
-      const { jti } = checkBinding(header['req'], {
+      const { jti, iat } = checkBinding(header['req'], {
         method: request.method,
         url: publicUrl + request.path,
         body: place === 'header' ? request.body : undefined,
         now,
         notBefore,
       })
-      switch (await replayCache.remember(`${claims.jti} ${jti}`, now, claims.sub)) {
+      switch (await replayCache.remember(`${claims.jti} ${jti}`, now, claims.sub, iat * 1000)) {
         case 'new':
           return
         case 'seen':
           request.onReplay(claims)
           throw invalid('req_replayed')
+        case 'forgotten':
+          throw invalid('req_before_start')
         case 'full':
           throw new UnavailableError('the replay memory is full', FULL_FOR)
         case 'account_full':

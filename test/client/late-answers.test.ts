@@ -13,6 +13,7 @@ import {
 import type { AuthServer } from '../../client/discovery/server.ts'
 import { readKeySet } from '../../client/discovery/server-keys.ts'
 import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
+import { openDatabase, type Database } from '../../server/database/open.ts'
 import { requestPair } from '../../client/session/token-endpoint.ts'
 import { Agreements } from '../../client/token/jwe/agreements.ts'
 import {
@@ -41,10 +42,16 @@ const lost = () => Promise.reject(new TypeError('fetch failed'))
 const sleep = (time: number) => new Promise<void>((resolve) => setTimeout(resolve, time))
 
 let server: TestServer
+let database: Database
 beforeAll(async () => {
-  server = await startServer()
+  // PostgreSQL's connections have timeouts of their own, and these tests count them.
+  database = await openDatabase(':memory:')
+  server = await startServer({}, { database })
 })
-afterAll(() => server.stop())
+afterAll(async () => {
+  await server.stop()
+  await database.destroy()
+})
 beforeEach(fakeTimeouts)
 afterEach(() => {
   jest.useRealTimers()
@@ -223,7 +230,7 @@ describe('a fresh pair', () => {
 
   test.each([0, 60])('waits %i s for the keys to open it', async (delay) => {
     const keys = await rotatingKeystore()
-    const rotating = await startServer({}, { keystore: keys.keystore })
+    const rotating = await startServer({}, { keystore: keys.keystore, database })
     try {
       const party = await signedUp(rotating)
       const pairs = watchPairs(party.wire)
@@ -258,7 +265,7 @@ describe('a fresh pair', () => {
 
   test('that another page has kept, under keys out of reach here, ends nothing', async () => {
     const keys = await rotatingKeystore()
-    const rotating = await startServer({}, { keystore: keys.keystore })
+    const rotating = await startServer({}, { keystore: keys.keystore, database })
     try {
       const first = await signedUp(rotating)
       const second = clientOf(rotating, { store: first.store })

@@ -5,7 +5,7 @@ const CAPACITY = 3
 let counts: FailureCounts
 beforeEach(() => {
   // Each failure costs a second.
-  counts = new FailureCounts((failures) => failures * 1000, CAPACITY)
+  counts = new FailureCounts((failures) => failures * 1000, new Map(), CAPACITY)
 })
 
 /** A try that fails. */

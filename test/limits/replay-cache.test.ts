@@ -1,11 +1,20 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
-import { createReplayCache } from '../../server/limits/replay-cache.ts'
+import { createReplayCache as create } from '../../server/limits/replay-cache.ts'
 
 /** From the earliest moment at which a binding is accepted to the last: milliseconds. */
 const WINDOW = 2 * BINDING_TOLERANCE * 1000
 const START = 1_767_225_600_000
+
+/** A memory in this process does not ask when a request was bound. */
+function createReplayCache(capacity?: number) {
+  const cache = create(capacity)
+  return {
+    remember: (id: string, now: number, account: string) =>
+      cache.remember(id, now, account, now) as Promise<'new' | 'seen' | 'full' | 'account_full'>,
+  }
+}
 
 test('an identifier is new once', async () => {
   const cache = createReplayCache()

@@ -27,6 +27,11 @@ interface SessionFields {
  */
 export async function openFilled(file?: string): Promise<Database> {
   const db = await (file === undefined ? openTestDatabase() : openDatabase(file))
+  await fill(db)
+  return db
+}
+
+export async function fill(db: Database): Promise<void> {
   await db
     .insertInto('clients')
     .values([
@@ -43,7 +48,6 @@ export async function openFilled(file?: string): Promise<Database> {
       })),
     )
     .execute()
-  return db
 }
 
 export const sessionRow = (id: string, fields: SessionFields = {}) => ({

@@ -19,7 +19,7 @@ const create = (requestBinding: 'optional' | 'required', replayCache: ReplayCach
     notBefore: 0,
     replayCache,
   })
-const answering = (answer: 'new' | 'seen' | 'full' | 'account_full') => {
+const answering = (answer: 'new' | 'seen' | 'forgotten' | 'full' | 'account_full') => {
   const remember = jest.fn<ReplayCache['remember']>().mockResolvedValue(answer)
   return { remember }
 }
@@ -75,6 +75,7 @@ test('a token in the body has no digest, a token in the header has one', async (
 test.each([
   ['new', undefined],
   ['seen', { name: 'TokenError', reason: 'req_replayed' }],
+  ['forgotten', { name: 'TokenError', reason: 'req_before_start' }],
   ['full', { name: 'UnavailableError', retryAfter: 60 }],
   ['account_full', { name: 'TooManyTries', retryAfter: 60 }],
 ] as const)('when the cache says %s', async (answer, error) => {
@@ -87,6 +88,7 @@ test.each([
     expect.stringContaining('once'),
     NOW * 1000,
     'somebody',
+    REQ.iat * 1000,
   )
 })
 

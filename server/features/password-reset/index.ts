@@ -35,7 +35,7 @@ export function createPasswordReset(parts: Parts = {}) {
         (await createMailer({ smtp, folder: MAIL_FOLDER, production: config.production }, logger))
       const background = parts.background ?? createBackground()
       const resets = createPasswordResets(core, mailer, background)
-      const limits = createRateLimits({ reset })
+      const limits = createRateLimits({ reset }, core.limitStore.createLimiter)
       const { request, complete } = resetRoutes(core, resets, limits)
       return {
         routes: ({ open }) => {

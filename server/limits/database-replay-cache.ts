@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto'
+import { sql } from 'kysely'
+import { inOneBatch } from '../database/batch.ts'
+import { BATCH, inBatches } from '../database/delete-expired.ts'
+import type { SharedDatabase } from '../database/shared-tables.ts'
+import { createReplayShares, MEMORY, type ReplayCache } from './replay-cache.ts'
+
+interface Request {
+  readonly id: Buffer
+  /** Milliseconds since the epoch, as the other times. */
+  readonly now: number
+  readonly madeAt: number
+}
+
+/**
+ * A memory that several servers share, in their database: each bound request is accepted once in
+ * total. Requests that arrive together are recorded together. The shares of accounts are per server.
+ *
+ * @param capacity Entries that this server may add within the time that one is remembered.
+ */
+export function createDatabaseReplayCache(db: SharedDatabase, capacity?: number): ReplayCache {
+  let shares = createReplayShares(capacity)
+  let begun = -Infinity
+  const record = inOneBatch((requests: readonly Request[]) => recordAll(db, requests))
+
+  return {
+    async remember(id, now, account, madeAt) {
+      if (now - begun >= MEMORY) {
+        shares = createReplayShares(capacity)
+        begun = now
+      }
+      const refusal = shares.refusalOf(account)
+      if (refusal !== undefined) return refusal
+      const answer = await record({ id: hash('sha256', id, 'buffer'), now, madeAt })
+      if (answer === 'new') shares.add(account)
+      return answer
+    },
+  }
+}
+
+/** One round trip, unless the epoch is missing. */
+async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
+  const ids = requests.map(({ id }) => id)
+  const expiries = requests.map(({ now }) => now + MEMORY)
+  const { rows } = await sql<{ added: Buffer[] | null; begun_at: number | null }>`
+    with added as (
+      insert into replays (id, expires_at)
+      select * from unnest(${ids}::bytea[], ${expiries}::bigint[])
+      on conflict do nothing returning id
+    )
+    select (select array_agg(id) from added) as added,
+      (select begun_at from replay_epoch) as begun_at`.execute(db)
+  const [row] = rows
+  const begunAt = row?.begun_at ?? (await beginEpoch(db, requests))
+  const added = new Set(row?.added?.map((id) => id.toString('hex')))
+  return requests.map(({ id, madeAt }) => {
+    // The first of several in one batch is new.
+    if (!added.delete(id.toString('hex'))) return 'seen'
+    return madeAt < begunAt ? 'forgotten' : 'new'
+  })
+}
+
+/**
+ * The database has crashed and forgotten every request. Those from before now may be replays.
+ * Requests count whole seconds, so they are accepted from the next full second on.
+ */
+async function beginEpoch(db: SharedDatabase, requests: readonly Request[]): Promise<number> {
+  const now = Math.max(...requests.map(({ now }) => now))
+  await db
+    .insertInto('replay_epoch')
+    .values({ begun_at: Math.ceil(now / 1000) * 1000 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  const { begun_at } = await db
+    .selectFrom('replay_epoch')
+    .select('begun_at')
+    .executeTakeFirstOrThrow()
+  return begun_at
+}
+
+/** Forgets requests whose bindings have expired. @param now Milliseconds since the epoch. */
+export const sweepReplays = (db: SharedDatabase, now: number): Promise<number> =>
+  inBatches(() =>
+    db
+      .deleteFrom('replays')
+      .where('id', 'in', (rows) =>
+        rows.selectFrom('replays').select('id').where('expires_at', '<=', now).limit(BATCH),
+      )
+      .executeTakeFirstOrThrow(),
+  )

@@ -1,0 +1,46 @@
+import { sql, type Selectable } from 'kysely'
+import { inOneBatch } from '../database/batch.ts'
+import type { Database } from '../database/open.ts'
+import type { Account, SessionRow } from '../database/schema.ts'
+
+/** What is asked of a session. */
+export interface SessionQuery {
+  readonly sid: string
+  readonly sub: string
+  readonly clientId: string
+  readonly generation: number
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** A session's row as it is found, with its account. */
+export type FoundSession = Account &
+  Pick<Selectable<SessionRow>, 'database_key' | 'last_used_at' | 'expires_at'>
+
+/**
+ * Looks up sessions that several requests ask for at once in one round trip, where the database is
+ * not in this process. Each is looked up after it was asked for: nothing is remembered.
+ */
+export const createBatchedLookup = (db: Database) =>
+  inOneBatch((queries: readonly SessionQuery[]) => findSessions(db, queries))
+
+async function findSessions(
+  db: Database,
+  queries: readonly SessionQuery[],
+): Promise<(FoundSession | undefined)[]> {
+  const column = <Name extends keyof SessionQuery>(name: Name) =>
+    queries.map((query) => query[name])
+  const { rows } = await sql<FoundSession & { asked: number }>`
+    select asked.number::integer as asked, accounts.*,
+      sessions.database_key, sessions.last_used_at, sessions.expires_at
+    from unnest(${column('sid')}::text[], ${column('sub')}::text[], ${column('clientId')}::text[],
+      ${column('generation')}::integer[], ${column('now')}::bigint[])
+      with ordinality as asked (sid, sub, client_id, generation, now, number)
+    join sessions on sessions.id = asked.sid and sessions.account_id = asked.sub
+      and sessions.client_id = asked.client_id and sessions.generation = asked.generation
+      and sessions.expires_at > asked.now
+    join accounts on accounts.id = sessions.account_id`.execute(db)
+  const found: (FoundSession | undefined)[] = queries.map(() => undefined)
+  for (const { asked, ...row } of rows) found[asked - 1] = row
+  return found
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { openDatabase, type Database } from '../../server/database/open.ts'
+import { createSessionLookup } from '../../server/sessions/find-session.ts'
+import { describePostgres } from '../support/describe-postgres.ts'
+import { startPostgres, type PostgresServer } from '../support/postgres.ts'
+import { addSession, fill, NOW } from './fixtures.ts'
+
+describePostgres('sessions that are looked up together', () => {
+  let server: PostgresServer
+  let db: Database
+  beforeAll(async () => {
+    server = await startPostgres()
+    db = await openDatabase(server.url)
+    await fill(db)
+    for (const id of ['a', 'b', 'c']) await addSession(db, id)
+    await addSession(db, 'bobs', { accountId: 'bob' })
+    await addSession(db, 'over', { expiresAt: NOW })
+  })
+  afterAll(async () => {
+    await db.destroy()
+    await server.remove()
+  })
+
+  const claims = (sid: string, others = {}) => ({ sid, sub: 'ada', client_id: 'phone', ...others })
+
+  test('take one round trip, and each finds its own or nothing', async () => {
+    const execute = jest.spyOn(db.getExecutor(), 'executeQuery')
+    const find = createSessionLookup(db)
+    const found = await Promise.all([
+      find(claims('a'), NOW),
+      find(claims('nobody'), NOW),
+      find(claims('bobs', { sub: 'bob' }), NOW),
+      find(claims('bobs'), NOW),
+      find(claims('b', { client_id: 'tab' }), NOW),
+      find(claims('b', { gen: 1 }), NOW),
+      find(claims('over'), NOW),
+      find(claims('a'), NOW),
+    ])
+    expect(execute).toHaveBeenCalledTimes(1)
+    expect(found.map((row) => row?.id)).toEqual([
+      ...['ada', undefined, 'bob', undefined],
+      ...[undefined, undefined, undefined, 'ada'],
+    ])
+    expect(found[0]).toMatchObject({ database_key: 'sealed', expires_at: NOW + 3_600_000 })
+    expect(Object.keys(found[0]!)).not.toContain('asked')
+  })
+
+  test('are never remembered: one that has just ended is not found', async () => {
+    const find = createSessionLookup(db)
+    expect(await find(claims('c'), NOW)).toBeDefined()
+    const [gone] = await Promise.all([
+      db
+        .deleteFrom('sessions')
+        .where('id', '=', 'c')
+        .execute()
+        .then(() => find(claims('c'), NOW)),
+      ...Array.from({ length: 50 }, () => find(claims('a'), NOW)),
+    ])
+    expect(gone).toBeUndefined()
+  })
+})
