@@ -5,15 +5,15 @@ import type { Account as AccountRow } from '../database/schema.ts'
 import { line, text } from '../http/fields.ts'
 import { isEmailAddress } from './email.ts'
 
-/** A password, right or wrong. What a new one must be is for the password policy to say. */
+/** Any password, right or wrong. The password policy checks new ones. */
 export const password = text(MAX_PASSWORD_CODE_UNITS)
 
-/** Any text that is looked up as an address: a malformed one is an unknown one. */
+/** A text to look up as an address. A malformed address counts as an unknown one. */
 export const emailLookup = text(MAX_EMAIL_LENGTH)
 
 export const email = emailLookup.refine(isEmailAddress, 'must be an e-mail address')
 
-/** What a person is called. */
+/** A person's name. */
 export const name = line(200)
 
 /** Yours to extend: what people may say about themselves when they sign up. */

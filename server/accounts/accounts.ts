@@ -6,22 +6,22 @@ import { asSession } from '../sessions/lock-session.ts'
 import type { Session } from '../sessions/sessions.ts'
 import { emailKey } from './email.ts'
 
-/** What a new account may do. */
+/** The scope of a new account. */
 const DEFAULT_SCOPE = 'user'
 
-/** Fields that are left out are null. */
+/** Omitted fields are null. */
 export type NewAccount = { readonly email: string; readonly passwordHash: string } & {
   readonly [Field in keyof AccountFields]?: AccountFields[Field] | undefined
 }
 
 export interface Accounts {
-  /** The new account, or `undefined` where the address has one. */
+  /** The new account, or `undefined` if the address already has an account. */
   create(account: NewAccount): Promise<Account | undefined>
   find(id: string): Promise<Account | undefined>
   findByEmail(email: string): Promise<Account | undefined>
   /** @throws RefusedError */
   rename(session: Session, name: string): Promise<void>
-  /** The same password under other parameters: not a change of password. */
+  /** Stores the same password hashed with other parameters. This is not a change of password. */
   rehash(account: Account, passwordHash: string): Promise<void>
   /**
    * Removes the session's account and, with it, its sessions and their keys.
@@ -37,7 +37,7 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
       db
         .insertInto('accounts')
         .values({
-          // Kysely leaves out those that are undefined.
+          // Kysely omits undefined values.
           ...(fields as Partial<AccountFields>),
           id: randomUUID(),
           email,

@@ -12,8 +12,9 @@ const proofSchema = (member: string) =>
   z.object({ [member]: opaque }).transform((body) => body[member] ?? '')
 
 /**
- * Asks whoever is signed in to prove it again, because a token alone may be stolen: by the password,
- * or by a proof that a feature takes in its place. Throws if the body holds no good proof.
+ * Asks the signed-in person to prove their identity again, because a token may be stolen: with the
+ * password, or with a proof that a feature accepts in its place. Throws if the body has no valid
+ * proof.
  */
 export function createConfirmOwner(
   { signIn }: Pick<Core, 'signIn'>,

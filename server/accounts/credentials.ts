@@ -10,23 +10,23 @@ import type { Session } from '../sessions/sessions.ts'
 import { NO_PASSWORD } from './password-hash.ts'
 
 /**
- * Changes that devalue what was issued before them: each raises the account's version and ends
- * sessions, in one transaction, so that nothing begun under the old credentials can slip past.
+ * Changes that invalidate what was issued before them. Each raises the account's version and ends
+ * sessions in one transaction, so that nothing that began under the old credentials can succeed.
  *
- * Each gives the ids of the sessions that it ended.
+ * Each returns the ids of the ended sessions.
  */
 export interface Credentials {
   /**
-   * Ends every other session, and of this one every token before `next`. Every other client becomes a
-   * stranger.
+   * Ends every other session, and every token of this session before `next`. Every other client
+   * becomes unknown.
    *
    * @throws RefusedError
    */
   changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
   /**
-   * Sets a password for whoever has received a message at the account's address, which is proved from
-   * now on. Ends every session and makes every client a stranger. `undefined` if the account has
-   * changed since it was read, or the proof cannot be used.
+   * Sets a password for somebody who has received a message at the account's address, which proves
+   * the address. Ends every session and makes every client unknown. `undefined` if the account has
+   * changed since it was read, or the proof is unusable.
    *
    * @param consume Uses up the proof, in the same transaction.
    */
@@ -36,8 +36,8 @@ export interface Credentials {
     consume: (trx: Transaction<Schema>) => Promise<boolean>,
   ): Promise<string[] | undefined>
   /**
-   * Ends every session: their tokens carry the old scope. `undefined` if the account has changed
-   * since it was read.
+   * Ends every session, because their tokens have the old scope. `undefined` if the account has
+   * changed since it was read.
    */
   changeScope(account: Account, scope: string): Promise<string[] | undefined>
 }
@@ -69,11 +69,11 @@ export function createCredentials(database: Database, clock = Date.now): Credent
 }
 
 /**
- * Takes an account from whoever has used it so far: its password, sessions and known clients go.
- * Within the transaction that gives it to its owner.
+ * Takes an account away from whoever has used it so far: removes its password, sessions and known
+ * clients. Call it in the transaction that gives the account to its owner.
  *
- * @returns The ids of the sessions that it ended; `undefined`, with nothing changed, if the account
- *   has changed since it was read.
+ * @returns The ids of the ended sessions; `undefined`, with nothing changed, if the account has
+ *   changed since it was read.
  */
 export async function revokeAccess(trx: Database, account: Account): Promise<string[] | undefined> {
   if (!(await change(trx, account, { password_hash: NO_PASSWORD }))) return undefined
@@ -81,7 +81,7 @@ export async function revokeAccess(trx: Database, account: Account): Promise<str
   return endSessionsOf(trx, account.id)
 }
 
-/** `false` if it changed nothing. */
+/** Returns `false` if nothing was changed. */
 async function change(
   trx: Database,
   { id, version }: Account,

@@ -1,30 +1,37 @@
 import { UnavailableError } from '../errors/unavailable-error.ts'
 
-/** Pieces of work after which all counts are halved: a minute or two of a busy server. */
+/**
+ * The number of pieces of work after which all counts are halved: one or two minutes on a busy
+ * server.
+ */
 const HALVED_AFTER = 4096
 
 /**
- * Whom work is done for: an account, if one of its known clients or sessions asks, otherwise a network
+ * The requester: an account if one of its known clients or sessions asks, otherwise a network
  * address (see limits/client-address.ts).
  */
 export type Requester = { readonly account: string } | { readonly address: string }
 
 /** Does the work of many requesters, a few pieces at once. */
 export interface FairQueue {
-  /** @throws UnavailableError when too much is waiting, and this requester has had the most done. */
+  /**
+   * @throws UnavailableError if too much work is waiting, and this requester has had the most work
+   * done.
+   */
   run<T>(requester: Requester, work: () => Promise<T>): Promise<T>
 }
 
 /**
- * Accounts and addresses wait in two lanes, which take turns. In each lane, whoever has had the least
- * done lately comes first. When a lane is full, a piece of whoever has had the most done is refused.
+ * Accounts and addresses wait in two lanes, which take turns. In each lane, the requester with the
+ * least recent work comes first. When a lane is full, work of the requester with the most recent
+ * work is refused.
  *
- * So an account with many known clients, or an address, delays only itself. Somebody with many accounts
- * needs thousands of them before one ranks with an account that seldom signs in. A limit for each
- * address would not do: behind the same address as an attacker, a known client must get in too.
+ * So an account with many known clients, or an address, delays only itself. Somebody with many
+ * accounts needs thousands of them to compete with an account that rarely signs in. A limit per
+ * address would not be enough, because a known client behind an attacker's address must get in too.
  *
- * @param atOnce Pieces of work at a time.
- * @param capacity Pieces that may wait in each lane.
+ * @param atOnce How many pieces of work run at the same time.
+ * @param capacity How many pieces may wait in each lane.
  */
 export function createFairQueue(atOnce: number, capacity: number): FairQueue {
   const accounts = new Lane(capacity)
@@ -73,7 +80,7 @@ class Lane {
   readonly #capacity: number
   /** The oldest comes first. */
   readonly #jobs: Job[] = []
-  /** How much of each key is waiting or was done lately. */
+  /** How much work of each key is waiting or was done recently. */
   readonly #counts = new Map<string, number>()
   #taken = 0
 

@@ -6,30 +6,31 @@ import type { Argon2, HashParameters } from './password-hash.ts'
 
 const PROGRAM = new URL('hash-worker.js', import.meta.url)
 
-/** What a thread is asked: for a new hash, or to compare a password with one. */
+/** A task for a thread: make a new hash, or compare a password with a hash. */
 export type Job =
   | { readonly password: string; readonly parameters: HashParameters }
   | { readonly password: string; readonly passwordHash: string }
 
 type Answer = ({ readonly result: string | boolean } | { readonly error: unknown }) & {
-  /** Why the thread has the priority of all others, if it has. */
+  /** Why the thread could not lower its priority, if it could not. */
   readonly priorityProblem: string | undefined
 }
 
 export interface HashThreads extends Argon2 {
-  /** Ends the threads. What they are hashing, and all that comes later, is refused. */
+  /** Ends the threads. Current and later tasks are refused. */
   stop(): Promise<void>
 }
 
 /**
- * Argon2 in threads of a lower priority, so that hashing takes what requests with tokens leave of the
- * cores, and none of libuv's threads, which they need too.
+ * Runs Argon2 in threads of a lower priority. So hashing gets the CPU time that requests with
+ * tokens leave, and does not occupy libuv's threads, which those requests need too.
  *
- * A thread is started when none is idle. So there are as many as hashes at once, which the caller
- * bounds, and a thread that has died is replaced. Where a thread can have no priority of its own,
- * this is logged once.
+ * Starts a thread when none is idle. So there are as many threads as simultaneous hashes, which the
+ * caller limits, and a dead thread is replaced. If threads cannot have their own priority, this is
+ * logged once.
  *
- * Its functions throw an UnavailableError if the thread dies: that is no verdict on a password.
+ * Its functions throw an UnavailableError if the thread dies, which says nothing about the
+ * password.
  */
 export function createHashThreads(logger: Logger, program = PROGRAM): HashThreads {
   const threads = new Set<Worker>()
@@ -40,7 +41,7 @@ export function createHashThreads(logger: Logger, program = PROGRAM): HashThread
   function start(): Worker {
     const thread = new Worker(program, { name: 'password hashing' })
     threads.add(thread)
-    // Node throws an error that nobody listens to.
+    // Without a listener, Node would throw the error.
     thread.on('error', () => undefined)
     thread.on('exit', () => {
       threads.delete(thread)
@@ -56,7 +57,7 @@ export function createHashThreads(logger: Logger, program = PROGRAM): HashThread
     const answer = await ask(thread, job).catch((cause: unknown) => {
       throw new UnavailableError('a thread that hashed a password has died', 1, { cause })
     })
-    // It can end right after its answer.
+    // It may end right after its answer.
     if (threads.has(thread)) idle.add(thread)
     const { priorityProblem } = answer
     if (priorityProblem !== undefined && !hasWarned) {
@@ -80,7 +81,7 @@ export function createHashThreads(logger: Logger, program = PROGRAM): HashThread
   }
 }
 
-/** @throws what ended the thread before it answered. */
+/** @throws the error that ended the thread before it answered. */
 async function ask(thread: Worker, job: Job): Promise<Answer> {
   const answered = new AbortController()
   const { signal } = answered

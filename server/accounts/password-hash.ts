@@ -13,7 +13,7 @@ export interface HashParameters {
   readonly parallelism: number
 }
 
-/** The two functions of the library, in whichever thread. */
+/** The library's two functions, in any thread. */
 export interface Argon2 {
   readonly hash: (password: string, parameters: HashParameters) => Promise<string>
   /** Takes the parameters from the hash. */
@@ -24,13 +24,14 @@ export interface Argon2 {
 const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
 
 /**
- * A hash keeps a core busy. One on two cores and two on four leave tokens room, also where hashing
- * has no lower priority; `npm run bench -- sign-ins` shows it.
+ * A hash occupies a core. One hash on two cores, or two on four, leaves room for requests with
+ * tokens, even where hashing cannot have a lower priority. `npm run bench -- sign-ins` measures
+ * this.
  */
 const AT_ONCE = availableParallelism() < 4 ? 1 : 2
 /**
- * In each lane of the queue. With about 20 ms a hash, the last waits for two or three seconds, and for
- * longer while requests with tokens keep the cores busy.
+ * For each lane of the queue. At about 20 ms per hash, the last one waits for two or three seconds,
+ * or longer while requests with tokens keep the cores busy.
  */
 const WAITING = 64
 
@@ -41,32 +42,32 @@ export interface PasswordHasher {
   /** A new hash, in PHC string format, with a random salt. */
   hash(password: string, requester: Requester): Promise<string>
   /**
-   * Whether the password is the one that was hashed. Without a hash (an unknown address, an account
-   * without a password) it takes the same time and says no.
+   * Whether the password matches the hash. Without a hash (an unknown address, or an account
+   * without a password), this takes the same time and returns `false`.
    */
   verify(passwordHash: string | undefined, password: string, requester: Requester): Promise<boolean>
   /** Whether a hash was made with parameters other than this hasher's. */
   needsRehash(passwordHash: string): boolean
 }
 
-/** With what a hasher works: by default, as in production but for the threads. */
+/** The defaults are those of production, except for the threads. */
 interface HasherOptions {
   readonly parameters?: HashParameters
-  /** By default, the library's own: on libuv's threads, with the priority of everything else. */
+  /** The library itself by default: on libuv's threads, at normal priority. */
   readonly argon2?: Argon2
 }
 
 /**
- * A hasher with a queue of its own.
+ * Creates a hasher with its own queue.
  *
- * @throws UnavailableError, from `hash` and `verify`, when the queue is full: see fair-queue.ts.
+ * Its `hash` and `verify` throw an UnavailableError if the queue is full: see fair-queue.ts.
  */
 export function createPasswordHasher(options: HasherOptions = {}): PasswordHasher {
   const { parameters = PARAMETERS, argon2 = { hash, verify } } = options
   const { memoryCost, timeCost, parallelism } = parameters
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
   const queue = createFairQueue(AT_ONCE, WAITING)
-  // A salt and a hash of zeros, in their usual lengths. Nobody has a password with this hash.
+  // A salt and a hash of zeros, in their usual lengths. No password has this hash.
   const dummy = `${prefix}${'A'.repeat(22)}$${'A'.repeat(43)}`
   return {
     hash: (password, requester) =>
@@ -84,10 +85,9 @@ export function createPasswordHasher(options: HasherOptions = {}): PasswordHashe
 }
 
 /**
- * One password typed on two systems is the same one (NIST SP 800-63B-4 §3.1.1.2). Nothing else is
- * changed.
+ * Makes a password the same on every system (NIST SP 800-63B-4 §3.1.1.2). Changes nothing else.
  *
- * @throws RangeError for one over `MAX_PASSWORD_CODE_UNITS`, which whoever reads a password must refuse.
+ * @throws RangeError for a password over `MAX_PASSWORD_CODE_UNITS`. Callers must refuse it before.
  */
 export function normalisePassword(password: string): string {
   if (password.length > MAX_PASSWORD_CODE_UNITS) throw new RangeError('The password is too long.')

@@ -6,7 +6,7 @@ import { emailKey } from './email.ts'
 
 const MAX_CHARACTERS = 128
 
-/** Most common first; beyond these, a guesser has better lists than ours. */
+/** Most common first. Beyond these, attackers have better lists than ours. */
 const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   dictionary['passwords-common'].slice(0, 20_000).map((password) => password.toLowerCase()),
 )
@@ -19,7 +19,7 @@ type Policy = Pick<Config, 'passwordMinLength' | 'publicUrl'>
 /**
  * Refuses a new password that is too weak.
  *
- * @param field The member of the body that holds it.
+ * @param field The member of the body that contains it.
  * @throws RefusedError `weak_password`; RangeError for more than `MAX_PASSWORD_CODE_UNITS`.
  */
 export function checkNewPassword(
@@ -33,8 +33,9 @@ export function checkNewPassword(
 }
 
 /**
- * What is wrong with a new password, in words that finish the sentence "the password …", or
- * `undefined`. No composition rules (NIST SP 800-63B-4 §3.1.1.2): length, and not to be guessed.
+ * What is wrong with a new password, in words that complete the sentence "the password …", or
+ * `undefined`. There are no composition rules (NIST SP 800-63B-4 §3.1.1.2): a password only has to
+ * be long enough and hard to guess.
  *
  * @throws RangeError for a password of more than `MAX_PASSWORD_CODE_UNITS`.
  */
@@ -63,7 +64,7 @@ function serviceNames(publicUrl: string): string[] {
   return [SERVICE_NAME, ...domains, ...labels]
 }
 
-/** Letters and digits alone: "Ada Lovelace" is no better than "ada.lovelace". */
+/** Only letters and digits, because "Ada Lovelace" is no better than "ada.lovelace". */
 const wordOf = (text: string): string =>
   text
     .normalize('NFC')

@@ -19,7 +19,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
   const { accounts, clients, config, credentials, passwords, sessions, signIn, tokens } = core
   const confirmOwner = createConfirmOwner(core, features)
 
-  /** Who is signed in, and the key to their local data. */
+  /** Answers who is signed in, with the key to their local data. */
   const read: Handler<SessionState> = async (ctx) => {
     const { id, account, sealedDatabaseKey } = ctx.state.session
     const databaseKey = await openDatabaseKey(tokens, sealedDatabaseKey)
@@ -36,7 +36,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { account: presentAccount({ ...account, name: body.name }) }
   }
 
-  /** Sets a new password; every other session ends, and every older token of this one. */
+  /** Sets a new password, and ends every other session and every older token of this session. */
   const changePassword: Handler<SessionState> = async (ctx) => {
     const body = parseBody(ctx, passwordSchema)
     const { session } = ctx.state
@@ -44,7 +44,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     checkNewPassword('new_password', body.new_password, account.email, config)
     await signIn.confirm(session, body.current_password)
     const client = await clients.find(clientId)
-    // Removed, and its sessions with it.
+    // The client was removed, and its sessions with it.
     if (client === undefined) throw tokenRefused()
     const passwordHash = await passwords.hash(body.new_password, { account: account.email_key })
     const next = await sessions.prepareGeneration(session, client)

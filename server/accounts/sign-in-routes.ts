@@ -18,7 +18,7 @@ const loginSchema = z.object({ email: emailLookup, password, client_id: opaque }
 export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
   const { accounts, clients, config, passwords, rateLimits, sessions, signIn } = core
 
-  /** Makes an account and signs it in. */
+  /** Creates an account and signs in to it. */
   const signUp: Handler = async (ctx) => {
     const { client_id, password, ...fields } = parseBody(ctx, signUpSchema)
     const client = await clients.get(client_id)
@@ -29,7 +29,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
     // Somebody else signed up with the address while the password was being hashed.
     if (account === undefined) throw accountExists()
     const started = await sessions.start(account, client)
-    // The account has changed in the moment since: it is there, and has no session.
+    // The account was changed just after it was created. It exists, but has no session.
     if (started.outcome !== 'started') throw accountExists()
     const { signedIn } = started
     const ids = { account_id: account.id, session_id: signedIn.session_id, client_id: client.id }
@@ -43,8 +43,8 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
   }
 
   /**
-   * A login as its body describes it. One that `signIn` never sees, because the body or the client is
-   * wrong, counts for its address here.
+   * Reads a login from the body. A login with an invalid body or an unknown client never reaches
+   * `signIn`, so it is counted for its address here.
    */
   async function readLogin(ctx: AppContext, address: string) {
     try {
@@ -57,7 +57,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
     }
   }
 
-  /** Signs in. An unknown address and a wrong password are one case, in words and in time. */
+  /** Signs in. An unknown address gets the same answer in the same time as a wrong password. */
   const login: Handler = async (ctx) => {
     const source = addressKey(ctx.ip)
     const attempt = await readLogin(ctx, source)
@@ -72,7 +72,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
       }
       throw error
     }
-    // A password that was changed while it was being checked is a wrong one.
+    // A password that was changed during its check counts as wrong.
     const started = account && (await sessions.start(account, client))
     if (account === undefined || started?.outcome !== 'started') {
       const known = account ?? (await accounts.findByEmail(email))

@@ -10,7 +10,7 @@ import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
 import type { PasswordHasher } from './password-hash.ts'
 
-/** Who tries to prove that they are somebody. */
+/** Who tries to sign in. */
 export interface Attempt {
   readonly email: string
   readonly password: string
@@ -19,19 +19,19 @@ export interface Attempt {
   readonly address: string
 }
 
-/** Checks passwords, as often as the limits allow. */
+/** Checks passwords within the limits. */
 export interface SignIn {
   /**
-   * The account whose password this is, or `undefined`. An unknown address takes the same steps and
-   * the same time as a wrong password.
+   * The account, or `undefined` if the password is wrong. An unknown address takes the same steps
+   * and the same time as a wrong password.
    *
    * @throws TooManyTries; UnavailableError.
    */
   check(attempt: Attempt): Promise<Account | undefined>
   /**
-   * Asks for the password of somebody who is signed in, before what cannot be undone. A wrong one
-   * counts as at a sign-in with the client of the session: a stolen token must not become a way to
-   * guess.
+   * Checks the password of a signed-in person before something that cannot be undone. A wrong
+   * password counts like one at a sign-in with the session's client, so that a stolen token is no
+   * way to guess passwords.
    *
    * @throws RefusedError `wrong_password`; TooManyTries; UnavailableError.
    */
@@ -55,7 +55,7 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
     async check({ email, password, client, address }) {
       const key = emailKey(email)
       const isKnown = await isKnownClient(database, key, client.id, clock())
-      // A known client has an allowance of its own: strangers at its address must not use it up.
+      // A known client has its own allowance, which strangers at the same address must not use up.
       await (isKnown
         ? rateLimits.consume('login', 'account', knownClientKey(key, client.id))
         : rateLimits.consume('login', 'address', address))

@@ -16,7 +16,7 @@ export interface Client {
   readonly jwk: JWK
   /** The key management algorithm that it is used with. */
   readonly alg: EncryptionAlg
-  /** Whether its tokens are key-bound: of use only to whoever holds its private key. */
+  /** Whether its tokens are key-bound: useful only to the holder of its private key. */
   readonly isKeyBound: boolean
   /** Milliseconds since the epoch. */
   readonly createdAt: number
@@ -24,12 +24,12 @@ export interface Client {
 
 export interface Clients {
   /**
-   * Stores a client, or finds the one that has this key: `isNew` says which. Until its first session
-   * it is there for `unusedClientTtl`, counted from its last registration.
+   * Stores a client, or finds the client with this key; `isNew` says which. Without a session, it
+   * is kept for `unusedClientTtl` after its last registration.
    */
   register(registration: Registration): Promise<{ client: Client; isNew: boolean }>
   find(id: string): Promise<Client | undefined>
-  /** @throws RefusedError for a client that is not registered. */
+  /** @throws RefusedError if there is no such client. */
   get(id: string): Promise<Client>
 }
 
@@ -66,7 +66,7 @@ export function createClients(
       const expiresAt = now + unusedClientTtl * 1000
       return inTransaction(db, async (trx) => {
         // A second registration changes nothing else, because anybody who has seen the public key
-        // could send it. The write comes first: it takes the lock that keeps the sweep out.
+        // could send it. The write comes first, because it takes the lock that keeps the sweep out.
         await trx
           .updateTable('clients')
           .set({ expires_at: expiresAt })
@@ -97,10 +97,10 @@ export function createClients(
 }
 
 /**
- * Keeps a client from being removed as unused: within the transaction that begins its session, so
- * that neither is there without the other.
+ * Marks a client as used, so that it is not removed. Call it in the transaction that begins its
+ * session, so that neither exists without the other.
  *
- * @throws RefusedError for a client that has been removed.
+ * @throws RefusedError if the client has been removed.
  */
 export async function markUsed(trx: Database, id: string): Promise<void> {
   const { numUpdatedRows } = await trx
@@ -122,7 +122,7 @@ export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
 })
 
 function toClient(row: Selectable<ClientRow>): Client {
-  // As registration.ts made it.
+  // Safe cast: registration.ts made it.
   const { alg, ...jwk } = JSON.parse(row.jwk) as JWK & { alg: EncryptionAlg }
   const { client_id: id, client_name: name, created_at: createdAt } = row
   return { id, name, jwk, alg, isKeyBound: row.key_bound_tokens === 1, createdAt }

@@ -9,13 +9,13 @@ export interface Registration {
   /** The key's thumbprint, which is the client_id. */
   readonly id: string
   readonly name: string | undefined
-  /** Its public members alone, and the `alg` that it will be used with. */
+  /** Only its public members, and the `alg` that it will be used with. */
   readonly jwk: JWK
   /** Whether its tokens will be key-bound. */
   readonly isKeyBound: boolean
 }
 
-/** What a client says of itself (RFC 7591 §2). */
+/** What a client says about itself (RFC 7591 §2). */
 interface ClientMetadata {
   readonly client_name?: string | undefined
   readonly jwks: { readonly keys: readonly unknown[] }

@@ -31,7 +31,7 @@ export function clientRoutes({ config, clients, keystore }: Core) {
     ctx.body = presentClient(client)
   }
 
-  /** The token configuration, for this client's eyes. */
+  /** Answers with the token configuration, encrypted to this client. */
   const configuration: Handler = async (ctx) => {
     const client = await clients.find(ctx.params['client_id'] ?? '')
     if (client === undefined) throw new HttpError('not_found', 'There is no such client.')

@@ -7,8 +7,8 @@ type TokenPolicy = Pick<
 >
 
 /**
- * What a client has to know about the tokens that it will receive and send, in the names of the
- * metadata document. Lifetimes are in seconds. Nothing secret.
+ * What a client has to know about the tokens that it receives and sends, under the names of the
+ * metadata document. Lifetimes are in seconds. Contains no secrets.
  */
 export function tokenConfiguration(policy: TokenPolicy, clientId: string) {
   const { kty, crv } = requiredKeyType('enc', policy.algorithms)

@@ -41,11 +41,11 @@ export class Agreements {
     return entry.agreement
   }
 
-  /** The entry with this id, after forgetting all that may not be used any more. */
+  /** The entry with this id, after dropping entries that may no longer be used. */
   #find(id: string): Entry | undefined {
     for (const [each, { since, tokens }] of this.#entries) {
       const age = this.#clock() - since
-      // An entry from the future was made while the clock was wrong: its age is unknown.
+      // A time in the future means that the clock was wrong, so the age is unknown.
       const isUsable = age >= 0 && age < LIFETIME && tokens < MAX_TOKENS
       if (!isUsable) this.#entries.delete(each)
     }

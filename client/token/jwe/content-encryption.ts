@@ -85,7 +85,7 @@ function aesCbcHmac(hash: 'SHA-256' | 'SHA-512', keyLength: number): ContentEncr
       return { ciphertext, tag: await tagOf(key, iv, aad, ciphertext) }
     },
     async decrypt(key, iv, aad, { ciphertext, tag }) {
-      // First the tag, then the padding: an answer that told them apart would be an oracle.
+      // Checks the tag before the padding. An answer that distinguished them would be an oracle.
       if (!isEqual(tag, await tagOf(key, iv, aad, ciphertext))) throw invalid('decryption')
       const decrypting = await importKey(key, 'decrypt')
       const plaintext = await crypto.subtle

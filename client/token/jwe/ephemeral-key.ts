@@ -17,8 +17,8 @@ export const ecdhOn = (crv: string): EcKeyImportParams =>
   crv === 'X25519' ? { name: crv, namedCurve: crv } : { name: 'ECDH', namedCurve: crv }
 
 /**
- * Checks the `epk` header parameter (RFC 7518 §4.6.1.1). Whether the point lies on the curve shows in
- * the import.
+ * Checks the `epk` header parameter (RFC 7518 §4.6.1.1). The import checks that the point is on the
+ * curve.
  *
  * @param kty That of the recipient's key, like `crv`.
  * @throws AuthError `token_invalid` for anything but the minimal public key of that type.

@@ -17,10 +17,10 @@ export async function encryptKey(recipient: PublicJwk, contentKey: Bytes): Promi
 /**
  * Decrypts a content encryption key with RSA-OAEP-256.
  *
- * @throws DOMException `OperationError` for what was not encrypted to this key.
+ * @throws DOMException `OperationError` if it was not encrypted to this key.
  */
 export async function decryptKey(privateKey: CryptoKey, encryptedKey: Bytes): Promise<Bytes> {
-  // OpenSSL would also take a number without its leading zeros: another spelling of the same key.
+  // OpenSSL would also accept a number without leading zeros: another spelling of the same input.
   const { modulusLength } = privateKey.algorithm as RsaHashedKeyAlgorithm
   if (encryptedKey.length * 8 !== modulusLength) {
     throw new DOMException('The encrypted key has another length.', 'OperationError')

@@ -1,6 +1,8 @@
 import type { Bytes } from '../../bytes.ts'
 
-/** Web Crypto wraps keys and no bytes. An HMAC key may have any length, so it stands for any key. */
+/**
+ * Web Crypto wraps only key objects. An HMAC key may have any length, so it can represent any key.
+ */
 const ANY_KEY = { name: 'HMAC', hash: 'SHA-256' }
 
 /** A key-encryption key of 16 or 32 bytes. It cannot be exported. */
@@ -18,7 +20,7 @@ export async function wrapKey(wrappingKey: CryptoKey, bytes: Bytes): Promise<Byt
 /**
  * AES Key Unwrap.
  *
- * @throws DOMException `OperationError` or `DataError` for what was not wrapped under this key.
+ * @throws DOMException `OperationError` or `DataError` if it was not wrapped under this key.
  */
 export async function unwrapKey(wrappingKey: CryptoKey, wrapped: Bytes): Promise<Bytes> {
   const { subtle } = crypto

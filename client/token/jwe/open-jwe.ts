@@ -22,7 +22,7 @@ import { importWrappingKey, unwrapKey } from './key-wrap.ts'
  *
  * @param jwe Five parts, with a header of this `alg` and this `enc`.
  * @param alg One for keys of this type.
- * @throws AuthError `token_invalid` for whatever does not decrypt under this key.
+ * @throws AuthError `token_invalid` if it does not decrypt under this key.
  */
 export async function openJwe(
   { header, parts, segments }: Compact,
@@ -59,8 +59,8 @@ async function contentKeyOf(
 }
 
 /**
- * In place of a content encryption key that did not decrypt, or has another length, a random one: the
- * content then fails to authenticate, and neither the error nor its time tells why (§11.5).
+ * Replaces a content encryption key that did not decrypt, or has the wrong length, by a random one.
+ * The content then fails to authenticate, and neither the error nor its time reveals why (§11.5).
  */
 async function orRandom(decrypted: Promise<Bytes>, length: number): Promise<Bytes> {
   const contentKey = await decrypted.catch((error: unknown) => {
@@ -80,7 +80,7 @@ async function agreedKey(
   if (crv === undefined) throw invalid('jwe_alg')
   const epk = parseEphemeralKey(header['epk'], publicJwk.kty, crv)
   const partyInfo = parsePartyInfo(header)
-  // Only here does a point show that is off the curve, or of low order.
+  // Fails for a point that is off the curve or of low order.
   const secret = await importPublicKey(epk, ecdhOn(crv), [])
     .then((publicKey) => sharedSecret(privateKey, publicKey, crv))
     .catch(invalidIfRefused('epk'))

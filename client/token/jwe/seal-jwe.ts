@@ -22,15 +22,16 @@ export interface Recipient extends PublicJwk {
 /** What the client and one recipient have agreed on for several JWEs. */
 export interface Agreement {
   readonly epk: PublicJwk
-  /** Wraps the content encryption key of each JWE, which is always a fresh one. */
+  /** Wraps the content encryption key of each JWE, which is always fresh. */
   readonly wrappingKey: CryptoKey
 }
 
 /**
  * Agrees on a key with a recipient (RFC 7518 §4.6), to seal several JWEs for the price of one key
- * agreement. The private half of the ephemeral key is forgotten, and the agreed key can only wrap.
+ * agreement. The private half of the ephemeral key is discarded, and the agreed key can only wrap.
  *
- * @returns `undefined` for an algorithm that wraps no key: one agreement cannot serve several JWEs.
+ * @returns `undefined` for an algorithm that does not wrap keys, so that each JWE needs its own
+ *   agreement.
  * @throws DOMException for a key that ECDH-ES cannot use.
  */
 export async function agreeOn(recipient: Recipient): Promise<Agreement | undefined> {
@@ -63,7 +64,7 @@ export async function sealJwe(
   const { ivLength, encrypt } = CONTENT_ENCRYPTIONS[enc]
   const agreed = agreement ?? (await agreeOn(recipient))
   const { contentKey, encryptedKey, epk } = await contentKeyFor(recipient, enc, agreed)
-  // JSON leaves out what is undefined.
+  // JSON omits undefined members.
   const head = encodeBase64url(utf8(JSON.stringify({ alg, enc, kid, epk, ...header })))
   const iv = randomBytes(ivLength)
   // The header is the additional authenticated data (step 14).
@@ -77,7 +78,7 @@ interface ContentKey {
   readonly epk?: PublicJwk
 }
 
-/** Steps 1 to 8: the content encryption key, and what tells it to the recipient. */
+/** Steps 1 to 8: the content encryption key, and the parts that convey it to the recipient. */
 async function contentKeyFor(
   recipient: Recipient,
   enc: EncryptionEnc,
