@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // The sources too, or the coverage leaves out what no test imports.
+  // Includes the sources, because the coverage would otherwise omit files that no test imports.
   roots: ['<rootDir>/server', '<rootDir>/client', '<rootDir>/pkcs8', '<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // `npm run test:browser`.
@@ -14,14 +14,14 @@ export default {
   },
   collectCoverageFrom: [
     ...['server/**/*.ts', 'client/**/*.ts', 'pkcs8/**/*.ts'],
-    // Types alone are nothing to run.
+    // These contain only types.
     ...['!server/http/context.ts', '!server/database/schema.ts'],
     ...[
       '!client/options.ts',
       '!client/stores/client-store.ts',
       '!server/resource-server/service-options.ts',
     ],
-    // These run in a browser, where the browser tests measure them.
+    // These run in a browser. The browser tests measure them.
     '!server/features/*/page/**',
     ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
   ],
@@ -29,11 +29,11 @@ export default {
   coverageProvider: 'babel',
   coverageReporters: ['text', 'json-summary', 'html'],
   coverageThreshold: { global: { lines: 95, branches: 95 } },
-  // Three on two cores: much of a test is waiting, for fsync above all.
+  // Three on two cores, because tests spend much of their time waiting, mostly for fsync.
   maxWorkers: Math.ceil(availableParallelism() * 1.5),
   // Jest never frees a test file's modules, and each file slows down every promise of those after it
   // (jest-circus keeps an AsyncLocalStorage of its own). After some 20 files a fresh worker is faster.
   workerIdleMemoryLimit: '400MB',
-  // Nothing takes a tenth of it on a quiet machine.
+  // On an idle machine, no test takes a tenth of this.
   testTimeout: 60_000,
 }

@@ -1,7 +1,7 @@
 import common from './jest.config.js'
 
 /**
- * `npm run test:quick`, for the loop while writing: the modules one by one, without the coverage.
+ * `npm run test:quick`, for use while writing: tests of single modules, without coverage.
  *
  * @type {import('jest').Config}
  */
@@ -9,7 +9,7 @@ export default {
   ...common,
   testPathIgnorePatterns: [
     ...common.testPathIgnorePatterns,
-    // Servers and their clients, programs, folders that change.
+    // Tests with servers and clients, programs, or changing folders.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
     '/test/(start|feature)\\.test',
     '/test/http/(access-log|body|cross-origin|draining|error-handler|http-\\w+|no-route)\\.',
@@ -17,7 +17,7 @@ export default {
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
     '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',
-    // Many hashes, keys, tokens or texts.
+    // Tests with many hashes, keys, tokens or texts.
     '/test/accounts/password-hash\\.',
     '/test/keystore/(key-pair|key-set|pem)\\.',
     '/test/pkcs8/encrypted-key\\.',

@@ -1,4 +1,5 @@
-// This server and its peers, in one run: `npm run bench [-- --rounds 5 --seconds 3 --only koa --json]`
+// Compares this server with its peers in one run: `npm run bench [-- --rounds 5 --seconds 3 --only
+// koa --json]`
 import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
 import { drive } from './drive.js'
@@ -14,9 +15,9 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '32' },
-    /** Only the subjects with this in their name. */
+    /** Runs only subjects whose name contains this. */
     only: { type: 'string', default: '' },
-    /** Our server with many clients and accounts, instead of the peers. */
+    /** Compares our server with few and with many clients and accounts, instead of the peers. */
     scale: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -34,14 +35,14 @@ const runs = []
 for (const subject of subjects) {
   const server = await subject.start({ connections })
   const run = { name: subject.name, server, isOurs: subject.isOurs === true, rounds: [] }
-  // The first seconds measure the compiler. They also tell how many requests a round will need.
+  // A warm-up, for the compiler. It also tells how many requests a round needs.
   const { count, ms } = await measure(run, 1, 20_000)
   run.rate = (count / ms) * 1000
   runs.push(run)
 }
 for (let round = 1; round <= rounds; round++) {
   say(`Round ${round} of ${rounds}\n`)
-  // One after the other within a round, so that what disturbs the machine disturbs them all.
+  // Runs them in turn within each round, so that a disturbance of the machine affects them all.
   for (const run of runs) {
     run.rounds.push(await measure(run, seconds, Math.ceil(run.rate * seconds * 1.5)))
   }
@@ -69,7 +70,7 @@ async function measure({ server }, duration, count) {
   return { ...result, cpu: before === undefined ? undefined : server.cpu() - before }
 }
 
-/** Medians of the rounds. */
+/** The medians of the rounds. */
 function summarize({ name, isOurs, rounds: measured }) {
   const median = (of) => quantile(measured.map(of), 0.5)
   const failed = measured.reduce((sum, round) => sum + round.failed, 0)

@@ -2,16 +2,16 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 
 /**
- * Sends requests over some connections, one at a time on each, as fast as the answers come.
+ * Sends requests over several connections, one at a time on each, as fast as answers arrive.
  *
- * Every request has its own token. All requests are made before the clock starts, so that
- * generating the load is not measured. Of an answer, only the status and the length are parsed.
+ * Every request has its own token. All requests are prepared before the clock starts, so that
+ * preparing them is not measured. Only the status and the length of an answer are parsed.
  *
- * @param options.requests `next(connection)` gives the bytes of the next request on a connection,
- *   or `undefined` when there are no more. `took(connection, body)`, if it is there, is told each
- *   answer before the next request, outside the time that is measured as latency.
- * @returns How many answers came, how many of them had another status than 200 and how many 503, how
- *   long it took, and the latencies, both in milliseconds.
+ * @param options.requests `next(connection)` returns the bytes of the next request on a connection,
+ *   or `undefined` if there are no more. The optional `took(connection, body)` gets each answer
+ *   before the next request, outside the measured latency.
+ * @returns The number of answers, how many had a status other than 200 and how many had 503, and
+ *   the duration and the latencies in milliseconds.
  */
 export async function drive(url, { connections, seconds, requests }) {
   const { hostname, port } = new URL(url)
@@ -43,7 +43,7 @@ export async function drive(url, { connections, seconds, requests }) {
   return { count: latencies.length, failed, unavailable, ms, latencies }
 }
 
-/** Reads the answers of a connection, one after the other. */
+/** Reads the answers on a connection, one after another. */
 function answers(socket) {
   let received = Buffer.alloc(0)
   let waiting
@@ -68,7 +68,7 @@ function answers(socket) {
     })
 }
 
-/** An answer with a Content-Length or in chunks; `undefined` while it has not come whole. */
+/** Parses an answer with a Content-Length or in chunks; `undefined` while it is incomplete. */
 function parse(bytes) {
   const head = bytes.indexOf('\r\n\r\n')
   if (head === -1) return undefined

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quantile } from './support.js'
 
-/** How long this machine takes to make 4 KiB durable: median, milliseconds. */
+/** The median time in milliseconds that this machine takes to make 4 KiB durable. */
 export function fsyncTime(tries = 100) {
   const folder = mkdtempSync(join(tmpdir(), 'jwe-auth-bench-'))
   const file = openSync(join(folder, 'file'), 'w')

@@ -1,5 +1,5 @@
-// `npm run bench`: this server beside its peers. `npm run bench -- timing`, `-- sign-ins` and `-- soak`
-// are others.
+// `npm run bench` compares this server with its peers. `npm run bench -- timing`, `-- sign-ins` and
+// `-- soak` run other measurements.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ if (others.includes(name)) {
   await import('./compare.js')
 }
 
-/** The peers are the bench's own dependencies, so that nobody else installs them. */
+/** The peers are dependencies of the bench only, so that nobody else installs them. */
 function installPeers() {
   const options = { cwd: import.meta.dirname, stdio: ['ignore', 'inherit', 'inherit'] }
   const { status } = spawnSync(

@@ -1,4 +1,4 @@
-// The requests to our own server. Each subject makes its tokens before the clock starts.
+// Starts our own server, and makes the requests to it. Tokens are made before the clock starts.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,15 +9,15 @@ import { freePort, startProgram } from './processes.js'
 import { agree, httpRequest, proofKey, prove, seal } from './seal.js'
 
 const PROGRAM = join(import.meta.dirname, '../dist/server/index.js')
-/** Tokens of one agreement: as many as the contract allows a sender. */
+/** The tokens of one agreement: as many as the contract allows. */
 const PER_AGREEMENT = 1000
 
 /**
- * A server of its own on the built program, with no rate limits, and `sessions` people signed in.
+ * Starts a server from the build, without rate limits, and signs up `sessions` people.
  *
- * @param options.pinned Whether it has one core alone.
- * @param options.keyBound How many people are signed in with key-bound clients besides.
- * @param options.others Accounts in the database besides, each with a session.
+ * @param options.pinned Whether it runs on one core only.
+ * @param options.keyBound How many more people are signed in with key-bound clients.
+ * @param options.others How many more accounts are in the database, each with a session.
  */
 export async function startOurServer(sessions, options = {}) {
   const { pinned = true, keyBound = 0, others = 0 } = options
@@ -79,7 +79,7 @@ async function signUp(url, name, options) {
   return { client, person, accessJws, refreshJws }
 }
 
-/** The columns that name a client, an account, a session or a token. */
+/** The columns with ids of a client, an account, a session or a token. */
 const NAMES = {
   clients: ['client_id'],
   accounts: ['id', 'email', 'email_key'],
@@ -88,7 +88,7 @@ const NAMES = {
   known_clients: ['account_id', 'client_id'],
 }
 
-/** Copies the rows of the only person who is in the database, under other names. */
+/** Copies the rows of the only person in the database under other ids. */
 function copyRows(file, copies) {
   const database = new Database(file)
   for (const [table, names] of Object.entries(NAMES)) {
@@ -100,12 +100,12 @@ function copyRows(file, copies) {
       with recursive copies (n) as (select 1 union all select n + 1 from copies where n < ${copies})
       insert into ${table} select ${columns.join(', ')} from ${table}, copies`)
   }
-  // Or readers would look for its pages in the log.
+  // Otherwise, readers would look for the pages in the log.
   database.pragma('wal_checkpoint(truncate)')
   database.close()
 }
 
-/** What a token's `req` says for `GET /account`. */
+/** The `req` of a token for `GET /account`. */
 const bindTo = (url) => ({
   jti: randomUUID(),
   iat: Math.floor(Date.now() / 1000),
@@ -114,11 +114,11 @@ const bindTo = (url) => ({
 })
 
 /**
- * Gives one request for `GET /account` after the other, of each person in turn.
+ * Makes requests for `GET /account`, from each person in turn.
  *
- * @param options.bound Whether each token is bound to its request, and so used once.
- * @param options.keyBound Whether each is of a key-bound client, with a proof.
- * @param options.perAgreement Tokens that share a key agreement.
+ * @param options.bound Whether each token is bound to its request, so that it is used once.
+ * @param options.keyBound Whether the clients are key-bound, so that each request has a proof.
+ * @param options.perAgreement How many tokens share a key agreement.
  */
 export function accountRequests({ url, people, keyBoundPeople }, options) {
   const { bound, keyBound = false, perAgreement = PER_AGREEMENT } = options
@@ -145,7 +145,7 @@ export function accountRequests({ url, people, keyBoundPeople }, options) {
   }
 }
 
-/** The next request of a person's chain of refresh tokens: each is used once. */
+/** The next request with a person's refresh token. Each token is used once. */
 export function refreshRequest(url, person) {
   person.agreement ??= agree(person.client.serverJwk)
   const token = seal(person.refreshJws, person.agreement)
@@ -154,7 +154,7 @@ export function refreshRequest(url, person) {
   return httpRequest(url, 'POST', '/token', headers, body)
 }
 
-/** Takes the successor out of an answer. */
+/** Takes the next refresh token from an answer. */
 export async function keepRefreshToken(person, body) {
   person.refreshJws = Buffer.from(await person.client.open(JSON.parse(body).refresh_token))
 }

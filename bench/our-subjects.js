@@ -1,9 +1,9 @@
-// What is compared of our own server, and how it does with more of everything.
+// The subjects of our own server, including those with many clients and accounts.
 import { accountRequests, keepRefreshToken, refreshRequest, startOurServer } from './our-server.js'
 
 /**
- * @param start Starts the server, or gives the one that is there, for so many connections.
- * @param prepare Gives what `drive` sends: see drive.js.
+ * @param start Starts the server for this number of connections, or returns the running one.
+ * @param prepare Makes the requests for `drive`: see drive.js.
  */
 export const ourSubject = (name, start, prepare) => ({
   name,
@@ -15,10 +15,10 @@ export const ourSubject = (name, start, prepare) => ({
 })
 
 /**
- * The requests are made before each round; `count` of them are enough for it. The key agreements stay
- * from round to round.
+ * Makes the `count` requests that a round needs, before it begins. Key agreements are kept between
+ * rounds.
  *
- * @param options.clients How many of the people send them; all by default.
+ * @param options.clients How many of the people send requests; all by default.
  */
 export function account({ clients, ...options }) {
   let next
@@ -30,7 +30,7 @@ export function account({ clients, ...options }) {
   }
 }
 
-/** Each connection has a person's own chain of refresh tokens. */
+/** Each connection uses the refresh tokens of one person. */
 export const refresh = ({ url, people }) => ({
   next: (connection) => refreshRequest(url, people[connection]),
   took: (connection, body) => keepRefreshToken(people[connection], body),

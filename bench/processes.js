@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 
-/** Whether the server and the load can have a core each. */
+/** Whether the server and the load generator can each have a core. */
 export const isPinned =
   availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
 
-/** Moves this process, with its threads, to a core of its own. */
+/** Moves this process and its threads to their own core. */
 export function pinToLoadCore() {
   if (isPinned) spawnSync('taskset', ['-a', '-p', '-c', '1', String(process.pid)])
 }
 
-/** Starts a program that listens on $PORT and says "Ready at", on the servers' core. */
+/** Starts a program on the servers' core. It must listen on $PORT and print "Ready at". */
 export async function startProgram(script, environment, { pinned = true } = {}) {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', script]
   if (pinned && isPinned) command.unshift('taskset', '-c', '0')
@@ -36,7 +36,7 @@ export async function startProgram(script, environment, { pinned = true } = {}) 
   }
 }
 
-/** CPU time that a process has used, milliseconds; `undefined` where there is no /proc. */
+/** The CPU time that a process has used, in milliseconds; `undefined` without /proc. */
 function cpuTime(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ')
@@ -47,7 +47,7 @@ function cpuTime(pid) {
   }
 }
 
-/** Resident memory of a process, MiB; `undefined` where there is no /proc. */
+/** The resident memory of a process in MiB; `undefined` without /proc. */
 function memory(pid) {
   try {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
@@ -57,7 +57,7 @@ function memory(pid) {
   }
 }
 
-/** A port that nobody listened on a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))

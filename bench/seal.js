@@ -1,4 +1,4 @@
-// ECDH-ES+A128KW with A128GCM on P-256 (RFC 7518 §4.6, §5.3), apart from the server's own code.
+// ECDH-ES+A128KW with A128GCM on P-256 (RFC 7518 §4.6, §5.3), independent of the server's code.
 import {
   createCipheriv,
   createHash,
@@ -23,7 +23,7 @@ function concatKdf(secret) {
     .subarray(0, 16)
 }
 
-/** One key agreement with the server's encryption key, a JWK. */
+/** Makes one key agreement with the server's encryption key, a JWK. */
 export function agree(jwk) {
   const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
   const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -67,7 +67,7 @@ export function seal(jws, { kid, epk, wrappingKey }, req) {
   )
 }
 
-/** A compact function for requests: `Buffer`s ready to send. */
+/** Formats a request as a `Buffer` that is ready to send. */
 export const httpRequest = (url, method, path, headers = {}, body = '') =>
   Buffer.from(
     [

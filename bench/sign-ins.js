@@ -1,5 +1,5 @@
-// Does signing in starve everybody else? Protected GETs at a steady pace, alone and while 64 people
-// sign in at once, again and again. `npm run bench -- sign-ins [seconds]`
+// Do sign-ins slow down everybody else? Measures protected GETs at a steady pace, alone and while
+// 64 people keep signing in at the same time. `npm run bench -- sign-ins [seconds]`
 import { availableParallelism } from 'node:os'
 import { startOurServer } from './our-server.js'
 import { agree, seal } from './seal.js'
@@ -9,19 +9,19 @@ const SECONDS = Number(process.argv[2] ?? 10)
 const AT_ONCE = 64
 const PACE = 10
 const server = await startOurServer(2, { pinned: false })
-// Not the same account: each sign-in ends its oldest session, once it has enough of them.
+// Not the same account, because each sign-in ends its oldest session once it has enough.
 const [reader, { person }] = server.people
 const agreement = agree(reader.client.serverJwk)
 
 console.log(`${availableParallelism()} cores, one GET /account every ${PACE} ms`)
-// Both paths warm, or the first second measures the compiler.
+// Warms up both paths, so that the first second does not measure the compiler.
 await protectedGets(1)
 await Promise.all(Array.from({ length: AT_ONCE }, () => signIn()))
 report('alone', await protectedGets(SECONDS))
 const logins = signInAtOnce()
 report(`during ${AT_ONCE} simultaneous logins`, await protectedGets(SECONDS))
 const { done, busy, retryAfter } = await logins()
-console.log(`logins: ${done} done, ${busy} told to come back (503, Retry-After: ${retryAfter})`)
+console.log(`logins: ${done} done, ${busy} refused (503, Retry-After: ${retryAfter})`)
 await server.stop()
 
 async function protectedGets(seconds) {
@@ -39,7 +39,7 @@ function signIn() {
   return send(server.url, 'POST', '/account/login', person)
 }
 
-/** Keeps 64 logins in flight until it is told to stop. */
+/** Keeps 64 logins in flight until it is stopped. */
 function signInAtOnce() {
   let running = true
   let done = 0

@@ -1,4 +1,4 @@
-// Does the server keep up, in the memory it has? Bound requests from many sessions at full rate.
+// Does the server keep up within its memory? Sends bound requests from many sessions at full rate.
 // `npm run bench -- soak [minutes] [sessions]`
 import { drive } from './drive.js'
 import { accountRequests, startOurServer } from './our-server.js'
@@ -8,7 +8,7 @@ import { quantile } from './support.js'
 const MINUTES = Number(process.argv[2] ?? 10)
 const SESSIONS = Number(process.argv[3] ?? 256)
 const CONNECTIONS = 32
-/** Seconds of one line of the report. */
+/** Seconds for each line of the report. */
 const SLICE = 15
 /** MiB. */
 const MOST_MEMORY = 250
@@ -35,7 +35,7 @@ for (let second = SLICE; second <= MINUTES * 60; second += SLICE) {
 }
 await server.stop()
 
-// There is nothing to read it from, if this is not Linux.
+// Unknown on systems other than Linux.
 const most = Math.max(...memory.filter((used) => used !== undefined))
 console.log(`${sent} requests, ${failed} failed, ${unavailable} of them with 503`)
 console.log(`memory: ${most.toFixed(0)} MiB at most, ${MOST_MEMORY} allowed`)

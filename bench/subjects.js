@@ -1,4 +1,4 @@
-// What is compared: each subject is a server and the requests to it.
+// The subjects to compare. Each is a server and the requests to it.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ const encryption = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const encryptionKid = 'bench'
 const secret = randomBytes(32).toString('hex')
 
-/** Starts a peer and makes its one request from what `request` gives. */
+/** Starts a peer, whose only request comes from `request`. */
 async function startPeer(name, environment, request) {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -69,7 +69,7 @@ const get = (headers) => async (url) => httpRequest(url, 'GET', '/', await heade
 const plain = get(async () => ({ Authorization: `Bearer ${await signJwt()}` }))
 const nested = get(async () => ({ Authorization: `Bearer ${await encryptJwt()}` }))
 
-/** Signs up, and asks for the session by the cookies that came back. */
+/** Signs up, and requests the session with the cookies of the answer. */
 async function betterAuthSession(url) {
   const response = await fetch(`${url}/api/auth/sign-up/email`, {
     method: 'POST',
@@ -89,7 +89,7 @@ function clientCredentials(url) {
   return httpRequest(url, 'POST', '/token', headers, 'grant_type=client_credentials&scope=read')
 }
 
-/** One server of ours for all its subjects. */
+/** One server of ours, shared by all its subjects. */
 let ours
 const startOurs = async (connections) =>
   (ours ??= await startOurServer(connections, { keyBound: connections }))

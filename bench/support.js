@@ -1,4 +1,4 @@
-// What the measurements share: a client, a request, a quantile.
+// Helpers that the measurements share: a client, a request, a quantile.
 import { compactDecrypt, exportJWK, generateKeyPair } from 'jose'
 
 /** A registered client, with key-bound tokens if it asks for them. */
@@ -19,7 +19,7 @@ export async function registerClient(url, { keyBound = false } = {}) {
   }
 }
 
-/** Sends JSON; gives the status, the body, the headers and the time it took in milliseconds. */
+/** Sends JSON, and returns the status, the body, the headers and the time in milliseconds. */
 export async function send(url, method, path, body, headers = {}) {
   const start = performance.now()
   const response = await fetch(url + path, {

@@ -1,4 +1,7 @@
-/** What each ratio is to: the ceiling, and what anyone would write; with `--scale`, the same of less. */
+/**
+ * The subject that each ratio refers to: the ceiling and common solutions, or with `--scale` the
+ * smallest case.
+ */
 const REFERENCES = {
   Koa: 'Koa alone',
   'koa-jwt': 'koa-jwt, plain ES256',

@@ -1,6 +1,6 @@
-// Does the time of an answer tell whether an address has an account? Interleaved tries of a known
-// and an unknown address, for signing in and for asking for a password reset; medians and their
-// difference. `npm run bench -- timing [tries]`
+// Does the time of an answer reveal whether an address has an account? Tries a known and an unknown
+// address alternately, for signing in and for requesting a password reset, and prints the medians
+// and their difference. `npm run bench -- timing [tries]`
 import { startOurServer } from './our-server.js'
 import { quantile, registerClient, send } from './support.js'
 
@@ -30,7 +30,7 @@ await server.stop()
 async function compare(title, status, attempt) {
   const times = { [known]: [], [unknown]: [] }
   for (let i = 0; i < TRIES + 20; i++) {
-    // The order changes from try to try, so that none of the two always comes second.
+    // The order alternates, so that neither of the two always comes second.
     for (const email of i % 2 === 0 ? [known, unknown] : [unknown, known]) {
       const answer = await attempt(email)
       if (answer.status !== status) throw new Error(`${answer.status} instead of ${status}`)

@@ -6,16 +6,16 @@ const answerSchema = z.object({
     z.object({ severity: z.string(), range: z.string(), via: z.array(z.unknown()) }),
   ),
 })
-/** npm found no lock file, cannot read it, and the like. Faults of this project have a code. */
+/** Problems of this project, such as a missing or unreadable lock file. They have a code. */
 const faultSchema = z.object({ error: z.object({ code: z.string(), summary: z.string() }) })
-/** npm got no report from the registry. */
+/** The registry gave npm no report. */
 const noAnswerSchema = z.object({ message: z.string() })
 const advisorySchema = z.object({ title: z.string(), url: z.string() })
 
 /**
  * Judges what `npm audit --json` printed.
  *
- * @returns `ok: false` for a vulnerability of any severity, and for output that is none of npm's.
+ * @returns `ok: false` for a vulnerability of any severity, and for output that is not from npm.
  */
 export function judgeAudit(output: string): { ok: boolean; lines: string[] } {
   const report = parseJson(output)
@@ -41,7 +41,7 @@ export function judgeAudit(output: string): { ok: boolean; lines: string[] } {
   return { ok: false, lines: ['npm audit printed something other than a report.'] }
 }
 
-/** Titles of the advisories, or the dependencies that bring the vulnerability in. */
+/** The titles of the advisories, or the dependencies that cause the vulnerability. */
 function reasons(via: readonly unknown[]): string {
   return via
     .map((reason) => {

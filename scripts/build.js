@@ -1,7 +1,7 @@
 // Compiles the sources into dist/, bundles the client and the features' pages for browsers into
-// dist/browser/, and makes the packages for apps and services in dist/packages/. `--if-stale` does it
-// only when a source is newer than the last build, so that `npm start` on a fresh clone just works and
-// on a built one starts at once. `--browser` bundles alone.
+// dist/browser/, and makes the packages for apps and services in dist/packages/. `--if-stale` does
+// this only if a source is newer than the last build, so that `npm start` works in a fresh clone,
+// and starts at once after that. `--browser` only bundles.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ function newest(path) {
 
 function isFresh() {
   if (!existsSync(STAMP)) return false
-  // A production install has no compiler and runs what was built before it.
+  // A production install has no compiler, and uses the build that came before it.
   if (!existsSync(COMPILER)) return true
   const built = statSync(STAMP).mtimeMs
   return SOURCES.filter((path) => existsSync(path)).every((path) => newest(path) <= built)
@@ -37,8 +37,9 @@ function compile() {
 }
 
 /**
- * Waits until no other build runs. In a fresh clone, `npm start` and `npm run demo` in two terminals
- * would delete each other's files. The lock is SQLite's, since it ends with the process, however that ends.
+ * Waits until no other build runs. In a fresh clone, `npm start` and `npm run demo` in two
+ * terminals would delete each other's files. The lock is SQLite's, which ends with the process,
+ * even if it is killed.
  */
 async function takeTurn() {
   const { default: Database } = await import('libsql')
@@ -47,7 +48,7 @@ async function takeTurn() {
   process.on('exit', () => lock.close())
 }
 
-/** Runs a program of Node's, and ends with it if it fails. */
+/** Runs a Node program. If it fails, exits with its code. */
 function run(...program) {
   const { status } = spawnSync(process.execPath, program, { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
@@ -63,7 +64,7 @@ if (!existsSync(COMPILER)) {
 }
 if (!values.browser) {
   await takeTurn()
-  // The build before may have just made what this one is for.
+  // The other build may have made this one unnecessary.
   if (values['if-stale'] && isFresh()) process.exit(0)
   compile()
 }

@@ -1,9 +1,9 @@
-// The client as one file for browsers, and the pages of features that use it.
+// Bundles the client into one file for browsers, and the features' pages that use it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { build, context } from 'esbuild'
 
-/** Pages import the client from client.js, like any other page. */
+/** The features' pages import the client from client.js, as any page would. */
 const clientIsExternal = {
   name: 'client is external',
   setup({ onResolve }) {
@@ -11,7 +11,10 @@ const clientIsExternal = {
   },
 }
 
-/** `server/features/<name>/page/`: its program, `<name>.ts`, and whatever is copied as it is. */
+/**
+ * The files of `server/features/<name>/page/`: the program, `<name>.ts`, and files to copy
+ * unchanged.
+ */
 function pages() {
   return readdirSync('server/features').flatMap((name) => {
     const folder = `server/features/${name}/page`
@@ -23,12 +26,12 @@ function pages() {
   })
 }
 
-/** The library is minified; the pages stay readable for people who look into their source. */
+/** The library is minified. The pages stay readable for people who look at their source. */
 function builds(folder, minify) {
   const common = {
     bundle: true,
     format: 'esm',
-    // What browsers of the last three years know.
+    // Supported by browsers of the last three years.
     target: 'es2022',
     outdir: folder,
     entryNames: '[name]',
@@ -56,7 +59,7 @@ export async function bundle(folder, { minify = true } = {}) {
   return { gzipped: gzipSync(readFileSync(`${folder}/client.js`), { level: 9 }).length }
 }
 
-/** Writes the same files, and writes them again whenever a source changes. */
+/** Writes the same files, now and whenever a source changes. */
 export async function watch(folder) {
   for (const options of builds(folder, true)) {
     const watched = await context(options)

@@ -1,5 +1,5 @@
 // `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a link
-// or path in a Markdown page leads nowhere, or if a feature has no page.
+// or path in a Markdown page is broken, or if a feature has no page.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'

@@ -2,28 +2,30 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 
 export interface ConfigurationSources {
-  /** Each variable's parser. */
+  /** The parser of each variable. */
   readonly variables: Readonly<Record<string, z.ZodType>>
-  /** The configuration that an environment gives. */
+  /** Parses an environment into a configuration. */
   readonly configure: (environment: Record<string, string>) => unknown
-  /** docs/configuration.md and the pages of the features. */
+  /** The text of docs/configuration.md and of the features' pages. */
   readonly markdown: string
-  /** .env.example. */
+  /** The text of .env.example. */
   readonly dotenv: string
-  /** Whether a value is there to be replaced, and so is no default. */
+  /** Whether a value is a placeholder, rather than a default. */
   readonly isPlaceholder: (value: string) => boolean
 }
 
 /** A row of a table: name, default, accepted values. */
 const ROW = /^\| `([A-Z][A-Z0-9_]*)` *\| (.*?) *\| (.*?) *\|$/gm
-/** A line of .env.example; a commented-out one is an example and not a default. */
+/**
+ * A line of .env.example. If it is commented out, its value is an example rather than a default.
+ */
 const LINE = /^(#?)([A-Z][A-Z0-9_]*)=(.*)$/gm
 
 /**
- * Compares the documentation of the variables with the schema: the same names, the same defaults,
- * and every word that a variable accepts.
+ * Compares the documentation of the variables with the schema: names, defaults, and the words that
+ * a variable accepts.
  *
- * @returns A sentence for each difference.
+ * @returns One sentence for each difference.
  */
 export function findConfigurationProblems(sources: ConfigurationSources): string[] {
   const { variables, markdown, dotenv, isPlaceholder } = sources
@@ -49,7 +51,7 @@ export function findConfigurationProblems(sources: ConfigurationSources): string
     ),
   ]
   return [
-    ...inMarkdown.map((problem) => `docs/: ${problem}`),
+    ...inMarkdown.map((problem) => `The tables in docs/: ${problem}`),
     ...inDotenv.map((problem) => `.env.example: ${problem}`),
   ]
 }
@@ -65,11 +67,11 @@ function compareNames(variables: object, documented: readonly { name: string }[]
       .map((name) => `there is no variable ${name}.`),
     ...names
       .filter((name, index) => names.indexOf(name) !== index)
-      .map((name) => `${name} is there twice.`),
+      .map((name) => `${name} appears twice.`),
   ]
 }
 
-/** `none` is no value; anything else stands between backticks. */
+/** `none` means no value. Anything else is between backticks. */
 const fromCell = (cell: string): string | undefined =>
   cell === 'none' ? undefined : cell.replaceAll('`', '')
 
@@ -83,10 +85,10 @@ function compareDefault(
   const actual = parser.safeParse(undefined).data
   if (documented === undefined) {
     const isNone = actual === undefined || isDeepStrictEqual(actual, [])
-    return isNone ? [] : [`${name} has a default, and none is given.`]
+    return isNone ? [] : [`${name} has a default, which is not given.`]
   }
   const parsed = parser.safeParse(documented)
-  // Some defaults depend on other variables: only the configuration has them.
+  // Some defaults depend on other variables, so only the configuration has them.
   const isSame =
     actual === undefined
       ? parsed.success && isDeepStrictEqual(configure({ [name]: documented }), configure({}))
@@ -100,12 +102,12 @@ function compareWords(parser: z.ZodType | undefined, name: string, accepted: str
   if (!(inner instanceof z.ZodEnum)) return []
   return inner.options
     .filter((word) => !accepted.includes(`\`${word}\``))
-    .map((word) => `${name} also takes ${word}.`)
+    .map((word) => `${name} also accepts ${word}.`)
 }
 
 /**
- * Leaves out of .env.example what belongs to features that have been taken out. A feature's section
- * begins with a comment of nothing but the path of its page.
+ * Omits the sections of removed features from .env.example. A feature's section begins with a
+ * comment that has only the path of its page.
  *
  * @param exists Whether there is a file at a path.
  */

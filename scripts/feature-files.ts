@@ -11,7 +11,7 @@ export const featureNames = (): string[] =>
 /** The page that documents a feature. */
 export const pageOf = (name: string): string => `docs/features/${name}.md`
 
-/** Everything that is deleted with a feature, beside its lines in the list. */
+/** Everything that is deleted with a feature, besides its lines in the list. */
 export const filesOf = (name: string): string[] => [
   `server/features/${name}`,
   `test/features/${name}`,
@@ -19,7 +19,7 @@ export const filesOf = (name: string): string[] => [
 ]
 
 /**
- * The list of features without one of them.
+ * The list of features without the given one.
  *
  * @param list The text of server/features.ts.
  * @throws Error if the feature is not in the list.
@@ -45,9 +45,9 @@ function splitAtArray(list: string): [string, string[]] {
 }
 
 /**
- * The feature that the README shows.
+ * Finds the feature that the README shows.
  *
- * @returns Its path, which is the comment in its first line, and its text.
+ * @returns Its path, from the comment in its first line, and its text.
  * @throws Error if there is none.
  */
 export function featureExample(readme: string): readonly [path: string, text: string] {

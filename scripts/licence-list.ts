@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
-/** SPDX identifiers. Yours to replace: all of these let you sell what you build without its source. */
+/**
+ * SPDX identifiers. Yours to replace. All of these let you sell what you build without its source.
+ */
 const ALLOWED: ReadonlySet<string> = new Set([
   '0BSD',
   'Apache-2.0',
@@ -24,8 +26,8 @@ const lockfileSchema = z.object({
 })
 
 /**
- * Checks every package in a package-lock.json that a production install can bring in, the optional
- * ones for other platforms included.
+ * Checks every package in a package-lock.json that a production install can contain, including
+ * optional packages for other platforms.
  *
  * @throws ZodError for a lock file of another version.
  */

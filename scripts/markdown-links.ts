@@ -8,12 +8,12 @@ const HEADING = /^#{1,6} +(.+?)\s*$/gm
 const CODE = /^```[\s\S]*?^```$/gm
 
 /**
- * Finds relative links that lead nowhere: to a file that is not there, or to a heading that a page
- * does not have. Paths in code spans, from the project's folder, must exist too.
+ * Finds broken relative links: to a file that does not exist, or to a heading that a page does not
+ * have. Paths in code spans, relative to the project's folder, must exist too.
  *
  * @param pages The text of each Markdown page, by its path.
  * @param exists Whether there is a file or folder at a path.
- * @returns A sentence for each.
+ * @returns One sentence for each problem.
  */
 export function findBrokenLinks(
   pages: ReadonlyMap<string, string>,
@@ -24,7 +24,7 @@ export function findBrokenLinks(
       .map(([, target = '']) => target)
       .filter((target) => !/^[a-z]+:/.test(target))
       .filter((target) => !leadsSomewhere(page, target))
-      .map((target) => `${page}: the link to ${target} leads nowhere.`),
+      .map((target) => `${page}: the link to ${target} is broken.`),
     ...[...withoutCode(text).matchAll(PATH)]
       .map(([, path = '']) => path)
       .filter((path) => !exists(path))
@@ -39,7 +39,7 @@ export function findBrokenLinks(
   }
 }
 
-/** The anchors that GitHub makes of a page's headings. */
+/** The anchors that GitHub makes from a page's headings. */
 function anchorsOf(text: string): string[] {
   return [...withoutCode(text).matchAll(HEADING)].map(([, heading = '']) =>
     heading

@@ -6,7 +6,7 @@ import ts from 'typescript'
 export interface Reach {
   /** Every file that belongs to it. */
   readonly files: readonly string[]
-  /** The names of the packages that these import, Node's own modules left out. */
+  /** The names of the packages that they import, except Node's own modules. */
   readonly packages: readonly string[]
 }
 

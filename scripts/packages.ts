@@ -8,11 +8,11 @@ interface Package {
   readonly description: string
   /** In dist/packages/. */
   readonly folder: string
-  /** What can be imported → the file in dist/, without its extension. */
+  /** Import path → file in dist/, without its extension. */
   readonly exports: Readonly<Record<string, string>>
   /** Entries whose dependencies are optional peers: only users of these entries install them. */
   readonly optional: readonly string[]
-  /** Packages that its users have installed already. */
+  /** Packages that its users have already installed. */
   readonly peers: readonly string[]
 }
 
@@ -62,7 +62,7 @@ export function writePackages(dist = 'dist'): void {
     for (const file of files) {
       mkdirSync(dirname(join(folder, file)), { recursive: true })
       const text = readFileSync(join(dist, file), 'utf8')
-      // The maps lead to sources that are not in the package.
+      // The source maps refer to sources that are not in the package.
       writeFileSync(join(folder, file), text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'))
     }
     copyFileSync('LICENSE', join(folder, 'LICENSE'))

@@ -1,6 +1,7 @@
-// `npm run test:features`: proves that each feature can be taken out. In a copy of the project, each
-// in turn is deleted and the rest type-checked; then all of them are, and the rest is built, linted and
-// tested. With names, such as `npm run test:features -- admin`: only those, each by itself.
+// `npm run test:features`: proves that each feature can be removed. In a copy of the project, it
+// removes each feature in turn and checks the types of the rest. Then it removes all of them, and
+// builds, lints and tests the rest. With names, such as `npm run test:features -- admin`, it
+// removes only those, one at a time.
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -18,7 +19,7 @@ import process from 'node:process'
 import { FEATURE_LIST, featureExample, featureNames, filesOf, unlisted } from './feature-files.ts'
 
 const PROJECT = join(import.meta.dirname, '..')
-/** Large, made here, or secret. */
+/** Files that are large, generated or secret. */
 const NOT_COPIED = /^(node_modules|dist|coverage|out|\.git|data|\.env|keys\/(?!README\.md$).+)$/
 const copy = mkdtempSync(join(tmpdir(), 'without-features-'))
 const stash = mkdtempSync(join(tmpdir(), 'features-'))
@@ -27,7 +28,7 @@ function runIn(command: string, ...args: string[]): void {
   const { status } = spawnSync(command, args, {
     cwd: copy,
     stdio: ['ignore', 2, 2],
-    // npm is a script on Windows.
+    // On Windows, npm is a script.
     shell: process.platform === 'win32',
   })
   if (status !== 0) throw new Error(`\`${[command, ...args].join(' ')}\` failed.`)
@@ -79,7 +80,7 @@ function main(names: readonly string[]): void {
     const putBack = takeOut(name)
     check()
     putBack()
-    report(`Without ${name}: the types and the documentation hold.`)
+    report(`Without ${name}: types and documentation pass.`)
   }
   if (names.length > 0) return
 
@@ -97,7 +98,7 @@ function main(names: readonly string[]): void {
   writeFileSync(path, text)
   checkTypes()
   runIn('npx', 'eslint', '--max-warnings', '0', path)
-  report(`With ${path} as the README shows it: the types and lint hold.`)
+  report(`With ${path} as in the README: types and lint pass.`)
 }
 
 try {

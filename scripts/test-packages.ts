@@ -1,5 +1,6 @@
-// `npm run test:packages`: packs the client and the service, installs them into empty projects as an
-// app and services would, type-checks all, and has the app call the services with a real server.
+// `npm run test:packages`: packs the client and the service, installs them into empty projects as
+// an app and services would, checks the types, and lets the app call the services with a real
+// server.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,9 +15,9 @@ const PROJECT = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'packages-'))
 const running: ChildProcess[] = []
 
-/** An app: it signs up and in again, and asks the server and the services. */
+/** An app that signs up, signs in again, and calls the server and the services. */
 const APP = `import { AuthClient, hasCode, memoryStore, type Session } from '@jwe-auth-server/client'
-// Not loaded: these need a package more each.
+// Not loaded, because each needs another package.
 import type { fileStore } from '@jwe-auth-server/client/node'
 import type { scryptPassword } from '@jwe-auth-server/client/scrypt'
 
@@ -35,7 +36,7 @@ for (const service of services) greetings.push(await (await auth.fetch(service))
 console.log(JSON.stringify({ refused, sub: session.claims.sub, account, greetings }))
 `
 
-/** The services of docs/another-service.md, and the packages that each needs besides ours. */
+/** The services in docs/another-service.md, with the packages that each needs besides ours. */
 const SERVICES: Readonly<Record<Framework, readonly string[]>> = {
   koa: ['koa'],
   express: ['express', '@types/express'],
@@ -47,7 +48,7 @@ function run(cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
-    // npm is a script on Windows.
+    // On Windows, npm is a script.
     shell: process.platform === 'win32',
   })
   if (status === 0) return stdout
@@ -132,12 +133,14 @@ async function main(): Promise<void> {
   compile(app)
   const packages = installed(app)
   if (packages.sort().join() !== '@jwe-auth-server/client') {
-    throw new Error(`The client brings ${packages.join(', ')}.`)
+    throw new Error(
+      `The client must install no other packages, but installed ${packages.join(', ')}.`,
+    )
   }
   const verifier = join(PROJECT, 'dist/packages/service/server/resource-server/verifier.js')
   const loaded = reach([verifier]).packages
   if (loaded.some((name) => name.includes('koa'))) {
-    throw new Error(`The verifier loads ${loaded.join(', ')}.`)
+    throw new Error(`The verifier must not load Koa, but loads ${loaded.join(', ')}.`)
   }
 
   const env = {
@@ -159,7 +162,7 @@ async function main(): Promise<void> {
   ) as { refused: boolean; sub: string; account: { account: { id: string } }; greetings: unknown }
   const expected = JSON.stringify([true, sub, urls.map(() => ({ hello: sub }))])
   if (JSON.stringify([refused, account.account.id, greetings]) !== expected) {
-    throw new Error('The app was answered something else.')
+    throw new Error('The app got unexpected answers.')
   }
   process.stdout.write(
     `Packages: an app installs ${packages.join(' and ')}. Services on ${Object.keys(SERVICES).join(', ')} take its tokens.\n`,

@@ -1,5 +1,5 @@
-// better-auth's get-session, from its database, or with BETTER_AUTH_COOKIE=1 from its encrypted cookie.
-// The database is on the same SQLite driver as ours.
+// better-auth's get-session, from its database, or with BETTER_AUTH_COOKIE=1 from its encrypted
+// cookie. The database uses the same SQLite driver as ours.
 import { createServer } from 'node:http'
 import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'

@@ -1,4 +1,4 @@
-// A plain ES256 JWT, checked by fast-jwt. FAST_JWT_CACHE=1 keeps what it has checked.
+// A plain ES256 JWT, checked by fast-jwt. FAST_JWT_CACHE=1 turns on its cache.
 import { createVerifier } from 'fast-jwt'
 import Koa from 'koa'
 import { audience, issuer, listen, signingKey } from './listen.js'

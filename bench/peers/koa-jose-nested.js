@@ -1,4 +1,4 @@
-// A signed token in an encrypted one, as anyone would write it with Koa and jose.
+// A signed token in an encrypted one, written in the usual way with Koa and jose.
 import { compactDecrypt, jwtVerify } from 'jose'
 import Koa from 'koa'
 import { audience, decryptionKey, issuer, listen, signingKey } from './listen.js'

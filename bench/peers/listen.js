@@ -1,4 +1,4 @@
-/** What every peer has in common: the keys that the bench hands to it, and its port. */
+/** The common parts of the peers: the keys from the bench, and the port. */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 
 const { signing, encryption } = JSON.parse(process.env.BENCH_KEYS)

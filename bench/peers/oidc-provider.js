@@ -1,5 +1,5 @@
-// oidc-provider's client_credentials with a JWT, or with BENCH_ENCRYPT=1 an encrypted one. Nothing is
-// written to a disk.
+// oidc-provider's client_credentials with a JWT, or an encrypted JWT with BENCH_ENCRYPT=1. Nothing
+// is written to disk.
 import Provider from 'oidc-provider'
 import { encryptionKey, listen } from './listen.js'
 

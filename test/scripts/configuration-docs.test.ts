@@ -72,21 +72,21 @@ describe('the tables', () => {
     [
       'a default left out',
       '| `low`               |',
-      'LEVEL has a default, and none is given.',
+      'LEVEL has a default, which is not given.',
       '| none |',
     ],
-    ['a word left out', ', `high`', 'LEVEL also takes high.'],
+    ['a word left out', ', `high`', 'LEVEL also accepts high.'],
   ])('%s', (_name, from, problem, to = '') => {
     const changed = markdown.replace(from, to)
     expect(changed).not.toBe(markdown)
-    expect(problemsOf({ markdown: changed })).toEqual([`docs/: ${problem}`])
+    expect(problemsOf({ markdown: changed })).toEqual([`The tables in docs/: ${problem}`])
   })
 
   test('a variable that does not exist, and one that comes twice', () => {
     const row = '| `GONE` | none | any |'
-    expect(page('\n|', `\n${row}\n|`)).toEqual(['docs/: there is no variable GONE.'])
+    expect(page('\n|', `\n${row}\n|`)).toEqual(['The tables in docs/: there is no variable GONE.'])
     expect(page('\n| `PORT`', '\n| `PORT` | `3000` | a port |\n| `PORT`')).toEqual([
-      'docs/: PORT is there twice.',
+      'The tables in docs/: PORT appears twice.',
     ])
   })
 })
@@ -97,7 +97,7 @@ describe('.env.example', () => {
     ['a variable that does not exist', 'PORT', 'there is no variable GONE.', 'GONE=1\nPORT'],
     ['another default', '3000', '80 is not the default of PORT.', '80'],
     ['a value where there is none', 'ORIGINS=', 'a is not the default of ORIGINS.', 'ORIGINS=a'],
-    ['no value where there is one', '=low', 'LEVEL has a default, and none is given.', '='],
+    ['no value where there is one', '=low', 'LEVEL has a default, which is not given.', '='],
   ])('%s', (_name, from, problem, to) => {
     const changed = dotenv.replace(from, to)
     expect(problemsOf({ dotenv: changed })).toEqual([`.env.example: ${problem}`])

@@ -28,13 +28,13 @@ test.each([
   ['```sh\n# nothing\n```\n[a](#nothing)', '#nothing'],
 ])('broken: %s', (text, target) => {
   expect(brokenIn({ 'README.md': text, 'docs/a.md': '# A' })).toEqual([
-    `README.md: the link to ${target} leads nowhere.`,
+    `README.md: the link to ${target} is broken.`,
   ])
 })
 
 test('a link starts at its own page', () => {
   const pages = { 'docs/a.md': '[a](../README.md) [b](README.md)' }
-  expect(brokenIn(pages)).toEqual(['docs/a.md: the link to README.md leads nowhere.'])
+  expect(brokenIn(pages)).toEqual(['docs/a.md: the link to README.md is broken.'])
 })
 
 test('a path in a code span starts at the project', () => {
