@@ -212,7 +212,7 @@ describe('keys that are old', () => {
     expect(await readiness(server)).toEqual([days, false])
   })
 
-  test('are as old as KEY_MAX_AGE says', async () => {
+  test('are as old as KEY_MAX_AGE', async () => {
     await makeOldKeys('sig.key', 2 * DAY)
     const server = await start({ preserveSessions: true, keyMaxAge: DAY })
     expect(ages()).toHaveLength(1)
@@ -225,7 +225,7 @@ describe('keys that are old', () => {
     expect(await readiness(server)).toEqual([0, false])
   })
 
-  test('and are rotated are overdue no more', async () => {
+  test('are no longer overdue after a rotation', async () => {
     await makeKeys()
     // Both were made at once, as `generate` does it, as long ago as it takes to be overdue.
     const file = join(keysDir, 'keys.json')

@@ -108,7 +108,7 @@ test('the core imports no feature, and no feature another', () => {
   expect(wrong).toEqual([])
 })
 
-test('client/ and server/ share protocol/ and pkcs8/ alone, and those import neither', () => {
+test('client/ and server/ share only protocol/ and pkcs8/, which import neither', () => {
   const shared = /^(protocol|pkcs8)\//
   const wrong = sources
     // The playground's page is a program for the browser, built on the client.

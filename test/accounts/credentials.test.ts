@@ -107,7 +107,7 @@ test('replacePassword leaves the time when the address was first proved', async 
   expect(await read()).toMatchObject({ password_hash: 'newer', email_verified_at: 0 })
 })
 
-describe('clients are known no more', () => {
+describe('clients are no longer known', () => {
   const BYSTANDER = ['eve@mail.test', 'client']
   beforeEach(async () => {
     const other = { client_id: 'intruder', client_name: null, jwk: '{}', created_at: 0 }

@@ -35,7 +35,7 @@ function setUp(atOnce: number, capacity: number) {
   }
 }
 
-test('so many pieces run at once, and each gives what its work gives', async () => {
+test('runs the given number of pieces at once, and each returns its result', async () => {
   const { ask, running, finish } = setUp(2, 8)
   for (const name of ['a', 'b', 'c', 'd']) ask({ address: 'x' }, name)
   expect(running()).toEqual(['a', 'b'])
@@ -75,7 +75,7 @@ test.each<[string, (i: number) => Requester]>([
   expect(new Set(refused)).toEqual(new Set(['attack']))
 })
 
-test('one address cannot keep strangers at others out, whatever its accounts do', async () => {
+test('one address cannot keep out strangers at other addresses', async () => {
   const { ask, finish, refused } = setUp(1, 4)
   for (let i = 0; i < 100; i++) {
     ask({ account: `account ${i}` }, 'attack')
@@ -89,7 +89,7 @@ test('one address cannot keep strangers at others out, whatever its accounts do'
   expect(new Set(refused)).toEqual(new Set(['attack']))
 })
 
-test('of equals, who came first is first, and who came last is refused', async () => {
+test('among equals, the first comes first, and the last is refused', async () => {
   const { ask, finish, refused, running } = setUp(1, 2)
   for (const address of ['a', 'b', 'c', 'd']) ask({ address })
   const order = running()
@@ -103,7 +103,7 @@ test('of equals, who came first is first, and who came last is refused', async (
   expect(await finish()).toEqual(['d'])
 })
 
-test('what was done long ago counts no more', async () => {
+test('work of long ago no longer counts', async () => {
   const queue = createFairQueue(1, 3)
   const nothing = () => Promise.resolve()
   for (let i = 0; i < 40; i++) await queue.run({ address: 'once busy' }, nothing)

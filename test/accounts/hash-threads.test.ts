@@ -38,7 +38,7 @@ test('hashes and verifies', async () => {
   expect(await verify(passwordHash, 'password')).toBe(false)
 })
 
-test('has a lower priority than the rest of the process, or says that it has not', async () => {
+test('has a lower priority than the rest of the process, or reports that it has not', async () => {
   await create().hash('password', CHEAP)
   if (process.platform === 'linux') {
     const lower = Math.min(getPriority() + 10, 19)
@@ -49,7 +49,7 @@ test('has a lower priority than the rest of the process, or says that it has not
   }
 })
 
-test('says once that a thread has no priority of its own', async () => {
+test('logs once that a thread cannot have its own priority', async () => {
   const { verify } = create(`parentPort.postMessage({ result: true, priorityProblem: 'EACCES' })`)
   await Promise.all([verify('', 'one'), verify('', 'at once')])
   expect(await verify('', 'later')).toBe(true)
@@ -64,7 +64,7 @@ test('as many threads as hashes at once, used again', async () => {
   for (let n = 0; n < 3; n++) expect([first, second]).toContain(await verify('', ''))
 })
 
-test('an error of argon2 is none of the thread', async () => {
+test('an error of argon2 does not end the thread', async () => {
   const { hash, verify } = create()
   const error: unknown = await verify('no hash', 'password').catch((thrown: unknown) => thrown)
   expect(error).toHaveProperty('message')
@@ -109,7 +109,7 @@ test('a program that cannot start hashes nothing', async () => {
   })
 })
 
-test('after stop, nothing is hashed: neither what waits for an answer nor anything later', async () => {
+test('after stop, current and later tasks are refused', async () => {
   const { verify } = create('/* no answer */')
   const waiting = expect(verify('', '')).rejects.toMatchObject({ name: 'UnavailableError' })
   await threads.stop()

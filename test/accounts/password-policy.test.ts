@@ -56,7 +56,7 @@ test('the least length is configured', () => {
   expect(fault('fifteen chars..', 15)).toBeUndefined()
 })
 
-test('an address without a letter before the @ forbids no more', () => {
+test('an address without a letter before the @ forbids nothing else', () => {
   expect(fault('!?!?!?!?', 8, '+-@mail.test')).toBeUndefined()
 })
 

@@ -115,7 +115,7 @@ test('a reload needs no password, and the disk holds nothing readable', async ()
   expect(await reopen(page)).toMatchObject({ email: undefined })
 })
 
-test('the minified file, as it is served, does the same', async () => {
+test('the minified file does the same', async () => {
   const folder = process.env['MINIFIED_BUNDLE'] ?? 'dist/browser'
   const body = readFileSync(join(folder, 'client.js'), 'utf8')
   const { url } = await serve()
@@ -163,7 +163,7 @@ test('twenty requests at once, and two tabs, renew an expired token once', async
   expect(count('POST /token')).toBe(1)
 })
 
-test('who signs out in one tab is signed out in the other; neither turns into another person', async () => {
+test('signing out in one tab signs out the other, and neither switches to another person', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [{ page }, { page: other }] = [await openApp(url, profile), await openApp(url, profile)]

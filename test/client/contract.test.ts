@@ -102,7 +102,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     ])
   })
 
-  test('a restart finds who was signed in, with the vault', async () => {
+  test('a restart finds the signed-in person and the vault', async () => {
     const { start } = await installation()
     const before = start()
     expect(await before.client.resume()).toBeUndefined()

@@ -87,7 +87,7 @@ beforeAll(() => {
   complete = { ...good }
 })
 
-test('a good answer is taken, as long as it is for this session', async () => {
+test('a valid answer is accepted if it is for this session', async () => {
   party.wire.on(TOKEN, () => Promise.resolve(jsonResponse(complete)))
   expect((await party.client.refresh()).sessionId).toBe(good.session_id)
   const tokens = {
@@ -270,7 +270,7 @@ describe('a session answer', () => {
   })
 })
 
-describe('what GET /account says', () => {
+describe('the answer to GET /account', () => {
   /** A page that has just been opened, to which it says this. */
   const resumed = async (changes: Record<string, unknown>) => {
     const { store, client } = await signedUp(server)
@@ -325,7 +325,7 @@ describe('lists and names', () => {
     expect(await client.account.sessions()).toEqual([{ ...entry, client_name: null }])
   })
 
-  test('another client_id than the one of the key is a bad answer', async () => {
+  test('a client_id other than that of the key is a bad answer', async () => {
     const { client, wire } = clientOf(server)
     wire.change('POST /clients', { client_id: 'another' })
     expect(await codeOf(client.register())).toBe('bad_answer')
@@ -368,7 +368,7 @@ describe('the configuration', () => {
   })
 })
 
-describe('what is published', () => {
+describe('published documents', () => {
   const METADATA = 'GET /.well-known/oauth-authorization-server'
   const JWKS = 'GET /.well-known/jwks.json'
 
@@ -545,7 +545,7 @@ describe('a server that redirects', () => {
     }
   })
 
-  test('breaks off, or says nothing that is HTTP, is away', async () => {
+  test('breaks off, or is not HTTP, counts as unreachable', async () => {
     const broken = await listening((_, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{')
       response.destroy()

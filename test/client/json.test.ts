@@ -22,7 +22,7 @@ test('bytes are UTF-8, and mended in nothing', () => {
   expect(decodeUtf8(Uint8Array.of(0xc3))).toBeUndefined()
 })
 
-test('a fault of ours is not taken for bad input', () => {
+test('a bug is not reported as bad input', () => {
   const parse = jest.spyOn(JSON, 'parse').mockImplementation(() => {
     throw new RangeError('Array buffer allocation failed')
   })

@@ -47,7 +47,7 @@ describe('while the server is away', () => {
     expect(await storedSession(store)).toBeDefined()
   })
 
-  test('`maxKeyAge` says for how long', async () => {
+  test('`maxKeyAge` limits how long', async () => {
     const { server, stop } = await start()
     const { client, store } = await signedUp(server)
     const { jws } = await client.accessToken()
@@ -59,7 +59,7 @@ describe('while the server is away', () => {
     expect(await codeOf(strict.verify(jws))).toBe('keys_too_old')
   })
 
-  test('a copy that says it is from the future is not believed', async () => {
+  test('a copy with a time in the future is not trusted', async () => {
     const { server, stop } = await start()
     const { client, store } = await signedUp(server)
     const { jws } = await client.accessToken()
@@ -126,7 +126,7 @@ describe('while the server is away', () => {
     expect(await (await client.vault()).names()).toEqual([])
   })
 
-  test('who comes back when the server does is still signed in', async () => {
+  test('people are still signed in when the server is back', async () => {
     const { server } = await start()
     const { store, email, wire } = await signedUp(server)
     wire.isDown = true

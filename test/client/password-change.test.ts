@@ -66,7 +66,7 @@ const firstStatusOf = ({ wire }: Pick<ReturnType<typeof clientOf>, 'wire'>) =>
 
 const soon = () => new Promise<string>((resolve) => setTimeout(resolve, 50, 'waiting'))
 
-test('the pair is kept when the change resolves, and everything goes on with it', async () => {
+test('the new pair is stored when the change resolves, and everything continues with it', async () => {
   const party = await signedUp(server)
   const { client, wire, store } = party
   const before = await storedSession(store)
@@ -141,7 +141,7 @@ test('a wrong password changes nothing, and leaves the store to others', async (
 })
 
 describe('another page', () => {
-  test('that has the older tokens in memory goes on with the kept ones', async () => {
+  test('that has the older tokens in memory continues with the stored ones', async () => {
     const { first, second } = await twoTabs()
     await change(first)
     expect(await status(second)).toBe(200)

@@ -98,7 +98,7 @@ describe('an access token', () => {
     }
   })
 
-  test('that is refused though it was renewed comes back as it is: no endless loop', async () => {
+  test('that is refused although it was renewed is returned unchanged, without an endless loop', async () => {
     const party = await signedUp(server)
     party.wire.on('GET /account', () => Promise.resolve(refusedToken()))
     expect(await status(party)).toBe(401)
@@ -181,7 +181,7 @@ describe('the answer of a renewal', () => {
     expect(party.wire.count(TOKEN)).toBe(3)
   })
 
-  test('that says 400 ends the session here, and nothing of it stays', async () => {
+  test('with 400 ends the session here, and leaves nothing of it', async () => {
     const { client, wire, store } = await signedUp(server)
     await (await client.vault()).set('secret', 1)
     const sessionId = client.session!.sessionId
@@ -449,7 +449,7 @@ describe('what another tab does, told by the store', () => {
     expect(await status(second)).toBe(200)
   })
 
-  test('another person in one: the other is told, and is nobody until it asks', async () => {
+  test('when another person signs in in one, the other is notified, and signed out until it asks', async () => {
     const { first, second } = await toldTabs()
     const change = told(second.client)
     const bob = someEmail()
@@ -459,7 +459,7 @@ describe('what another tab does, told by the store', () => {
     expect((await second.client.resume())?.account?.email).toBe(bob)
   })
 
-  test('somebody signs in where nobody was: the other is told, and can take it over', async () => {
+  test('when somebody signs in in one, the other is notified and can adopt the session', async () => {
     const { first, second } = await toldTabs()
     await first.client.signOut()
     const page = clientOf(server, { store: second.store })
@@ -486,7 +486,7 @@ describe('signing in again', () => {
     expect(alive.sort()).toEqual([first, third.sessionId].sort())
   })
 
-  test('in place of what is damaged sends nothing of it', async () => {
+  test('in place of a damaged session sends nothing of it', async () => {
     const { client, wire, email, store } = await signedUp(server)
     await store.write('session', { ...(await storedSession(store)), refresh_token: 'damaged' })
     await client.signIn({ email, password: GOOD_PASSWORD })

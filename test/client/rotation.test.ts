@@ -108,7 +108,7 @@ describe('a client with keys in its cache', () => {
     expect(await status(old)).toBe(200)
   })
 
-  test('gives up when a token is refused by new keys as by the old ones', async () => {
+  test('gives up when a token is refused with the new keys too', async () => {
     const { keys, party, wire } = await setUp()
     await keys.rotate()
     wire.on(ACCOUNT, () => Promise.resolve(refusedToken()))
@@ -193,7 +193,7 @@ describe('a server that has entirely new keys', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('of another type lets in who makes a key of that type', async () => {
+  test('of another type accepts clients with a key of that type', async () => {
     const { store, client, email } = await setUp()
     const { database, clock } = running[0]!
     const algorithms = { ...DEFAULTS, encryptionCrv: 'X25519' } as const

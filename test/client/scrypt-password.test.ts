@@ -128,7 +128,7 @@ describe('with a server', () => {
     ])
   })
 
-  test('no password goes over the wire as it was typed, in any request', async () => {
+  test('no request contains a password as it was typed', async () => {
     const derivePassword = (password: string, address: string) =>
       Promise.resolve(createHash('sha256').update(`${password} ${address}`).digest('base64url'))
     const { client, wire } = clientOf(server, { derivePassword })

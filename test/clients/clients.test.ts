@@ -32,7 +32,7 @@ test('a client keeps the algorithm that it was registered for', async () => {
   expect(recipientOf(found!)).toMatchObject({ kid: client.id, alg: 'ECDH-ES+A128KW' })
 })
 
-test('a client that is not there is undefined', async () => {
+test('an unknown client is undefined', async () => {
   expect(
     await createClients(after.database, after.clock, after.config).find('nobody'),
   ).toBeUndefined()

@@ -41,7 +41,7 @@ describe('by default', () => {
   })
   afterAll(() => server.stop())
 
-  test('a client gets them if it asks, and is told; the metadata says so', async () => {
+  test('a client gets them if it asks, and the answer and the metadata say so', async () => {
     expect(await supported(server)).toBe(true)
     expect(await echo(server, somebody(), true)).toEqual([201, true])
     expect(await echo(server, somebody(), false)).toEqual([201, false])

@@ -9,7 +9,7 @@ const jwk = {
   use: 'enc',
 }
 
-test('a key that is not good is a bad registration, and names what is wrong', async () => {
+test('an unusable key is refused, and the error names the fault', async () => {
   await expect(
     checkRegistration({ jwks: { keys: [{ ...jwk, y: jwk.x }] } }, policy),
   ).rejects.toMatchObject({
@@ -18,7 +18,7 @@ test('a key that is not good is a bad registration, and names what is wrong', as
   })
 })
 
-test('a fault of ours while the key is read is no bad registration', async () => {
+test('a bug while the key is read is not reported as a bad registration', async () => {
   const bug = new RangeError('Array buffer allocation failed')
   const key = {
     ...jwk,

@@ -72,7 +72,7 @@ test('what has been removed cannot be used', async () => {
 })
 
 describe('a second registration', () => {
-  test('begins the time of an unused client anew, and changes nothing else', async () => {
+  test('restarts the lifetime of an unused client, and changes nothing else', async () => {
     const first = await register('phone', 'A phone')
     clock.advance(TTL - 1)
     expect(await register('phone', 'Another name')).toEqual({ client: first.client, isNew: false })
@@ -91,7 +91,7 @@ describe('a second registration', () => {
     expect(await stored()).toEqual(['phone'])
   })
 
-  test('gives a client that is used no time to expire', async () => {
+  test('gives a used client no expiry', async () => {
     await register()
     await markUsed(db, 'phone')
     await register()

@@ -18,7 +18,7 @@ function pretend(stdin: PassThrough, isTTY: boolean): string[] {
   return shown
 }
 
-test('without a terminal says what to set', async () => {
+test('without a terminal, names the variable to set', async () => {
   const shown = pretend(new PassThrough(), false)
   expect(await problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))).toEqual([
     'There is no terminal to ask on. Set SOME_VARIABLE.',

@@ -209,7 +209,7 @@ describe('a good value is taken', () => {
   })
 })
 
-describe('a bad value is refused with its name and what is accepted', () => {
+describe('an invalid value is refused with its name and the accepted values', () => {
   test.each<[string, string[], RegExp]>([
     ['PRESERVE_SESSIONS_ON_REBOOT', ['', '2', 'ja', ' 1', 'truee'], /1 or 0.*yes\/no/],
     ['KEYS_DIR', [''], /value/],
@@ -389,7 +389,7 @@ describe('a .env file', () => {
   })
   afterEach(() => rm(folder, { recursive: true, force: true }))
 
-  test('gives what the environment does not', async () => {
+  test('provides variables that the environment does not set', async () => {
     await writeFile(dotenv, '# a comment\nPORT=4000\nHOST="::1"\n\nexport LOG_LEVEL=warn\n')
     expect(load({}, dotenv)).toMatchObject({ port: 4000, host: '::1', logLevel: 'warn' })
     expect(load({ PORT: '5000' }, dotenv)).toMatchObject({ port: 5000, host: '::1' })

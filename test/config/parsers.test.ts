@@ -189,7 +189,7 @@ describe('rateLimit', () => {
   })
 })
 
-test('no parser throws, whatever the text', () => {
+test('no parser throws for any text', () => {
   fc.assert(
     fc.property(anyText, (text) => {
       for (const parser of [

@@ -183,7 +183,7 @@ test('rows are told apart from counts', async () => {
   expect(numDeletedRows).toBe(1n)
 })
 
-test('a statement is prepared once, and anew after it has failed', async () => {
+test('a statement is prepared once, and again after it has failed', async () => {
   const prepare = jest.spyOn(sqlite, 'prepare')
   await insert(1).execute()
   await insert(2).execute()

@@ -190,7 +190,7 @@ describe('a database of a newer server', () => {
     migrations: { ...CORE_HISTORY.migrations, '998-new': { up: addTable('new') } },
   }
 
-  test('is refused by name, and stays as it is', async () => {
+  test('is refused by the name of its migration, and not changed', async () => {
     await migrate(db, newer)
     const before = { definitions: await definitionsOf(db), executed: await executed() }
     const error = await failure()
@@ -224,7 +224,7 @@ describe('a migration that fails', () => {
     expect(await executed()).toEqual(NAMES)
   })
 
-  test('leaves a database of the first version as it was', async () => {
+  test('leaves a database of the first version unchanged', async () => {
     sqlite.exec(STARTS['of version 1'])
     sqlite.exec('create table password_resets (somebody_elses text)')
     const before = await definitionsOf(db)

@@ -187,7 +187,7 @@ test('a bug in a migration is no fault of the file', async () => {
 })
 
 describe('what cannot be opened is refused with one sentence that names it and DATABASE_URL', () => {
-  test('a file that is no database, which is left as it was', async () => {
+  test('refuses a file that is not a database, and leaves it unchanged', async () => {
     const file = join(folder, 'notes.txt')
     await writeFile(file, 'not a database, but long enough to be one '.repeat(50))
     const { size, mode } = await stat(file)
@@ -222,7 +222,7 @@ describe('what cannot be opened is refused with one sentence that names it and D
 })
 
 describe('every database', () => {
-  test('in memory is one of its own, without a file', async () => {
+  test('a database in memory has no file and is not shared', async () => {
     const [one, two] = [await open(':memory:'), await open(':memory:')]
     await one.insertInto('clients').values(client('one')).execute()
     expect(await two.selectFrom('clients').selectAll().execute()).toEqual([])

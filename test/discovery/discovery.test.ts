@@ -34,7 +34,7 @@ describe('the JWK Set', () => {
     }
   })
 
-  test('has an ETag, and is not sent again to who has it', async () => {
+  test('has an ETag, and is not sent again to a client that has it', async () => {
     const etag = (await get(path)).headers.get('etag')!
     expect(etag).toMatch(/^"[\w-]+"$/)
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
@@ -65,7 +65,7 @@ test.each(['sig', 'enc'] as const)('/keys/%s.pem is the current public key', asy
   expect(createPublicKey(answer.text).export({ format: 'jwk' })).toEqual({ kty, crv, x, y })
 })
 
-test('the metadata document says where things are and how tokens are made', async () => {
+test('the metadata document has the endpoints and the algorithms of tokens', async () => {
   const answer = await get('/.well-known/oauth-authorization-server')
   expect(answer.status).toBe(200)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)

@@ -47,7 +47,7 @@ test('an unexpected error is thrown as it is, whatever else failed', async () =>
   await expect(together(failing('A.'), Promise.reject(fault))).rejects.toBe(fault)
 })
 
-test('a failure waits for the other steps, so that none goes on unseen', async () => {
+test('a failure waits for the other steps, so that none continues in the background', async () => {
   let done = false
   const slow = new Promise<void>((resolve) =>
     setTimeout(() => {

@@ -61,7 +61,7 @@ test.each([
   await expect(work()).rejects.toMatchObject({ code: 'invalid_request' })
 })
 
-test('a body that cannot be read for a fault of ours is none', async () => {
+test('a body that cannot be read because of a bug is not refused as malformed', async () => {
   const bug = new TypeError('x is not a function')
   await expect(read(failing(bug))).rejects.toBe(bug)
   const stream = Readable.from([Buffer.from('{ }')])
@@ -70,7 +70,7 @@ test('a body that cannot be read for a fault of ours is none', async () => {
   await expect(read(stream)).rejects.toMatchObject({ type: 'stream.not.readable' })
 })
 
-test('a body that something else has read is a fault of ours', async () => {
+test('a body that something else has read is an internal error', async () => {
   const ctx = contextOf(Readable.from([Buffer.from('{ }')]))
   ctx.request.body = {}
   const work = async () => readBody()(ctx, () => Promise.resolve())

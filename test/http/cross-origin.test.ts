@@ -50,7 +50,7 @@ test.each([
   expect(words(headers.get('vary'))).toContain('origin')
 })
 
-test('a preflight says what an app may send', async () => {
+test('a preflight lists what an app may send', async () => {
   const { status, headers, text } = await preflight(open, APP)
   expect([status, text]).toEqual([204, ''])
   expect(headers.get('access-control-allow-origin')).toBe(APP)

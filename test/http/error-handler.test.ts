@@ -62,7 +62,7 @@ test.each<[string, string, unknown?]>([
   ])
 })
 
-test('the process lives on, and says that it is not ready', async () => {
+test('the process keeps running and is not ready', async () => {
   const live = await client.send('GET', '/healthz')
   expect([live.status, live.body]).toEqual([200, { status: 'ok' }])
   const ready = await client.send('GET', '/readyz')

@@ -95,7 +95,7 @@ describe('listening', () => {
   })
 })
 
-describe('what is not HTTP gets an error in JSON', () => {
+describe('bytes that are not HTTP get an error in JSON', () => {
   test.each([
     ['garbage', 'what is this\r\n\r\n'],
     ['a TLS greeting', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
@@ -399,7 +399,7 @@ describe('a request that never ends', () => {
     expect(requests).toHaveLength(part === 'body' ? 1 : 0)
   })
 
-  test('has 10 seconds for its headers and 30 in all, unless somebody says otherwise', async () => {
+  test('has 10 seconds for its headers and 30 in total by default', async () => {
     await server.stop(0)
     const listen = jest.spyOn(Server.prototype, 'listen')
     await start()

@@ -24,7 +24,7 @@ test.each([
   expect(order).toEqual(['consume', 'next'])
 })
 
-test('a part of what is limited has a count of its own', async () => {
+test('a part of a limit has its own count', async () => {
   const consume = jest.fn<RateLimits<'reset'>['consume']>(() => Promise.resolve())
   const next = () => Promise.resolve()
   await rateLimit({ consume }, 'reset', 'token')(contextOf('192.0.2.1'), next)

@@ -27,7 +27,7 @@ test('a file is named by its use and state, a previous one by its thumbprint', (
 })
 
 describe('reading', () => {
-  test('a folder that is not there, or empty, gives no keys', async () => {
+  test('a missing or empty folder has no keys', async () => {
     for (const where of [join(path, 'missing'), path]) {
       expect(await readFolder({ ...folder, path: where })).toEqual({
         ...{ keys: [], removed: {} },
@@ -36,7 +36,7 @@ describe('reading', () => {
     }
   })
 
-  test('gives each key with its state, and passes over every other file', async () => {
+  test('returns each key with its state, and skips other files', async () => {
     await generateKeys(folder)
     await rotateKeys(folder, Date.now(), 1000)
     const others = ['sig.old.key', 'SIG.KEY', 'sig.key.bak', 'other.key', 'sig.pem', 'enc..key']
@@ -53,7 +53,7 @@ describe('reading', () => {
     }
   })
 
-  test('a previous file that is not named after its key is told', async () => {
+  test('a previous file that is not named after its key is reported', async () => {
     await generateKeys(folder)
     const name = `sig.${'x'.repeat(43)}.key`
     await fill(path, { [name]: pkcs8(ecKey()) })
@@ -120,7 +120,7 @@ describe('reading', () => {
     expect(most).toEqual([1, 1, 1, 1])
   })
 
-  test('a folder that is being changed gives one state of it, never two mixed', async () => {
+  test('a folder that is being changed is read in one state, never a mixture', async () => {
     await generateKeys(folder)
     const done = new AbortController()
     const rotations = (async () => {
@@ -146,7 +146,7 @@ describe('reading', () => {
 })
 
 describe('a fingerprint', () => {
-  test('stays while no key changes, whatever else is there', async () => {
+  test('stays the same while no key changes, whatever other files there are', async () => {
     expect(await fingerprint(join(path, 'missing'))).toBe(await fingerprint(path))
     await generateKeys(folder)
     const before = await fingerprint(path)
@@ -171,7 +171,7 @@ describe('a fingerprint', () => {
     expect(await fingerprint(path)).not.toBe(before)
   })
 
-  test('of what is no folder is refused', async () => {
+  test('of anything but a folder is refused', async () => {
     await writeFile(join(path, 'file'), '')
     expect(await problemsOf(fingerprint(join(path, 'file')))).toEqual([
       `The key folder ${join(path, 'file')} cannot be read (ENOTDIR). Check KEYS_DIR and the permissions of the folder.`,

@@ -110,7 +110,7 @@ test('a change between the loading of the keys and the following is noticed', as
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
-test('a fault of ours is reported with its cause, and the keys stay', async () => {
+test('a bug is reported with its cause, and the keys stay', async () => {
   const { keystore, logs } = await follow()
   await settled()
   const { kid } = keystore.signingKey
@@ -226,7 +226,7 @@ test('a fault that passes with the folder as before is tried again, and told aga
   }
 })
 
-test('another fault than the one that was told is told as well', async () => {
+test('a different fault is reported too', async () => {
   const { logs } = await follow()
   await settled()
   await fill(folder.path, { 'enc.next.key': 'x' })
@@ -344,7 +344,7 @@ describe('a kid that is not known', () => {
     expect((await keystore.decryptionKey(enc.current.kid))?.kid).toBe(enc.current.kid)
   })
 
-  test('is looked for once in five seconds, by all who ask at once together', async () => {
+  test('is searched for once in five seconds, and concurrent callers share the search', async () => {
     const { keystore, logs, pass } = await followUnpolled()
     const first = await twice()
     const found = await Promise.all([
@@ -362,7 +362,7 @@ describe('a kid that is not known', () => {
     expect((await keystore.verificationKey(kid))?.kid).toBe(kid)
   })
 
-  test('is neither there nor gone while the folder cannot be used', async () => {
+  test('is unavailable while the folder cannot be used', async () => {
     const { keystore, logs, pass } = await followUnpolled()
     const { kid } = (await twice()).sig.current
     await rename(folder.path, `${folder.path}-away`)

@@ -146,7 +146,7 @@ describe('an encryption key that fits more than one algorithm', () => {
   })
 })
 
-describe('a boot without both keys says what to do', () => {
+describe('a boot without both keys explains what to do', () => {
   const noKeys = (where: string) =>
     `There are no keys in ${where}. Make them with \`npm run keys -- generate\`, or put your own sig.key and enc.key there.`
 
@@ -295,7 +295,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
   })
 })
 
-describe('what is no fault is a warning', () => {
+describe('warnings', () => {
   const plain = (name: string) =>
     `${join(path, name)} is not protected by a passphrase. Anybody who can read the file can sign or read tokens. Protect every key with: npm run keys -- passphrase`
 

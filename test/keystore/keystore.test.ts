@@ -151,7 +151,7 @@ describe('a kid that is not known', () => {
     expect(looks).toBe(3)
   })
 
-  test('is neither there nor gone while the folder cannot be read', async () => {
+  test('is unavailable while the folder cannot be read', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig[0]!, enc[0]!))
     keystore.follow(() => Promise.reject(new UnavailableError('away', 5)))
@@ -162,7 +162,7 @@ describe('a kid that is not known', () => {
   })
 })
 
-test('what is stored outlives the retirement of its key, and tokens do not', async () => {
+test('stored data outlives the retirement of its key, but tokens do not', async () => {
   const [sig, enc] = await made
   const [current, next, previous, retired] = enc
   const keystore = createKeystore({
@@ -202,7 +202,7 @@ describe('opening', () => {
     return loadKeys(folder)
   }
 
-  test('with sessions preserved gives the same keys at every boot, and their warnings', async () => {
+  test('with preserved sessions, has the same keys and warnings at every boot', async () => {
     const config = await settings(true)
     const { sig, enc, warnings, fingerprint } = await generate(config)
     for (let boot = 0; boot < 2; boot++) {
@@ -231,7 +231,7 @@ describe('opening', () => {
     expect((await open(config)).warnings).toEqual([])
   })
 
-  test('without, gives fresh keys at every boot and leaves the folder alone', async () => {
+  test('without them, has fresh keys at every boot and does not touch the folder', async () => {
     const config = await settings(false)
     const { sig } = await generate(config)
     const boots = [await open(config), await open(config)]

@@ -81,7 +81,7 @@ test('parameters before an EC key, as `openssl ecparam -genkey` writes them, are
   expect(key.equals(EC)).toBe(true)
 })
 
-describe('an encrypted PKCS#8 key that was damaged is told from one of another passphrase', () => {
+describe('a damaged encrypted PKCS#8 key is distinguished from a wrong passphrase', () => {
   const lines = pkcs8(rsaKey(), PASSPHRASE).trimEnd().split('\n')
   test.each<[string, string[]]>([
     ['cut short', lines.slice(0, 10)],
@@ -147,7 +147,7 @@ function publicPem(type: 'spki' | 'pkcs1'): string {
     .toString()
 }
 
-test('what is wrong is said without a word of the text', async () => {
+test('the error quotes nothing of the text', async () => {
   const pem = pkcs8(EC).slice(0, 120)
   try {
     await parsePrivateKey(pem, 'my passphrase')

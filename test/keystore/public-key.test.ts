@@ -167,7 +167,7 @@ test.each(['00', '01'])('a point of low order on X25519 (%s…) is refused', asy
   expect(await fault(jwk, ENCRYPTION_CURVES.X25519)).toBe('is a point of low order')
 })
 
-test('a fault of ours while a key is read is no fault of the key', async () => {
+test('a bug while a key is read is not reported as a fault of the key', async () => {
   const bug = new RangeError('Array buffer allocation failed')
   const jwk = {
     ...jwkOf(pairs['EC P-256'].publicKey),

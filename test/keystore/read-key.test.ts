@@ -4,7 +4,7 @@ import { createOpenedKeys } from '../../server/keystore/opened-keys.ts'
 import { readKey } from '../../server/keystore/read-key.ts'
 import { ecKey, emptyFolder, fill, pkcs8 } from './fixtures.ts'
 
-test('a fault of ours is no fault of the file', async () => {
+test('a bug is not reported as a fault of the file', async () => {
   const folder = await emptyFolder()
   await fill(folder, { 'sig.key': pkcs8(ecKey()) })
   const fault = new RangeError('out of memory')

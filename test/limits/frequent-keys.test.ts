@@ -23,7 +23,7 @@ test('of many keys, no count is too high, and none lacks more than it may', () =
   )
 })
 
-test('no more keys are kept than it has room for', () => {
+test('keeps no more keys than its size', () => {
   const keys = createFrequentKeys(3)
   for (let i = 0; i < 1000; i++) keys.add(`key-${i}`)
   const kept = Array.from({ length: 1000 }, (_, i) => keys.count(`key-${i}`)).filter((n) => n > 0)

@@ -38,7 +38,7 @@ test('is the same as a Set', () => {
   )
 })
 
-test('takes no more than it has room for', () => {
+test('throws when it is full', () => {
   const table = createHashTable(1)
   table.add('a')
   expect(() => {

@@ -35,7 +35,7 @@ test('for 90 days after the last sign-in', async () => {
   expect(await isKnownAt(NOW + KNOWN_CLIENT_TTL)).toBe(false)
 })
 
-describe('what is forgotten is removed', () => {
+describe('forgotten clients are removed', () => {
   beforeEach(async () => {
     await recordSignIn(db, 'ada', 'phone', NOW)
     await recordSignIn(db, 'ada', 'tab', NOW + 1)

@@ -60,7 +60,7 @@ test('a key whose window is over begins another, as the newest', async () => {
   expect(await tryAll('a', 'c', 'd')).toEqual([false, false, false])
 })
 
-test('however many keys come, no more timers run than there is room for', async () => {
+test('the number of timers stays within the capacity, however many keys come', async () => {
   const before = jest.getTimerCount()
   await tryAll(...Array.from({ length: 100 }, (_, index) => `key ${index}`))
   expect(jest.getTimerCount() - before).toBe(CAPACITY)

@@ -29,7 +29,7 @@ test('a line is one JSON object, with the level as a word and the time in UTC', 
   })
 })
 
-test('what is below the level is not written', () => {
+test('a line below the level is not written', () => {
   const lines = logged((logger) => {
     logger.debug('no')
     logger.info('no')

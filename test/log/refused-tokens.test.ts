@@ -49,7 +49,7 @@ test('more in the same second are summed by reason, and logged when it is over',
   expect(lines[1]!.reasons).toEqual({ exp: 249, session: 750 })
 })
 
-test('a line a second at most, for as long as it goes on, and none lost', () => {
+test('logs at most one line per second, and loses no count', () => {
   for (let i = 0; i < 100; i++) {
     refused.count('session')
     jest.advanceTimersByTime(100)

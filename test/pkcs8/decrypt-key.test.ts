@@ -31,7 +31,7 @@ async function encrypted(plaintext: Uint8Array, cost = CHEAP_SCRYPT): Promise<st
   return toPem(encodeEncryptedKey({ salt, scryptCost: cost, iv, ciphertext }))
 }
 
-test('what decrypts and is no key gives none', async () => {
+test('a decrypted text that is not a key gives undefined', async () => {
   const der = KEY.export({ type: 'pkcs8', format: 'der' })
   expect((await decryptPrivateKey(await encrypted(der), 'p'))?.equals(KEY)).toBe(true)
   for (const other of [randomBytes(100), der.subarray(0, -1), Buffer.alloc(0)]) {
@@ -67,7 +67,7 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns
 }
 
-test('the event loop goes on meanwhile', async () => {
+test('the event loop is not blocked', async () => {
   const pem = await encryptPrivateKey(KEY, 'p')
   // On the event loop, scrypt would leave room for two or three turns.
   expect(await turnsDuring(decryptPrivateKey(pem, 'p'))).toBeGreaterThan(20)

@@ -30,7 +30,7 @@ test.each(KEYS)('%s is read by node:crypto and by us', async (_name, key) => {
   expect(lines.at(-1)!.length).toBeLessThanOrEqual(64)
 })
 
-test('by default, what it costs is what the contract with operators says', async () => {
+test('the default cost is the documented one', async () => {
   const pem = await encryptPrivateKey(EC, PASSPHRASE)
   expect(decodeEncryptedKey(derOf(pem))?.scryptCost).toEqual({
     ...{ cost: 16_384, blockSize: 8, parallelization: 1 },

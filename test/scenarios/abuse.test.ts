@@ -141,7 +141,7 @@ describe('for one address', () => {
     expectLimited(await ask('[2001:db8::2]:2'))
   })
 
-  test('what is no address is one address', async () => {
+  test('invalid addresses count as one address', async () => {
     const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
     const ask = (from: string) => post(client, '/clients', {}, from)
     expect((await ask('unknown')).status).toBe(400)
@@ -228,7 +228,7 @@ describe('for one account', () => {
 describe('strangers do not shut out an owner', () => {
   const LIMITS = testConfig().rateLimits
 
-  test('who signs up: invalid attempts elsewhere use up nothing', async () => {
+  test('sign-up: invalid attempts from elsewhere use up nothing', async () => {
     const { client } = await setUp({ ...OFF, signUp: { count: 3, duration: 3600 } })
     const email = someEmail()
     const signUp = (password: string, from: string) =>

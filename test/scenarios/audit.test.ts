@@ -132,7 +132,7 @@ test('login', async () => {
   expect(lines).toEqual([['login', { account_id, session_id, client_id: client.id }]])
 })
 
-test('login_failed, with the account where there is one', async () => {
+test('login_failed, with the account if there is one', async () => {
   const { email, account_id } = await person()
   const wrong = { email, password: WRONG_PASSWORD, client_id: client.id }
   const tryIt = (body: object) => audited((send) => send('POST', '/account/login', body))

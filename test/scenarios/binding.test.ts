@@ -92,7 +92,7 @@ describe('a bound token is good for its request', () => {
     expect((await sendBound(scene, bindingOf(scene), head)).status).toBe(401)
   })
 
-  test('and needs no binding where there is none to be had', async () => {
+  test('and needs no binding if the request cannot have one', async () => {
     expect((await scene.client.sendAs(scene.session, 'GET', '/account')).status).toBe(200)
   })
 
@@ -149,7 +149,7 @@ describe('a bound token is refused, like any other', () => {
     expect((await sendBound(scene, { ...req, iat: req.iat + off })).status).toBe(200)
   })
 
-  test('when it comes a second time: the same bytes, or sealed anew', async () => {
+  test('when it comes a second time, as the same bytes or sealed again', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
     const token = await client.seal(session.accessJws, { req })
@@ -162,7 +162,7 @@ describe('a bound token is refused, like any other', () => {
     )
   })
 
-  test('when it comes a second time as late as it possibly can', async () => {
+  test('when it comes a second time as late as possible', async () => {
     const { server, client, session } = scene
     const req = bindingOf(scene)
     const token = await client.seal(session.accessJws, { req: { ...req, iat: req.iat + 60 } })
@@ -238,7 +238,7 @@ describe('a bound token is refused, like any other', () => {
   })
 })
 
-describe('what is used up', () => {
+describe('using up a binding', () => {
   test('is nothing by a request that is refused for another reason', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
@@ -376,7 +376,7 @@ describe('the replay cache', () => {
     },
   )
 
-  test('that fails is a fault of ours: nobody is let through, nobody is told why', async () => {
+  test('that fails is an internal error: nobody gets in, and nobody learns why', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.reject(new Error('no cache')) }
     const broken = await setUp({ replayCache })
     try {
@@ -526,7 +526,7 @@ describe('where binding is required', () => {
     expect(revoked.status).toBe(200)
   })
 
-  test('the metadata says so', async () => {
+  test('the metadata announces it', async () => {
     const { body } = await strict.client.send('GET', '/.well-known/oauth-authorization-server')
     expect(body.request_binding).toBe('required')
   })

@@ -128,7 +128,7 @@ const expectUnavailable = (answer: Answer) => {
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
 }
 
-describe('two servers, one of which has not read a rotation yet', () => {
+describe('two servers, one of which has not noticed a rotation yet', () => {
   /** The first server seals the stored key to one that the second has never seen. */
   async function leaveBehind() {
     await rotate()
@@ -166,7 +166,7 @@ describe('two servers, one of which has not read a rotation yet', () => {
     expectKey(await read(other, renewed), session.databaseKey)
   })
 
-  test('the second takes tokens of the first, too, and never says that they are not valid', async () => {
+  test('the second accepts tokens of the first, and never calls them invalid', async () => {
     const renewed = await leaveBehind()
     lookOnly(other)
     expectKey(await read(other, renewed, one), session.databaseKey)
@@ -205,7 +205,7 @@ describe('a key that was pruned', () => {
     await Promise.all([reload(one), reload(other)])
   })
 
-  test('gives null, and the session goes on', async () => {
+  test('is null, and the session continues', async () => {
     for (const server of [one, other]) expectKey(await read(server, renewed), null)
     const again = await refresh(one, renewed)
     expectKey(await read(other, again), null)
@@ -215,7 +215,7 @@ describe('a key that was pruned', () => {
     )
   })
 
-  test('opens what is stored again when it is restored from a backup', async () => {
+  test('opens the stored key again after the key is restored from a backup', async () => {
     lookOnly(one)
     await writeFile(...backup)
     expectKey(await read(one, renewed), session.databaseKey)

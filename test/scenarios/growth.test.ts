@@ -70,7 +70,7 @@ test('a client that expires while its owner signs in is kept for them', async ()
   expect((await client.send('GET', `/clients/${client.id}/configuration`)).status).toBe(200)
 })
 
-test('MAX_SESSIONS: one more ends the one that has been unused the longest, and says so', async () => {
+test('MAX_SESSIONS: one more session ends the one unused the longest, and the log says so', async () => {
   const { server, client } = await setUp({ config: { maxSessions: 3 } })
   const email = someEmail()
   const sessions = [await client.signUp(email)]

@@ -359,7 +359,7 @@ describe('the keys command', () => {
     expect(rotated.stderr.text).not.toContain('    at ')
   })
 
-  test('list without keys says so', async () => {
+  test('list says that there are no keys', async () => {
     const listed = keys('list')
     expect(await listed.exit).toBe(1)
     expect(listed.stdout.text).toBe('')
@@ -367,7 +367,7 @@ describe('the keys command', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('--json prints nothing but JSON, whatever there is to note', async () => {
+  test('--json prints only JSON, even if there are notes', async () => {
     env = { ...env, TOKEN_SIGNING_ALG: 'PS256' }
     const made = keys('generate', '--json')
     expect(await made.exit).toBe(0)

@@ -95,7 +95,7 @@ test('a read succeeds while another process writes, though it would record the u
   expect(await lastUsed()).toBe(server.clock())
 })
 
-test('a bug in the record of a use is still a fault of ours', async () => {
+test('a bug while recording a use is still an internal error', async () => {
   server.clock.advance(120)
   other.exec(`create trigger bug before update of last_used_at on sessions
     begin select raise(abort, 'a bug'); end`)

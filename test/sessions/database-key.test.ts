@@ -133,7 +133,7 @@ test.each([
   await expectDamaged(sealed())
 })
 
-test('a fault of ours is not taken for damage', async () => {
+test('a bug is not reported as damage', async () => {
   const broken: Keystore = {
     ...keystore,
     storageKey: () => {

@@ -34,7 +34,7 @@ test('the newest comes first; the same instant is no tie', async () => {
   expect((await listSessions(db, 'ada', NOW, 100))[0]!.client_name).toBeNull()
 })
 
-test('what is another account’s, or has expired, is not', async () => {
+test('sessions of other accounts and expired ones are not', async () => {
   await addSession(db, 'bobs', { accountId: 'bob' })
   await addSession(db, 'over', { expiresAt: NOW })
   await addSession(db, 'almost', { expiresAt: NOW + 1 })
@@ -43,7 +43,7 @@ test('what is another account’s, or has expired, is not', async () => {
   expect(await listed('nobody')).toEqual([])
 })
 
-test('no more are listed than the limit: those that were used last, the newest first', async () => {
+test('beyond the limit, only those used most recently are listed, newest first', async () => {
   await addSession(db, 'unused', { createdAt: NOW - 1, lastUsedAt: NOW - 1 })
   await addSession(db, 'old', { createdAt: NOW - 9, lastUsedAt: NOW })
   await addSession(db, 'new', { createdAt: NOW - 2, lastUsedAt: NOW })

@@ -8,7 +8,7 @@ import {
 } from '../../server/sessions/refresh-tokens.ts'
 import { addSession, NOW, openFilled } from './fixtures.ts'
 
-test('what is recorded of a token is the SHA-256 of its jti, unused, and nothing more', async () => {
+test('only the SHA-256 of the jti of an unused token is recorded', async () => {
   const db = await openFilled()
   await addSession(db, 'session')
   await recordRefreshToken(db, 'session', 'the jti', NOW + 7)

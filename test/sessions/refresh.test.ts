@@ -98,7 +98,7 @@ describe('the first use of a token', () => {
 })
 
 describe('a used token', () => {
-  test('gives the same successor, however often and at whatever time within the interval', async () => {
+  test('gives the same successor each time within the interval', async () => {
     const jti = await record()
     const first = await rotate(jti)
     for (let use = 0; use < 600; use++) {
@@ -197,7 +197,7 @@ describe('a token of another generation', () => {
     expect([await rows(), await session()]).toEqual(before)
   })
 
-  test('and one of the same is rotated, and reused, as ever', async () => {
+  test('and a token of the same generation is rotated and reused as usual', async () => {
     const jti = await record()
     await setGeneration(3)
     expect(await outcome(jti, NOW, SID, 3)).toBe('rotated')
@@ -214,7 +214,7 @@ test.each([
   expect(await outcome(known)).toBe(expected === 'reused' ? 'unknown' : 'rotated')
 })
 
-test('a token of another session is none of this one, and stays unused', async () => {
+test('a token of another session is refused and stays unused', async () => {
   await addSession(db, 'other')
   const jti = await record('other')
   expect(await outcome(jti)).toBe('reused')

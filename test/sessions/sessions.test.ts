@@ -72,7 +72,7 @@ test('a session starts with tokens of the configured lifetimes', async () => {
   expect(access.jti).not.toBe(refresh.jti)
 })
 
-test('what is stored is neither a token nor a readable database key', async () => {
+test('neither a token nor a readable database key is stored', async () => {
   const { signedIn } = await start()
   const row = await rowOf(signedIn.session_id)
   expect(row).toEqual({

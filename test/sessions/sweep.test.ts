@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => db.destroy())
 
-test('what has expired goes, and what is alive stays', async () => {
+test('expired rows are removed, and live ones stay', async () => {
   await addSession(db, 'over', { expiresAt: NOW - 1 })
   await addSession(db, 'just-over', { expiresAt: NOW })
   await addSession(db, 'alive', { expiresAt: NOW + 1 })
@@ -47,7 +47,7 @@ test('what has expired goes, and what is alive stays', async () => {
   expect(await sweepExpired(db, NOW)).toBe(0)
 })
 
-test('so do clients that are known no more, and no session of theirs', async () => {
+test('records of clients that are no longer known are removed, but not their sessions', async () => {
   await addSession(db, 'alive')
   await recordSignIn(db, 'ada', 'phone', NOW - KNOWN_CLIENT_TTL)
   await recordSignIn(db, 'bob', 'phone', NOW - KNOWN_CLIENT_TTL + 1)
@@ -113,7 +113,7 @@ describe('now and again', () => {
     throw new Error(`never logged ${pattern}: ${lines.join('')}`)
   }
 
-  test('it begins at once, goes on, and stops when it is told to', async () => {
+  test('it starts at once, repeats, and stops on request', async () => {
     let now = NOW
     await addSession(db, 'one', { expiresAt: NOW })
     await addSession(db, 'two', { expiresAt: NOW + 1 })

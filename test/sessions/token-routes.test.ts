@@ -119,7 +119,7 @@ describe('a fresh pair', () => {
     await expect(stranger.open(body.refresh_token)).rejects.toThrow()
   })
 
-  test('leaves the database key as it was', async () => {
+  test('does not change the database key', async () => {
     const session = await client.signUp()
     const tokens = await opened(await refresh(session.refreshJws))
     const { body } = await client.sendAs(tokens, 'GET', '/account')
@@ -127,7 +127,7 @@ describe('a fresh pair', () => {
   })
 })
 
-describe('what is no proper request is refused, and uses nothing up', () => {
+describe('an invalid request is refused, and uses nothing up', () => {
   let session: TestSession
   let sealed: string
   beforeAll(async () => {
@@ -231,7 +231,7 @@ describe('what is no proper request is refused, and uses nothing up', () => {
   })
 })
 
-describe('what is no refresh token of ours is an invalid grant, all in the same words', () => {
+describe('anything but a refresh token of ours is an invalid grant, always in the same words', () => {
   test.each<[string, (session: TestSession) => Promise<string>]>([
     ['nothing', () => Promise.resolve('')],
     ['garbage', () => Promise.resolve('a.b.c.d.e')],
@@ -293,7 +293,7 @@ describe('scope', () => {
     expect((await client.sendAs(session, 'GET', SCOPED_PATH)).status).toBe(200)
   })
 
-  test('asked for in full is what is given without asking', async () => {
+  test('requesting the full scope is the same as requesting none', async () => {
     const answer = await refresh(session.refreshJws, { scope: 'user admin' })
     expect(outcome(answer)).toEqual(OK)
     session = { ...session, ...(await opened(answer)) }
@@ -309,7 +309,7 @@ describe('scope', () => {
 })
 
 describe('rotation', () => {
-  test('a lost answer: the same token within the interval gives the same successor', async () => {
+  test('after a lost answer, the same token gives the same successor within the interval', async () => {
     const session = await client.signUp()
     const first = await opened(await refresh(session.refreshJws))
     server.clock.advance(10)
@@ -329,7 +329,7 @@ describe('rotation', () => {
     expect(events(session.sessionId)).toEqual([])
   })
 
-  test('a copy: later, it ends the session for everybody, and says so once', async () => {
+  test('a copy that is used later ends the session for everybody, and is logged once', async () => {
     const email = someEmail()
     const session = await client.signUp(email)
     const bystander = await client.login(email)
@@ -415,7 +415,7 @@ describe('rotation', () => {
     }
   })
 
-  test('a hundred at once: every one is answered with one successor, and the session goes on', async () => {
+  test('a hundred at once all get the same successor, and the session continues', async () => {
     const session = await client.signUp()
     const sealed = await Promise.all(
       Array.from({ length: 100 }, () => client.seal(session.refreshJws)),
@@ -589,7 +589,7 @@ describe('over time', () => {
     expect(own.logs.filter((line) => line.includes('refresh_reused'))).toEqual([])
   })
 
-  test('who stays away for the lifetime of a refresh token is signed out', async () => {
+  test('staying away for the lifetime of a refresh token signs out', async () => {
     const session = await phone.signUp()
     own.clock.advance(3000)
     const { body } = await renew(session.refreshJws)
@@ -602,7 +602,7 @@ describe('over time', () => {
     expect(outcome(await renew(await phone.open(body.refresh_token)))).toEqual(REFUSED)
   })
 
-  test('nobody stays longer than the greatest age, and no token says otherwise', async () => {
+  test('no session, and no token of it, outlives the maximum age', async () => {
     const session = await phone.signUp()
     const started = Math.floor(own.clock() / 1000)
     const end = started + 5400
@@ -650,7 +650,7 @@ describe('revocation', () => {
     expect(await sessionRows(other.sessionId)).toBe(1)
   })
 
-  test('takes a form, and a hint that is wrong', async () => {
+  test('accepts a form, and a wrong hint', async () => {
     const session = await client.signUp()
     const token = await client.seal(session.refreshJws)
     const form = new URLSearchParams({ token, token_type_hint: 'access_token' })

@@ -190,7 +190,7 @@ test('of a published key, its public members are taken and nothing else', async 
   )
 })
 
-test('a key of which a member is no text is none', async () => {
+test('a key with a member that is not a string is skipped', async () => {
   const { client, wire } = clientOf(server)
   wire.change(JWKS, { keys: published().map((key) => ({ ...key, x: [key['x']] })) })
   expect(await codeOf(client.register())).toBe('bad_answer')

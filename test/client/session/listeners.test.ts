@@ -32,7 +32,7 @@ function uncaught(): unknown[] {
   return errors
 }
 
-test('a listener that throws keeps neither the others nor the client from their work', async () => {
+test('a listener that throws stops neither the others nor the client', async () => {
   const { client, store } = await signedUp(server)
   const errors = uncaught()
   const fault = new RangeError('a bug in the page')

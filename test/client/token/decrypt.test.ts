@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 const refused = (jwe: string) => codeOf(decrypt(jwe, fixture.key, 'JWT'))
 
-test('opens what is for this client, as the server and as anybody else makes it', async () => {
+test('opens tokens for this client, made by the server or by others', async () => {
   const jwe = await fixture.access()
   expect((await decrypt(jwe, fixture.key, 'JWT')).split('.')).toHaveLength(3)
   expect(await decrypt(fixture.sealFor('\ufeffZoë'), fixture.key, 'JWT')).toBe('\ufeffZoë')
@@ -63,7 +63,7 @@ describe('header', () => {
     expect(await refused(fixture.sealFor('text', { [name]: value }))).toBe('token_invalid')
   })
 
-  test('an enc that is not one of ours is refused, however good', async () => {
+  test('an enc that is not on our list is refused, even if it is secure', async () => {
     const { key } = fixture
     const jwe = await new CompactEncrypt(new TextEncoder().encode('text'))
       .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A192GCM', kid: key.id, cty: 'JWT' })
@@ -71,7 +71,7 @@ describe('header', () => {
     expect(await refused(jwe)).toBe('token_invalid')
   })
 
-  test('an alg that is not one of ours is refused, however good', async () => {
+  test('an alg that is not on our list is refused, even if it is secure', async () => {
     const { key } = fixture
     const jwe = await new CompactEncrypt(new TextEncoder().encode('text'))
       .setProtectedHeader({ alg: 'ECDH-ES+A192KW', enc: 'A128GCM', kid: key.id, cty: 'JWT' })
@@ -79,13 +79,13 @@ describe('header', () => {
     expect(await refused(jwe)).toBe('token_invalid')
   })
 
-  test('what is truly compressed is not inflated', async () => {
+  test('a compressed plaintext is not inflated', async () => {
     const jwe = fixture.sealFor(deflateRawSync('text'), { zip: 'DEF' })
     expect(await refused(jwe)).toBe('token_invalid')
   })
 })
 
-describe('an epk that is no key is refused, and not taken for a fault of ours', () => {
+describe('an epk that is not a key is refused, and not reported as a bug', () => {
   test.each<[string, (epk: Record<string, unknown>) => unknown]>([
     ['null', () => null],
     ['a list', () => []],
@@ -107,7 +107,7 @@ describe('an epk that is no key is refused, and not taken for a fault of ours', 
   })
 })
 
-test('a fault of ours is no verdict on the token', async () => {
+test('a bug says nothing about the token', async () => {
   const { publicKey } = await crypto.subtle.generateKey(
     { name: 'ECDH', namedCurve: 'P-256' },
     false,
@@ -120,7 +120,7 @@ test('a fault of ours is no verdict on the token', async () => {
   )
 })
 
-test('what is for another client does not open, under its kid or ours', async () => {
+test('a token for another client does not open, under its kid or ours', async () => {
   const other = await generateClientKey({ kty: 'EC', crv: 'P-256' })
   for (const { id } of [other, fixture.key]) {
     const jwe = encryptJwe('text', publicKeyOf(other), { kid: id, cty: 'JWT' })

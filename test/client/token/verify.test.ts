@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 const refused = (jws: string) => codeOf(verify(jws, 'at+jwt', fixture.keys))
 
-test('gives header and payload of what the server has signed', async () => {
+test('returns header and payload of a JWS that the server signed', async () => {
   const { signed, header, claims, keys } = fixture
   expect(await verify(signed({}), 'at+jwt', keys)).toEqual({ header, payload: claims })
 })
@@ -70,7 +70,7 @@ describe('header', () => {
 })
 
 describe('signature', () => {
-  test('of another key under the kid of ours is refused', async () => {
+  test('of another key under our kid is refused', async () => {
     const { privateKey } = await generateKeyPair('sig', DEFAULTS)
     expect(await refused(forge(fixture.header, fixture.claims, privateKey))).toBe('token_invalid')
   })
@@ -92,7 +92,7 @@ describe('signature', () => {
     }
   })
 
-  test('that is missing is refused, whatever alg says', async () => {
+  test('that is missing is refused, whatever the alg', async () => {
     for (const alg of ['none', 'ES256']) {
       const jws = fixture.signed({ alg }).split('.').slice(0, 2)
       expect(await refused([...jws, ''].join('.'))).toBe('token_invalid')
@@ -202,7 +202,7 @@ test.each([
   expect(await codeOf(verify(await signed(other), 'at+jwt', keys))).toBe('token_invalid')
 })
 
-test('that the keys cannot be had is said as it is', async () => {
+test('unavailable keys are reported as such', async () => {
   const keys = () => Promise.reject(new Error('no keys'))
   await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toThrow('no keys')
 })

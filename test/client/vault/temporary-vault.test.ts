@@ -38,7 +38,7 @@ async function restarted() {
 }
 
 describe('while the server has no key', () => {
-  test('the session goes on, and its vault is empty and in memory', async () => {
+  test('the session continues with an empty vault in memory', async () => {
     const { client, wire, store, sessionId, onDisk } = await restarted()
     const before = await onDisk()
     wire.change(ACCOUNT, { database_key: null })

@@ -109,7 +109,7 @@ describe.each([
     expect(await codeOf(vault.names())).toBe('vault_damaged')
   })
 
-  test('says of any flipped bit that it is damaged, and of anything cut off or added', async () => {
+  test('detects any flipped bit, and anything cut off or added', async () => {
     await vault.set('name', 'value')
     const [id] = await storage.ids()
     const bytes = (await storage.get(id!))!
@@ -157,7 +157,7 @@ describe.each([
     expect(bytes.length).toBe(12 + JSON.stringify({ name, value: { value } }).length + 16)
   })
 
-  test('gives back whatever JSON can hold', async () => {
+  test('returns any JSON value', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.jsonValue(), async (name, value) => {
         await vault.set(name, value)
@@ -185,7 +185,7 @@ test('a record that vanishes while the names are read is not named', async () =>
   expect(await (await openVault(stale, KEY, SESSION)).names()).toEqual([])
 })
 
-test('what is no record is damaged, however well encrypted', async () => {
+test('anything but a record is damaged, even if it is correctly encrypted', async () => {
   const storage = memoryStore().vault(SESSION)
   const vault = await openVault(storage, KEY, SESSION)
   await vault.set('name', 1)
@@ -316,7 +316,7 @@ describe('the vault of a session', () => {
     expect(await ofB.get('draft')).toBe('of B')
   })
 
-  test('is not the one of anybody else', async () => {
+  test('is not that of anybody else', async () => {
     const { client, vault } = await inFolder()
     await vault.set('draft', 'text')
     await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })

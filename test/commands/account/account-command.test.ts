@@ -63,7 +63,7 @@ const accountOf = (id: string) =>
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
 
-test('scope gives an account another scope, signs it out, and says so', async () => {
+test('scope changes the scope of an account, signs it out, and reports it', async () => {
   const { code, text, audits, opened } = await command(['scope', 'ADA@mail.test', 'user admin'])
   expect([code, text]).toEqual([0, 'ada@mail.test has the scope "user admin". Sessions ended: 2.'])
   expect(await accountOf('ada')).toEqual({ scope: 'user admin', version: 1 })
@@ -110,7 +110,7 @@ test.each(['help', '--help', '-h'])('%s shows every command', async (flag) => {
   expect(text).toContain('--help')
 })
 
-test('an account that changes in the meantime is left as it has become', async () => {
+test('an account that changes in the meantime is not changed again', async () => {
   const other = new Libsql(file)
   const racing = new Kysely<Schema>({
     dialect: new SqliteDialect({ database: new Libsql(file) }),
@@ -170,7 +170,7 @@ describe('the program', () => {
     await again.destroy()
   })
 
-  test('tells what is wrong with the arguments without a database', async () => {
+  test('reports wrong arguments without opening the database', async () => {
     const program = run(SCRIPT, { DATABASE_URL: `file:${folder}` }, ['scope', 'a@b.test'])
     expect(await program.exit).toBe(2)
     expect(program.stdout.text).toMatch(/^Usage: /)

@@ -45,7 +45,7 @@ test('what a change does not name stays', async () => {
   expect(await contents()).toEqual({ ...BEFORE, 'sig.key': 'new sig' })
 })
 
-test('removing what is not there is no fault', async () => {
+test('removing a missing file is not an error', async () => {
   await commitChanges(folder, { 'unknown.key': null })
   expect(await contents()).toEqual(BEFORE)
 })
@@ -55,7 +55,7 @@ test('an empty file can be written', async () => {
   expect((await contents())['sig.key']).toBe('')
 })
 
-test('a file that is written is for its owner alone, whatever it was before', async () => {
+test('a written file is accessible only to its owner, whatever its mode was before', async () => {
   await rm(join(folder, 'sig.key'))
   await writeFile(join(folder, 'sig.key'), 'old', { mode: 0o644 })
   await commitChanges(folder, CHANGES)
@@ -140,12 +140,12 @@ test('recovering twice is recovering once', async () => {
   expect(await contents()).toEqual(AFTER)
 })
 
-test('a folder where nothing was cut short is left as it is', async () => {
+test('a folder without an interrupted change is not touched', async () => {
   await recover(folder)
   expect(await contents()).toEqual(BEFORE)
 })
 
-test('a list of changes that cannot be read is told, and nothing is touched', async () => {
+test('an unreadable list of changes is reported, and nothing is touched', async () => {
   const damaged = { 'sig.key': 'new sig', 'manifest.json': '{"write":"sig.key"}' }
   await leave('.commit', damaged)
   await expect(recover(folder)).rejects.toMatchObject({ name: 'ZodError' })
@@ -175,13 +175,13 @@ test('a list of changes is read by the name of its own that it has', async () =>
   expect(await contents()).toEqual(AFTER)
 })
 
-test('a file that cannot be put in its place is told', async () => {
+test('a file that cannot be put in its place is reported', async () => {
   await leave('.commit', { 'sig.key': 'new sig', 'manifest.json': MANIFEST })
   await rm(join(folder, 'sig.key'))
   await mkdir(join(folder, 'sig.key'))
   await expect(recover(folder)).rejects.toHaveProperty('code')
 })
 
-test('a folder that is not there is told', async () => {
+test('a missing folder is reported', async () => {
   await expect(recover(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' })
 })

@@ -148,7 +148,7 @@ describe('generating', () => {
     for (const name of present) expect(await readFile(join(path, name), 'utf8')).toBe(mine[name])
   })
 
-  test('never overwrites what is no key either', async () => {
+  test('never overwrites a file that is not a key either', async () => {
     await fill(path, { 'sig.key': 'mine' })
     expect(await problemsOf(generateKeys(folder()))).toHaveLength(1)
     expect(await files()).toEqual(['sig.key'])
@@ -504,7 +504,7 @@ describe('revoking', () => {
 })
 
 describe('pruning', () => {
-  test('removes what has retired and says which, and nothing before', async () => {
+  test('removes retired keys and lists them, and removes no others', async () => {
     await generateKeys(folder())
     await rotateKeys(folder(), NOW, KEEP)
     const before = [await files(), await recordsOf()]

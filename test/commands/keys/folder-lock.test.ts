@@ -25,7 +25,7 @@ test('the lock is there while the work is done, for its owner alone, and gone af
   expect(await readdir(folder)).toEqual([])
 })
 
-test('the lock is gone after work that failed, and the failure is told', async () => {
+test('the lock is released after a failure, and the failure is reported', async () => {
   const error = new Error('failed')
   await expect(withFolderLock(folder, () => Promise.reject(error))).rejects.toBe(error)
   expect(await readdir(folder)).toEqual([])
@@ -106,7 +106,7 @@ test.each<[string, () => string | undefined]>([
   expect(most).toBe(1)
 })
 
-test('a folder that is not there cannot be changed', async () => {
+test('a missing folder cannot be changed', async () => {
   const work = withFolderLock(join(folder, 'missing'), done)
   await expect(work).rejects.toMatchObject({ problems: [expect.stringContaining('ENOENT')] })
 })

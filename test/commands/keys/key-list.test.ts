@@ -128,6 +128,6 @@ test('a table has aligned columns, and warnings below', () => {
   ])
 })
 
-test('a table of nothing says so', () => {
+test('an empty table says that there are no keys', () => {
   expect(keyTable([])).toEqual(['There are no keys.'])
 })

@@ -71,7 +71,7 @@ const contents = async () =>
 
 const FOUR = ['sig current', 'sig next', 'enc current', 'enc next']
 
-test('generate makes the keys, shows them and says what is next', async () => {
+test('generate makes the keys, shows them, and explains what to do next', async () => {
   const { code, lines, noted, asked } = await run(['generate'], { passphrase: PASSPHRASE })
   expect([code, asked]).toEqual([0, []])
   expect(noted).toEqual([
@@ -93,7 +93,7 @@ test('generate makes the keys, shows them and says what is next', async () => {
   ])
 })
 
-test('generate does not ask for what is set', async () => {
+test('generate does not ask for variables that are set', async () => {
   const { noted } = await run(['generate'], {
     passphrase: PASSPHRASE,
     config: { preserveSessions: true },
@@ -186,7 +186,7 @@ test('rotate moves every key one step, and keeps the old ones for a refresh toke
   expect(noted).toEqual(['A running server loads the new keys within a second or two.'])
 })
 
-describe('when the curve has changed, rotate says until when key-bound clients can stay', () => {
+describe('after a change of the curve, rotate says until when key-bound clients stay signed in', () => {
   const on = (encryptionCrv: 'P-256' | 'P-384' | 'X25519') => ({
     config: { algorithms: { ...DEFAULTS, encryptionCrv } },
   })
@@ -215,7 +215,7 @@ describe('when the curve has changed, rotate says until when key-bound clients c
     ])
   })
 
-  test('and says nothing when it has come back, or with no key kept', async () => {
+  test('and says nothing after the curve is changed back, or if no key is kept', async () => {
     await run(['generate'])
     await run(['rotate'], on('P-384'))
     expect(warnings(await run(['rotate', '--revoke'], on('P-384')))).toEqual([])
@@ -238,7 +238,7 @@ test('rotate --revoke keeps none', async () => {
   ])
 })
 
-test('prune says what it removed', async () => {
+test('prune lists what it removed', async () => {
   await run(['generate'])
   await run(['rotate'])
   const none = await run(['prune'])
@@ -504,7 +504,7 @@ const NO_COMMANDS = [
     ['prune', 'x'],
   ],
 ]
-describe('what is no command is told in one sentence, does nothing and fails', () => {
+describe('an invalid command fails with one sentence and changes nothing', () => {
   test.each(NO_COMMANDS.map((args) => [args]))('%j', async (args) => {
     const { code, lines, noted } = await run(args)
     expect([code, lines]).toEqual([2, []])
@@ -519,7 +519,7 @@ describe('what is no command is told in one sentence, does nothing and fails', (
   })
 })
 
-test('what stops a command is told as at boot', async () => {
+test('the problems that stop a command are reported as at boot', async () => {
   await run(['generate'])
   expect((await problemsOf(run(['generate'])))[0]).toMatch(
     /^There are already keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\./,

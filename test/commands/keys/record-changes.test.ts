@@ -36,7 +36,7 @@ async function retire() {
 }
 const prune = () => pruneKeys(folder, Date.now() + KEEP)
 
-test('a key that was pruned is known to be gone, whatever is done to the folder later', async () => {
+test('a pruned key is known to be gone, whatever happens to the folder later', async () => {
   expect(await removedKids()).toEqual([])
   const { kid } = await retire()
   expect(await removedKids()).toEqual([])

@@ -75,7 +75,7 @@ async function expectNextCommandWorks(path: string): Promise<void> {
   expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([])
 }
 
-test('the rotation is one of both uses, and of several files', () => {
+test('a rotation covers both uses and several files', () => {
   expect([...write].sort()).toEqual(
     [
       ...['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key'],

@@ -73,7 +73,7 @@ describe('the list of accounts', () => {
     )
   })
 
-  test('goes on behind an account that has been removed since, without a gap', async () => {
+  test('continues after an account that has been removed in the meantime, without a gap', async () => {
     const { body } = await get('?limit=3')
     const cursor = body.next_cursor as string
     const { id } = (await client.signUp()).answer.body.account

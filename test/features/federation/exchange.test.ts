@@ -70,7 +70,7 @@ describe('an ID token', () => {
     expect(lines).toEqual(expect.arrayContaining(['account_created', 'token_exchanged']))
   })
 
-  test('leads to the same account again, whatever address it then has, and as a form', async () => {
+  test('leads to the same account again, even with another address, and as a form', async () => {
     const person = someone()
     const first = await exchanged(client, await provider.idToken(client.id, person))
     const later = { ...person, email: someEmail() }
@@ -282,7 +282,7 @@ describe('a request for an exchange', () => {
     expect((await exchange(client, token)).status).toBe(200)
   })
 
-  test('with a scope says which one it has', async () => {
+  test('with a scope, the answer has the scope of the account', async () => {
     const token = await provider.idToken(client.id, someone())
     const answer = await exchange(client, token, { scope: 'admin', audience: server.config.issuer })
     expect([answer.status, answer.body.scope]).toEqual([200, 'user'])
@@ -298,7 +298,7 @@ test('an account without a password is refused like a wrong password, and a rese
   expect([known.status, known.text]).toEqual([401, unknown.text])
 })
 
-test('new people count as sign-ups of their address, and those who are known do not', async () => {
+test('new people count as sign-ups from their network address, known people do not', async () => {
   const limited = await startFederated(clock, [provider.entry()], [], {
     RATE_LIMIT_SIGN_UP: '2/1h',
   })

@@ -117,7 +117,7 @@ describe('unlinking', () => {
     expect((await unlink(session, second.body.identity_id)).status).toBe(409)
   })
 
-  test('at once of both leaves one of the two', async () => {
+  test('both at once leaves one of the two', async () => {
     const session = await exchanged(client, await token())
     await link(session, await token({ sub: `${person.sub}-2` }))
     const ids = (await list(session)).map(({ identity_id }) => identity_id)
@@ -166,7 +166,7 @@ describe('removing the account with an ID token in place of the password', () =>
     expect((await remove(session, { subject_token: proof })).body).toEqual(REFUSED)
   })
 
-  test('refuses that of a person who is not of this account, or of no account', async () => {
+  test('refuses the ID token of a person of another account or of none', async () => {
     const session = await client.signUp()
     await exchanged(client, await token())
     for (const sub of [person.sub, `${person.sub}-unknown`]) {

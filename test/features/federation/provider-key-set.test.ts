@@ -69,7 +69,7 @@ test('a JWK Set without keys has none', async () => {
 })
 
 describe('a map of certificates', () => {
-  test('gives their keys, for the algorithms of their type', async () => {
+  test('returns their keys, for the algorithms of their type', async () => {
     const document = { rsa: certificateOf(rsa, NOW), ec: certificateOf(ec, NOW) }
     const set = await readCertificates(document, ['RS256', 'ES256'], NOW)
     expect(set.get('rsa')!.key.equals(rsa.publicKey)).toBe(true)
@@ -87,7 +87,7 @@ describe('a map of certificates', () => {
     expect((await readCertificates(document, ['RS256'], NOW + offset)).size).toBe(size)
   })
 
-  test('leaves out what is no certificate, or of a key that is not allowed', async () => {
+  test('skips entries that are not certificates or have a key that is not allowed', async () => {
     const pem = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' })
     const document = { a: 'x', b: pem, c: certificateOf(ec, NOW), d: certificateOf(rsa, NOW) }
     expect([...(await readCertificates(document, ['RS256'], NOW)).keys()]).toEqual(['d'])

@@ -138,7 +138,7 @@ describe('while the provider is away', () => {
     expect(await status()).toBe(200)
   })
 
-  test('the log says why, once', async () => {
+  test('the reason is logged once', async () => {
     away()
     await Promise.all([status(), status()])
     const warnings = server.logs.filter((line) => line.includes('cannot be fetched'))
@@ -215,7 +215,7 @@ describe('discovery', () => {
   })
 })
 
-test('what a token says decides nothing about what is fetched', async () => {
+test('a token cannot decide which URL is fetched', async () => {
   const before = elsewhere.asked.length
   const claims = provider.claims(client.id, { iss: elsewhere.issuer, email: someEmail() })
   for (const header of [

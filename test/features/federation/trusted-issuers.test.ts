@@ -85,7 +85,7 @@ describe('all faults of a file are reported:', () => {
     expect(problemsOf(content)).toEqual([expect.stringMatching(problem)])
   })
 
-  test('a file that is not there', () => {
+  test('a missing file', () => {
     expect(() => load('/nonexistent/issuers.json')).toThrow(
       'TRUSTED_ISSUERS names /nonexistent/issuers.json, which cannot be read (ENOENT): make it readable, or unset TRUSTED_ISSUERS.',
     )

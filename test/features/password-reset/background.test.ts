@@ -16,7 +16,7 @@ function work(log: string[], name: string) {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('one piece of work at a time, in order, and none of it before the caller goes on', async () => {
+test('queued tasks run one at a time, in order, after the caller continues', async () => {
   const log: string[] = []
   const background = createBackground()
   const [a, b] = [work(log, 'a'), work(log, 'b')]
@@ -33,7 +33,7 @@ test('one piece of work at a time, in order, and none of it before the caller go
   expect(log).toEqual(['answered', 'a begins', 'a ends', 'b begins', 'b ends'])
 })
 
-test('what is not done is counted', async () => {
+test('unfinished tasks are counted', async () => {
   const background = createBackground()
   const [a, b, c] = [work([], 'a'), work([], 'b'), work([], 'c')]
   expect(background.size).toBe(0)
@@ -45,7 +45,7 @@ test('what is not done is counted', async () => {
   expect(background.size).toBe(0)
 })
 
-test('what is tracked holds up nothing, and idle waits for it', async () => {
+test('tracked tasks delay nothing, and idle waits for them', async () => {
   const log: string[] = []
   const background = createBackground()
   const [a, b] = [work(log, 'a'), work(log, 'b')]
@@ -88,6 +88,6 @@ test('idle waits for what its work brings with it', async () => {
   expect(log.at(-1)).toBe('c ends')
 })
 
-test('where there is nothing to do it is idle at once', async () => {
+test('without tasks it is idle at once', async () => {
   await expect(createBackground().idle()).resolves.toBeUndefined()
 })

@@ -40,7 +40,7 @@ test('a reset token that is bound to another request is refused', async () => {
   expect(await reset(await sealed(server.config.issuer + PATH))).toBe(204)
 })
 
-test('a memory of bound requests that fails is a fault of ours, and the token stays good', async () => {
+test('a failing replay cache is an internal error, and the token stays valid', async () => {
   let isBroken = true
   const broken = await startResetServer({
     replayCache: {

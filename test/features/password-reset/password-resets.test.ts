@@ -50,7 +50,7 @@ async function mailed(email = account.email): Promise<string> {
   return mailer.sent.at(-1)!.text.split('\n').at(-1)!
 }
 
-test('nothing is looked up before the caller goes on, whoever it is for', async () => {
+test('nothing is looked up before the caller continues', async () => {
   for (const email of [account.email, 'nobody@mail.test']) {
     resets.request(email, log)
   }
@@ -59,7 +59,7 @@ test('nothing is looked up before the caller goes on, whoever it is for', async 
   expect(mailer.sent).toHaveLength(1)
 })
 
-test('what is stored stands for the token and the version of its account, for 15 minutes', async () => {
+test('the stored row has the hash of the token and the version of its account, for 15 minutes', async () => {
   const token = await mailed('ADA@mail.TEST')
   const found = await resets.find(token)
   expect(found).toMatchObject({ account, jtiHash: expect.any(String) })
@@ -120,7 +120,7 @@ test('a database that cannot be asked is an error, and not a token that is refus
   await expect(resets.find(token)).rejects.toThrow()
 })
 
-test('an error on the way is logged; what waits behind it goes on', async () => {
+test('an error is logged, and waiting requests continue', async () => {
   const send = mailer.send.bind(mailer)
   mailer.send = () => Promise.reject(new Error('no mail today'))
   resets.request(account.email, log)
@@ -132,7 +132,7 @@ test('an error on the way is logged; what waits behind it goes on', async () => 
   ])
 })
 
-test('a message that is never delivered holds up none of those that follow', async () => {
+test('a message that is never delivered does not delay later ones', async () => {
   const send = mailer.send.bind(mailer)
   let deliver: () => void = () => undefined
   const delivery = new Promise<void>((resolve) => (deliver = resolve))
@@ -171,7 +171,7 @@ describe('of one account', () => {
     return mailer.sent.length - before
   }
 
-  test('five messages are sent in ten minutes, whatever is asked for in whatever case', async () => {
+  test('at most five messages are sent in ten minutes, in whatever case the address is written', async () => {
     const accounts = createAccounts(database, clock)
     await accounts.create({ email: 'bob@mail.test', name: undefined, passwordHash: 'hash' })
     expect(await ask(account.email, 4)).toBe(4)
@@ -198,7 +198,7 @@ describe('of one account', () => {
     }
   })
 
-  test('one that was sent ten minutes ago counts no more', async () => {
+  test('a message that was sent ten minutes ago no longer counts', async () => {
     expect(await ask(account.email, 1)).toBe(1)
     clock.advance(60)
     expect(await ask(account.email, 5)).toBe(4)
@@ -206,7 +206,7 @@ describe('of one account', () => {
     expect(await ask(account.email, 2)).toBe(1)
   })
 
-  test('one that a change of the password has made worthless counts no more', async () => {
+  test('a message that a change of the password has made useless no longer counts', async () => {
     expect(await ask(account.email, 6)).toBe(5)
     await database
       .updateTable('accounts')

@@ -66,7 +66,7 @@ describe('asking for a reset', () => {
     expect(await linesOf(someEmail(), 'unknown-1')).toEqual(await linesOf(email, 'known-1'))
   })
 
-  test('the message goes to the address as it was given, whatever its case in the request', async () => {
+  test('the message goes to the address of the account, whatever its case in the request', async () => {
     const email = `Person-${process.pid}@Mail.test`
     await client.signUp(email)
     await requestReset(email.toLowerCase())
@@ -88,7 +88,7 @@ describe('asking for a reset', () => {
     expect(answer.body.error_description).toMatch(/^email /)
   })
 
-  test('nothing is asked of who is signed in, and nothing changes for them', async () => {
+  test('signed-in people need no proof, and nothing changes for them', async () => {
     const { email, session } = await person()
     await resetToken(email)
     expect(await isAlive(session)).toBe(true)
@@ -132,7 +132,7 @@ describe('asking for a reset', () => {
     await server.background.idle()
   })
 
-  test('while too many wait everybody is told alike to come back later', async () => {
+  test('while too many wait, everybody gets the same 503', async () => {
     const { email } = await person()
     const before = server.mailer.sent.length
     let release: () => void = () => undefined
@@ -167,7 +167,7 @@ describe('asking for a reset', () => {
       return JSON.stringify(lines)
     }
 
-    test('the answer is the same; the log has the error, and neither the token nor the address', async () => {
+    test('the answer is the same, and the log has the error without token and address', async () => {
       const { email } = await person()
       const send = server.mailer.send.bind(server.mailer)
       let token = ''

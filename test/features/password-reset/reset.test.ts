@@ -52,7 +52,7 @@ const services = ({ config, keystore, database, clock }: TestServer) =>
   compose({ config, keystore, database, clock, logger: createLogger('silent') })
 
 describe('a reset token', () => {
-  test('is a JWE that the server alone can open, and says what the contract says', async () => {
+  test('is a JWE that only the server can open, with the claims of the contract', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const { kid } = server.keystore.encryptionKey
@@ -311,7 +311,7 @@ describe('a reset token', () => {
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('works when it was sealed anew by who could open it', async () => {
+  test('works after the holder of the JWS has sealed it again', async () => {
     const { email } = await person()
     const token = await client.seal(await open(await resetToken(email)))
     expect((await reset(token)).status).toBe(204)

@@ -35,7 +35,7 @@ test('a message is a file that only the user can read, in a folder that only the
   expect([await modeOf(path), await modeOf(folder)]).toEqual(['600', '700'])
 })
 
-test('the log names the file and nothing of what is in it', async () => {
+test('the log names the file without its content', async () => {
   await mailer().send(MESSAGE)
   const [name = ''] = await readdir(folder)
   expect(logs.map((line) => JSON.parse(line) as unknown)).toEqual([

@@ -14,7 +14,7 @@ const ACCOUNT = {
   created_at: 0,
 } as Account
 
-test('the message goes to the address as it was given, with the token on a line of its own', () => {
+test('the message goes to the given address, with the token on its own line', () => {
   const { to, subject, text } = resetMessage(ACCOUNT, 'the.token', 900)
   expect(to).toBe('Ada@Mail.test')
   expect(subject).not.toContain('the.token')

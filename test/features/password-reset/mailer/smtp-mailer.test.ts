@@ -80,7 +80,7 @@ const headersOf = (text: string) =>
     .split('\r\n')
     .map((field) => field.slice(0, field.indexOf(':')).toLowerCase())
 
-test('a message arrives, from whom and to whom it should', async () => {
+test('a message arrives with the right sender and recipient', async () => {
   const { url, received } = await startSmtp()
   await send(url)
   expect(received).toEqual([
@@ -174,7 +174,7 @@ describe('TLS', () => {
     expect([received, commands]).toEqual([[], []])
   })
 
-  test('that is neither required nor offered is done without', async () => {
+  test('that is neither required nor offered is not used', async () => {
     const { port, received } = await startSmtp()
     await send(elsewhere(port))
     expect(received).toHaveLength(1)

@@ -63,7 +63,7 @@ test.each([
   await isSignedOut(page)
 })
 
-test('without a secure context, the page says what it needs', async () => {
+test('without a secure context, the page explains what it needs', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
@@ -74,7 +74,7 @@ test('without a secure context, the page says what it needs', async () => {
   )
 })
 
-test('without WebCrypto of the right kind the page says so, and not nothing', async () => {
+test('without the needed Web Crypto, the page says so', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     // Not in the empty page that comes first.
@@ -86,7 +86,7 @@ test('without WebCrypto of the right kind the page says so, and not nothing', as
   await button(page, 'Try again').waitFor()
 })
 
-test('a page that lacks something says what', async () => {
+test('a page that lacks something says what it lacks', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   await profile.route(url + '/', async (route) => {
@@ -97,7 +97,7 @@ test('a page that lacks something says what', async () => {
   await open(url, profile, 'The page has no #letter.')
 })
 
-test('a browser that hands out the private key is found out', async () => {
+test('a browser that reveals the private key is detected', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     if (!isSecureContext) return
@@ -133,7 +133,7 @@ test.each([
   await page.getByText(`Playground in ${name} (this one)`).waitFor()
 })
 
-test('who clears the data of the site is signed out by it', async () => {
+test('clearing the data of the site signs out', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)

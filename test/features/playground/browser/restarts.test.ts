@@ -152,7 +152,7 @@ test('a server that goes away while the page starts is asked again', async () =>
   await isSignedIn(page, email)
 })
 
-test('who signs out while the server is away is signed out here', async () => {
+test('signing out while the server is away works on this device', async () => {
   const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)

@@ -45,7 +45,7 @@ test('links lead only to steps that are there', async () => {
   await until(async () => (await nav.getByRole('link').count()) === 2)
 })
 
-test('steps 3 and 4: the token in its parts, and what it says', async () => {
+test('steps 3 and 4: the parts of the token, and its claims', async () => {
   const { url, config } = await servePlayground()
   const page = await open(url)
   await signUp(page)

@@ -60,7 +60,7 @@ test('two tabs that are looked at renew an expiring token by themselves, once', 
   expect(count('POST /token')).toBeLessThanOrEqual(lifetimes)
 })
 
-test('who signs out in one tab is signed out in the other', async () => {
+test('signing out in one tab signs out the other', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   const first = await open(url, profile)
