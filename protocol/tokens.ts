@@ -47,6 +47,19 @@ export interface RefreshTokenClaims extends RegisteredClaims {
   readonly gen?: number | undefined
 }
 
+/**
+ * The claims of a service token: the access token of a program of the operator's, which is in no
+ * session. It is always key-bound.
+ */
+export interface ServiceTokenClaims extends RegisteredClaims {
+  /** The service client, the same as `sub` and `aud`. */
+  readonly client_id: string
+  /** Space-separated words (RFC 6749 §3.3). */
+  readonly scope: string
+  readonly cnf: Confirmation
+  readonly sid?: never
+}
+
 /** The claims of an access token. Yours to extend, together with the schema in server/token/kinds.ts. */
 export interface AccessTokenClaims extends RefreshTokenClaims {
   /** Space-separated words (RFC 6749 §3.3). */

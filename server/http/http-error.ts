@@ -85,6 +85,10 @@ export const scopeRequired = (scope: string): HttpError =>
     `, scope="${scope}"`,
   )
 
+/** The token is valid, but it is a service's, and this is for people. */
+export const personRequired = (): HttpError =>
+  refused('insufficient_scope', 'This request needs the access token of a person.')
+
 function refused(code: ErrorCode, description: string, parameters = ''): HttpError {
   const error = `, error="${code}", error_description="${description}"`
   return new HttpError(code, description, {

@@ -1,6 +1,6 @@
 import type { Next } from 'koa'
 import type { AppContext, ScopedState } from './context.ts'
-import { scopeRequired } from './http-error.ts'
+import { HttpError, scopeRequired } from './http-error.ts'
 
 /**
  * Refuses a request unless its token has the scope (RFC 6750 §3.1). Must come after `bearer`.
@@ -21,4 +21,20 @@ export function requireScope(scope: string) {
  */
 export function checkScope(granted: string, scope: string): void {
   if (!granted.split(' ').includes(scope)) throw scopeRequired(scope)
+}
+
+/**
+ * Narrows a scope to what is requested of it (RFC 6749 §3.3).
+ *
+ * @param requested By default, all of it.
+ * @throws HttpError `invalid_scope` for a word that was not granted.
+ */
+export function narrowScope(granted: string, requested: string | undefined): string {
+  if (requested === undefined) return granted
+  const grantedWords = new Set(granted.split(' '))
+  const words = new Set(requested.split(' '))
+  if (![...words].every((word) => grantedWords.has(word))) {
+    throw new HttpError('invalid_scope', 'scope reaches beyond what was granted.')
+  }
+  return [...words].join(' ')
 }

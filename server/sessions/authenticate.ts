@@ -1,7 +1,8 @@
 import type { Core } from '../composition.ts'
 import { bearer, requestOf } from '../http/bearer.ts'
 import type { ScopedState } from '../http/context.ts'
-import { accessToken } from '../token/kinds.ts'
+import { personRequired } from '../http/http-error.ts'
+import { anyAccessToken } from '../token/kinds.ts'
 import { invalid } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import type { Session } from './sessions.ts'
@@ -15,12 +16,16 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
 
 /**
  * Lets a request through whose access token is ours, whose session is alive and whose binding
- * holds, and puts the session on `ctx.state` (RFC 6750).
+ * holds, and puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
   return bearer<SessionState>(async (ctx, token) => {
-    const valid = await validate(tokens, accessToken, token)
+    const valid = await validate(tokens, anyAccessToken, token)
     const { claims, header } = valid
+    if (claims.sid === undefined) {
+      await binding.check(requestOf(ctx), header, claims)
+      throw personRequired()
+    }
     const session = await sessions.findAlive(claims)
     if (session === undefined) throw invalid('session')
     // Last: a request that is refused for another reason has not been used up.

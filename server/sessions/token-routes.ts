@@ -4,6 +4,7 @@ import { audit } from '../log/audit.ts'
 import { requestOf } from '../http/bearer.ts'
 import type { AppContext, Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
+import { narrowScope } from '../http/require-scope.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import type { Account } from '../database/schema.ts'
@@ -70,7 +71,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     const client = await clients.find(claims.client_id)
     if (client === undefined) throw refused()
     if (body.client_id !== undefined && body.client_id !== client.id) throw refused()
-    const scope = narrow(account.scope, body.scope)
+    const scope = narrowScope(account.scope, body.scope)
     const refreshed = await sessions.refresh(claims, client, account, scope)
     if (refreshed.outcome === 'reused') {
       const ids = { account_id: claims.sub, session_id: claims.sid, client_id: claims.client_id }
@@ -153,17 +154,6 @@ async function check<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw error instanceof TokenError ? refused() : error
   }
-}
-
-/** RFC 6749 §6: no more than was granted. */
-function narrow(granted: string, requested: string | undefined): string {
-  if (requested === undefined) return granted
-  const grantedWords = new Set(granted.split(' '))
-  const words = new Set(requested.split(' '))
-  if (![...words].every((word) => grantedWords.has(word))) {
-    throw new HttpError('invalid_scope', 'scope reaches beyond what the account has.')
-  }
-  return [...words].join(' ')
 }
 
 const refused = (): HttpError =>

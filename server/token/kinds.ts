@@ -8,6 +8,7 @@ import {
   type AccessTokenClaims,
   type RefreshTokenClaims,
   type RegisteredClaims,
+  type ServiceTokenClaims,
 } from '../../protocol/tokens.ts'
 import { thumbprintOf } from './proof-keys.ts'
 
@@ -33,8 +34,16 @@ const session = {
   cnf: cnf.optional(),
 }
 
-const isForItsClient = ({ aud, client_id, cnf }: RefreshTokenClaims) =>
+/** On service tokens. */
+const service = { ...registered, client_id: text, scope: z.string(), cnf }
+
+type ClaimsOfClient = Pick<RefreshTokenClaims, 'sub' | 'aud' | 'client_id' | 'cnf'>
+
+const isForItsClient = ({ aud, client_id, cnf }: ClaimsOfClient) =>
   aud === client_id && (cnf === undefined || thumbprintOf(cnf.jwk) === client_id)
+
+const isOfItsClient = (claims: ClaimsOfClient) =>
+  claims.sub === claims.client_id && isForItsClient(claims)
 
 /** Yours to extend: a claim that your clients and services need. Its value is set in sessions/token-pair.ts. */
 const access = { ...session, scope: z.string() }
@@ -50,6 +59,18 @@ export const foreignAccessToken = {
   typ: TOKEN_TYPES.access,
   claims: z.looseObject(access).refine(isForItsClient),
 } as const satisfies TokenKind<AccessTokenClaims>
+
+/** An access token without a session. */
+export const serviceToken = {
+  typ: TOKEN_TYPES.access,
+  claims: z.strictObject(service).refine(isOfItsClient),
+} as const satisfies TokenKind<ServiceTokenClaims>
+
+/** An access token of a person or of a service: only the first has a `sid`. */
+export const anyAccessToken: TokenKind<AccessTokenClaims | ServiceTokenClaims> = {
+  typ: TOKEN_TYPES.access,
+  claims: z.union([accessToken.claims, serviceToken.claims]),
+}
 
 /** RFC 6749 §1.5. */
 export const refreshToken = {

@@ -1,8 +1,4 @@
-import {
-  CLOCK_SKEW,
-  type RefreshTokenClaims,
-  type RegisteredClaims,
-} from '../../protocol/tokens.ts'
+import { CLOCK_SKEW, type RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type ReadingContext } from './token-context.ts'
 import { decrypt } from './decrypt.ts'
 import type { Agreement } from './jwe/agreements.ts'
@@ -24,7 +20,8 @@ export interface ValidToken<C extends RegisteredClaims> {
  * with the token is a TokenError. Any other error says nothing about the token: it is a fault of the
  * server, or of where its keys are.
  *
- * @param audience The `aud` to insist on; by default the kind's own, if it has one.
+ * @param needsProof Whether a key-bound token must come with the proof of its client. Not if somebody
+ *   else asks about it, who has proved who they are.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
  *   other fault. KeysUnavailableError.
  */
@@ -32,7 +29,7 @@ export async function validate<C extends RegisteredClaims>(
   context: ReadingContext,
   kind: TokenKind<C>,
   token: string,
-  audience = kind.audience,
+  { needsProof = true } = {},
 ): Promise<ValidToken<C>> {
   const { keystore, algorithms, issuer, caches } = context
   const decrypted = await decrypt(
@@ -45,8 +42,8 @@ export async function validate<C extends RegisteredClaims>(
   const { plaintext, header, agreement } = decrypted
   const { kid, claims, isKnown } = await verifiedClaims(context, kind, plaintext)
   if (claims.iss !== issuer) throw invalid('iss')
-  if (audience !== undefined && claims.aud !== audience) throw invalid('aud')
-  if (claims.cnf !== undefined) checkProof(decrypted, claims.cnf, caches?.proofKeys)
+  if (kind.audience !== undefined && claims.aud !== kind.audience) throw invalid('aud')
+  if (needsProof && claims.cnf !== undefined) checkProof(decrypted, claims.cnf, caches?.proofKeys)
   const now = nowInSeconds(context)
   if (claims.iat > now + CLOCK_SKEW) throw invalid('iat')
   // Last: only a token that would otherwise be good is said to have expired.
@@ -79,7 +76,7 @@ async function verifiedClaims<C extends RegisteredClaims>(
  */
 export function rememberAgreement(
   { caches }: ReadingContext,
-  { claims, agreement }: ValidToken<RefreshTokenClaims>,
+  { claims, agreement }: ValidToken<RegisteredClaims & { readonly client_id: string }>,
 ): void {
   if (agreement !== undefined) caches?.agreements.remember(claims.client_id, agreement)
 }

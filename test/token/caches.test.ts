@@ -87,13 +87,11 @@ describe('a token that has been verified before', () => {
     expect(await refusal(accept(next()))).toMatchObject({ code: 'token_expired' })
   })
 
-  test('is still of its issuer and for its audience', async () => {
+  test('is still of its issuer', async () => {
     await accept(next())
     const elsewhere = { ...context, issuer: 'https://other.test' }
     const work = validate(elsewhere, accessToken, next())
     expect(await refusal(work)).toMatchObject({ reason: 'iss' })
-    const other = validate(context, accessToken, next(), 'client-2')
-    expect(await refusal(other)).toMatchObject({ reason: 'aud' })
   })
 
   test('is of its kind alone', async () => {

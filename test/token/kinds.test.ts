@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { calculateJwkThumbprint } from 'jose'
-import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
+import {
+  accessToken,
+  anyAccessToken,
+  refreshToken,
+  resetToken,
+  serviceToken,
+} from '../../server/token/kinds.ts'
 
 const REGISTERED = { iss: 'i', sub: 's', aud: 'c', iat: 1, exp: 2, jti: 'j' }
 const SESSION = { ...REGISTERED, client_id: 'c', sid: 'x' }
@@ -75,5 +81,44 @@ describe.each(KINDS.slice(0, 2))('$name: a key that it is bound to', ({ kind, cl
     ['a member that is no text', { jwk: { ...jwk, y: 1 } }],
   ])('is nothing else: %s', async (_, cnf) => {
     expect(await isAccepted(cnf)).toBe(false)
+  })
+})
+
+describe('a service token', () => {
+  const jwk = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'BBBB' }
+  const claimsOf = async (changes: object = {}) => {
+    const id = await calculateJwkThumbprint(jwk)
+    const { iss, iat, exp, jti } = REGISTERED
+    const own = { sub: id, aud: id, client_id: id, scope: 'notes', cnf: { jwk } }
+    return { iss, iat, exp, jti, ...own, ...changes }
+  }
+
+  test('is an access token of its client, in no session', async () => {
+    const claims = await claimsOf()
+    expect(serviceToken.typ).toBe(accessToken.typ)
+    expect(serviceToken.claims.parse(claims)).toEqual(claims)
+    expect(anyAccessToken.claims.parse(claims)).toEqual(claims)
+    expect(accessToken.claims.safeParse(claims).success).toBe(false)
+    expect(refreshToken.claims.safeParse(claims).success).toBe(false)
+  })
+
+  test.each<object>([
+    { sid: 'x' },
+    { gen: 1 },
+    { cnf: undefined },
+    { cnf: { jwk: { ...jwk, x: 'CCCC' } } },
+    { sub: 'somebody' },
+    { aud: 'another' },
+    { client_id: 'another' },
+    { scope: undefined },
+  ])('is nothing else: %j', async (changes) => {
+    const claims = await claimsOf(changes)
+    expect(serviceToken.claims.safeParse(claims).success).toBe(false)
+  })
+
+  test('is taken beside the tokens of people, which need a session', async () => {
+    const claims = { ...SESSION, scope: 'user' }
+    expect(anyAccessToken.claims.parse(claims)).toEqual(claims)
+    expect(anyAccessToken.claims.safeParse({ ...claims, sid: undefined }).success).toBe(false)
   })
 })

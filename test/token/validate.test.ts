@@ -137,7 +137,9 @@ describe('time', () => {
   test('an expired token of another audience than asked is not said to have expired', async () => {
     const token = await server.seal(await server.accessJws())
     server.clock.advance(LIFETIME)
-    const { code } = await refusal(validate(server.context, accessToken, token, 'client-2'))
+    const { code } = await refusal(
+      validate(server.context, { ...accessToken, audience: 'client-2' }, token),
+    )
     expect(code).toBe('token_invalid')
   })
 })
@@ -165,9 +167,15 @@ describe('audience', () => {
 
   test('an audience that is asked for is insisted on', async () => {
     const token = await server.seal(await server.accessJws())
-    const { claims } = await validate(server.context, accessToken, token, 'client-1')
+    const { claims } = await validate(
+      server.context,
+      { ...accessToken, audience: 'client-1' },
+      token,
+    )
     expect(claims.aud).toBe('client-1')
-    expect(await refusal(validate(server.context, accessToken, token, 'client-2'))).toEqual({
+    expect(
+      await refusal(validate(server.context, { ...accessToken, audience: 'client-2' }, token)),
+    ).toEqual({
       code: 'token_invalid',
       reason: 'aud',
     })
