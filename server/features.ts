@@ -4,6 +4,7 @@ import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
+import { serviceClients } from './features/service-clients/index.ts'
 
 /**
  * The features of this server, beside its core. To remove a feature, delete its lines here, its
@@ -14,6 +15,7 @@ export const features: readonly Feature[] = [
   passwordReset,
   federation,
   licenseToken,
+  serviceClients,
   admin,
   playground,
 ]

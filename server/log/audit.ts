@@ -19,6 +19,10 @@ export type AuditEvent =
   | 'token_exchanged'
   | 'exchange_refused'
   | 'license_token_issued'
+  | 'service_authenticated'
+  | 'service_refused'
+  | 'service_client_added'
+  | 'service_client_removed'
 
 /** Who and what an event is about: only ids, and only those that are known. */
 export interface AuditSubject {
@@ -32,6 +36,7 @@ export interface AuditSubject {
 const WARNINGS: ReadonlySet<AuditEvent> = new Set([
   'login_failed',
   'exchange_refused',
+  'service_refused',
   'login_locked',
   'refresh_reused',
   'request_replayed',

@@ -3,14 +3,12 @@ import type { Database } from '../../database/open.ts'
 import type { Logger } from '../../log/logger.ts'
 import { createAccounts } from '../../accounts/accounts.ts'
 import { createCredentials } from '../../accounts/credentials.ts'
+import { isScope } from '../scope.ts'
 
 const HELP = `Usage: npm run account -- scope <email> "<scope>"
 
   scope    change an account's scope, for example to "user admin", and sign it out everywhere
   --help   show this help`
-
-/** RFC 6749 §3.3: words of printable ASCII without `"` and `\`, separated by single spaces. */
-const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/
 
 /**
  * Runs one `npm run account` command.
@@ -34,7 +32,7 @@ export async function accountCommand(
     print(HELP)
     return 2
   }
-  if (!SCOPE.test(scope)) {
+  if (!isScope(scope)) {
     print('The scope must be words separated by single spaces, such as "user admin".')
     return 2
   }

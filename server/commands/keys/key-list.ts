@@ -3,6 +3,7 @@ import { readFolder, type KeyFolder, type KeyState } from '../../keystore/folder
 import { curveName } from '../../keystore/key-type.ts'
 import { algorithmOf } from '../../keystore/key-set.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
+import { toTable } from '../table.ts'
 
 /** A key as `npm run keys -- list` shows it. Times are RFC 3339. */
 export interface KeyDescription {
@@ -62,15 +63,8 @@ export function keyTable(keys: readonly KeyDescription[]): string[] {
       basename(file),
     ]),
   ]
-  const widthOf = (column: number) =>
-    Math.max(...rows.flatMap((row) => row.slice(column, column + 1)).map(({ length }) => length))
   return [
-    ...rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widthOf(column)))
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...toTable(rows),
     ...keys.flatMap(({ warnings }) => warnings.map((warning) => `Warning: ${warning}`)),
   ]
 }

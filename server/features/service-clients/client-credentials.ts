@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import type { ConfirmationKey } from '../../../protocol/tokens.ts'
+import type { Core } from '../../composition.ts'
+import { parseBody } from '../../http/body.ts'
+import type { Handler } from '../../http/context.ts'
+import { text } from '../../http/fields.ts'
+import { narrowScope } from '../../http/require-scope.ts'
+import { issue } from '../../token/issue.ts'
+import type { Recipient } from '../../token/jwe/seal-jwe.ts'
+import { serviceToken } from '../../token/kinds.ts'
+import type { AuthenticateService } from './authenticate-service.ts'
+import type { ServiceClient } from './service-clients.ts'
+import { toPublicKey } from './service-keys.ts'
+
+const scopeSchema = z.object({ scope: text(1024).optional() })
+
+/** A token for the service itself (RFC 6749 §4.4), with which it calls other services. */
+export function createClientCredentials(
+  { config, tokens }: Pick<Core, 'config' | 'tokens'>,
+  authenticate: AuthenticateService,
+): Handler {
+  return async function clientCredentials(ctx) {
+    const client = await authenticate(ctx)
+    const body = parseBody(ctx, scopeSchema, { form: true })
+    const scope = narrowScope(client.scope, body.scope)
+    const { id, encryptionKey } = client
+    const { kty, crv, x, y } = encryptionKey
+    const cnf = { jwk: { kty, crv, x, y } as ConfirmationKey }
+    const claims = { sub: id, aud: id, client_id: id, scope, cnf }
+    const lifetime = config.accessTokenTtl
+    ctx.body = {
+      access_token: await issue(tokens, serviceToken, claims, recipientOf(client), lifetime),
+      token_type: 'Bearer',
+      expires_in: lifetime,
+      scope,
+    }
+  }
+}
+
+/** A service client as a recipient of tokens and answers. */
+export const recipientOf = ({ id, encryptionKey }: ServiceClient): Recipient => ({
+  kid: id,
+  alg: encryptionKey.alg,
+  publicKey: toPublicKey(encryptionKey),
+})
