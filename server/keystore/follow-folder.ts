@@ -43,8 +43,8 @@ export function followFolder(
       const keys = await loadKeys(folder, clock())
       seen = keys.fingerprint
       reported = ''
-      const { came, went } = keystore.replace(keys)
-      logger.info({ came, went }, 'keys loaded')
+      const { added, removed } = keystore.replace(keys)
+      logger.info({ added, removed }, 'keys loaded')
     } catch (error) {
       // Makes the next poll try again: the problem may be temporary.
       seen = undefined

@@ -41,8 +41,8 @@ export interface Keystore {
 
 /** The keys added and removed by a reload. */
 export interface KeyChanges {
-  readonly came: readonly string[]
-  readonly went: readonly string[]
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
 }
 
 export interface ReloadableKeystore extends Keystore {
@@ -92,8 +92,8 @@ export function createKeystore(initial: KeySet): ReloadableKeystore {
       const after = new Set([...keys.sig.keys(), ...keys.enc.keys()])
       for (const listener of listeners) listener(after)
       return {
-        came: [...after].filter((kid) => !before.has(kid)),
-        went: [...before].filter((kid) => !after.has(kid)),
+        added: [...after].filter((kid) => !before.has(kid)),
+        removed: [...before].filter((kid) => !after.has(kid)),
       }
     },
     onReplaced(listener) {

@@ -73,7 +73,7 @@ async function settled(): Promise<void> {
 const rotate = () => rotateKeys(folder, Date.now(), KEEP)
 const errors = (logs: { level: string }[]) => logs.filter(({ level }) => level === 'error')
 
-test('a change is noticed by itself, and the log names what came and went', async () => {
+test('a change is noticed by itself, and the log names what was added and removed', async () => {
   const before = await loadKeys(folder)
   const { keystore, logs } = await follow()
   await settled()
@@ -89,15 +89,15 @@ test('a change is noticed by itself, and the log names what came and went', asyn
     expect.objectContaining({
       level: 'info',
       msg: 'keys loaded',
-      came: [after.sig.next!.kid, after.enc.next!.kid],
-      went: [],
+      added: [after.sig.next!.kid, after.enc.next!.kid],
+      removed: [],
     }),
   ])
 
   const gone = [before.sig.current.kid, before.enc.current.kid]
   await pruneKeys(folder, Date.now() + 2 * KEEP)
   await until(() => logs.length > 1)
-  expect(logs[1]).toMatchObject({ came: [], went: gone })
+  expect(logs[1]).toMatchObject({ added: [], removed: gone })
   expect(await keystore.verificationKey(gone[0]!)).toBeUndefined()
 })
 
@@ -293,7 +293,7 @@ test('told to, it reads the folder at once, and reports each time, a fault once'
   await follower.reload()
   expect(keystore.signingKey.kid).toBe(sig.current.kid)
   await follower.reload()
-  expect(logs.at(-1)).toMatchObject({ msg: 'keys loaded', came: [], went: [] })
+  expect(logs.at(-1)).toMatchObject({ msg: 'keys loaded', added: [], removed: [] })
   await rm(join(folder.path, 'enc.key'))
   await follower.reload()
   await follower.reload()

@@ -95,7 +95,7 @@ describe('a keystore of keys of every state', () => {
     expect(createKeystore({ ...set, sig }).currentSince).toBe(5)
   })
 
-  test('is replaced at once, and says what came and what went', async () => {
+  test('is replaced at once, and reports what was added and removed', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig[0]!, ring(enc[0]!, { previous: [enc[1]!] })))
     const before = keystore.jwks
@@ -107,8 +107,8 @@ describe('a keystore of keys of every state', () => {
       ),
     )
     expect(changes).toEqual({
-      came: [sig[1]!.kid, enc[2]!.kid],
-      went: [enc[0]!.kid, enc[1]!.kid],
+      added: [sig[1]!.kid, enc[2]!.kid],
+      removed: [enc[0]!.kid, enc[1]!.kid],
     })
     expect(keystore.signingKey).toBe(sig[1])
     expect(keystore.encryptionKey).toBe(enc[2])
@@ -123,9 +123,9 @@ describe('a keystore of keys of every state', () => {
     expect(kept.recipient.kid).toBe(enc[0]!.kid)
   })
 
-  test('replaced by the same keys, nothing came and nothing went', async () => {
+  test('replaced by the same keys, nothing is added or removed', async () => {
     const keystore = createKeystore(await rings())
-    expect(keystore.replace(await rings())).toEqual({ came: [], went: [] })
+    expect(keystore.replace(await rings())).toEqual({ added: [], removed: [] })
   })
 })
 
