@@ -21,18 +21,20 @@ const STOP_GRACE = 10_000
 
 export interface RunningServer {
   readonly url: string
-  /** Reads the key folder again, at once. Without preserved keys there is nothing to read. */
+  /** Reads the key folder again now. Without preserved keys, there is nothing to read. */
   reloadKeys(): Promise<void>
-  /** Lets requests in flight finish, closes the database. */
+  /** Lets requests in flight finish, then closes the database. */
   stop(): Promise<void>
 }
 
 export interface StartOptions {
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
-  /** When this process began, milliseconds since the epoch. The last one had ended by then. */
+  /**
+   * When this process began, in milliseconds since the epoch. The previous one had ended by then.
+   */
   readonly startedAt?: number
-  /** By default, one without threads of its own. */
+  /** By default, a hasher without threads of its own. */
   readonly passwords?: PasswordHasher
 }
 
@@ -90,8 +92,8 @@ export async function startServer(
     throw error
   })
   if (!config.preserveSessions) {
-    // The keys of their tokens are gone, so nobody can use them any more.
-    // Only once the port is ours: a server that is already running keeps its sessions.
+    // The keys of their tokens are gone, so nobody can use these sessions any more. Only after
+    // taking the port, so that a server that is already running keeps its sessions.
     const removed = await removeAllSessions(database)
     logger.info({ removed }, `sessions of the last run removed: ${removed}`)
   }

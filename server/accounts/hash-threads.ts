@@ -64,7 +64,7 @@ export function createHashThreads(logger: Logger, program = PROGRAM): HashThread
       hasWarned = true
       logger.warn(
         { reason: priorityProblem },
-        'Hashing passwords has the same priority as all other requests, which may wait for it: this system gives a thread no other.',
+        'Passwords are hashed at normal priority, which may delay other requests, because this system cannot lower the priority of a thread.',
       )
     }
     if ('error' in answer) throw answer.error

@@ -1,6 +1,6 @@
-/** Items of one batch at most. */
+/** The most items in one batch. */
 const MAX_SIZE = 1000
-/** Batches under way at once. What arrives meanwhile waits, and travels together. */
+/** The most concurrent batches. Items that arrive in the meantime wait, and form the next batch. */
 const MAX_UNDER_WAY = 2
 
 interface Waiting<Item, Result> {
@@ -10,11 +10,11 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Turns a function for many items into one for a single item. What is asked for in one turn of the
- * event loop, or while batches are under way, is asked for together.
+ * Turns a function for many items into one for a single item. Items that are requested in one turn
+ * of the event loop, or while batches are under way, form a batch.
  *
- * @param run Gives a result for each item, in their order. It is called after the item was given, so
- *   its results are never older. If it fails, all its items fail.
+ * @param run Returns a result for each item, in order. It is called after its items were requested,
+ *   so the results are never older. If it fails, all its items fail.
  */
 export function inOneBatch<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,

@@ -3,14 +3,14 @@ import type { History } from './migrate.ts'
 import type { Schema } from './schema.ts'
 
 /**
- * What several servers count and remember together, on PostgreSQL alone: with SQLite, it is in the
- * memory of the one server. Times are milliseconds since the epoch.
+ * What several servers count and remember together. Only on PostgreSQL: with SQLite, it is in the
+ * memory of the only server. Times are milliseconds since the epoch.
  */
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- Kysely wants an index signature
 type SharedTables = {
-  /** Bound requests that have been seen. */
+  /** The bound requests that have been seen. */
   replays: { id: Buffer; expires_at: number }
-  /** One row: nobody knows what was seen before. */
+  /** One row: it is unknown what was seen before this time. */
   replay_epoch: { begun_at: number }
   /** As rate-limiter-flexible expects it. */
   rate_limits: { key: string; points: number; expire: number }

@@ -4,10 +4,10 @@ import type { SharedDatabase } from '../database/shared-tables.ts'
 import type { Limiter } from './rate-limits.ts'
 
 /**
- * Fixed windows, counted in the database that several servers share.
+ * Counts in fixed windows, in the database that several servers share.
  *
- * @param limit `duration` in seconds.
- * @param name Of what is limited: limits of different names are counted apart.
+ * @param limit Its `duration` is in seconds.
+ * @param name The name of the limit. Limits with different names are counted separately.
  */
 export const createDatabaseLimiter = (
   db: SharedDatabase,
@@ -16,7 +16,7 @@ export const createDatabaseLimiter = (
 ): Limiter =>
   new RateLimiterPostgres({
     ...{ points: limit.count, duration: limit.duration, keyPrefix: name },
-    // Through the driver that knows when the database is away.
+    // Uses our driver, which detects an unreachable database.
     storeClient: {
       query: ({ text, values }: { text: string; values: unknown[] }) =>
         db.executeQuery(CompiledQuery.raw(text, values)),

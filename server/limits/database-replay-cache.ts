@@ -7,16 +7,17 @@ import { createReplayShares, MEMORY, type ReplayCache } from './replay-cache.ts'
 
 interface Request {
   readonly id: Buffer
-  /** Milliseconds since the epoch, as the other times. */
+  /** Milliseconds since the epoch, like the other times. */
   readonly now: number
   readonly madeAt: number
 }
 
 /**
- * A memory that several servers share, in their database: each bound request is accepted once in
- * total. Requests that arrive together are recorded together. The shares of accounts are per server.
+ * A replay cache in the database that several servers share: each bound request is accepted once in
+ * total. Requests that arrive together are recorded together. The shares of accounts are per
+ * server.
  *
- * @param capacity Entries that this server may add within the time that one is remembered.
+ * @param capacity The most entries that this server may add within the lifetime of one entry.
  */
 export function createDatabaseReplayCache(db: SharedDatabase, capacity?: number): ReplayCache {
   let shares = createReplayShares(capacity)
@@ -54,14 +55,14 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
   const begunAt = row?.begun_at ?? (await beginEpoch(db, requests))
   const added = new Set(row?.added?.map((id) => id.toString('hex')))
   return requests.map(({ id, madeAt }) => {
-    // The first of several in one batch is new.
+    // Of several equal ones in a batch, the first is new.
     if (!added.delete(id.toString('hex'))) return 'seen'
     return madeAt < begunAt ? 'forgotten' : 'new'
   })
 }
 
 /**
- * The database has crashed and forgotten every request. Those from before now may be replays.
+ * The database has crashed and forgotten every request. Requests made before now may be replays.
  * Requests count whole seconds, so they are accepted from the next full second on.
  */
 async function beginEpoch(db: SharedDatabase, requests: readonly Request[]): Promise<number> {

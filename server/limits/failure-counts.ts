@@ -1,8 +1,10 @@
 /** Milliseconds without a failure after which earlier ones are forgotten. */
 export const MEMORY = 86_400_000
-/** Keys at most. The one whose last try is longest ago makes room. */
+/** The most keys. The key with the oldest last try is dropped to make room. */
 export const CAPACITY = 100_000
-/** Milliseconds after which a try that has not ended never will: its server was killed. */
+/**
+ * Milliseconds after which an unfinished try counts as abandoned, because its server was killed.
+ */
 const LONGEST_TRY = 60_000
 
 export interface Count {
@@ -10,23 +12,23 @@ export interface Count {
   failures: number
   /** Milliseconds since the epoch. */
   failedAt: number
-  /** Tries that have begun and not ended. They count as failures until they end. */
+  /** Tries that have begun but not ended. They count as failures until they end. */
   reserved: number
   /** Milliseconds since the epoch. */
   reservedAt: number
 }
 
 /**
- * Failures in a row for each key. Every method is synchronous, so of many simultaneous tries each sees
- * those before it.
+ * Counts consecutive failures for each key. Every method is synchronous, so each of many
+ * simultaneous tries sees the tries before it.
  */
 export class FailureCounts {
   readonly #waitAfter: (failures: number) => number
   readonly #capacity: number
-  /** The key whose last try is longest ago comes first. */
+  /** The key with the oldest last try comes first. */
   readonly #counts: Map<string, Count>
 
-  /** @param waitAfter Milliseconds to wait after so many failures. */
+  /** @param waitAfter Milliseconds to wait after the given number of failures. */
   constructor(
     waitAfter: (failures: number) => number,
     counts = new Map<string, Count>(),
@@ -75,7 +77,10 @@ export class FailureCounts {
     this.#dropIfEmpty(key, count)
   }
 
-  /** Ends a row of failures that has no wait yet. Otherwise the failures stay, and the wait begins anew. */
+  /**
+   * Clears the failures if they have not caused a wait yet. Otherwise they stay, and the wait
+   * starts again.
+   */
   interrupt(key: string, now: number): void {
     const count = this.#counts.get(key)
     if (count === undefined) return
@@ -97,7 +102,7 @@ export class FailureCounts {
       reserved: 0,
       reservedAt: now,
     }
-    // Deleted first: a Map keeps its keys in the order in which they came.
+    // Deleted first, because a Map keeps its keys in insertion order.
     this.#counts.delete(key)
     this.#counts.set(key, count)
     for (const oldest of this.#counts.keys()) {

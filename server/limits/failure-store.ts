@@ -2,11 +2,11 @@ import type { SharedDatabase, WrongPasswordsRow } from '../database/shared-table
 import { inTransaction } from '../database/transaction.ts'
 import { FailureCounts, type Count } from './failure-counts.ts'
 
-/** Wrong passwords in a row without a wait. */
+/** The number of consecutive wrong passwords that cause no wait. */
 const FREE_FAILURES = 5
 /** Milliseconds. */
 const LONGEST_WAIT = 15 * 60_000
-/** NIST SP 800-63B-4 §3.2.2: consecutive failures of one account at most. */
+/** NIST SP 800-63B-4 §3.2.2: the most consecutive failures for one account. */
 const MAX_STRANGER_FAILURES = 100
 
 /** The failures that one try of a password depends on. */
@@ -16,9 +16,9 @@ export interface Failures {
 }
 
 /**
- * Runs `work` on the failures of some keys, while nobody else does.
+ * Runs `work` with exclusive access to the failures of some keys.
  *
- * @throws StorageError; whatever `work` throws, and then nothing has changed.
+ * @throws StorageError; whatever `work` throws, in which case nothing is changed.
  */
 export type ChangeFailures = <T>(
   keys: readonly string[],
@@ -40,14 +40,14 @@ const createFailures = (
   ),
 })
 
-/** Keeps them in this process's memory. */
+/** Keeps failures in this process's memory. */
 export function failuresInMemory(): ChangeFailures {
   const failures = createFailures()
   // eslint-disable-next-line @typescript-eslint/require-await -- what `work` throws becomes a rejection
   return async (_, work) => work(failures)
 }
 
-/** Keeps them in the database that several servers share. */
+/** Keeps failures in the database that several servers share. */
 export const failuresInDatabase =
   (db: SharedDatabase): ChangeFailures =>
   (keys, work) =>
@@ -64,7 +64,7 @@ export const failuresInDatabase =
       return result
     })
 
-/** Locks the rows of keys, those that are not there too. In one order, so that no two wait for each other. */
+/** Locks the rows of keys, even of missing ones. Always in the same order, to avoid deadlocks. */
 async function lock(trx: SharedDatabase, keys: readonly string[]): Promise<Map<string, Count>> {
   const none = { failures: 0, failed_at: 0, reserved: 0, reserved_at: 0 }
   const rows = await trx

@@ -14,11 +14,13 @@ export interface LimitStore {
   readonly replayCache: ReplayCache
   readonly createLimiter: CreateLimiter
   readonly changeFailures: ChangeFailures
-  /** Removes what counts no more; says how many rows. @param now Milliseconds since the epoch. */
+  /** Removes expired rows, and returns their number. @param now Milliseconds since the epoch. */
   readonly sweep: (now: number) => Promise<number>
 }
 
-/** Several servers count together, in the database that they share. A single one counts in memory. */
+/**
+ * Several servers count together in the database that they share. A single server counts in memory.
+ */
 export function createLimitStore(database: Database): LimitStore {
   if (!isShared(database)) {
     return {
@@ -45,7 +47,7 @@ const sweepLimits = (db: SharedDatabase, now: number): Promise<number> =>
       .where('key', 'in', (rows) =>
         rows.selectFrom('rate_limits').select('key').where('expire', '<=', now).limit(BATCH),
       )
-      // Checked again: its window may have begun anew since it was selected.
+      // Checked again, because its window may have restarted since it was selected.
       .where('expire', '<=', now)
       .executeTakeFirstOrThrow(),
   )

@@ -5,32 +5,36 @@ import { UnavailableError } from '../errors/unavailable-error.ts'
 import { createMemoryLimiter } from './memory-limiter.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 
-/** The limits of several actions. */
+/** The rate limits of several actions. */
 export interface RateLimits<Action extends string> {
   /**
-   * Counts one more of an action for an address or an account.
+   * Counts an action for an address or an account.
    *
-   * @throws TooManyTries; UnavailableError if it cannot be counted.
+   * @throws TooManyTries if the limit is exceeded; UnavailableError if the action cannot be
+   *   counted.
    */
   consume(action: Action, by: 'address' | 'account', key: string): Promise<void>
 }
 
-/** Any store of rate-limiter-flexible, as far as it is used here. */
+/** The part of rate-limiter-flexible's stores that is used here. */
 export interface Limiter {
-  /** Rejects with a RateLimiterRes for one too many, and with anything else when the store fails. */
+  /**
+   * Rejects with a RateLimiterRes if the limit is exceeded, and with any other error if the store
+   * fails.
+   */
   consume(key: string): Promise<unknown>
 }
 
 /**
- * @param limit `duration` in seconds.
- * @param name Of what is limited.
+ * @param limit Its `duration` is in seconds.
+ * @param name The name of the limit.
  */
 export type CreateLimiter = (limit: { count: number; duration: number }, name: string) => Limiter
 
-/** Seconds to wait for a store that cannot be reached. */
+/** Seconds after which to retry if the store cannot be reached. */
 const STORE_RETRY = 5
 
-/** @param createLimiter Decides where it is counted: see limit-store.ts. */
+/** @param createLimiter Decides where actions are counted: see limit-store.ts. */
 export function createRateLimits<Action extends string>(
   limits: Readonly<Record<Action, RateLimit | 'off'>>,
   createLimiter: CreateLimiter = (limit) => createMemoryLimiter(limit),

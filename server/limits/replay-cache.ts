@@ -2,16 +2,20 @@ import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createFrequentKeys } from './frequent-keys.ts'
 import { createHashTable, type HashTable } from './hash-table.ts'
 
-/** Remembers which bound requests have been seen. An interface, so that several servers can share one. */
+/**
+ * Remembers which bound requests have been seen. An interface, so that several servers can share an
+ * implementation.
+ */
 export interface ReplayCache {
   /**
    * Remembers an identifier for as long as its binding is accepted.
    *
    * @param now Milliseconds since the epoch.
-   * @param account Who sends it. Nobody may fill more than a ninth of what the others leave.
-   * @param madeAt When the request was bound, milliseconds since the epoch.
-   * @returns `full` and `account_full` when it cannot be remembered, `forgotten` when the memory has
-   *   lost what was bound then: the request must be refused unless it is `new`.
+   * @param account The sender. Nobody may fill more than a ninth of the space that the others
+   *   leave.
+   * @param madeAt When the request was bound, in milliseconds since the epoch.
+   * @returns `full` or `account_full` if it cannot be remembered; `forgotten` if the cache has lost
+   *   the requests of that time. Unless it is `new`, the request must be refused.
    */
   remember(
     id: string,
@@ -23,28 +27,37 @@ export interface ReplayCache {
 
 type ReplayRefusal = 'full' | 'account_full'
 
-/** An `iat` may lie this far ahead and is good for as long again: milliseconds. */
+/**
+ * Milliseconds: an `iat` may be one tolerance in the future, and is accepted for one tolerance
+ * after.
+ */
 export const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
-/** Ten thousand requests a second, as long as they are remembered. */
+/** Ten thousand requests per second, for as long as they are remembered. */
 const CAPACITY = 10 * MEMORY
-/** An account may fill one part in so many of what is free. Alone, it may send a thousand requests a second. */
+/**
+ * An account may fill this fraction of the free space: a thousand requests per second if it is
+ * alone.
+ */
 const PART = 8
-/** Accounts that are counted. If there are more, counts are too low by up to a 1024th of all requests. */
+/**
+ * The most accounts that are counted. With more, counts are too low by up to 1/1024 of all
+ * requests.
+ */
 const COUNTED = 1023
 
 /**
- * Shares the room of a memory's generation among accounts. An account may fill an eighth of what is
- * left free then. So shares shrink as the memory fills: thirty accounts of one person leave
- * 3 % of it, in which others still get theirs (the "dynamic threshold" of packet switches). With half
- * instead of an eighth, they could fill it.
+ * Divides the capacity of one generation among accounts. An account may fill an eighth of the space
+ * that is free at that time. So shares shrink as the memory fills: thirty accounts of one person
+ * leave 3 % of it, in which others still get their share (the "dynamic threshold" of packet
+ * switches). With half instead of an eighth, they could fill it.
  *
- * @param capacity Entries at most.
+ * @param capacity The most entries.
  */
 export function createReplayShares(capacity = CAPACITY) {
   const accounts = createFrequentKeys(COUNTED)
   let size = 0
   return {
-    /** Why an account must be refused, if it must. */
+    /** Why a request of the account must be refused; `undefined` if it need not be. */
     refusalOf(account: string): ReplayRefusal | undefined {
       if (size >= capacity) return 'full'
       return accounts.count(account) * PART >= capacity - size ? 'account_full' : undefined
@@ -57,13 +70,14 @@ export function createReplayShares(capacity = CAPACITY) {
 }
 
 /**
- * A memory in this process, of fixed size. Identifiers are kept in two generations, of which the older
- * is forgotten as a whole: there are no timers, and never more than `2 × capacity` entries.
+ * A replay cache of fixed size in this process's memory. Identifiers are kept in two generations,
+ * and the older one is forgotten as a whole. So there are no timers, and never more than `2 ×
+ * capacity` entries.
  *
- * @param capacity Entries of one generation.
+ * @param capacity The entries of one generation.
  */
 export function createReplayCache(capacity = CAPACITY): ReplayCache {
-  // Made when they are needed: a server whose clients bind nothing needs neither.
+  // Created on demand, because a server whose clients bind no requests needs neither.
   let current: HashTable | undefined
   let previous: HashTable | undefined
   let shares = createReplayShares(capacity)

@@ -4,12 +4,13 @@ import { failuresInMemory, type ChangeFailures, type Failures } from './failure-
 
 /** Who tries a password. */
 export interface Guesser {
-  /** The account, by the key of its e-mail address: one that does not exist counts like any other. */
+  /** The key of the e-mail address, whether or not it has an account. */
   readonly account: string
   /**
-   * A client that has signed in to the account counts by itself, wherever it is, so that no stranger
-   * keeps the owner out of it. Anybody else counts by network address (see client-address.ts), so
-   * that strangers elsewhere do not keep the owner out of a new client either.
+   * A client that has signed in to the account is counted separately, wherever it is, so that no
+   * stranger can lock the owner out of it. Anybody else is counted by network address (see
+   * client-address.ts), so that strangers elsewhere cannot lock the owner out of a new client
+   * either.
    */
   readonly source: { readonly knownClient: string } | { readonly address: string }
 }
@@ -17,21 +18,24 @@ export interface Guesser {
 /** Makes guessing the password of one account slow. */
 export interface WrongPasswords {
   /**
-   * Tries a password. The try counts from before `isRight` is called, so that a hundred at once are a
-   * hundred. If `isRight` throws, the password was not checked and the try does not count.
+   * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries all
+   * count. If `isRight` throws, the password was not checked and the try does not count.
    *
-   * @returns What `isRight` does.
-   * @throws TooManyTries while there is something to wait for; whatever `isRight` throws.
+   * @returns The result of `isRight`.
+   * @throws TooManyTries during a wait; whatever `isRight` throws.
    */
   check(guesser: Guesser, isRight: () => Promise<boolean>): Promise<boolean>
-  /** Forgets the failures of strangers: the owner has proved themselves in another way. */
+  /**
+   * Forgets the failures of strangers, because the owner has proved their identity in another way.
+   */
   forgive(account: string): Promise<void>
 }
 
 /**
- * After five failures in a row each further try has to wait, twice as long each time, up to 15
- * minutes. After 100 failures of strangers in a row, they share one try every 15 minutes, until a
- * known client succeeds or the password is reset. A stranger's success does not end that.
+ * After five consecutive failures, every further try has to wait, twice as long each time, up to 15
+ * minutes. After 100 consecutive failures by strangers, all strangers share one try every 15
+ * minutes, until a known client succeeds or the password is reset. A stranger's success does not
+ * end this.
  *
  * @param clock Milliseconds since the epoch.
  */
@@ -49,7 +53,7 @@ export function createWrongPasswords(
         { counts: bySource, key: sourceKey },
         ...(isStranger ? [{ counts: byStrangers, key: accountKey }] : []),
       ]
-      /** Ends the try that has been reserved. */
+      /** Ends the try that was reserved. */
       const end = (settle: (failures: Failures) => void) =>
         change(keys, (failures) => {
           settle(failures)

@@ -3,7 +3,7 @@ import { inOneBatch } from '../database/batch.ts'
 import type { Database } from '../database/open.ts'
 import type { Account, SessionRow } from '../database/schema.ts'
 
-/** What is asked of a session. */
+/** The claims that identify a session. */
 export interface SessionQuery {
   readonly sid: string
   readonly sub: string
@@ -13,13 +13,13 @@ export interface SessionQuery {
   readonly now: number
 }
 
-/** A session's row as it is found, with its account. */
+/** The row of a found session, with its account. */
 export type FoundSession = Account &
   Pick<Selectable<SessionRow>, 'database_key' | 'last_used_at' | 'expires_at'>
 
 /**
- * Looks up sessions that several requests ask for at once in one round trip, where the database is
- * not in this process. Each is looked up after it was asked for: nothing is remembered.
+ * If the database is not in this process, looks up the sessions of several simultaneous requests in
+ * one round trip. Each lookup happens after its request, because nothing is cached.
  */
 export const createBatchedLookup = (db: Database) =>
   inOneBatch((queries: readonly SessionQuery[]) => findSessions(db, queries))

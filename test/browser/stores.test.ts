@@ -136,7 +136,7 @@ test('a vault that is written to after signing out does not come back, in any ta
   expect((await names()).filter((name) => name.startsWith('late vault'))).toEqual([])
 })
 
-test('a store that another tab has deleted is created again without a reload', async () => {
+test('a store that another tab has deleted is made anew, without a reload', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -207,7 +207,7 @@ test('a vault is removed though a page that sleeps still holds it', async () => 
   await until(async () => !(await databases(page)).some(({ name }) => name.includes('one')))
 })
 
-test('concurrent pages generate only one key, and a new key for another type', async () => {
+test('a key is made once, however many pages ask at once, and made anew for another type', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const pages = [await openWithClient(url, profile), await openWithClient(url, profile)]
