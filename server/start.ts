@@ -34,7 +34,7 @@ export interface StartOptions {
    * When this process began, in milliseconds since the epoch. The previous one had ended by then.
    */
   readonly startedAt?: number
-  /** By default, a hasher without threads of its own. */
+  /** By default, one without threads of its own. */
   readonly passwords?: PasswordHasher
 }
 
