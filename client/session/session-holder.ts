@@ -55,6 +55,7 @@ export class SessionHolder implements TokenSource {
       const replaced = await readSession(store)
       // This client no longer has the keys to earlier sessions' vaults.
       await store.removeVaults(answer.session_id)
+      await store.useKey(key.id)
       await writeSession(store, session.stored)
       return [this.page.set({ ...session, answer }), replaced]
     })

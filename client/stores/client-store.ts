@@ -7,10 +7,17 @@ export interface ClientStore {
   /** One sentence for the user, if data will unexpectedly be lost when the page closes. */
   readonly warning?: string
 
-  /** The client's key, if it has one. */
+  /** The key in use, which opens the session, if there is one. */
   loadKey(): Promise<ClientKey | undefined>
-  /** Returns the stored key if it has this type; otherwise generates a key and replaces the stored one. */
-  makeKey(type: KeyType): Promise<ClientKey>
+  /**
+   * The key for the next sign-in: the newest key, or a fresh one if that has another type. A fresh key
+   * is kept beside the key in use, which a sign-in that fails must not cost.
+   *
+   * @param refused The id of a key that will not do.
+   */
+  makeKey(type: KeyType, refused?: string): Promise<ClientKey>
+  /** Puts the key with this id to use, in place of the last: its first session has begun. */
+  useKey(id: string): Promise<void>
 
   /** Reads the value under a name. Check it, because it may be anything. */
   read(name: string): Promise<unknown>

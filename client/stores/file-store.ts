@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
-import { AuthError, sessionEnded } from '../errors.ts'
+import { sessionEnded } from '../errors.ts'
 import { parseObject } from '../json.ts'
-import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
 import type { ClientStore, VaultStorage } from './client-store.ts'
-import { openKeyFile, sealKeyFile } from './key-file.ts'
+import { namesIn, readIfThere, remove, storeFailed, writeWhole } from './files.ts'
+import { keyFiles } from './key-files.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 const VAULT = 'vault-'
@@ -32,25 +30,8 @@ interface FileStoreOptions {
  * const store = fileStore({ folder: 'client-data', passphrase: process.env.CLIENT_PASSPHRASE })
  */
 export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions): ClientStore {
-  if (passphrase === '') throw failed('The passphrase of the client key is empty.')
-  const keyFile = join(folder, 'client.key')
-  const withKey = oneAtATime()
+  if (passphrase === '') throw storeFailed('The passphrase of the client key is empty.')
   const openVaults = new Map<string, VaultStorage>()
-  let key: ClientKey | undefined
-
-  async function load(): Promise<ClientKey | undefined> {
-    if (key !== undefined) return key
-    const pem = await readIfThere(keyFile)
-    if (pem === undefined) return undefined
-    // Windows has no POSIX permission bits.
-    const { mode } = await stat(keyFile)
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw failed(`Other users can read ${keyFile}. Run: chmod 600 ${keyFile}`)
-    }
-    key = await openKeyFile(new TextDecoder().decode(pem), passphrase, keyFile)
-    return key
-  }
-
   const fileOf = (name: string) => join(folder, `${safe(name)}.json`)
 
   function vault(sessionId: string): VaultStorage {
@@ -61,26 +42,14 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
 
   return {
     kind: 'file',
-    // Decrypting the file is slow, so concurrent callers wait for the same key.
-    loadKey: () => withKey(load),
-    makeKey: (type) =>
-      withKey(async () => {
-        const kept = await load()
-        if (kept !== undefined && fits(kept, type)) return kept
-        const fresh = await generateClientKey(type, true)
-        const pem = await sealKeyFile(fresh, passphrase, scryptCost)
-        await writeWhole(folder, keyFile, pem)
-        // Read it back, so that the key in use is the stored one, and not extractable.
-        key = await openKeyFile(pem, passphrase, keyFile)
-        return key
-      }),
+    ...keyFiles({ folder, passphrase, scryptCost }),
     async read(name) {
       const bytes = await readIfThere(fileOf(name))
       return bytes === undefined ? undefined : parseObject(bytes)
     },
     async write(name, value) {
       if (value === undefined) await remove(fileOf(name))
-      else await writeWhole(folder, fileOf(name), JSON.stringify(value))
+      else await writeWhole(fileOf(name), JSON.stringify(value))
     },
     vault,
     async removeVaults(except) {
@@ -106,7 +75,7 @@ function folderVault(folder: string): VaultStorage {
     get: (id) => readIfThere(fileOf(id)),
     async put(id, bytes) {
       if (isDestroyed) throw sessionEnded()
-      await writeWhole(folder, fileOf(id), bytes)
+      await writeWhole(fileOf(id), bytes)
     },
     delete: (id) => remove(fileOf(id)),
     ids: async () => (await namesIn(folder)).filter((name) => SAFE.test(name)),
@@ -117,50 +86,7 @@ function folderVault(folder: string): VaultStorage {
   }
 }
 
-/** The names in a folder; none if the folder does not exist. */
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw failed(`${folder} cannot be read.`, error)
-  }
-}
-
-async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    return new Uint8Array(await readFile(path))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw failed(`${path} cannot be read.`, error)
-  }
-}
-
-/** Writes a file atomically: if the program is killed, the previous content remains. */
-async function writeWhole(folder: string, path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await writeFile(temporary, data, { mode: 0o600, flush: true })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined)
-    throw failed(`${path} cannot be written.`, error)
-  }
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true })
-  } catch (error) {
-    throw failed(`${path} cannot be removed.`, error)
-  }
-}
-
 function safe(name: string): string {
   if (SAFE.test(name)) return name
-  throw failed('The name cannot be used as a file name.')
+  throw storeFailed('The name cannot be used as a file name.')
 }
-
-const failed = (message: string, cause?: unknown) =>
-  new AuthError('store_failed', message, { cause })

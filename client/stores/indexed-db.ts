@@ -46,6 +46,15 @@ export class Records {
     })
   }
 
+  /** Moves a value to another id, in place of what is there, if it is the right one. It is atomic. */
+  async move(from: string, to: string, isRight: (value: unknown) => boolean): Promise<void> {
+    await this.#do('readwrite', async (store) => {
+      const value = await done(store.get(from) as IDBRequest<unknown>)
+      if (!isRight(value)) return
+      await Promise.all([done(store.put(value, to)), done(store.delete(from))])
+    })
+  }
+
   /** Removes the database. Other pages close their connections, suspended pages when they wake up. */
   async destroy(): Promise<void> {
     this.#isDestroyed = true

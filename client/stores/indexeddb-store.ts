@@ -6,6 +6,7 @@ import { memoryStore } from './memory-store.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 const KEY = 'key'
+const NEXT_KEY = 'next-key'
 const SESSION = 'session'
 
 /**
@@ -49,6 +50,11 @@ function indexedDbStore(name: string, records: Records): ClientStore {
   const locks = 'locks' in navigator ? navigator.locks : undefined
   const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel(name) : undefined
 
+  async function load(id: string): Promise<ClientKey | undefined> {
+    const kept = await records.get(id)
+    return isClientKey(kept) ? kept : undefined
+  }
+
   function vault(sessionId: string): VaultStorage {
     const storage =
       openVaults.get(sessionId) ?? (new Records(vaultPrefix + sessionId, false) as VaultStorage)
@@ -58,15 +64,16 @@ function indexedDbStore(name: string, records: Records): ClientStore {
 
   return {
     kind: 'indexeddb',
-    async loadKey() {
-      const kept = await records.get(KEY)
-      return isClientKey(kept) ? kept : undefined
+    loadKey: () => load(KEY),
+    async makeKey(type, refused) {
+      const willDo = (kept: unknown): kept is ClientKey =>
+        isClientKey(kept) && kept.id !== refused && fits(kept, type)
+      const key = await load(KEY)
+      const newest = (await load(NEXT_KEY)) ?? key
+      if (willDo(newest)) return newest
+      return records.keep(key ? NEXT_KEY : KEY, await generateClientKey(type), willDo)
     },
-    async makeKey(type) {
-      const willDo = (kept: unknown): kept is ClientKey => isClientKey(kept) && fits(kept, type)
-      const kept = await records.get(KEY)
-      return willDo(kept) ? kept : records.keep(KEY, await generateClientKey(type), willDo)
-    },
+    useKey: (id) => records.move(NEXT_KEY, KEY, (next) => isClientKey(next) && next.id === id),
     read: (id) => records.get(id),
     async write(id, value) {
       await (value === undefined ? records.delete(id) : records.put(id, value))

@@ -2,11 +2,11 @@ import { createPublicKey, KeyObject } from 'node:crypto'
 import { decryptPrivateKey } from '../../pkcs8/decrypt-key.ts'
 import { encryptPrivateKey } from '../../pkcs8/encrypt-key.ts'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
-import { AuthError } from '../errors.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { ecdhOn } from '../token/jwe/ephemeral-key.ts'
 import { RSA_OAEP } from '../token/jwe/key-encryption.ts'
 import { pickPublic, thumbprint } from '../token/public-jwk.ts'
+import { storeFailed } from './files.ts'
 
 /** Encrypts an extractable private key as a PKCS#8 PEM (RFC 5958 §3). */
 export const sealKeyFile = (
@@ -27,11 +27,11 @@ export async function openKeyFile(
   path: string,
 ): Promise<ClientKey> {
   if (!pem.startsWith('-----BEGIN ENCRYPTED PRIVATE KEY-----')) {
-    throw failed(`${path} is not an encrypted private key.`)
+    throw storeFailed(`${path} is not an encrypted private key.`)
   }
   const key = await decryptPrivateKey(pem, passphrase)
   if (key === undefined) {
-    throw failed(`${path} cannot be opened: the passphrase is wrong, or the file is damaged.`)
+    throw storeFailed(`${path} cannot be opened: the passphrase is wrong, or the file is damaged.`)
   }
   try {
     const publicJwk = pickPublic(createPublicKey(key).export({ format: 'jwk' }))
@@ -41,9 +41,6 @@ export async function openKeyFile(
       : crypto.subtle.importKey('jwk', jwk, ecdhOn(publicJwk.crv ?? ''), false, ['deriveBits']))
     return { id: await thumbprint(publicJwk), publicJwk, privateKey }
   } catch (error) {
-    throw failed(`${path} contains a key that cannot be used for decryption.`, error)
+    throw storeFailed(`${path} contains a key that cannot be used for decryption.`, error)
   }
 }
-
-const failed = (message: string, cause?: unknown) =>
-  new AuthError('store_failed', message, { cause })

@@ -13,6 +13,7 @@ import { oneAtATime } from './one-at-a-time.ts'
  */
 export function memoryStore(warning?: string): ClientStore {
   let key: ClientKey | undefined
+  let next: ClientKey | undefined
   const values = new Map<string, string>()
   const vaults = new Map<string, VaultStorage>()
   const making = oneAtATime()
@@ -20,10 +21,19 @@ export function memoryStore(warning?: string): ClientStore {
     kind: 'memory',
     ...(warning === undefined ? {} : { warning }),
     loadKey: () => Promise.resolve(key),
-    makeKey: (type) =>
+    makeKey: (type, refused) =>
       making(async () => {
-        if (key === undefined || !fits(key, type)) key = await generateClientKey(type)
-        return key
+        const newest = next ?? key
+        if (newest !== undefined && newest.id !== refused && fits(newest, type)) return newest
+        const fresh = await generateClientKey(type)
+        if (key === undefined) key = fresh
+        else next = fresh
+        return fresh
+      }),
+    useKey: (id) =>
+      making(() => {
+        if (next?.id === id) [key, next] = [next, undefined]
+        return Promise.resolve()
       }),
     // Stored as JSON, so that reading returns a copy, as from any other store.
     read: (name) => {

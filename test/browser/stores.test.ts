@@ -207,7 +207,7 @@ test('a vault is removed though a page that sleeps still holds it', async () => 
   await until(async () => !(await databases(page)).some(({ name }) => name.includes('one')))
 })
 
-test('a key is made once, however many pages ask at once, and made anew for another type', async () => {
+test('a key is made once, however many pages ask at once, and another one beside it for another type', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const pages = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -226,12 +226,21 @@ test('a key is made once, however many pages ask at once, and made anew for anot
   expect(ids.size).toBe(1)
   const other = await pages[0]!.evaluate(async () => {
     const store = await client.browserStore('keys')
-    const { id } = await store.makeKey({ kty: 'OKP', crv: 'X25519' })
-    const kept = await store.loadKey()
+    const type = { kty: 'OKP', crv: 'X25519' } as KeyType
+    const { id } = await store.makeKey(type)
+    const inUse = async () => (await store.loadKey())?.publicJwk.crv
+    const before = await inUse()
+    await store.useKey('another')
+    const isNext = (await store.makeKey(type)).id === id && (await inUse()) === before
+    await store.useKey(id)
+    const after = await inUse()
+    const isInUse = (await store.makeKey(type)).id === id
     await store.write('key', 'no key at all')
-    return { isOther: kept?.id === id, type: kept?.publicJwk.crv, broken: await store.loadKey() }
+    return { before, isNext, after, isInUse, broken: await store.loadKey() }
   })
-  expect(other).toEqual({ isOther: true, type: 'X25519', broken: undefined })
+  expect(other).toEqual({
+    ...{ before: 'P-256', isNext: true, after: 'X25519', isInUse: true, broken: undefined },
+  })
 })
 
 test('a write that fails is said, and a listener that is taken off hears nothing', async () => {

@@ -53,10 +53,15 @@ describe('the key', () => {
     expect((await open().makeKey(type)).id).toBe(id)
   })
 
-  test('of another type is replaced in the file', async () => {
+  test('of another type is kept beside it, and replaces it when it is put to use', async () => {
     const before = await open().makeKey(P256)
-    const after = await open().makeKey({ kty: 'OKP', crv: 'X25519' })
+    const type = { kty: 'OKP', crv: 'X25519' } as const
+    const after = await open().makeKey(type)
     expect(after.id).not.toBe(before.id)
+    expect((await open().loadKey())?.id).toBe(before.id)
+    expect((await open().makeKey(type)).id).toBe(after.id)
+    expect((await readdir(folder)).sort()).toEqual(['client.key', 'client.next.key'])
+    await open().useKey(after.id)
     expect((await open().loadKey())?.id).toBe(after.id)
     expect(await readdir(folder)).toEqual(['client.key'])
   })

@@ -47,7 +47,7 @@ describe.each([
   })
 
   test.each<KeyType>([{ kty: 'EC', crv: 'P-384' }, { kty: 'OKP', crv: 'X25519' }, { kty: 'RSA' }])(
-    'replaces a key by one of the type %j',
+    'makes a key of the type %j beside the one in use, until it is put to use',
     async (type) => {
       const store = await make()
       const before = await store.makeKey(P256)
@@ -55,9 +55,31 @@ describe.each([
       expect(after.id).not.toBe(before.id)
       expect(after.publicJwk).toMatchObject(type)
       expect(after.privateKey.extractable).toBe(false)
+      expect(await store.loadKey()).toBe(before)
+      expect(await store.makeKey(type)).toBe(after)
+      await store.useKey(before.id)
+      expect(await store.loadKey()).toBe(before)
+      await store.useKey(after.id)
       expect(await store.loadKey()).toBe(after)
+      expect(await store.makeKey(type)).toBe(after)
     },
   )
+
+  test('makes one key in place of one that will not do, for all who ask at once', async () => {
+    const store = await make()
+    const { id } = await store.makeKey(P256)
+    const keys = await Promise.all([1, 2, 3].map(() => store.makeKey(P256, id)))
+    expect(new Set(keys.map((key) => key.id)).size).toBe(1)
+    expect(keys[0]!.id).not.toBe(id)
+    // Nor does that one: the first must not come back.
+    const third = await store.makeKey(P256, keys[0]!.id)
+    expect([id, keys[0]!.id]).not.toContain(third.id)
+    expect((await store.loadKey())?.id).toBe(id)
+    await store.useKey(keys[0]!.id)
+    expect((await store.loadKey())?.id).toBe(id)
+    await store.useKey(third.id)
+    expect((await store.loadKey())?.id).toBe(third.id)
+  })
 
   test('gives back what was written: a copy', async () => {
     const store = await make()
