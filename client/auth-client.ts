@@ -63,7 +63,7 @@ export class AuthClient {
 
   /** Registers this installation's key, generated if necessary. `signUp` and `signIn` call it. */
   async register(): Promise<ClientKey> {
-    return register(this.#context)
+    return (await register(this.#context)).key
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Fetch } from './http.ts'
 import type { AuthClientOptions, DerivePassword } from './options.ts'
 import type { ClientStore } from './stores/client-store.ts'
 import { Agreements } from './token/jwe/agreements.ts'
+import { ProofKeys } from './token/proof-keys.ts'
 
 /** The server, the store and the options that all parts of a client share. */
 export interface ClientContext {
@@ -14,6 +15,8 @@ export interface ClientContext {
   readonly readers: readonly Reader[]
   /** Shared by all tokens that leave. */
   readonly agreements: Agreements
+  /** Shared by all key-bound tokens that leave. */
+  readonly proofKeys: ProofKeys
   readonly store: ClientStore
   readonly fetch: Fetch
   readonly clientName: string | undefined
@@ -37,6 +40,6 @@ export function createContext(options: AuthClientOptions): ClientContext {
   )
   const { clientName, onRefused } = options
   const readers = [server, ...others]
-  const agreements = new Agreements(clock)
-  return { ...common, server, readers, agreements, clientName, derivePassword, onRefused }
+  const shared = { agreements: new Agreements(clock), proofKeys: new ProofKeys() }
+  return { ...common, ...shared, server, readers, clientName, derivePassword, onRefused }
 }

@@ -66,6 +66,10 @@ export async function textOf(response: Response): Promise<string> {
   }
 }
 
+/** The date of an answer (RFC 9110 §6.6.1) in seconds since the epoch; NaN without one. */
+export const dateOf = ({ headers }: Response): number =>
+  Date.parse(headers.get('Date') ?? '') / 1000
+
 export const badAnswer = (url: string): AuthError =>
   new AuthError('bad_answer', `${withoutQuery(url)} gave an unexpected answer.`)
 

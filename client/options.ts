@@ -10,7 +10,10 @@ export interface AuthClientOptions {
   readonly store: ClientStore
   /** This installation's name in the list of sessions. */
   readonly clientName?: string
-  /** Base URLs of other services that may receive tokens. They can use those tokens, so list only your own. */
+  /**
+   * Base URLs of other services that may receive tokens. They learn what is in the tokens, and can use
+   * those that are not key-bound, so list only your own.
+   */
   readonly services?: readonly string[]
   /** Derives a secret to send instead of the password; by default the password is sent. See scrypt-password.ts. */
   readonly derivePassword?: DerivePassword

@@ -5,32 +5,56 @@ import { parseObject, type Json } from './json.ts'
 import type { ClientKey } from './token/client-key.ts'
 import { decrypt } from './token/decrypt.ts'
 
+/** A registered key. */
+export interface Registered {
+  readonly key: ClientKey
+  /** Whether its tokens are key-bound. */
+  readonly isKeyBound: boolean
+}
+
 /**
- * Registers this installation's public key (in the form of RFC 7591). Generates a key pair first if
- * there is none of the type that the server asks for. Registering a key again gives the same client.
+ * Registers this installation's public key (in the form of RFC 7591), and asks for key-bound tokens if
+ * the server has them. Generates a key pair if there is none of the type that the server asks for.
+ * Registering a key again gives the same client.
+ *
+ * @throws AuthError `bad_answer` if the server does not keep its promise of key-bound tokens.
  */
-export async function register(context: ClientContext): Promise<ClientKey> {
-  const { server, store, fetch, clientName } = context
-  const { keyType } = await server.info()
+export async function register(context: ClientContext): Promise<Registered> {
+  const { server, store } = context
+  const { keyType, keyBoundTokens } = await server.info()
   const key = await store.makeKey(keyType)
+  const isKeyBound = await registerKey(context, key, keyBoundTokens)
+  if (isKeyBound || !keyBoundTokens) return { key, isKeyBound }
+  // A key stays what its first registration made it, and this one's was without.
+  const fresh = await store.makeKey(keyType, key.id)
+  if (await registerKey(context, fresh, true)) return { key: fresh, isKeyBound: true }
+  throw badAnswer(`${server.baseUrl}/clients`)
+}
+
+/** Returns whether the key's tokens are key-bound. */
+async function registerKey(
+  { server, fetch, clientName }: ClientContext,
+  key: ClientKey,
+  asksForKeyBound: boolean,
+): Promise<boolean> {
   const url = `${server.baseUrl}/clients`
   const jwks = { keys: [{ ...key.publicJwk, use: 'enc' }] }
   // JSON.stringify omits an undefined name.
-  const body = { client_name: clientName, jwks }
-  const { client_id } = await readAnswer(await send(fetch, url, json(body)))
+  const body = { client_name: clientName, jwks, key_bound_tokens: asksForKeyBound }
+  const { client_id, key_bound_tokens } = await readAnswer(await send(fetch, url, json(body)))
   if (client_id !== key.id) throw badAnswer(url)
-  return key
+  return key_bound_tokens === true
 }
 
 /** Reads the configuration that the server encrypts to this client. */
 export async function readConfiguration(context: ClientContext): Promise<Json> {
-  const key = (await context.store.loadKey()) ?? (await register(context))
+  const key = (await context.store.loadKey()) ?? (await register(context)).key
   try {
     return await requestConfiguration(context, key)
   } catch (error) {
     // The server removes clients that have not signed in for a long time.
     if (!hasCode(error, 'not_found')) throw error
-    return requestConfiguration(context, await register(context))
+    return requestConfiguration(context, (await register(context)).key)
   }
 }
 

@@ -1,11 +1,10 @@
 import type { ClientContext } from './context.ts'
 import type { Reader } from './discovery/reader.ts'
-import { reach } from './http.ts'
+import { dateOf, reach } from './http.ts'
 import type { TokenSource } from './session/refresher.ts'
 import { BINDING_TOLERANCE } from '../protocol/binding.ts'
-import { bindRequest } from './token/bind-request.ts'
+import { curveOf, sealToken } from './session/seal-token.ts'
 import { unlessAborted } from './timers.ts'
-import { seal } from './token/seal.ts'
 
 /**
  * Client to server: takes the JWS, encrypts it to the reader's key for this one request, and sends it.
@@ -13,7 +12,7 @@ import { seal } from './token/seal.ts'
  * clock, and with a refreshed token.
  */
 export async function sealedFetch(
-  { fetch, agreements }: Pick<ClientContext, 'fetch' | 'agreements'>,
+  context: ClientContext,
   tokens: TokenSource,
   reader: Reader,
   request: Request,
@@ -22,26 +21,27 @@ export async function sealedFetch(
   const body = new Uint8Array(await request.arrayBuffer())
   const { signal } = request
   let session = await unlessAborted(signal, () => tokens.usable())
-  let key = await unlessAborted(signal, () => reader.key())
+  // All tokens of a session are for one key of the client.
+  const crv = curveOf(session)
+  let used = await unlessAborted(signal, () => reader.key(crv))
   /** Seconds that the reader's clock is ahead of our estimate of the server's clock. */
   let ahead = 0
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
-    const req = await bindRequest(request.method, url, body, tokens.now + ahead)
-    const { session_id: sessionId } = session.stored
-    const token = await seal(agreements, session.access.jws, { ...key, sessionId, req })
+    const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request
+    const bound = { method, url, body, now: tokens.now + ahead }
+    const token = await sealToken(context, session, session.access.jws, { reader, used }, bound)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
-    const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request
     const init = { method, redirect, credentials, cache, keepalive, mode, referrerPolicy, headers }
     const content = body.length === 0 ? null : body
-    return reach(fetch, new Request(request.url, { ...init, signal, body: content }))
+    return reach(context.fetch, new Request(request.url, { ...init, signal, body: content }))
   }
 
   let response = await attempt()
-  if (isRefused(response) && !isExpired(response) && (await reader.hasRotated(key))) {
-    key = await reader.key()
+  if (isRefused(response) && !isExpired(response) && (await reader.hasRotated(used, crv))) {
+    used = await reader.key(crv)
     response = await attempt()
   }
   const difference = dateOf(response) - tokens.now
@@ -74,8 +74,5 @@ const isRefused = (response: Response): boolean =>
 /** Whether the token has expired: the only reason that the server reveals. */
 const isExpired = (response: Response): boolean =>
   /error_description="[^"]*expired/.test(challengeOf(response))
-
-/** The date of an answer (RFC 9110 §6.6.1) in seconds since the epoch; NaN without one. */
-const dateOf = ({ headers }: Response): number => Date.parse(headers.get('Date') ?? '') / 1000
 
 const challengeOf = ({ headers }: Response): string => headers.get('WWW-Authenticate') ?? ''

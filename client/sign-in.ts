@@ -44,8 +44,9 @@ async function beginSession(
   proof: object,
 ): Promise<Session> {
   const { server, fetch } = context
-  const key = await register(context)
+  const registered = await register(context)
   const url = server.baseUrl + path
-  const answer = await readAnswer(await send(fetch, url, json({ ...proof, client_id: key.id })))
-  return present(await holder.begin(key, answer, url))
+  const body = { ...proof, client_id: registered.key.id }
+  const answer = await readAnswer(await send(fetch, url, json(body)))
+  return present(await holder.begin(registered, answer, url))
 }

@@ -10,10 +10,14 @@ export interface Reader {
   readonly name: string
   /** Whether it is the server itself, which issues the tokens. */
   readonly issuesTokens: boolean
-  /** Its current encryption key, and the `enc` to use. */
-  key(): Promise<ReadingKey>
+  /**
+   * Its current encryption key, and the `enc` to use.
+   *
+   * @param crv The curve that the key must be on, if the token is key-bound.
+   */
+  key(crv?: string): Promise<ReadingKey>
   /** Fetches its keys again, and returns whether its encryption key or `enc` has changed. */
-  hasRotated(used: ReadingKey): Promise<boolean>
+  hasRotated(used: ReadingKey, crv?: string): Promise<boolean>
 }
 
 export interface ReadingKey {
@@ -21,11 +25,21 @@ export interface ReadingKey {
   readonly enc: EncryptionEnc
 }
 
-/** @throws AuthError `bad_answer` if there is none, because a bare JWS is never sent. */
-export function encryptionKeyOf(keys: readonly ServerKey[], baseUrl: string): EncryptionKey {
-  const key = keys.find((each) => each.use === 'enc')
+/**
+ * The first encryption key, or the first on a curve.
+ *
+ * @throws AuthError `bad_answer` if there is none, because a bare JWS is never sent.
+ */
+export function encryptionKeyOf(
+  keys: readonly ServerKey[],
+  baseUrl: string,
+  crv?: string,
+): EncryptionKey {
+  const found = keys.filter((key) => key.use === 'enc')
+  const key = found.find((each) => crv === undefined || each.crv === crv)
   if (key !== undefined) return key
-  throw new AuthError('bad_answer', `${baseUrl} publishes no encryption key.`)
+  const missing = crv === undefined ? 'encryption key' : `encryption key on ${crv}`
+  throw new AuthError('bad_answer', `${baseUrl} publishes no ${missing}.`)
 }
 
 export const isSame = (one: ReadingKey, other: ReadingKey): boolean =>

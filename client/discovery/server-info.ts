@@ -16,6 +16,8 @@ export interface ServerInfo {
   readonly enc: EncryptionEnc
   /** The type of key that a client registers. */
   readonly keyType: KeyType
+  /** Whether a new client can ask for key-bound tokens. */
+  readonly keyBoundTokens: boolean
   readonly keys: readonly ServerKey[]
 }
 
@@ -43,6 +45,7 @@ export async function fetchServerInfo(
     issuer,
     enc: first(metadata['access_token_encryption_enc_values_supported']),
     keyType: { kty: metadata['encryption_key_kty'], crv: metadata['encryption_key_crv'] },
+    keyBoundTokens: metadata['key_bound_tokens_supported'],
     keys,
   })
   if (info === undefined) throw badAnswer(baseUrl)
@@ -55,10 +58,11 @@ export async function parseServerInfo(value: unknown): Promise<ServerInfo | unde
   const { issuer } = value
   const enc = ENCRYPTION_ENCS.find((name) => name === value['enc'])
   const keyType = readKeyType(value['keyType'])
+  const keyBoundTokens = value['keyBoundTokens'] === true && keyType?.kty !== 'RSA'
   const keys = await readKeySet(value)
   if (typeof issuer !== 'string' || keyType === undefined || enc === undefined) return undefined
   if (!['sig', 'enc'].every((use) => keys.some((key) => key.use === use))) return undefined
-  return { issuer, enc, keyType, keys }
+  return { issuer, enc, keyType, keyBoundTokens, keys }
 }
 
 /** The type of key that the metadata asks for; `undefined` if this client cannot generate it. */

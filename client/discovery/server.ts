@@ -1,8 +1,9 @@
+import { notSignedIn } from '../errors.ts'
 import type { Fetch } from '../http.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 import type { VerificationKeys } from '../token/verify.ts'
 import { CachedDocument } from './cached-document.ts'
-import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
+import { encryptionKeyOf, isSame, type Reader, type ReadingKey } from './reader.ts'
 import { fetchServerInfo, parseServerInfo, type ServerInfo } from './server-info.ts'
 
 interface ServerOptions {
@@ -35,14 +36,21 @@ export function createServer(options: ServerOptions): AuthServer {
       return info?.issuer === issuer ? info : undefined
     },
   })
-  const readingKey = ({ keys, enc }: ServerInfo) => ({ key: encryptionKeyOf(keys, baseUrl), enc })
+  function readingKey({ keys, enc, keyType }: ServerInfo, crv?: string): ReadingKey {
+    try {
+      return { key: encryptionKeyOf(keys, baseUrl, crv), enc }
+    } catch (error) {
+      // The server has changed its curve: only the key that the next sign-in makes is of use to it.
+      throw crv === undefined || crv === keyType.crv ? error : notSignedIn(error)
+    }
+  }
   return {
     baseUrl,
     name: issuer,
     issuesTokens: true,
     info: () => document.get(),
-    key: async () => readingKey(await document.get()),
-    hasRotated: async (used) => !isSame(readingKey(await document.reload()), used),
+    key: async (crv) => readingKey(await document.get(), crv),
+    hasRotated: async (used, crv) => !isSame(readingKey(await document.reload(), crv), used),
     async verificationKeys(kid) {
       const find = ({ keys }: ServerInfo) =>
         keys.find((key) => key.use === 'sig' && key.kid === kid)

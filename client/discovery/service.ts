@@ -30,15 +30,15 @@ export function createService({ baseUrl, server, store, fetch, clock }: ServiceO
     load: () => fetchKeys(fetch, baseUrl),
     parse: async (value) => readKeySet({ keys: value }),
   })
-  const readingKey = async (keys: readonly ServerKey[]) => ({
-    key: encryptionKeyOf(keys, baseUrl),
+  const readingKey = async (keys: readonly ServerKey[], crv?: string) => ({
+    key: encryptionKeyOf(keys, baseUrl, crv),
     enc: (await server.info()).enc,
   })
   return {
     baseUrl,
     name: baseUrl,
     issuesTokens: false,
-    key: async () => readingKey(await document.get()),
-    hasRotated: async (used) => !isSame(await readingKey(await document.reload()), used),
+    key: async (crv) => readingKey(await document.get(), crv),
+    hasRotated: async (used, crv) => !isSame(await readingKey(await document.reload(), crv), used),
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientContext } from '../context.ts'
+import type { ClientStore } from '../stores/client-store.ts'
 import { checkTimes } from '../token/check-claims.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { invalid } from '../token/refusal.ts'
@@ -27,21 +28,29 @@ const EXPIRY_MARGIN = 10
 /** Seconds that two clocks may differ before the client corrects for the difference. */
 const CLOCK_TOLERANCE = 5
 
+/** What is known of a pair of tokens before it is opened. */
+interface ExpectedPair {
+  readonly sessionId: string
+  readonly accountId: string
+  readonly isKeyBound: boolean
+}
+
 /**
  * Opens a pair of tokens that has just arrived, and computes the clock offset from it.
  *
- * @param expected The session and the account that both tokens must belong to.
+ * @param expected The session and the account that both tokens must belong to, and whether they must
+ *   be key-bound.
  * @param receivedAt Milliseconds since the epoch.
  * @throws AuthError `token_invalid`
  */
 export async function openPair(
   context: ClientContext,
   key: ClientKey,
-  expected: { readonly sessionId: string; readonly accountId: string },
+  expected: ExpectedPair,
   pair: TokenPair,
   receivedAt: number,
 ): Promise<OpenSession> {
-  const opener = await openerFor(context, key)
+  const opener = { ...(await openerFor(context, key)), isKeyBound: expected.isKeyBound }
   const [access, refresh] = await Promise.all([
     openAccessToken(pair.access_token, opener),
     openRefreshToken(pair.refresh_token, opener),
@@ -79,9 +88,14 @@ export async function openStored(context: ClientContext): Promise<OpenSession | 
 
 /** The opener for a stored session's tokens. @throws AuthError `token_invalid` if the key is missing. */
 export async function openerOf(context: ClientContext, stored: StoredSession): Promise<Opener> {
-  const key = await context.store.loadKey()
+  return openerFor(context, await keyOf(context.store, stored))
+}
+
+/** The key of a stored session. @throws AuthError `token_invalid` if it is missing. */
+export async function keyOf(store: ClientStore, stored: StoredSession): Promise<ClientKey> {
+  const key = await store.loadKey()
   if (key?.id !== stored.client_id) throw invalid('jwe_kid')
-  return openerFor(context, key)
+  return key
 }
 
 /** Seconds since the epoch, by the server's clock as estimated from the session. */

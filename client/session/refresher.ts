@@ -63,13 +63,13 @@ export class Refresher {
     if (latest.access.jwe !== used.access.jwe && isUsable(context, latest)) {
       return this.#page.set(latest)
     }
-    const { refresh_token, session_id } = latest.stored
+    const { refresh_token } = latest.stored
     if (this.#pending?.replaces === refresh_token) return this.#keep(latest, this.#pending)
     // It was verified before it was stored, and only the server knows whether it is still valid.
     const jws = await openerOf(context, latest.stored)
       .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
-    return this.#keep(latest, this.#hold(latest, await requestPair(context, jws, session_id)))
+    return this.#keep(latest, this.#hold(latest, await requestPair(context, latest, jws)))
   }
 
   /**
@@ -110,9 +110,10 @@ export class Refresher {
   async #keep(session: OpenSession, { pair, receivedAt }: PendingPair): Promise<OpenSession> {
     const { store } = this.#context
     const { session_id: sessionId } = session.stored
+    const { sub: accountId, cnf } = session.access.claims
     try {
       const { key } = await openerOf(this.#context, session.stored)
-      const expected = { sessionId, accountId: session.access.claims.sub }
+      const expected = { sessionId, accountId, isKeyBound: cnf !== undefined }
       const refreshed = await openPair(this.#context, key, expected, pair, receivedAt)
       // The session may have ended while the server was answering.
       if ((await readSession(store))?.session_id !== sessionId) throw sessionEnded()

@@ -1,9 +1,9 @@
 import type { ClientContext } from '../context.ts'
 import { hasCode, notSignedIn } from '../errors.ts'
 import type { Json } from '../json.ts'
+import type { Registered } from '../registration.ts'
 import { within } from '../timers.ts'
 import { checkTimes } from '../token/check-claims.ts'
-import type { ClientKey } from '../token/client-key.ts'
 import { readSignedIn, readTokenPair, type TokenPair } from './answers.ts'
 import {
   isUsable,
@@ -16,7 +16,7 @@ import {
 import { PageSession } from './page-session.ts'
 import { Refresher, type TokenSource } from './refresher.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
-import { revoke } from './token-endpoint.ts'
+import { revoke, sealRevocation } from './token-endpoint.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
 /** Keeps this page's session in step with the store, which other pages may share. */
@@ -29,6 +29,9 @@ export class SessionHolder implements TokenSource {
   constructor(context: ClientContext) {
     this.#context = context
     this.#refresher = new Refresher(context, this.page)
+    this.page.changed.add(() => {
+      if (this.page.session === undefined) context.proofKeys.forget()
+    })
     context.store.subscribe(() => {
       // If the store fails now, the next request will read it again.
       this.#onOtherPage().catch(() => undefined)
@@ -45,14 +48,15 @@ export class SessionHolder implements TokenSource {
    *
    * @throws AuthError `bad_answer`, `token_invalid`
    */
-  async begin(key: ClientKey, body: Json, url: string): Promise<OpenSession> {
-    const { store, clock } = this.#context
+  async begin({ key, isKeyBound }: Registered, body: Json, url: string): Promise<OpenSession> {
+    const { store, clock, proofKeys } = this.#context
     const answer = readSignedIn(body, url)
-    const expected = { sessionId: answer.session_id, accountId: answer.account.id }
+    const expected = { sessionId: answer.session_id, accountId: answer.account.id, isKeyBound }
     const pair = readTokenPair(body, url)
     const session = await openPair(this.#context, key, expected, pair, clock())
     const [begun, replaced] = await store.exclusively(async () => {
-      const replaced = await readSession(store)
+      const replaced = await sealRevocation(this.#context)
+      proofKeys.forget()
       // This client no longer has the keys to earlier sessions' vaults.
       await store.removeVaults(answer.session_id)
       await store.useKey(key.id)

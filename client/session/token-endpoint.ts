@@ -1,11 +1,11 @@
 import type { ClientContext } from '../context.ts'
-import { AuthError, hasCode, inPlaceOf, sessionEnded } from '../errors.ts'
-import { json, readAnswer, send, TIMEOUT, unreachable } from '../http.ts'
+import type { ReadingKey } from '../discovery/reader.ts'
+import { AuthError, hasCode, sessionEnded } from '../errors.ts'
+import { dateOf, json, readAnswer, send, TIMEOUT, unreachable } from '../http.ts'
 import { sleep, within } from '../timers.ts'
-import { seal } from '../token/seal.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
-import { openerOf } from './open-session.ts'
-import type { StoredSession } from './stored-session.ts'
+import { openerOf, openStored, serverTime, type OpenSession } from './open-session.ts'
+import { curveOf, sealToken } from './seal-token.ts'
 import { openRefreshToken } from './tokens.ts'
 
 /**
@@ -17,72 +17,128 @@ const PATIENCE = [3000, 3000, TIMEOUT]
 /** Milliseconds between a failed attempt and the next. */
 const PAUSE = 500
 
+/** Seconds that two clocks may differ without a retry. `Date` has whole seconds. */
+const CLOCK_TOLERANCE = 1
+
+/** The server's answer to one attempt. */
+type Outcome = { readonly pair: TokenPair } | { readonly refusal: unknown; readonly date: number }
+
 /**
  * Uses up a refresh token (RFC 6749 §6) and returns the next pair, not yet opened. Asks again soon if
  * an answer is lost or late.
  *
  * @param jws The refresh token, opened.
- * @param sessionId The token's session.
  * @throws AuthError `session_ended` if the server no longer accepts it.
  */
 export async function requestPair(
-  context: Pick<ClientContext, 'fetch' | 'server' | 'agreements'>,
+  context: ClientContext,
+  session: OpenSession,
   jws: string,
-  sessionId: string,
 ): Promise<TokenPair> {
-  const { server, agreements } = context
-  const used = await server.key()
+  const { server } = context
+  const crv = curveOf(session)
+  const now = () => serverTime(context, session)
+  let used = await server.key(crv)
+  /** Seconds that the server's clock is ahead of our estimate. */
+  let ahead = 0
+  const attempt = () =>
+    request(context, () =>
+      sealForServer(context, session, jws, { used, path: '/token', now: now() + ahead }),
+    )
+
+  let outcome = await attempt()
+  // The server may have been unable to decrypt it after a key rotation.
+  if (isRefused(outcome) && (await server.hasRotated(used, crv))) {
+    used = await server.key(crv)
+    outcome = await attempt()
+  }
+  // Or this clock may be wrong, and then the request seems to be an old one. A session must not end
+  // for either.
+  const difference = isRefused(outcome) ? outcome.date - now() : 0
+  if (Math.abs(difference) > CLOCK_TOLERANCE) {
+    ahead = difference
+    outcome = await attempt()
+  }
+  if ('pair' in outcome) return outcome.pair
+  const { refusal } = outcome
+  throw hasCode(refusal, 'invalid_grant') ? sessionEnded(refusal) : refusal
+}
+
+const isRefused = (outcome: Outcome): outcome is Exclude<Outcome, { pair: unknown }> =>
+  'refusal' in outcome && hasCode(outcome.refusal, 'invalid_grant')
+
+/**
+ * Makes the body of the request that ends a stored session (RFC 7009); `undefined` if its refresh token
+ * cannot be opened. Once another key is this client's, it would be too late.
+ */
+export async function sealRevocation(context: ClientContext): Promise<object | undefined> {
   try {
-    return await request(context, await seal(agreements, jws, { ...used, sessionId }))
+    const session = await openStored(context)
+    if (session === undefined) return undefined
+    const { stored } = session
+    const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))
+    const used = await context.server.key(curveOf(session))
+    const now = serverTime(context, session)
+    return { token: await sealForServer(context, session, jws, { used, path: '/revoke', now }) }
   } catch (error) {
-    if (!hasCode(error, 'invalid_grant')) throw error
-    // The server may have been unable to decrypt it after a key rotation.
-    if (!(await server.hasRotated(used))) throw sessionEnded(error)
-    const sealed = await seal(agreements, jws, { ...(await server.key()), sessionId })
-    return request(context, sealed).catch(inPlaceOf('invalid_grant', sessionEnded))
+    onlyIfExpected(error)
+    return undefined
   }
 }
 
-/** Asks the server to end a session (RFC 7009). If that fails, the session expires by itself. */
-export async function revoke(context: ClientContext, stored: StoredSession): Promise<void> {
-  const { server, fetch, agreements } = context
-  const { refresh_token, session_id: sessionId } = stored
+/** Asks the server to end a session. If that fails, the session expires by itself. */
+export async function revoke({ server, fetch }: ClientContext, body: object): Promise<void> {
   try {
-    const { jws } = await openRefreshToken(refresh_token, await openerOf(context, stored))
-    const token = await seal(agreements, jws, { ...(await server.key()), sessionId })
-    await send(fetch, `${server.baseUrl}/revoke`, json({ token }))
+    await send(fetch, `${server.baseUrl}/revoke`, json(body))
   } catch (error) {
-    // Nobody waits for the result, but a bug must still show.
-    if (!(error instanceof AuthError)) throw error
+    onlyIfExpected(error)
   }
 }
 
+/** Nobody waits for the result, but a bug must still show. */
+function onlyIfExpected(error: unknown): void {
+  if (!(error instanceof AuthError)) throw error
+}
+
+function sealForServer(
+  context: ClientContext,
+  session: OpenSession,
+  jws: string,
+  { used, path, now }: { used: ReadingKey; path: string; now: number },
+): Promise<string> {
+  const { server } = context
+  const bound = { method: 'POST', url: server.name + path, now }
+  return sealToken(context, session, jws, { reader: server, used }, bound)
+}
+
+/** @param sealed Seals the token for one attempt, because each is a request of its own. */
 async function request(
   { fetch, server }: Pick<ClientContext, 'fetch' | 'server'>,
-  refreshToken: string,
-): Promise<TokenPair> {
+  sealed: () => Promise<string>,
+): Promise<Outcome> {
   const url = `${server.baseUrl}/token`
-  const body = { grant_type: 'refresh_token', refresh_token: refreshToken }
   let failure: AuthError | undefined
   /** Resolves to the server's answer, even a refusal; rejects if there is none. */
-  async function ask(): Promise<{ pair: TokenPair } | { refusal: unknown }> {
+  async function ask(): Promise<Outcome> {
+    let date = NaN
     try {
-      return { pair: readTokenPair(await readAnswer(await send(fetch, url, json(body))), url) }
+      const body = { grant_type: 'refresh_token', refresh_token: await sealed() }
+      const response = await send(fetch, url, json(body))
+      date = dateOf(response)
+      return { pair: readTokenPair(await readAnswer(response), url) }
     } catch (error) {
-      if (!hasCode(error, 'network')) return { refusal: error }
+      if (!hasCode(error, 'network')) return { refusal: error, date }
       failure = error as AuthError
       throw error
     }
   }
-  const attempts: ReturnType<typeof ask>[] = []
+  const attempts: Promise<Outcome>[] = []
   for (const patience of PATIENCE) {
     attempts.push(ask())
-    const answer = await within(patience, Promise.any(attempts), () => undefined).catch(() =>
+    const outcome = await within(patience, Promise.any(attempts), () => undefined).catch(() =>
       sleep(PAUSE),
     )
-    if (answer === undefined) continue
-    if ('pair' in answer) return answer.pair
-    throw answer.refusal
+    if (outcome !== undefined) return outcome
   }
   throw failure ?? unreachable(url, undefined)
 }

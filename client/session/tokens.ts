@@ -11,7 +11,7 @@ import { verify, type VerificationKeys } from '../token/verify.ts'
 
 /** A token with verified signature and claims, whose expiry has not been checked. */
 export interface VerifiedToken<Claims extends RefreshTokenClaims> {
-  /** Signed by the server. Anybody who has it can use it, so it stays in memory. */
+  /** Signed by the server. Unless it is key-bound, anybody who has it can use it, so it stays in memory. */
   readonly jws: string
   /** The JWS's protected header. */
   readonly header: Json
@@ -42,7 +42,7 @@ export async function verifyAccessToken(
   verifier: Verifier,
 ): Promise<VerifiedToken<AccessTokenClaims>> {
   const { header, payload } = await verify(jws, TOKEN_TYPES.access, verifier.keys)
-  return { jws, header, claims: checkAccessClaims(payload, verifier) }
+  return { jws, header, claims: await checkAccessClaims(payload, verifier) }
 }
 
 /** Server to client: JWE → JWS → claims. @throws AuthError `token_invalid` */
@@ -57,5 +57,5 @@ export async function openRefreshToken(
 ): Promise<OpenedToken<RefreshTokenClaims>> {
   const jws = await decrypt(jwe, opener.key, 'JWT')
   const { header, payload } = await verify(jws, TOKEN_TYPES.refresh, opener.keys)
-  return { jwe, jws, header, claims: checkClaims(payload, opener) }
+  return { jwe, jws, header, claims: await checkClaims(payload, opener) }
 }

@@ -3,14 +3,17 @@ import {
   type AccessTokenClaims,
   type RefreshTokenClaims,
 } from '../../protocol/tokens.ts'
-import { isTime, texts, type Json } from '../json.ts'
 import { AuthError } from '../errors.ts'
+import { isObject, isTime, texts, type Json } from '../json.ts'
+import { thumbprint } from './public-jwk.ts'
 import { invalid } from './refusal.ts'
 
 /** The values that a token for this client must have. */
 export interface Expected {
   readonly issuer: string
   readonly clientId: string
+  /** Whether it must be key-bound, or must not. By default it may be. */
+  readonly isKeyBound?: boolean | undefined
 }
 
 /**
@@ -18,22 +21,36 @@ export interface Expected {
  *
  * @throws AuthError `token_invalid`
  */
-export function checkClaims(payload: Json, { issuer, clientId }: Expected): RefreshTokenClaims {
+export async function checkClaims(
+  payload: Json,
+  { issuer, clientId, isKeyBound }: Expected,
+): Promise<RefreshTokenClaims> {
   const claims = texts(payload, 'iss', 'aud', 'client_id', 'sub', 'jti', 'sid')
   if (claims?.iss !== issuer) throw invalid('iss')
   if (claims.aud !== clientId || claims.client_id !== clientId) throw invalid('aud')
-  const { iat, exp, gen } = payload
+  const { iat, exp, gen, cnf } = payload
   if (!isTime(iat) || !isTime(exp) || exp <= iat) throw invalid('claims')
   if (gen !== undefined && !isCount(gen)) throw invalid('claims')
+  if (isKeyBound !== undefined && isKeyBound !== (cnf !== undefined)) throw invalid('cnf')
+  if (cnf !== undefined && (await confirmedKey(cnf)) !== clientId) throw invalid('cnf')
   return payload as unknown as RefreshTokenClaims
+}
+
+/** The thumbprint of the key in a `cnf` claim (RFC 7800 §3.2). */
+async function confirmedKey(cnf: unknown): Promise<string | undefined> {
+  const jwk = isObject(cnf) ? cnf['jwk'] : undefined
+  return isObject(jwk) ? thumbprint(jwk) : undefined
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
 /** As `checkClaims`, for an access token, which also has a scope. */
-export function checkAccessClaims(payload: Json, expected: Expected): AccessTokenClaims {
+export async function checkAccessClaims(
+  payload: Json,
+  expected: Expected,
+): Promise<AccessTokenClaims> {
   if (typeof payload['scope'] !== 'string') throw invalid('claims')
-  return checkClaims(payload, expected) as AccessTokenClaims
+  return (await checkClaims(payload, expected)) as AccessTokenClaims
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ReadingKey } from '../discovery/reader.ts'
 import { AuthError } from '../errors.ts'
 import type { Agreements } from './jwe/agreements.ts'
 import { sealJwe } from './jwe/seal-jwe.ts'
+import { prove } from './request-proof.ts'
 
 interface SealOptions extends ReadingKey {
   /** The token's session. */
@@ -12,7 +13,9 @@ interface SealOptions extends ReadingKey {
    * The one request that the JWE is for. The encryption authenticates the header (RFC 7516 §5.1 step
    * 14), so changing `req` takes a new JWE, and thus the JWS.
    */
-  readonly req?: Binding
+  readonly req: Binding
+  /** Finds the key of the proof, which a key-bound token needs. */
+  readonly proofKey?: () => Promise<CryptoKey>
 }
 
 /**
@@ -23,10 +26,11 @@ interface SealOptions extends ReadingKey {
 export async function seal(
   agreements: Agreements,
   jws: string,
-  { key, enc, sessionId, req }: SealOptions,
+  { key, enc, sessionId, req: binding, proofKey }: SealOptions,
 ): Promise<string> {
   try {
     const agreement = await agreements.take(key, sessionId)
+    const req = proofKey === undefined ? binding : await prove(await proofKey(), binding, jws)
     return await sealJwe(utf8(jws), key, { enc, header: { cty: 'JWT', req }, agreement })
   } catch (cause) {
     // Also `NotSupportedError`, in a browser that does not have the key's curve.

@@ -10,12 +10,11 @@ import {
   jest,
   test,
 } from '@jest/globals'
-import type { AuthServer } from '../../client/discovery/server.ts'
-import { readKeySet } from '../../client/discovery/server-keys.ts'
+import { createContext } from '../../client/context.ts'
 import { AuthError, memoryStore, type ClientStore } from '../../client/index.ts'
-import { openDatabase, type Database } from '../../server/database/open.ts'
+import type { OpenSession } from '../../client/session/open-session.ts'
 import { requestPair } from '../../client/session/token-endpoint.ts'
-import { Agreements } from '../../client/token/jwe/agreements.ts'
+import { openDatabase, type Database } from '../../server/database/open.ts'
 import {
   clientOf,
   codeOf,
@@ -165,17 +164,18 @@ describe('a renewal whose answer does not come', () => {
   })
 
   test('by a fetch that knows no limit is given up in the end', async () => {
-    const keys = await readKeySet(server.keystore.jwks)
-    const key = keys.find(({ use }) => use === 'enc')!
-    const auth = { baseUrl: server.url, key: () => Promise.resolve({ key, enc: 'A128GCM' }) }
     let asked = 0
-    const fetch = () => {
+    const fetch = (request: Request) => {
+      if (!request.url.endsWith('/token')) return globalThis.fetch(request)
       asked++
       return never()
     }
-    const agreements = new Agreements(Date.now)
-    const context = { fetch, server: auth as unknown as AuthServer, agreements }
-    const failure = errorOf(requestPair(context, 'a.b.c', 'session'))
+    const { url, config, clock } = server
+    const options = { server: url, issuer: config.issuer, clock, store: memoryStore(), fetch }
+    const context = createContext(options)
+    await context.server.info()
+    const session = { stored: { session_id: 'session', clock_offset: 0 }, access: { claims: {} } }
+    const failure = errorOf(requestPair(context, session as OpenSession, 'a.b.c'))
     await hurry(failure)
     expect((await failure).code).toBe('network')
     expect(asked).toBe(3)

@@ -89,12 +89,12 @@ export interface Scene {
   readonly service: Service
 }
 
-/** Both, with one clock. */
+/** Both, with one clock. Tokens are not key-bound, so that a test can seal one in any way: see key-bound-tokens.test.ts. */
 export async function setUp(
   options: Partial<ServiceAuthOptions> = {},
   clock = createClock(),
 ): Promise<Scene> {
-  const server = await startTestServer({ clock, config: { issuer: ISSUER } })
+  const server = await startTestServer({ clock, config: { issuer: ISSUER, keyBoundTokens: false } })
   const line = createLine(server)
   const service = await startService({ clock, fetch: line.fetch, ...options })
   return { clock, server, line, service }

@@ -1,5 +1,12 @@
-import { describe, expect, test } from '@jest/globals'
-import { checkAccessClaims, checkClaims, checkTimes } from '../../../client/token/check-claims.ts'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import {
+  checkAccessClaims,
+  checkClaims,
+  checkTimes,
+  type Expected,
+} from '../../../client/token/check-claims.ts'
+import { generateClientKey } from '../../../client/token/client-key.ts'
+import type { PublicJwk } from '../../../client/token/public-jwk.ts'
 import { codeOf, errorOf } from '../../support/auth-client.ts'
 
 const expected = { issuer: 'https://auth.test', clientId: 'client-1' }
@@ -8,23 +15,22 @@ const registered = {
   ...{ iat: 1000, exp: 1900, jti: 'token-1', sid: 'session-1' },
 }
 const claims = { ...registered, scope: 'user' }
-/** As a promise, for `codeOf`. */
-const attempt = (work: () => unknown) => Promise.resolve().then(work)
 
 describe('claims', () => {
-  test('of a token for this client are given back', () => {
-    expect(checkAccessClaims(claims, expected)).toEqual(claims)
-    expect(checkClaims(registered, expected)).toEqual(registered)
-    expect(checkAccessClaims({ ...claims, scope: '' }, expected).scope).toBe('')
-    expect(checkAccessClaims({ ...claims, gen: 2 }, expected)).toEqual({ ...claims, gen: 2 })
+  test('of a token for this client are given back', async () => {
+    expect(await checkAccessClaims(claims, expected)).toEqual(claims)
+    expect(await checkClaims(registered, expected)).toEqual(registered)
+    expect((await checkAccessClaims({ ...claims, scope: '' }, expected)).scope).toBe('')
+    expect(await checkAccessClaims({ ...claims, gen: 2 }, expected)).toEqual({ ...claims, gen: 2 })
   })
 
-  test('that are not known are handed through', () => {
+  test('that are not known are handed through', async () => {
     const more = { plan: 'gold', roles: ['editor'], ['__proto__']: { scope: 'admin' } }
-    const read = checkAccessClaims({ ...claims, ...more }, expected)
+    const read = await checkAccessClaims({ ...claims, ...more }, expected)
     expect(read).toEqual({ ...claims, ...more })
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
-    expect(checkClaims({ ...registered, ...more }, expected)).toEqual({ ...registered, ...more })
+    const refresh = { ...registered, ...more }
+    expect(await checkClaims(refresh, expected)).toEqual(refresh)
   })
 
   test.each<[string, unknown]>([
@@ -64,11 +70,55 @@ describe('claims', () => {
     ['scope', ['user']],
   ])('%s: %j is refused', async (name, value) => {
     const changed = { ...claims, [name]: value }
-    const error = await errorOf(attempt(() => checkAccessClaims(changed, expected)))
+    const error = await errorOf(checkAccessClaims(changed, expected))
     expect(error.code).toBe('token_invalid')
     expect(error.message).toMatch(/: (iss|aud|claims)\.$/)
     if (name === 'scope') return
-    expect(await codeOf(attempt(() => checkClaims(changed, expected)))).toBe('token_invalid')
+    expect(await codeOf(checkClaims(changed, expected))).toBe('token_invalid')
+  })
+})
+
+describe('the key that a token is bound to', () => {
+  let clientId: string
+  let jwk: PublicJwk
+  let own: Expected
+  let bound: Record<string, unknown>
+  beforeAll(async () => {
+    ;({ id: clientId, publicJwk: jwk } = await generateClientKey({ kty: 'EC', crv: 'P-256' }))
+    own = { ...expected, clientId }
+    bound = { ...claims, aud: clientId, client_id: clientId, cnf: { jwk } }
+  })
+
+  test('is the key of this client', async () => {
+    for (const isKeyBound of [true, undefined]) {
+      expect(await checkAccessClaims(bound, { ...own, isKeyBound })).toEqual(bound)
+    }
+  })
+
+  test.each<[string, () => unknown]>([
+    ['no object', () => 'jwk'],
+    ['null', () => null],
+    ['without a key', () => ({})],
+    ['a list', () => ({ jwk: [jwk] })],
+    ['another key', () => ({ jwk: { ...jwk, x: jwk.y, y: jwk.x } })],
+    ['a name of it', () => ({ jkt: clientId })],
+  ])('is not %s', async (_name, cnf) => {
+    for (const isKeyBound of [true, undefined]) {
+      const error = await errorOf(checkClaims({ ...bound, cnf: cnf() }, { ...own, isKeyBound }))
+      expect([error.code, error.message]).toEqual([
+        'token_invalid',
+        expect.stringMatching(/: cnf\.$/),
+      ])
+    }
+  })
+
+  test('must be there if it was asked for, and only then', async () => {
+    const { cnf, ...unbound } = bound
+    expect(cnf).toBeDefined()
+    expect(await codeOf(checkClaims(unbound, { ...own, isKeyBound: true }))).toBe('token_invalid')
+    expect(await codeOf(checkClaims(bound, { ...own, isKeyBound: false }))).toBe('token_invalid')
+    expect(await checkClaims(unbound, { ...own, isKeyBound: false })).toEqual(unbound)
+    expect(await checkClaims(unbound, own)).toEqual(unbound)
   })
 })
 
@@ -85,12 +135,9 @@ describe('times', () => {
     [1900, 'token_expired'],
     [5000, 'token_expired'],
   ])('at %d it is %s', async (now, code) => {
-    expect(
-      await codeOf(
-        attempt(() => {
-          checkTimes(claims, now)
-        }),
-      ),
-    ).toBe(code)
+    const checked = Promise.resolve().then(() => {
+      checkTimes(claims, now)
+    })
+    expect(await codeOf(checked)).toBe(code)
   })
 })

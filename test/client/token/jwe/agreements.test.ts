@@ -32,6 +32,7 @@ const sealed = (to: Recipient = recipient, sessionId = 'session') =>
     key: { ...to, kty: to.kty!, use: 'enc' },
     enc: 'A128GCM',
     sessionId,
+    req: { jti: 'one', iat: 0, htm: 'GET', htu: 'https://auth.test/' },
   })
 const epkOf = (jwe: string) => JSON.stringify(decodeProtectedHeader(jwe)['epk'])
 const ephemeral = async (...args: Parameters<typeof sealed>) => epkOf(await sealed(...args))
