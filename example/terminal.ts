@@ -10,23 +10,30 @@ const MAX_WIDTH = 100
 
 /** Where a terminal's text goes: `process.stdout`, or what a test puts in its place. */
 export interface Output {
-  write(text: string): unknown
+  write(text: string | Uint8Array): unknown
   readonly isTTY?: boolean
   readonly columns?: number
   /** As of tty.WriteStream: looks at TERM, NO_COLOR and what the terminal can do. */
   hasColors?(): boolean
 }
 
+/** Applies a style to a text. */
+export type Paint = (style: Style, text: string) => string
+
+/** Styles text if the output is a terminal with colours; otherwise returns it unchanged. */
+export function createPaint(output: Output): Paint {
+  const inColour = output.isTTY === true && output.hasColors?.() === true
+  // Decided here and not by styleText: what it looks at differs from Node to Node.
+  return (style, text) => (inColour ? styleText(style, text, { validateStream: false }) : text)
+}
+
 /** Writes steps and artefacts: in colour where it is seen, wrapped to the terminal's width. */
 export function createTerminal(output: Output) {
-  const inColour = output.isTTY === true && output.hasColors?.() === true
+  const paint = createPaint(output)
   const width = Math.max(40, Math.min(output.columns ?? 80, MAX_WIDTH))
   const room = width - INDENT.length
   let steps = 0
 
-  // Decided here and not by styleText: what it looks at differs from Node to Node.
-  const paint = (style: Style, text: string): string =>
-    inColour ? styleText(style, text, { validateStream: false }) : text
   const line = (text = '') => void output.write(text === '' ? '\n' : `${INDENT}${text}\n`)
 
   function say(sentences: string): void {
