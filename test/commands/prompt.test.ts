@@ -1,25 +1,11 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { PassThrough } from 'node:stream'
 import { askSecret } from '../../server/commands/prompt.ts'
 import { problemsOf } from '../keystore/fixtures.ts'
-
-const original = Object.getOwnPropertyDescriptor(process, 'stdin')!
-const write = process.stderr.write.bind(process.stderr)
-afterEach(() => {
-  Object.defineProperty(process, 'stdin', original)
-  process.stderr.write = write
-})
-
-/** Stands in for somebody's terminal: gives what was shown on stderr. */
-function pretend(stdin: PassThrough, isTTY: boolean): string[] {
-  const shown: string[] = []
-  Object.defineProperty(process, 'stdin', { value: Object.assign(stdin, { isTTY }) })
-  process.stderr.write = (text: string) => shown.push(text) > 0
-  return shown
-}
+import { replaceStdin } from '../support/stdin.ts'
 
 test('without a terminal, names the variable to set', async () => {
-  const shown = pretend(new PassThrough(), false)
+  const shown = replaceStdin(new PassThrough(), false)
   expect(await problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))).toEqual([
     'There is no terminal to ask on. Set SOME_VARIABLE.',
   ])
@@ -28,7 +14,7 @@ test('without a terminal, names the variable to set', async () => {
 
 test('asks on stderr, and shows nothing of the answer', async () => {
   const stdin = new PassThrough()
-  const shown = pretend(stdin, true)
+  const shown = replaceStdin(stdin, true)
   let printed = ''
   const out = process.stdout.write.bind(process.stdout)
   process.stdout.write = (text: string) => (printed += text) !== ''
@@ -44,7 +30,7 @@ test('asks on stderr, and shows nothing of the answer', async () => {
 
 test('a second question waits for its own answer', async () => {
   const stdin = new PassThrough()
-  pretend(stdin, true)
+  replaceStdin(stdin, true)
   for (const word of ['one', 'other']) {
     const answer = askSecret('Passphrase', 'SOME_VARIABLE')
     stdin.write(`${word}\r`)
@@ -57,7 +43,7 @@ test.each([
   ['Ctrl-D', '\u0004'],
 ])('%s instead of an answer stops, with a sentence', async (_name, key) => {
   const stdin = new PassThrough()
-  const shown = pretend(stdin, true)
+  const shown = replaceStdin(stdin, true)
   const answer = problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))
   stdin.write(key)
   expect(await answer).toEqual(['Stopped. Nothing was changed.'])

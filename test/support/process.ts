@@ -57,26 +57,34 @@ export interface Program {
 
 const running = new Set<Program>()
 
-/** Runs a program of the project. Its environment contains only `env` and PATH. */
+/**
+ * Runs a program of the project. Its environment contains only `env` and PATH.
+ *
+ * @param input The whole of stdin.
+ */
 export const run = (
   script: string,
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
-): Program => start(bundled(script), env, args)
+  input = '',
+): Program => start(bundled(script), env, args, input)
 
 /** Runs a program that is in no file. Its imports are relative to the project. */
-export const runText = (text: string): Program => start(bundledText(text), {}, [])
+export const runText = (text: string): Program => start(bundledText(text), {}, [], '')
 
 function start(
   file: string,
   env: Readonly<Record<string, string>>,
   args: readonly string[],
+  input: string,
 ): Program {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], {
     cwd: PROJECT_ROOT,
     env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   })
+  // A program that ends without reading it closes the pipe.
+  child.stdin.on('error', () => undefined).end(input)
   const stdout = new Transcript(child.stdout)
   const program: Program = {
     stdout,
