@@ -29,6 +29,9 @@ describe('--verbose', () => {
     expect(claims).toMatchObject({ iss: ISSUER, aud: client_id })
     expect(sent).toMatchObject({ enc: 'A128GCM', cty: 'JWT' })
     expect(sent.kid).not.toBe(client_id)
+    // Key-bound: the claims name the key, and the request brings the proof.
+    expect(claims.cnf.jwk).toMatchObject({ kty: 'EC', crv: 'P-256' })
+    expect(sent.req.mac).toMatch(/^[\w-]{43}$/)
     expect(sent.req).toMatchObject({
       ...{ htm: 'PATCH', htu: `${ISSUER}/account` },
       dig: createHash('sha256').update(body).digest('base64url'),
@@ -49,12 +52,11 @@ describe('--verbose', () => {
     const { code, stderr } = await scene.call(['GET', '/account', '-v'])
     expect(code).toBe(0)
     const requests = stderr.match(/^[→←] .+$/gm)!.map((line) => line.replace(scene.server.url, ''))
-    expect(requests).toEqual([
-      ...['→ GET /account', '← 401 Unauthorized for GET /account'],
-      ...['→ POST /token', '← 200 OK for POST /token'],
-      ...['→ GET /account', '← 200 OK for GET /account'],
-    ])
-    expect(stderr.match(/A token in the body/g)).toHaveLength(1)
+    const first = ['→ GET /account', '← 401 Unauthorized for GET /account', '→ POST /token']
+    const last = ['← 200 OK for POST /token', '→ GET /account', '← 200 OK for GET /account']
+    // In between, the client may have to correct its clock, which is not the test's.
+    expect([requests.slice(0, 3), requests.slice(-3)]).toEqual([first, last])
+    expect(stderr).toContain('A token in the body')
     expect(stderr.match(/^Its claims$/gm)).toHaveLength(2)
   })
 })
