@@ -27,10 +27,19 @@ export interface Operation {
 
 export const isAccepted = ({ status }: Operation): boolean => status >= 200 && status < 300
 
-/** Describes every violation in a history, one sentence each. */
-export function violations(history: readonly Operation[]): string[] {
+/** Whether an operation may have taken effect or not: its answer was lost, or the database was away. */
+const isUncertain = ({ status }: Operation): boolean => status === 502 || status === 503
+
+/**
+ * Describes every violation in a history, one sentence each.
+ *
+ * @param isCalm Whether nothing was killed, frozen or cut, so that every request has an answer.
+ */
+export function violations(history: readonly Operation[], isCalm = true): string[] {
+  const mayHappen = (operation: Operation) =>
+    isAccepted(operation) || (!isCalm && isUncertain(operation))
   const found = history
-    .filter(({ status }) => status >= 500)
+    .filter((operation) => operation.status >= 500 && (isCalm || !isUncertain(operation)))
     .map((operation) => `${describe(operation)}: a fault of the server`)
   for (const ending of history.filter(isAccepted)) {
     for (const later of history) {
@@ -55,7 +64,7 @@ export function violations(history: readonly Operation[]): string[] {
     if (refused.kind === 'password' && refused.status !== 401) continue
     const hasCause = history.some(
       (cause) =>
-        isAccepted(cause) &&
+        mayHappen(cause) &&
         cause.start < refused.end &&
         (mayEnd(cause, refused, history) || mayOvertake(cause, refused, history)),
     )
