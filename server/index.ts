@@ -36,6 +36,7 @@ try {
   const server = await startServer(config, features, logger, {
     startedAt: performance.timeOrigin,
     passwords: createPasswordHasher({ argon2: hashThreads }),
+    onFatal: dieOf,
   })
   reloadKeys = () => server.reloadKeys()
 

@@ -5,7 +5,9 @@ import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
 import type { Core } from './composition.ts'
 import { migrate } from './database/migrate.ts'
-import { describeDatabase, isShared, openConfigured } from './database/open.ts'
+import { describeDatabase } from './database/location.ts'
+import { isShared, openConfigured } from './database/open.ts'
+import { lockDatabase } from './database/server-lock.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer, type HttpServer } from './http/http-server.ts'
 import { recordSigningKey } from './commands/keys/record-signing-key.ts'
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly startedAt?: number
   /** By default, one without threads of its own. */
   readonly passwords?: PasswordHasher
+  /** Called if the server cannot go on; by default, the error is thrown. */
+  readonly onFatal?: (error: Error) => void
 }
 
 /**
@@ -50,11 +54,16 @@ export async function startServer(
   options: StartOptions = {},
 ): Promise<RunningServer> {
   const { clock = Date.now, passwords = createPasswordHasher() } = options
-  const { startedAt = clock() } = options
+  const { startedAt = clock(), onFatal = fail } = options
   const [{ keystore, warnings, source }, database] = await together(
     openKeystore(config, recordSigningKey, clock()),
     openConfigured(config),
   )
+  const closing = async (error: unknown) => {
+    await database.destroy()
+    throw error
+  }
+  const lock = await lockDatabase(config.database, !config.preserveSessions, onFatal).catch(closing)
   for (const warning of warnings) logger.warn(warning)
   if (config.production && config.publicUrl.startsWith('http:')) {
     logger.warn(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
@@ -88,12 +97,11 @@ export async function startServer(
   const server = createHttpServer((request, response) => void callback(request, response))
   await sleep(Math.max(0, bindingsNotBefore - clock()))
   const url = await listen(server, config).catch(async (error: unknown) => {
-    await database.destroy()
-    throw error
+    await lock.release()
+    return closing(error)
   })
   if (!config.preserveSessions) {
-    // The keys of their tokens are gone, so nobody can use these sessions any more. Only after
-    // taking the port, so that a server that is already running keeps its sessions.
+    // The keys of their tokens are gone, so nobody can use these sessions any more.
     const removed = await removeAllSessions(database)
     logger.info({ removed }, `sessions of the last run removed: ${removed}`)
   }
@@ -127,9 +135,14 @@ export async function startServer(
       core.refusedTokens.flush()
       await stopSweeping()
       for (const { stop } of parts) await stop?.()
+      await lock.release()
       await database.destroy()
     },
   }
+}
+
+function fail(error: Error): never {
+  throw error
 }
 
 /** Brings each feature's tables up to date, and starts it. */

@@ -17,7 +17,7 @@ import Libsql from 'libsql'
 import type { Config } from '../server/config/config.ts'
 import { generateKeys, rotateKeys } from '../server/commands/keys/folder-changes.ts'
 import { loadKeys } from '../server/keystore/key-set.ts'
-import { describeDatabase } from '../server/database/open.ts'
+import { describeDatabase } from '../server/database/location.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer, type RunningServer } from '../server/start.ts'
 import { StartupError } from '../server/errors/startup-error.ts'
@@ -155,11 +155,13 @@ describe('a server that starts', () => {
 test('in production warns of sessions that end with a reboot, and of an issuer without TLS', async () => {
   const warnings = () =>
     logs.filter(({ level }) => level === 'warn').map(({ msg }) => msg as string)
-  await start({ production: true, issuer: 'https://auth.test', preserveSessions: false })
+  await stop(
+    await start({ production: true, issuer: 'https://auth.test', preserveSessions: false }),
+  )
   expect(warnings()).toEqual([
     'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
   ])
-  await start({ production: true, issuer: 'http://auth.test', preserveSessions: false })
+  await stop(await start({ production: true, issuer: 'http://auth.test', preserveSessions: false }))
   expect(warnings()).toContain(
     'ISSUER is http://auth.test: set it to the public https URL of the server.',
   )
@@ -310,7 +312,7 @@ describe('the sessions of the last run', () => {
   const removals = (): unknown[] => logs.filter(({ msg }) => /sessions of the last run/.test(msg))
 
   test('are removed and counted when the keys are new', async () => {
-    await start()
+    await stop(await start())
     expect(removals()).toEqual([expect.objectContaining({ removed: 0 })])
     await leaveTwoSessions(false)
     await start()

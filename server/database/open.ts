@@ -1,7 +1,8 @@
 import { PostgresAdapter, sql, type Kysely } from 'kysely'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../log/logger.ts'
-import { openPostgres, withoutSecrets } from './postgres.ts'
+import { isPostgresUrl } from './location.ts'
+import { openPostgres } from './postgres.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite } from './sqlite.ts'
 
@@ -15,8 +16,6 @@ interface DatabaseOptions {
   /** Milliseconds that a statement may wait or take. */
   readonly timeout?: number
 }
-
-const isPostgresUrl = (location: string): boolean => /^postgres(?:ql)?:/.test(location)
 
 /**
  * Opens the database and runs its migrations.
@@ -38,10 +37,6 @@ export const openConfigured = (config: DatabaseConfig): Promise<Database> =>
     poolSize: config.databasePoolSize,
     timeout: config.databaseTimeout * 1000,
   })
-
-/** A location without secrets, for people and the log. */
-export const describeDatabase = (location: string): string =>
-  isPostgresUrl(location) ? withoutSecrets(location) : location
 
 /**
  * Whether several servers can share the database. If so, they also share their state through it.

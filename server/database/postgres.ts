@@ -1,5 +1,6 @@
 import { Kysely, sql } from 'kysely'
 import { StartupError } from '../errors/startup-error.ts'
+import { describeDatabase } from './location.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import { PatientPostgresDialect } from './postgres-dialect.ts'
@@ -53,7 +54,7 @@ export async function openPostgres(
     // PostgreSQL's, or a StorageError's. A bug has none.
     if (typeof code !== 'string') throw error
     throw new StartupError([
-      `The database ${withoutSecrets(url)} cannot be opened (${code}). Check DATABASE_URL, that PostgreSQL runs there, and that its user may create tables.`,
+      `The database ${describeDatabase(url)} cannot be opened (${code}). Check DATABASE_URL, that PostgreSQL runs there, and that its user may create tables.`,
     ])
   }
 }
@@ -64,10 +65,4 @@ async function requireUtf8(db: Kysely<Schema>): Promise<void> {
   throw new StartupError([
     'The database must have the encoding UTF8. Create it with: createdb --encoding=UTF8 --template=template0',
   ])
-}
-
-/** Host and name alone: the user, the password and the parameters are nobody's business. */
-export function withoutSecrets(url: string): string {
-  const { host, pathname } = new URL(url)
-  return `postgres://${host}${pathname}`
 }

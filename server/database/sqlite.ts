@@ -49,7 +49,7 @@ const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false
  * Creates the file if it is missing, readable only by its owner. SQLite gives its companion files
  * the same mode.
  */
-function makePrivate(file: string): void {
+export function makePrivate(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Never opens an existing file, because closing it would drop other locks of this process on it.
   if (!exists(file)) closeSync(openSync(file, 'a', 0o600))

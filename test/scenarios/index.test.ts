@@ -171,8 +171,11 @@ test.each([
 })
 
 test('servers that start at the same time share a new database', async () => {
+  await makeKeys()
   const servers = await Promise.all(
-    [1, 2, 3].map(async () => start({ PORT: String(await freePort()) })),
+    [1, 2, 3].map(async () =>
+      start({ PRESERVE_SESSIONS_ON_REBOOT: '1', PORT: String(await freePort()) }),
+    ),
   )
   const urls = await Promise.all(servers.map((server) => server.ready()))
   const answers = await Promise.all(urls.map((url) => getRaw(url, '/readyz')))

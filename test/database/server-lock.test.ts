@@ -1,0 +1,156 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { lockDatabase, type ServerLock } from '../../server/database/server-lock.ts'
+import { StartupError } from '../../server/errors/startup-error.ts'
+import { describePostgres } from '../support/describe-postgres.ts'
+import { asAdmin, createDatabase, startPostgres, type PostgresServer } from '../support/postgres.ts'
+import { freePort, killAll, run } from '../support/process.ts'
+
+let location: string
+const held: ServerLock[] = []
+let lost: Error[]
+beforeEach(() => {
+  lost = []
+})
+afterEach(async () => {
+  await Promise.all(held.splice(0).map((lock) => lock.release()))
+})
+
+async function take(isAlone: boolean): Promise<ServerLock> {
+  const lock = await lockDatabase(location, isAlone, (error) => lost.push(error))
+  held.push(lock)
+  return lock
+}
+async function release(lock: ServerLock): Promise<void> {
+  held.splice(held.indexOf(lock), 1)
+  await lock.release()
+}
+const refusalOf = async (isAlone: boolean) => {
+  const error = await take(isAlone).catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(StartupError)
+  return (error as StartupError).message
+}
+
+function behavesAsALock(): void {
+  test('servers with preserved keys share a database', async () => {
+    await take(false)
+    await take(false)
+  })
+
+  test('one with keys of its own refuses company, until it is alone', async () => {
+    const first = await take(false)
+    expect(await refusalOf(true)).toMatch(/^Another server is using this database/)
+    await release(first)
+    await take(true)
+  })
+
+  test('and nobody joins it, until it has stopped', async () => {
+    const first = await take(true)
+    const refusals = await Promise.all([refusalOf(true), refusalOf(false)])
+    expect(refusals).toEqual([
+      expect.stringMatching(/^Another server is using this database/),
+      expect.stringMatching(/^A server with PRESERVE_SESSIONS_ON_REBOOT=0 is using this database/),
+    ])
+    await release(first)
+    await take(false)
+  })
+
+  test('one that starts while the one before stops waits for it', async () => {
+    const first = await take(true)
+    const second = take(true)
+    await sleep(200)
+    await release(first)
+    await second
+  })
+}
+
+describe('on SQLite', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lock-'))
+    location = join(folder, 'auth.db')
+  })
+  afterEach(async () => {
+    await killAll()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  behavesAsALock()
+
+  test('a database in memory is nobody else’s', async () => {
+    location = ':memory:'
+    await take(true)
+    await take(true)
+  })
+
+  test('a second program refuses to start; when the first was killed, a third one starts', async () => {
+    const start = async () =>
+      run('server/index.ts', {
+        ...{ DATABASE_URL: `file:${location}`, PORT: String(await freePort()) },
+        ...{ PRESERVE_SESSIONS_ON_REBOOT: '0', PRIVATE_KEY_PASSPHRASE: '', CORS_ORIGINS: '' },
+      })
+    const first = await start()
+    await first.ready()
+    const second = await start()
+    expect(await second.exit).toBe(1)
+    expect(second.stderr.text).toMatch(/- Another server is using this database.*\n\n$/)
+    first.signal('SIGKILL')
+    await first.exit
+    await (await start()).ready()
+  })
+})
+
+describePostgres('on PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  beforeEach(async () => {
+    location = await createDatabase(server.url)
+  })
+  afterAll(() => server.remove())
+
+  behavesAsALock()
+
+  const holders = () =>
+    asAdmin(
+      location,
+      `select pid from pg_locks where locktype = 'advisory' and database =
+        (select oid from pg_database where datname = current_database())`,
+    )
+  const cut = () =>
+    asAdmin(
+      location,
+      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database =
+        (select oid from pg_database where datname = current_database())`,
+    )
+
+  test('a lock that is lost with its connection is taken again', async () => {
+    await take(true)
+    await cut()
+    while ((await holders()).length === 0) await sleep(20)
+    await server.stop()
+    await server.start()
+    while ((await holders()).length === 0) await sleep(20)
+    expect(lost).toEqual([])
+    await refusalOf(true)
+  })
+
+  test('if another server has taken it meanwhile, this one cannot go on', async () => {
+    await take(true)
+    const other = take(true)
+    await cut()
+    await other
+    while (lost.length === 0) await sleep(100)
+    expect(lost[0]!.message).toBe('Another server has taken this database meanwhile.')
+  }, 30_000)
+
+  test('a database that is away gives no lock', async () => {
+    await server.stop()
+    await expect(take(true)).rejects.toMatchObject({ name: 'UnavailableError' })
+    await server.start()
+  })
+})
