@@ -116,7 +116,7 @@ describe('a service token', () => {
     expect(serviceToken.claims.safeParse(claims).success).toBe(false)
   })
 
-  test('is taken beside the tokens of people, which need a session', async () => {
+  test('is accepted beside the tokens of people, which need a session', () => {
     const claims = { ...SESSION, scope: 'user' }
     expect(anyAccessToken.claims.parse(claims)).toEqual(claims)
     expect(anyAccessToken.claims.safeParse({ ...claims, sid: undefined }).success).toBe(false)
