@@ -2,8 +2,11 @@
  * Another service: notes, for people who are signed in at the auth server. Start the auth server
  * (`npm start`), then run `npm run example`. A client that lists this service in its `services`
  * calls it with `client.fetch('http://localhost:4000/notes')`.
+ *
+ * With the keys of a service client in SIGNING_KEY and ENCRYPTION_KEY, two paths of PEM files, it refuses
+ * a session that has ended elsewhere within seconds.
  */
-import { realpathSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { z } from 'zod'
@@ -74,13 +77,32 @@ export async function createNotesService(
   return app
 }
 
+/** The keys of this service, if it has been registered with `npm run clients`. */
+function readKeys(): Pick<ServiceAuthOptions, 'encryptionKey' | 'introspection'> {
+  const { SIGNING_KEY, ENCRYPTION_KEY } = process.env
+  if (SIGNING_KEY === undefined || ENCRYPTION_KEY === undefined) return {}
+  return {
+    encryptionKey: readPem(ENCRYPTION_KEY),
+    introspection: { signingKey: readPem(SIGNING_KEY) },
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new StartupError([`${path} cannot be read. Check the path and its permissions.`])
+  }
+}
+
 async function main(): Promise<void> {
   const { PORT = '4000', ISSUER = 'http://localhost:3000' } = process.env
   // Every token is bound to this URL. Behind a proxy, it is the public one.
   const { SERVICE_URL: url = `http://localhost:${PORT}` } = process.env
   const origins = process.env['CORS_ORIGINS']?.split(',') ?? []
   const logger = createLogger('info')
-  const app = await createNotesService({ issuer: ISSUER, url, logger }, origins)
+  const options = { issuer: ISSUER, url, logger, ...readKeys() }
+  const app = await createNotesService(options, origins)
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
   await server.listen(Number(PORT), '127.0.0.1').catch((error: unknown) => {

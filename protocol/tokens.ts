@@ -57,7 +57,7 @@ export interface ServiceTokenClaims extends RegisteredClaims {
   /** Space-separated words (RFC 6749 §3.3). */
   readonly scope: string
   readonly cnf: Confirmation
-  readonly sid?: never
+  readonly sid?: undefined
 }
 
 /** The claims of an access token. Yours to extend, together with the schema in server/token/kinds.ts. */

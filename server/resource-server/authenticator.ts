@@ -1,21 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JSONWebKeySet } from 'jose'
 import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
-import type { AccessTokenClaims } from '../../protocol/tokens.ts'
+import type { AccessTokenClaims, ServiceTokenClaims } from '../../protocol/tokens.ts'
 import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
 import { auditReplay, checkToken } from '../http/access-token.ts'
-import { unavailable } from '../http/http-error.ts'
+import { personRequired, unavailable } from '../http/http-error.ts'
 import { createReplayCache } from '../limits/replay-cache.ts'
 import { createRefusedTokens } from '../log/refused-tokens.ts'
-import { foreignAccessToken } from '../token/kinds.ts'
+import { anyForeignToken } from '../token/kinds.ts'
 import { createRequestBinding } from '../token/request-binding.ts'
 import { createTokenCaches, type ReadingContext } from '../token/token-context.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import { createRemoteKeys } from './remote-keys.ts'
+import { createIsActive } from './introspector.ts'
 import { openServiceKey } from './service-key.ts'
 import type { ServiceAuthOptions } from './service-options.ts'
 import { readRequest, type ServiceRequest } from './service-request.ts'
 import { checkServiceUrls } from './service-urls.ts'
+
+/** The claims that a service gets: those of services only if it asks for them. */
+export type ClaimsOf<Services extends boolean> = Services extends true
+  ? AccessTokenClaims | ServiceTokenClaims
+  : AccessTokenClaims
 
 /** What a service knows of the auth server. It knows no framework. */
 export interface Authenticator {
@@ -26,9 +32,13 @@ export interface Authenticator {
   /**
    * Checks the access token of a request. Call it once per request: a bound token is used up.
    *
+   * @param serviceTokens Whether the token may be a service's. Otherwise, that is 403.
    * @throws HttpError, UnavailableError, TooManyTries; whatever `isAlive` throws.
    */
-  authenticate(request: ServiceRequest): Promise<AccessTokenClaims>
+  authenticate<Services extends boolean>(
+    request: ServiceRequest,
+    serviceTokens: Services | undefined,
+  ): Promise<ClaimsOf<Services>>
 }
 
 /** @throws StartupError for a URL or a key that cannot be used. */
@@ -63,26 +73,33 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
     replayCache: replayCache ?? createReplayCache(),
   })
 
-  async function authenticate(request: ServiceRequest): Promise<AccessTokenClaims> {
+  const isActive = await createIsActive(options, { issuer, clock, fetch, key, keys })
+
+  async function authenticate<Services extends boolean>(
+    request: ServiceRequest,
+    serviceTokens: Services | undefined,
+  ): Promise<ClaimsOf<Services>> {
     const { method, log = logger } = request
     const { token, path, body } = readRequest(request)
     const check = async (token: string) => {
       const valid = await read(token)
-      const { claims, header } = valid
+      const { claims, header, jws } = valid
       if (keyBoundTokens === 'required' && claims.cnf === undefined) throw invalid('cnf_missing')
-      if (!(await isAlive(claims))) throw invalid('session')
+      if (claims.sid !== undefined && !(await isAlive(claims))) throw invalid('session')
+      if (!(await isActive(claims, jws))) throw invalid('session')
       const bound = { method, path, body, onReplay: auditReplay(log) }
       // Last, so that a request that is refused for another reason is not used up.
       await binding.check(bound, header, claims)
       rememberAgreement(context, valid)
-      return claims
+      if (claims.sid === undefined && serviceTokens !== true) throw personRequired()
+      return claims as ClaimsOf<Services>
     }
     return checkToken(token, check, { log, refusedTokens })
   }
 
   async function read(token: string) {
     try {
-      return await validate(context, foreignAccessToken, token)
+      return await validate(context, anyForeignToken, token)
     } catch (error) {
       if (!(error instanceof KeysUnavailableError)) throw error
       // A 401 would sign the client out, but the token may be valid.

@@ -1,8 +1,7 @@
-import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { toHttpError } from '../http/error-handler.ts'
 import type { HttpError } from '../http/http-error.ts'
 import { checkScope } from '../http/require-scope.ts'
-import { createAuthenticator, type Authenticator } from './authenticator.ts'
+import { createAuthenticator, type Authenticator, type ClaimsOf } from './authenticator.ts'
 import type { ServiceAuthOptions } from './service-options.ts'
 import type { ServiceRequest } from './service-request.ts'
 
@@ -14,13 +13,15 @@ export interface Refusal {
 }
 
 /** Whose request it is, or what to answer instead of handling it. */
-export type Verdict =
-  | { readonly claims: AccessTokenClaims; readonly refusal?: undefined }
+export type Verdict<Services extends boolean = false> =
+  | { readonly claims: ClaimsOf<Services>; readonly refusal?: undefined }
   | { readonly claims?: undefined; readonly refusal: Refusal }
 
-export interface VerifyOptions {
+export interface VerifyOptions<Services extends boolean = false> {
   /** The scope that the request needs (RFC 6750 §3.1). */
   readonly scope?: string
+  /** Whether the token may be a service's, whose claims have no `sid`. By default, that is 403. */
+  readonly serviceTokens?: Services
 }
 
 export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
@@ -28,7 +29,10 @@ export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
    * Checks the access token of a request. Call it once per request: a bound token is used up. Never
    * rejects: an error of `isAlive` is logged and answered with 500.
    */
-  verify(request: ServiceRequest, options?: VerifyOptions): Promise<Verdict>
+  verify<Services extends boolean = false>(
+    request: ServiceRequest,
+    options?: VerifyOptions<Services>,
+  ): Promise<Verdict<Services>>
 }
 
 /**
@@ -36,9 +40,9 @@ export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
  * the auth server publishes, but no secret of it and no database. Clients encrypt each token to the
  * service's own key, for one request (docs/http-api.md, "Request binding").
  *
- * A service does not learn that a session has ended. It accepts a token until it expires: up to
- * ACCESS_TOKEN_TTL longer than the auth server. To refuse it earlier, use `isAlive`, for example
- * with a list of ended sessions (`claims.sid`).
+ * By itself, a service does not learn that a session has ended. It accepts a token until it expires: up
+ * to ACCESS_TOKEN_TTL longer than the auth server. With `introspection`, it asks the auth server. Or
+ * answer it in `isAlive`, for example with a list of ended sessions (`claims.sid`).
  *
  * A service that has decrypted a key-bound token can use it nowhere else: the proof that came with it is
  * for the service's own key. Any other token it could use at the auth server, and at every service that
@@ -56,9 +60,12 @@ export async function createVerifier(options: ServiceAuthOptions): Promise<Verif
   return {
     jwks: authenticator.jwks,
     ready: () => authenticator.ready(),
-    async verify(request, { scope } = {}) {
+    async verify<Services extends boolean>(
+      request: ServiceRequest,
+      { scope, serviceTokens }: VerifyOptions<Services> = {},
+    ): Promise<Verdict<Services>> {
       try {
-        const claims = await authenticator.authenticate(request)
+        const claims = await authenticator.authenticate(request, serviceTokens)
         if (scope !== undefined) checkScope(claims.scope, scope)
         return { claims }
       } catch (error) {

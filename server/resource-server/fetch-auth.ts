@@ -1,7 +1,7 @@
-import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { MAX_BODY } from '../../protocol/limits.ts'
 import { toHttpError } from '../http/error-handler.ts'
 import { HttpError } from '../http/http-error.ts'
+import type { ClaimsOf } from './authenticator.ts'
 import {
   createVerifier,
   refusalOf,
@@ -17,8 +17,8 @@ export interface FetchAuthOptions extends ServiceAuthOptions {
 }
 
 /** Whose request it is, or what to answer instead of handling it. */
-export type FetchVerdict =
-  | { readonly claims: AccessTokenClaims; readonly refusal?: undefined }
+export type FetchVerdict<Services extends boolean = false> =
+  | { readonly claims: ClaimsOf<Services>; readonly refusal?: undefined }
   | { readonly claims?: undefined; readonly refusal: Response }
 
 export interface FetchAuth extends Pick<Verifier, 'jwks' | 'ready'> {
@@ -26,7 +26,10 @@ export interface FetchAuth extends Pick<Verifier, 'jwks' | 'ready'> {
    * Checks the access token of a request. Call it once per request, before the body is read; the
    * handler can still read it.
    */
-  verify(request: Request, options?: VerifyOptions): Promise<FetchVerdict>
+  verify<Services extends boolean = false>(
+    request: Request,
+    options?: VerifyOptions<Services>,
+  ): Promise<FetchVerdict<Services>>
 }
 
 /**
@@ -48,7 +51,10 @@ export async function createFetchAuth(options: FetchAuthOptions): Promise<FetchA
   return {
     jwks: verifier.jwks,
     ready: () => verifier.ready(),
-    async verify(request, needs) {
+    async verify<Services extends boolean>(
+      request: Request,
+      needs?: VerifyOptions<Services>,
+    ): Promise<FetchVerdict<Services>> {
       let body: Uint8Array
       try {
         body = await readBytes(request, maxBody)
@@ -57,8 +63,9 @@ export async function createFetchAuth(options: FetchAuthOptions): Promise<FetchA
       }
       const { method, url } = request
       const headers = rawHeadersOf(request.headers)
-      const { claims, refusal } = await verifier.verify({ method, url, headers, body }, needs)
-      return claims === undefined ? { refusal: toResponse(refusal) } : { claims }
+      const sent = { method, url, headers, body }
+      const { claims, refusal } = await verifier.verify(sent, needs)
+      return refusal === undefined ? { claims } : { refusal: toResponse(refusal) }
     },
   }
 }

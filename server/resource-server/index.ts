@@ -5,7 +5,12 @@
  * @module
  */
 export * from './verifier.ts'
-export { createServiceAuth, type ClaimsState, type ServiceAuth } from './resource-server.ts'
+export {
+  createServiceAuth,
+  type BearerOptions,
+  type ClaimsState,
+  type ServiceAuth,
+} from './resource-server.ts'
 export { requireScope } from '../http/require-scope.ts'
 export type { AppContext, AppMiddleware, Handler, RequestState } from '../http/context.ts'
 export { HttpError, type ErrorCode } from '../http/http-error.ts'

@@ -2,6 +2,7 @@ import type { JWK } from 'jose'
 import { z } from 'zod'
 import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../protocol/algorithms.ts'
 import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
+import { findIntrospection, type IntrospectionTarget } from './introspection-target.ts'
 import type { VerificationKey } from '../token/verify.ts'
 
 /** Milliseconds to wait for each of the two answers. */
@@ -13,7 +14,17 @@ const metadataSchema = z.object({
   issuer: z.string(),
   jwks_uri: z.string(),
   access_token_signing_alg_values_supported: z.array(z.enum(SIGNING_ALGS)).min(1),
+  introspection_endpoint: z.unknown().optional(),
+  access_token_encryption_enc_values_supported: z.unknown().optional(),
 })
+/** What an auth server publishes, as far as services need it. */
+export interface Published {
+  /** Its signing keys, by `kid`. */
+  readonly signingKeys: ReadonlyMap<string, VerificationKey>
+  /** `undefined` if it answers no questions about tokens. */
+  readonly introspection: IntrospectionTarget | undefined
+}
+
 const keySetSchema = z.object({ keys: z.array(z.unknown()) })
 const signingKeySchema = z.looseObject({
   kid: z.string(),
@@ -22,17 +33,14 @@ const signingKeySchema = z.looseObject({
 })
 
 /**
- * Fetches the signing keys of an auth server, by `kid`: first its metadata (RFC 8414), then the JWK
+ * Fetches the keys of an auth server: first its metadata (RFC 8414), then the JWK
  * Set that the metadata names (RFC 7517 §5). Leaves out keys that are invalid, do not fit their
  * algorithm, or have a `kid` that is not their thumbprint.
  *
  * @param issuer The URL of the auth server. Both documents are below it.
  * @throws Error with a sentence for the log.
  */
-export async function fetchPublishedKeys(
-  issuer: string,
-  fetch: Fetch,
-): Promise<ReadonlyMap<string, VerificationKey>> {
+export async function fetchPublishedKeys(issuer: string, fetch: Fetch): Promise<Published> {
   const url = `${issuer}/.well-known/oauth-authorization-server`
   const metadata = metadataSchema.safeParse(await getJson(url, fetch)).data
   if (metadata === undefined) throw new Error(`${url} is not the metadata of a jwe-auth-server.`)
@@ -44,7 +52,10 @@ export async function fetchPublishedKeys(
   const set = keySetSchema.safeParse(await getJson(metadata.jwks_uri, fetch)).data
   if (set === undefined) throw new Error(`${metadata.jwks_uri} is not a JWK Set.`)
   const keys = await Promise.all(set.keys.map(toVerificationKey))
-  return new Map(keys.filter((key) => key !== undefined).map((key) => [key.kid, key]))
+  return {
+    signingKeys: new Map(keys.filter((key) => key !== undefined).map((key) => [key.kid, key])),
+    introspection: await findIntrospection(issuer, metadata, set.keys),
+  }
 }
 
 /**

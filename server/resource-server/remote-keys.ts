@@ -1,7 +1,8 @@
 import type { Logger } from '../log/logger.ts'
 import { KeysUnavailableError } from '../errors/token-error.ts'
 import type { VerificationKey } from '../token/verify.ts'
-import { fetchPublishedKeys, type Fetch } from './published-keys.ts'
+import type { IntrospectionTarget } from './introspection-target.ts'
+import { fetchPublishedKeys, type Fetch, type Published } from './published-keys.ts'
 
 /**
  * Milliseconds for which keys are used without asking again. Equal to the auth server's
@@ -21,7 +22,7 @@ interface RemoteKeysOptions {
   readonly logger: Logger
 }
 
-/** The signing keys of a remote auth server. */
+/** What a remote auth server publishes. */
 export interface RemoteKeys {
   /**
    * Finds a key. Asks the auth server if the key is unknown.
@@ -29,6 +30,8 @@ export interface RemoteKeys {
    * @throws KeysUnavailableError if the auth server must be asked but cannot be reached.
    */
   find(kid: string): Promise<VerificationKey | undefined>
+  /** Where to ask about tokens, as it was published with the keys. */
+  introspection(): IntrospectionTarget | undefined
   /** Fetches the keys now. Resolves to `false`, and logs why, if that fails. */
   reload(): Promise<boolean>
 }
@@ -39,7 +42,7 @@ export interface RemoteKeys {
  * hangs delays only a few requests.
  */
 export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions): RemoteKeys {
-  let keys: ReadonlyMap<string, VerificationKey> = new Map()
+  let published: Published | undefined
   let fetchedAt = -Infinity
   let askedAt = -Infinity
   let isAway = false
@@ -47,7 +50,7 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
 
   async function load(): Promise<boolean> {
     try {
-      keys = await fetchPublishedKeys(issuer, fetch)
+      published = await fetchPublishedKeys(issuer, fetch)
       fetchedAt = clock()
       isAway = false
     } catch (error) {
@@ -75,10 +78,11 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
 
   return {
     reload,
+    introspection: () => published?.introspection,
     async find(kid) {
-      const isKnown = keys.has(kid) && isWithin(fetchedAt, FRESH)
+      const isKnown = published?.signingKeys.has(kid) === true && isWithin(fetchedAt, FRESH)
       if (!isKnown && !isWithin(askedAt, COOL_DOWN)) await reload()
-      const key = isWithin(fetchedAt, BELIEVED) ? keys.get(kid) : undefined
+      const key = isWithin(fetchedAt, BELIEVED) ? published?.signingKeys.get(kid) : undefined
       if (key === undefined && isAway) {
         throw new KeysUnavailableError(`the keys of ${issuer} cannot be fetched`, COOL_DOWN / 1000)
       }

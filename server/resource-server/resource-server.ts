@@ -1,13 +1,17 @@
 import type { Next } from 'koa'
 import { answerKeys } from '../http/answer-keys.ts'
 import type { AppContext, AppMiddleware, ScopedState } from '../http/context.ts'
-import type { AccessTokenClaims } from '../../protocol/tokens.ts'
-import { createAuthenticator } from './authenticator.ts'
+import { createAuthenticator, type ClaimsOf } from './authenticator.ts'
 import type { ServiceAuthOptions } from './service-options.ts'
 
 /** What `bearer()` puts on `ctx.state` for the handlers. */
-export interface ClaimsState extends ScopedState {
-  claims: AccessTokenClaims
+export interface ClaimsState<Services extends boolean = false> extends ScopedState {
+  claims: ClaimsOf<Services>
+}
+
+export interface BearerOptions<Services extends boolean = false> {
+  /** Whether the token may be a service's, whose claims have no `sid`. By default, that is 403. */
+  readonly serviceTokens?: Services
 }
 
 export interface ServiceAuth {
@@ -20,7 +24,9 @@ export interface ServiceAuth {
    * Lets a request through if its access token is valid, and puts the claims on `ctx.state.claims`.
    * Needs `requestId()`, `errors()` and `readBody()` before it.
    */
-  bearer(): (ctx: AppContext<ClaimsState>, next: Next) => Promise<void>
+  bearer<Services extends boolean = false>(
+    options?: BearerOptions<Services>,
+  ): (ctx: AppContext<ClaimsState<Services>>, next: Next) => Promise<void>
   /** Fetches the auth server's keys before the first request. Resolves to `false` if that fails. */
   ready(): Promise<boolean>
 }
@@ -48,15 +54,19 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
         if (isAsked && ['GET', 'HEAD'].includes(ctx.method)) answerKeys(ctx, authenticator.jwks)
         else await next()
       },
-    bearer: () =>
-      async function bearer({ method, url, req, state }, next) {
+    bearer: <Services extends boolean>({ serviceTokens }: BearerOptions<Services> = {}) =>
+      async function bearer(
+        { method, url, req, state }: AppContext<ClaimsState<Services>>,
+        next: Next,
+      ) {
         // Without the body, its digest could not be checked.
         if (!Object.hasOwn(state, 'bodyBytes')) {
           throw new Error('bearer() needs requestId() and readBody() before it.')
         }
         const { bodyBytes: body, log } = state
         const headers = req.rawHeaders
-        state.claims = await authenticator.authenticate({ method, url, headers, body, log })
+        const request = { method, url, headers, body, log }
+        state.claims = await authenticator.authenticate(request, serviceTokens)
         state.scope = state.claims.scope
         await next()
       },

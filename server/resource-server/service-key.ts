@@ -1,5 +1,11 @@
 import type { KeyObject } from 'node:crypto'
-import { ENCRYPTION_CURVES, type EncryptionAlg, type KeyType } from '../../protocol/algorithms.ts'
+import {
+  ENCRYPTION_CURVES,
+  SIGNING_ALGS,
+  SIGNING_KEY_TYPES,
+  type EncryptionAlg,
+  type KeyType,
+} from '../../protocol/algorithms.ts'
 import { generateKeyPair, toKeyPair, type KeyPair } from '../keystore/key-pair.ts'
 import { mismatch } from '../keystore/key-type.ts'
 import { parsePrivateKey, PemError } from '../keystore/pem.ts'
@@ -30,16 +36,39 @@ export async function openServiceKey(key: KeyPair | string | undefined): Promise
 }
 
 async function fromPem(pem: string): Promise<KeyPair> {
-  let privateKey: KeyObject
+  const privateKey = await parsePem(pem, 'The key of the service')
+  return toKeyPair(privateKey, 'enc', algorithmOf(privateKey))
+}
+
+/**
+ * Opens the key that a service signs its assertions with.
+ *
+ * @param key A key pair, or the PEM of a private key without a passphrase. Of several algorithms that
+ *   fit the key, a PEM gets the first: EdDSA, PS256.
+ * @throws StartupError for a key that cannot be used for signing.
+ */
+export async function openSigningKey(key: KeyPair | string): Promise<KeyPair> {
+  if (typeof key !== 'string') {
+    if (key.use === 'sig') return key
+    throw new StartupError(['The signing key of the service is for encryption.'])
+  }
+  const privateKey = await parsePem(key, 'The signing key of the service')
+  const alg = SIGNING_ALGS.find(
+    (name) => mismatch(privateKey, SIGNING_KEY_TYPES[name]) === undefined,
+  )
+  if (alg !== undefined) return toKeyPair(privateKey, 'sig', alg)
+  throw new StartupError(['The signing key of the service is not an EC, Ed25519 or RSA key.'])
+}
+
+async function parsePem(pem: string, name: string): Promise<KeyObject> {
   try {
-    privateKey = await parsePrivateKey(pem, undefined)
+    return await parsePrivateKey(pem, undefined)
   } catch (error) {
     if (!(error instanceof PemError)) throw error
     throw new StartupError([
-      'The key of the service is not the PEM of a private key without a passphrase. Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+      `${name} is not the PEM of a private key without a passphrase. Make a key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`,
     ])
   }
-  return toKeyPair(privateKey, 'enc', algorithmOf(privateKey))
 }
 
 function algorithmOf(key: KeyObject): EncryptionAlg {

@@ -4,6 +4,13 @@ import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { ReplayCache } from '../limits/replay-cache.ts'
 import type { Fetch } from './published-keys.ts'
 
+export interface IntrospectionOptions {
+  /** The key that the service proves itself with: a key pair, or the PEM of a private key. */
+  readonly signingKey: KeyPair | string
+  /** Seconds for which an answer is used again. 5 by default. */
+  readonly cacheFor?: number
+}
+
 export interface ServiceAuthOptions {
   /** The auth server's ISSUER. Its metadata and its keys are below this URL. */
   readonly issuer: string
@@ -24,6 +31,12 @@ export interface ServiceAuthOptions {
   readonly encryptionKey?: KeyPair | string
   /** Whether the session of a valid token is still alive: see `createVerifier`. */
   readonly isAlive?: (claims: AccessTokenClaims) => boolean | Promise<boolean>
+  /**
+   * Asks the auth server whether a token is still good, so that a session that has ended is refused
+   * within seconds. Needs an `encryptionKey`, and a service client with these two keys and the scope
+   * `introspect`: docs/another-service.md.
+   */
+  readonly introspection?: IntrospectionOptions
   /**
    * Remembers bound requests. Processes that share an encryption key must share a replay cache too.
    */

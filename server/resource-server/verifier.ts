@@ -17,11 +17,12 @@ export {
   type FetchAuthOptions,
   type FetchVerdict,
 } from './fetch-auth.ts'
-export type { ServiceAuthOptions } from './service-options.ts'
+export type { IntrospectionOptions, ServiceAuthOptions } from './service-options.ts'
 export type { ServiceRequest } from './service-request.ts'
 export type { Fetch } from './published-keys.ts'
 export type { KeyPair } from '../keystore/key-pair.ts'
 export { createLogger, type Logger } from '../log/logger.ts'
 export { StartupError } from '../errors/startup-error.ts'
-export type { AccessTokenClaims } from '../../protocol/tokens.ts'
+export type { ClaimsOf } from './authenticator.ts'
+export type { AccessTokenClaims, ServiceTokenClaims } from '../../protocol/tokens.ts'
 export { createReplayCache, type ReplayCache } from '../limits/replay-cache.ts'

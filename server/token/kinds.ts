@@ -60,6 +60,15 @@ export const foreignAccessToken = {
   claims: z.looseObject(access).refine(isForItsClient),
 } as const satisfies TokenKind<AccessTokenClaims>
 
+/** A token of a person or of a service as another service reads it. */
+export const anyForeignToken: TokenKind<AccessTokenClaims | ServiceTokenClaims> = {
+  typ: TOKEN_TYPES.access,
+  claims: z.union([
+    foreignAccessToken.claims,
+    z.looseObject({ ...service, sid: z.undefined().optional() }).refine(isOfItsClient),
+  ]),
+}
+
 /** An access token without a session. */
 export const serviceToken = {
   typ: TOKEN_TYPES.access,

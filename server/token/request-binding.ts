@@ -30,7 +30,7 @@ export interface IncomingRequest {
 interface BoundClaims {
   readonly jti: string
   readonly sub: string
-  readonly sid?: string
+  readonly sid?: string | undefined
   readonly client_id?: string
 }
 

@@ -9,6 +9,8 @@ import { verify, type VerificationKeys } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C
+  /** The JWS that the claims are from. */
+  readonly jws: string
   /** The header of the outer JWE: what its sender, who held the JWS, bound it to. */
   readonly header: Readonly<Record<string, unknown>>
   /** For `remember`, once its session and its binding have been checked too. */
@@ -49,7 +51,7 @@ export async function validate<C extends RegisteredClaims>(
   // Last: only a token that would otherwise be good is said to have expired.
   if (claims.exp <= now) throw new TokenError('token_expired', 'exp')
   if (!isKnown) caches?.verified.remember(plaintext, { kind, kid, claims })
-  return { claims, header, agreement }
+  return { claims, jws: plaintext, header, agreement }
 }
 
 /** The claims of a JWS of ours, which may be known from a request before. */

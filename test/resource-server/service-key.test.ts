@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
-import { openServiceKey } from '../../server/resource-server/service-key.ts'
+import { openServiceKey, openSigningKey } from '../../server/resource-server/service-key.ts'
 import { checkServiceUrls } from '../../server/resource-server/service-urls.ts'
 import { DEFAULTS } from '../token/fixtures.ts'
 
@@ -34,6 +34,28 @@ describe('the encryption key', () => {
     ['a weak RSA key', () => pem(generateKeyPairSync('rsa', { modulusLength: 1024 })), /1024 bits/],
   ])('is not %s', async (_, key, words) => {
     const opened = openServiceKey((await key()) as string)
+    await expect(opened).rejects.toMatchObject({ name: 'StartupError' })
+    await expect(opened).rejects.toThrow(words)
+  })
+})
+
+describe('the signing key', () => {
+  test.each([
+    ['EC', generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'ES384'],
+    ['Ed25519', generateKeyPairSync('ed25519'), 'EdDSA'],
+    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }), 'PS256'],
+  ])('may be a PEM: %s', async (_, pair, alg) => {
+    const key = await openSigningKey(pem(pair))
+    expect(key).toMatchObject({ use: 'sig', alg, publicJwk: { use: 'sig', alg, kid: key.kid } })
+    expect(await openSigningKey(key)).toBe(key)
+  })
+
+  test.each<[string, () => unknown, RegExp]>([
+    ['an encryption key pair', () => generateKeyPair('enc', DEFAULTS), /is for encryption/],
+    ['text', () => 'key', /The signing key .* openssl genpkey/],
+    ['X25519', () => pem(x25519), /not an EC, Ed25519 or RSA key/],
+  ])('is not %s', async (_, key, words) => {
+    const opened = openSigningKey((await key()) as string)
     await expect(opened).rejects.toMatchObject({ name: 'StartupError' })
     await expect(opened).rejects.toThrow(words)
   })

@@ -30,7 +30,7 @@ const QUEUE = 1000
 type Dependencies = Pick<Core, 'accounts' | 'credentials' | 'database' | 'tokens'>
 
 /** A valid reset token and its account. */
-export interface FoundReset extends ValidToken<RegisteredClaims> {
+export interface FoundReset extends Pick<ValidToken<RegisteredClaims>, 'claims' | 'header'> {
   readonly account: Account
   readonly jtiHash: string
 }

@@ -5,6 +5,7 @@ import {
   type EncryptionAlg,
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
+import type { Binding } from '../../../protocol/binding.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import type { EphemeralKey } from './ephemeral-key.ts'
@@ -31,6 +32,8 @@ export interface SealingAgreement {
 export interface SealOptions {
   /** The `cty` of the header. */
   readonly cty?: string | undefined
+  /** The one request that the JWE is for. */
+  readonly req?: Binding | undefined
   /** An agreement with this recipient. By default each JWE has its own. */
   readonly agreement?: SealingAgreement | undefined
 }
@@ -60,7 +63,7 @@ export function seal(
   plaintext: string,
   recipient: Recipient,
   enc: EncryptionEnc,
-  { cty, agreement = agreeOn(recipient) }: SealOptions = {},
+  { cty, req, agreement = agreeOn(recipient) }: SealOptions = {},
 ): string {
   const { kid, alg } = recipient
   if (agreement !== undefined && (agreement.kid !== kid || agreement.alg !== alg)) {
@@ -69,7 +72,7 @@ export function seal(
   const { ivLength, encrypt } = CONTENT_ENCRYPTIONS[enc]
   const { contentKey, encryptedKey, epk } = contentKeyFor(recipient, enc, agreement)
   // JSON omits undefined members.
-  const head = toBase64url(Buffer.from(JSON.stringify({ alg, enc, kid, cty, epk })))
+  const head = toBase64url(Buffer.from(JSON.stringify({ alg, enc, kid, cty, epk, req })))
   const iv = randomBytes(ivLength)
   // The header is the additional authenticated data (step 14).
   const aad = Buffer.from(head, 'ascii')
