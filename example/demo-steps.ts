@@ -35,7 +35,7 @@ export function showOpened({ terminal }: Scene, token: OpenedToken): void {
     terminal.table(
       Object.entries(part).map(([name, value]) => {
         const meaning = name === 'exp' ? time : (MEANINGS[name] ?? 'a claim that this server adds')
-        return [name, String(value), meaning]
+        return [name, typeof value === 'string' ? value : JSON.stringify(value), meaning]
       }),
     )
   }
@@ -78,7 +78,7 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
   terminal.block([['reset', `Authorization: Bearer ${shorten(captured.token, 40)}`]])
   terminal.line(captured.body)
   terminal.line()
-  const binding = req as Record<string, unknown>
+  const binding = req as Readonly<Record<string, string | number>>
   terminal.table([
     ['alg, enc', `${String(alg)}, ${String(enc)}`, 'how it is encrypted'],
     ['kid', String(kid), "to the server's key"],
@@ -87,6 +87,9 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
     ['req.dig', String(binding['dig']), 'and for this body: its SHA-256'],
     ['req.iat', String(binding['iat']), 'for now, within a minute'],
     ['req.jti', String(binding['jti']), 'used once: the server remembers it'],
+    ...(binding['mac'] === undefined
+      ? []
+      : [['req.mac', String(binding['mac']), "proof of the client's private key"] as const]),
   ])
   terminal.line()
   terminal.outcome(answer.ok, `Accepted with ${answer.status}:`)

@@ -23,5 +23,6 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   jti: 'the unique id of this token',
   sid: 'the session that it belongs to',
   gen: 'how often the password was changed in the session',
+  cnf: "the client's key, needed to use it",
   scope: 'what it allows',
 }
