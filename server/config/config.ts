@@ -139,7 +139,8 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
   })
 }
 
-function databaseLocation(url: string): string {
+/** Where the database of a DATABASE_URL is: see `Config.database`. */
+export function databaseLocation(url: string): string {
   if (!url.startsWith('file:')) return url
   const path = url.slice('file:'.length)
   return path === ':memory:' ? path : fromRoot(path.replace(/^\/\/(?=\/)/, ''))

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { describeDatabase, isPostgresUrl } from '../../database/location.ts'
+import type { Database } from '../../database/open.ts'
+import { lockDatabase } from '../../database/server-lock.ts'
+import { StartupError } from '../../errors/startup-error.ts'
+import { copyDatabase } from './copy-database.ts'
+
+const HELP = `Usage: npm run database -- copy --from <url> --to <url>
+
+  copy     copy everything to an empty database, while no server uses either of them
+  --from   file:./data/auth.db or postgres://…; DATABASE_URL by default
+  --to     the same; one of the two may be left out
+  --help   show this help`
+
+/** How the command reaches databases. */
+export interface DatabaseAccess {
+  /** DATABASE_URL, as a location. */
+  readonly configured: string
+  /** @throws StartupError for a URL that is none of a database. */
+  readonly toLocation: (url: string) => string
+  /** Opens a database with the tables of every feature. */
+  readonly open: (location: string) => Promise<Database>
+}
+
+/**
+ * Runs one `npm run database` command.
+ *
+ * @param print Takes one line of output.
+ * @returns The exit code: 0 for success, 2 for wrong arguments.
+ * @throws StartupError if the database cannot be copied.
+ */
+export async function databaseCommand(
+  args: readonly string[],
+  { configured, toLocation, open }: DatabaseAccess,
+  print: (line: string) => void,
+): Promise<number> {
+  const options = readArguments(args)
+  if (options === undefined || options.help) {
+    print(HELP)
+    return options === undefined ? 2 : 0
+  }
+  const [from, to] = [options.from, options.to].map((url) =>
+    url === undefined ? configured : toLocation(url),
+  ) as [string, string]
+  if (from === to) throw new StartupError(['--from and --to name the same database.'])
+  if (!isPostgresUrl(from) && !existsSync(from)) {
+    throw new StartupError([`There is no database at ${from}.`])
+  }
+  print(`From ${describeDatabase(from)} to ${describeDatabase(to)}`)
+  const opened: { readonly close: () => Promise<void> }[] = []
+  try {
+    const databases: Database[] = []
+    for (const location of [from, to]) {
+      const database = await open(location)
+      opened.push({ close: () => database.destroy() })
+      const lock = await lockAlone(location)
+      opened.push({ close: () => lock.release() })
+      databases.push(database)
+    }
+    await copyDatabase(...(databases as [Database, Database]), print)
+  } finally {
+    for (const { close } of opened.reverse()) await close()
+  }
+  print(`Done. Set DATABASE_URL to the new database, and start the server.`)
+  return 0
+}
+
+function readArguments(args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: {
+        from: { type: 'string' },
+        to: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    })
+    const isCopy = positionals.length === 1 && positionals[0] === 'copy'
+    const isComplete = isCopy && (values.from !== undefined || values.to !== undefined)
+    return values.help || isComplete ? values : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws StartupError if a server uses the database: what it writes might be missing in the copy. */
+async function lockAlone(location: string) {
+  try {
+    return await lockDatabase(location, true, (error) => {
+      throw error
+    })
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error
+    throw new StartupError([
+      `A server is using ${describeDatabase(location)}. Stop every server before you copy.`,
+    ])
+  }
+}
