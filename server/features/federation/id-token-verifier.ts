@@ -37,7 +37,7 @@ export function createIdTokenVerifier(
     const token = readIdToken(jws)
     const { alg, kid, claims, id } = token
     // Used only for this lookup, so that a caller cannot choose which URL is fetched.
-    const issuer = known.get(String(claims['iss']))
+    const issuer = known.get(claims['iss'] as string)
     if (issuer === undefined) throw new IdTokenRefused('iss')
     const allowed: readonly string[] = issuer.trusted.algorithms
     if (!allowed.includes(alg)) throw new IdTokenRefused('alg')

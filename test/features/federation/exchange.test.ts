@@ -143,6 +143,8 @@ describe('is refused in the one wording, with the reason in the log:', () => {
   test.each<[string, string, () => Promise<string> | string]>([
     ['another iss', 'iss', changed({ iss: 'https://other.test' })],
     ['no iss', 'iss', changed({ iss: undefined })],
+    ['iss in a list', 'iss', () => changed({ iss: [provider.issuer] })()],
+    ['iss that is no text', 'iss', changed({ iss: { toString: 1, valueOf: 1 } })],
     ['iss with a slash', 'iss', () => changed({ iss: `${provider.issuer}/` })()],
     ['another aud', 'aud', changed({ aud: 'other-app' })],
     ['no aud', 'claims', changed({ aud: undefined })],
