@@ -47,16 +47,22 @@ export function checkBinding(req: unknown, request: BoundRequest): Binding {
   return binding
 }
 
+/** Segments of dots, and backslashes: URL parsers resolve them, but most routers do not. */
+const AMBIGUOUS = /\\|\/(\.|%2e){1,2}(\/|$)/i
+
 /**
  * RFC 9449 §4.3: query and fragment are ignored, the rest is compared in normal form. The host in a
  * token is only compared, because parsing a host takes quadratic time, due to Punycode.
+ *
+ * @param url If its path is ambiguous, only that same spelling fits: a router may read `/admin/../notes`
+ *   as a path below `/admin`, and a token that was bound to `/notes` is not for that.
  */
 function isSameUrl(htu: string, url: string): boolean {
   const [bound = ''] = htu.split(/[?#]/, 1)
   const [requested = ''] = url.split(/[?#]/, 1)
   if (bound === requested) return true
   const [, origin = '', path = ''] = /^([^:/]+:\/\/[^/]+)(.*)$/.exec(bound) ?? []
-  if (!URL.canParse(requested)) return false
+  if (AMBIGUOUS.test(requested) || !URL.canParse(requested)) return false
   const expected = new URL(requested)
   const defaultPort = expected.protocol === 'https:' ? /:443$/ : /:80$/
   if (origin.toLowerCase().replace(defaultPort, '') !== expected.origin) return false

@@ -74,6 +74,15 @@ test('characters that a URL escapes may be escaped or not', () => {
   expect(() => check({ htu: 'https://auth.test/a%22b' }, { url })).not.toThrow()
 })
 
+test.each(['/x/../account', '/x/%2E%2e/account', '/./account', '/%2e/account', '/x\\..\\account'])(
+  'a request to %s, which a router may read otherwise, fits only itself',
+  (path) => {
+    const url = `https://auth.test${path}`
+    expect(reasonOf(() => check({}, { url }))).toBe('req_htu')
+    if (!path.includes('\\')) expect(() => check({ htu: url }, { url })).not.toThrow()
+  },
+)
+
 test('a request whose URL is none fits nothing', () => {
   expect(reasonOf(() => check({}, { url: 'https://auth.test:x/account' }))).toBe('req_htu')
 })
