@@ -59,6 +59,7 @@ export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
     },
     remember(jws, token) {
       if (jws.length > MAX_LENGTH) return
+      freeze(token.claims)
       const id = hash('sha256', jws, 'base64url')
       if (tokens.size >= capacity && !tokens.has(id)) {
         for (const oldest of tokens.keys()) {
@@ -72,4 +73,11 @@ export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
       for (const [id, { kid }] of tokens) if (!kids.has(kid)) tokens.delete(id)
     },
   }
+}
+
+/** Claims reach handlers, and every later request with the token gets the same object. */
+function freeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  Object.freeze(value)
+  Object.values(value).forEach(freeze)
 }

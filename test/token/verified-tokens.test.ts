@@ -31,6 +31,15 @@ test('a token that is remembered again takes no room from others', () => {
   expect(tokens.find('a', accessToken)).toBe(token)
 })
 
+test('nobody can change the claims that later requests get', () => {
+  const tokens = createVerifiedTokens()
+  const groups = ['readers']
+  tokens.remember('a', { ...token, claims: Object.assign({ ...claims }, { groups }) })
+  const found = tokens.find('a', accessToken)!.claims
+  expect(() => Object.assign(found, { scope: 'user admin' })).toThrow(TypeError)
+  expect(() => groups.push('admins')).toThrow(TypeError)
+})
+
 test('a long token is not kept', () => {
   const tokens = createVerifiedTokens()
   const long = 'a'.repeat(2049)
