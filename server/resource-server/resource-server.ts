@@ -56,7 +56,7 @@ export async function createServiceAuth(options: ServiceAuthOptions): Promise<Se
       },
     bearer: <Services extends boolean>({ serviceTokens }: BearerOptions<Services> = {}) =>
       async function bearer(
-        { method, url, req, state }: AppContext<ClaimsState<Services>>,
+        { method, originalUrl: url, req, state }: AppContext<ClaimsState<Services>>,
         next: Next,
       ) {
         // Without the body, its digest could not be checked.
