@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { lockDatabase, type ServerLock } from '../../server/database/server-lock.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
 import { describePostgres } from '../support/describe-postgres.ts'
@@ -115,37 +116,48 @@ describePostgres('on PostgreSQL', () => {
 
   behavesAsALock()
 
-  const holders = () =>
+  interface Entry {
+    readonly pid: number
+    readonly id: number
+    readonly granted: boolean
+  }
+  const entries = () =>
     asAdmin(
       location,
-      `select pid from pg_locks where locktype = 'advisory' and database =
-        (select oid from pg_database where datname = current_database())`,
-    )
-  const cut = () =>
-    asAdmin(
-      location,
-      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database =
-        (select oid from pg_database where datname = current_database())`,
-    )
+      `select pid, (classid::bigint << 32) | objid::bigint as id, granted from pg_locks
+       where locktype = 'advisory' and database =
+         (select oid from pg_database where datname = current_database())`,
+    ) as Promise<Entry[]>
+  const cut = async () => {
+    const holder = (await entries()).find(({ granted }) => granted)!
+    await asAdmin(location, `select pg_terminate_backend(${holder.pid})`)
+    return holder
+  }
 
   test('a lock that is lost with its connection is taken again', async () => {
     await take(true)
     await cut()
-    while ((await holders()).length === 0) await sleep(20)
+    while ((await entries()).length === 0) await sleep(20)
     await server.stop()
     await server.start()
-    while ((await holders()).length === 0) await sleep(20)
+    while ((await entries()).length === 0) await sleep(20)
     expect(lost).toEqual([])
     await refusalOf(true)
   })
 
   test('if another server has taken it meanwhile, this one cannot go on', async () => {
     await take(true)
-    const other = take(true)
+    const [{ id } = { id: 0 }] = await entries()
+    const other = new pg.Client({ connectionString: location })
+    await other.connect()
+    // It waits for the lock, and so has it before anybody can ask again.
+    const taken = other.query(`select pg_advisory_lock(${id})`)
+    while ((await entries()).length < 2) await sleep(20)
     await cut()
-    await other
+    await taken
     while (lost.length === 0) await sleep(100)
     expect(lost[0]!.message).toBe('Another server has taken this database meanwhile.')
+    await other.end()
   }, 30_000)
 
   test('a database that is away gives no lock', async () => {
