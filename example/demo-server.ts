@@ -1,16 +1,21 @@
 import { features } from '../server/features.ts'
+import { ENCRYPTION_ENCS, type EncryptionEnc } from '../protocol/algorithms.ts'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { devNull } from 'node:os'
 import { loadConfig } from '../server/config/config.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer } from '../server/start.ts'
+import { createHttpServer } from '../server/resource-server/index.ts'
+import { createNotesService } from './notes-service.ts'
 
 /** The server that the demo talks to. */
 export interface DemoServer {
   readonly url: string
   /** Its ISSUER. */
   readonly issuer: string
+  /** The content encryption of tokens to it. */
+  readonly enc: EncryptionEnc
   stop(): Promise<void>
 }
 
@@ -25,7 +30,8 @@ export async function startOwnServer(): Promise<DemoServer> {
   // Ignores the environment and .env, so that the demo is the same for everybody.
   const config = loadConfig(features, variables, devNull)
   const server = await startServer(config, features, createLogger('silent'))
-  return { url: server.url, issuer, stop: () => server.stop() }
+  const enc = config.algorithms.encryptionEnc
+  return { url: server.url, issuer, enc, stop: () => server.stop() }
 }
 
 /**
@@ -43,11 +49,30 @@ export async function findServer(url: string): Promise<DemoServer> {
   })
   const metadata = (await response.json().catch(() => undefined)) as
     Record<string, unknown> | null | undefined
-  const { issuer, access_token_encryption_alg_values_supported: algs } = metadata ?? {}
-  if (!response.ok || typeof issuer !== 'string' || !Array.isArray(algs)) {
+  const { issuer, access_token_encryption_enc_values_supported: encs } = metadata ?? {}
+  const enc = ENCRYPTION_ENCS.find((name) => Array.isArray(encs) && encs[0] === name)
+  if (!response.ok || typeof issuer !== 'string' || enc === undefined) {
     throw new DemoError(`The server at ${base} is not a jwe-auth-server.`)
   }
-  return { url: base, issuer, stop: () => Promise.resolve() }
+  return { url: base, issuer, enc, stop: () => Promise.resolve() }
+}
+
+/** Starts the notes service of notes-service.ts, for the tokens of a server. */
+export async function startNotes({
+  url: server,
+  issuer,
+}: DemoServer): Promise<Pick<DemoServer, 'url' | 'stop'>> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const app = await createNotesService({
+    ...{ issuer, url, logger: createLogger('silent') },
+    // The server may be reached at another address than its issuer.
+    fetch: (asked, init) => fetch(asked.replace(issuer, server), init),
+  })
+  const callback = app.callback()
+  const service = createHttpServer((request, response) => void callback(request, response))
+  await service.listen(port, '127.0.0.1')
+  return { url, stop: () => service.stop(1000) }
 }
 
 async function freePort(): Promise<number> {

@@ -1,7 +1,9 @@
 import { decodeProtectedHeader } from 'jose'
 import type { AuthClient, ClientStore, OpenedToken } from '../client/index.ts'
+import type { DemoServer } from './demo-server.ts'
 import { MEANINGS, PARTS } from './meanings.ts'
 import { shorten, type Terminal } from './terminal.ts'
+import { useStolen } from './thief.ts'
 import { resend, type Answer, type Wire } from './wire.ts'
 
 /** What the steps share. */
@@ -100,6 +102,21 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
     'An eavesdropper has everything that the server received.',
   )
   showAnswer(scene, 'The same request again', await resend(captured))
+}
+
+/** Lets a thief use the opened token at both services, and then its owner. */
+export async function stealAndUse(scene: Scene, server: DemoServer, notes: string): Promise<void> {
+  const { client } = scene
+  const token = await client.accessToken()
+  for (const target of [
+    { baseUrl: server.url, name: server.issuer, path: '/account' },
+    { baseUrl: notes, name: notes, path: '/notes' },
+  ]) {
+    const what = `GET ${target.path}`
+    showAnswer(scene, `${what} by the thief`, await useStolen(token, target, server.enc))
+    const { status } = await client.fetch(target.baseUrl + target.path)
+    showAnswer(scene, `${what} by this client`, { status, description: '' })
+  }
 }
 
 /** Shows how the server answered `what`. */

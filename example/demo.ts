@@ -5,12 +5,19 @@
  */
 import { randomBytes } from 'node:crypto'
 import { AuthClient, AuthError, memoryStore } from '../client/index.ts'
-import { DemoError, findServer, startOwnServer, type DemoServer } from './demo-server.ts'
+import {
+  DemoError,
+  findServer,
+  startNotes,
+  startOwnServer,
+  type DemoServer,
+} from './demo-server.ts'
 import {
   sealAndReplay,
   showAnswer,
   showJwe,
   showOpened,
+  stealAndUse,
   verifyTwice,
   type Scene,
 } from './demo-steps.ts'
@@ -23,7 +30,8 @@ process.stdout.on('error', () => undefined)
 try {
   const server = await (address === undefined ? startOwnServer() : findServer(address))
   try {
-    await roundTrip(server, address === undefined)
+    const notes = await startNotes(server)
+    await roundTrip(server, notes.url, address === undefined).finally(notes.stop)
   } finally {
     await server.stop()
   }
@@ -33,12 +41,15 @@ try {
   process.exitCode = 1
 }
 
-async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<void> {
+async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Promise<void> {
+  const { url, issuer } = server
   const terminal = createTerminal(process.stdout)
   const store = memoryStore()
   const wire = createWire()
-  const { fetch } = wire
-  const client = new AuthClient({ server: url, issuer, store, fetch, clientName: 'npm run demo' })
+  const client = new AuthClient({
+    ...{ server: url, issuer, services: [notes], store },
+    ...{ fetch: wire.fetch, clientName: 'npm run demo' },
+  })
   const scene: Scene = { terminal, client, store, wire }
   const id = randomBytes(4).toString('hex')
   const person = {
@@ -102,6 +113,12 @@ async function roundTrip({ url, issuer }: DemoServer, isOwn: boolean): Promise<v
   const stopped = await wire.intercept(() => client.fetch('/account/sessions'))
   showAnswer(scene, 'Sent as GET /account', await resend(stopped, '/account'))
   showAnswer(scene, 'Sent as GET /account/sessions', await resend(stopped))
+
+  terminal.step(
+    'Somebody has the opened token itself',
+    'A service has opened it, or it was in a copy of the memory. The thief encrypts it again, for requests to the server and to a notes service. But it names the key of step 1 ("cnf"), and every request needs a proof by that key ("req.mac"). The thief makes another key, and tries.',
+  )
+  await stealAndUse(scene, server, notes)
 
   terminal.step(
     'The session comes with a key for local data',

@@ -1,19 +1,13 @@
 /**
  * Another service: notes, for people who are signed in at the auth server. Start the auth server
- * (`npm start`), then run `npm run example`. A client that lists this service in its `services`
- * calls it with `client.fetch('http://localhost:4000/notes')`.
- *
- * With the keys of a service client in SIGNING_KEY and ENCRYPTION_KEY, two paths of PEM files, it refuses
- * a session that has ended elsewhere within seconds.
+ * (`npm start`), then run `npm run example`, which is serve-notes.ts. A client that lists this service
+ * in its `services` calls it with `client.fetch('http://localhost:4000/notes')`.
  */
-import { readFileSync, realpathSync } from 'node:fs'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { z } from 'zod'
 // In a project of your own: from '@jwe-auth-server/service'.
 import {
-  createHttpServer,
-  createLogger,
   createServiceAuth,
   crossOrigin,
   errors,
@@ -22,7 +16,6 @@ import {
   readBody,
   requestId,
   requestTarget,
-  StartupError,
   unsentAnswers,
   type ClaimsState,
   type RequestState,
@@ -75,61 +68,4 @@ export async function createNotesService(
   app.use(noRoute())
   app.on('error', unsentAnswers(options.logger))
   return app
-}
-
-/** The keys of this service, if it has been registered with `npm run clients`. */
-function readKeys(): Pick<ServiceAuthOptions, 'encryptionKey' | 'introspection'> {
-  const { SIGNING_KEY, ENCRYPTION_KEY } = process.env
-  if (SIGNING_KEY === undefined || ENCRYPTION_KEY === undefined) return {}
-  return {
-    encryptionKey: readPem(ENCRYPTION_KEY),
-    introspection: { signingKey: readPem(SIGNING_KEY) },
-  }
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    throw new StartupError([`${path} cannot be read. Check the path and its permissions.`])
-  }
-}
-
-async function main(): Promise<void> {
-  const { PORT = '4000', ISSUER = 'http://localhost:3000' } = process.env
-  // Every token is bound to this URL. Behind a proxy, it is the public one.
-  const { SERVICE_URL: url = `http://localhost:${PORT}` } = process.env
-  const origins = process.env['CORS_ORIGINS']?.split(',') ?? []
-  const logger = createLogger('info')
-  const options = { issuer: ISSUER, url, logger, ...readKeys() }
-  const app = await createNotesService(options, origins)
-  const callback = app.callback()
-  const server = createHttpServer((request, response) => void callback(request, response))
-  await server.listen(Number(PORT), '127.0.0.1').catch((error: unknown) => {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException
-    throw new StartupError([
-      `The service cannot listen on PORT ${PORT} (${code}). Choose another port.`,
-    ])
-  })
-  logger.info(`Ready at ${url}, for the tokens of ${ISSUER}.`)
-  let stopping: Promise<void> | undefined
-  // On Ctrl-C, the signal comes twice: from the terminal and from npm. Stop only once.
-  const stop = () => {
-    logger.info('stopping: requests in flight may finish')
-    stopping ??= server.stop(10_000).then(() => process.exit(0))
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-}
-
-// Runs only if this file is the program, not if it is imported.
-const [, program] = process.argv
-if (program !== undefined && realpathSync(program) === import.meta.filename) {
-  try {
-    await main()
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error
-    process.stderr.write(`The service cannot start: ${error.problems.join(' ')}\n`)
-    process.exitCode = 1
-  }
 }

@@ -26,7 +26,7 @@ async function demo(...args: string[]) {
 /** Checks what every run must show. */
 function expectWholeRoundTrip(stdout: string) {
   const titles = stdout.split('\n').filter((line) => /^\d+\. /.test(line))
-  expect(titles.map((line) => Number.parseInt(line))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  expect(titles.map((line) => Number.parseInt(line))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
   expect(stdout).toMatch(/eyJ[\w-]+\n? *[\w-]+…/)
   expect(stdout).toMatch(/exp +\d{10} +expires in 1[45] min \d+ s/)
   expect(stdout).toContain('✓ The signature is valid')
@@ -38,6 +38,12 @@ function expectWholeRoundTrip(stdout: string) {
   expect(stdout).toContain('✗ The same request again: refused, 401: The access token is not valid.')
   expect(stdout).toContain('✗ Sent as GET /account: refused, 401: The access token is not valid.')
   expect(stdout).toContain('✓ Sent as GET /account/sessions: accepted, 200.')
+  expect(stdout).toMatch(/cnf +\{"jwk":/)
+  expect(stdout).toMatch(/req\.mac +\S/)
+  for (const path of ['/account', '/notes']) {
+    expect(stdout).toContain(`✗ GET ${path} by the thief: refused, 401`)
+    expect(stdout).toContain(`✓ GET ${path} by this client: accepted, 200.`)
+  }
   expect(stdout).toContain('✗ GET /account: refused, 401: The access token is not valid.')
   expect(stdout).not.toContain(ESCAPE)
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)

@@ -89,7 +89,7 @@ test('a stolen request is good for nothing', async () => {
 
 describe('as a program', () => {
   const start = async (env: Record<string, string> = {}) =>
-    run('example/notes-service.ts', {
+    run('example/serve-notes.ts', {
       ...{ PORT: String(await freePort()), ISSUER: `http://localhost:${await freePort()}` },
       ...env,
     })

@@ -61,7 +61,7 @@ test('the program reads its keys from files, and says which one it cannot read',
     const [PORT, other] = [String(await freePort()), await freePort()]
     const ISSUER = `http://localhost:${other}`
     const env = { PORT, ISSUER, SIGNING_KEY, ENCRYPTION_KEY }
-    return { program: run('example/notes-service.ts', env), PORT }
+    return { program: run('example/serve-notes.ts', env), PORT }
   }
   const { program: stopped } = await start()
   expect(await stopped.exit).toBe(1)
