@@ -51,17 +51,23 @@ describe('a file', () => {
     expect(headers['Cache-Control']).toBe('no-cache')
   })
 
-  test('allows nothing but what comes from the same origin', async () => {
+  test('allows nothing but what comes from the same origin, and requests to the notes service', async () => {
     await writeFile(join(folder, 'index.html'), '')
     const policy = (await serve('index.html')).headers['Content-Security-Policy']!
     expect(policy.split('; ')).toEqual(
       expect.arrayContaining([
-        ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"],
+        ...[
+          "default-src 'none'",
+          "script-src 'self'",
+          "style-src 'self'",
+          "connect-src 'self' http://localhost:4000",
+        ],
         ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
         "require-trusted-types-for 'script'",
       ]),
     )
-    expect(policy).not.toMatch(/unsafe|\*|http/)
+    expect(policy).not.toMatch(/unsafe|\*|https/)
+    expect(policy.match(/http/g)).toHaveLength(1)
   })
 
   test('that is not built is not found, with what to do about it', async () => {

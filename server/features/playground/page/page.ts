@@ -1,13 +1,20 @@
-import type { AuthClient, OpenedToken } from '../../../../client/index.ts'
+import type { AuthClient, ClientStore, OpenedToken } from '../../../../client/index.ts'
+import type { EncryptionEnc } from '../../../../protocol/algorithms.ts'
 import type { Exchange } from './wire.ts'
+
+/** Where `npm run example` listens. The page's policy allows it: see files.ts. */
+export const NOTES = 'http://localhost:4000'
 
 /** What the steps share. */
 export interface Page {
   readonly auth: AuthClient
   /** The server's base URL, as this page reaches it. */
   readonly server: string
-  /** The warning to show if the browser cannot store keys. */
-  readonly storeWarning: string | undefined
+  /** The server's issuer. */
+  readonly issuer: string
+  /** The content encryption of tokens to the server. */
+  readonly enc: EncryptionEnc
+  readonly store: ClientStore
   /** The last request that was sent with a token, exactly as sent. */
   captured: Exchange | undefined
 }

@@ -1,13 +1,15 @@
 /** The playground: a page that runs and shows each step of the protocol. */
 import { AuthClient, browserStore, hasCode } from '../../../../client/index.ts'
+import type { EncryptionEnc } from '../../../../protocol/algorithms.ts'
 import { byId, describe, element } from './dom.ts'
-import type { Page, Step } from './page.ts'
+import { NOTES, type Page, type Step } from './page.ts'
 import { jweStep } from './steps/jwe-step.ts'
 import { jwsStep } from './steps/jws-step.ts'
 import { keyStep } from './steps/key-step.ts'
 import { requestStep } from './steps/request-step.ts'
 import { sessionsStep } from './steps/sessions-step.ts'
 import { signInStep } from './steps/sign-in-step.ts'
+import { stolenStep } from './steps/stolen-step.ts'
 import { vaultStep } from './steps/vault-step.ts'
 import { verifyStep } from './steps/verify-step.ts'
 import { record, tokenOf } from './wire.ts'
@@ -24,30 +26,29 @@ async function start(): Promise<void> {
   }
   const server = new URL('.', location.href).href.replace(/\/$/, '')
   const store = await browserStore()
+  const { issuer, enc } = await metadataOf(server)
   const page: Page = {
-    server,
-    storeWarning: store.warning,
+    ...{ server, issuer, enc, store },
     captured: undefined,
     auth: new AuthClient({
-      server,
-      issuer: await issuerOf(server),
-      store,
+      ...{ server, issuer, store },
+      services: [NOTES],
       clientName: `Playground in ${browserName()}`,
       async fetch(request) {
         const [response, exchange] = await record(request)
-        if (tokenOf(exchange) !== '') page.captured = exchange
+        const isToServer = exchange.url.startsWith(`${server}/`)
+        if (isToServer && tokenOf(exchange) !== '') page.captured = exchange
         return response
       },
     }),
   }
   const { auth } = page
   const steps = [
-    ...[signInStep(page), jweStep(), jwsStep(page), verifyStep(page)],
-    ...[requestStep(page), vaultStep(page), sessionsStep(page)],
+    ...[await keyStep(page), signInStep(page), jweStep(), jwsStep(page), verifyStep(page)],
+    ...[requestStep(page), stolenStep(page), vaultStep(page), sessionsStep(page)],
   ]
   const render = renderer(page, steps)
   auth.onChange(() => void render())
-  await keyStep(page)
   // If somebody is still signed in, onChange renders the page.
   if ((await auth.resume()) === undefined) await render()
   // Back in this tab, check whether the session has ended elsewhere. This asks about the user whom the
@@ -104,14 +105,18 @@ function linkSteps(areShown: boolean): void {
   }
 }
 
-/** The server's issuer. Trusted because the page itself came from the same server. */
-async function issuerOf(server: string): Promise<string> {
+/** What the server says of itself. Trusted because the page itself came from the same server. */
+async function metadataOf(server: string): Promise<Pick<Page, 'issuer' | 'enc'>> {
   const url = `${server}/.well-known/oauth-authorization-server`
   const response = await fetch(url).catch(() => {
     throw new Error('The server cannot be reached.')
   })
-  const { issuer } = (await response.json()) as { issuer: string }
-  return issuer
+  const metadata = (await response.json()) as {
+    readonly issuer: string
+    readonly access_token_encryption_enc_values_supported: readonly [EncryptionEnc]
+  }
+  const [enc] = metadata.access_token_encryption_enc_values_supported
+  return { issuer: metadata.issuer, enc }
 }
 
 /** Reports an error, except that the session has ended, which the page already shows. */

@@ -13,6 +13,7 @@ const MEANING: Readonly<Record<string, string>> = {
   exp: 'When it expires. The refresh token then fetches a new one.',
   jti: 'The unique name of this token.',
   sid: 'The session. When it ends, the token is dead at once.',
+  cnf: 'Your key, of step 1. Whoever sends the letter must prove that they hold its private half.',
   gen: 'How often the password was changed in this session. Older tokens are dead.',
   scope: 'What it lets you do.',
 }
@@ -64,7 +65,9 @@ export function jwsStep({ auth }: Page): Step {
   }
 }
 
-const inWords = (name: string, value: unknown): string =>
-  (name === 'iat' || name === 'exp') && typeof value === 'number'
-    ? `${value} (${new Date(value * 1000).toLocaleTimeString()})`
-    : String(value)
+function inWords(name: string, value: unknown): string {
+  if ((name === 'iat' || name === 'exp') && typeof value === 'number') {
+    return `${value} (${new Date(value * 1000).toLocaleTimeString()})`
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

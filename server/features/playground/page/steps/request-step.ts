@@ -1,9 +1,9 @@
-import { pretty, readPart, shorten } from '../token-parts.ts'
 import { byId, describe, element, onClick } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
-import { sendAgain, tokenOf, type Exchange } from '../wire.ts'
+import { presentAnswer, presentRequest } from '../present-exchange.ts'
+import { sendAgain } from '../wire.ts'
 
-/** Steps 6 and 7: a sealed request, and attempts to use a copy of it. */
+/** Step 6, a sealed request, and the first half of step 7: attempts to use a copy of it. */
 export function requestStep(page: Page): Step {
   const exchange = byId('exchange', HTMLElement)
   const theft = byId('theft', HTMLElement)
@@ -63,41 +63,4 @@ export function requestStep(page: Page): Step {
       for (const button of thieves) button.disabled = true
     },
   }
-}
-
-function presentRequest(request: Exchange): Node[] {
-  const token = tokenOf(request)
-  const { pathname } = new URL(request.url)
-  return [
-    element('h3', {}, 'What was sent'),
-    element(
-      'pre',
-      {},
-      `${request.method} ${pathname}\nAuthorization: Bearer ${shorten(token, 60)}`,
-    ),
-    element('p', {}, 'On the envelope, for the server to check:'),
-    element('pre', {}, pretty(readPart(token.split('.')[0]))),
-    element(
-      'p',
-      { class: 'soft' },
-      'req describes the one request that the envelope is for: a unique name (jti), the time (iat), the method (htm) and the address (htu).',
-    ),
-  ]
-}
-
-function presentAnswer({ status, answerHeaders, answer }: Exchange): Node[] {
-  const challenge = answerHeaders.get('WWW-Authenticate')
-  const lines = [
-    `${status} ${status === 200 ? 'OK' : status === 401 ? 'Unauthorized' : ''}`.trim(),
-    ...(challenge === null ? [] : [`WWW-Authenticate: ${challenge}`]),
-    pretty(withoutKey(answer)),
-  ]
-  return [element('h3', {}, 'What the server answered'), element('pre', {}, lines.join('\n'))]
-}
-
-/** The answer without the database key, which somebody looking over your shoulder must not see. */
-function withoutKey(answer: string): unknown {
-  const body = JSON.parse(answer) as Record<string, unknown>
-  if (typeof body['database_key'] !== 'string') return body
-  return { ...body, database_key: '(not shown: the key of step 8)' }
 }

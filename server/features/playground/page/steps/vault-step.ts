@@ -5,7 +5,7 @@ import type { Page, Step } from '../page.ts'
 const NOTE = 'note'
 
 /** Step 8: a note that is stored encrypted on this device, and read again without a password. */
-export function vaultStep({ auth, storeWarning }: Page): Step {
+export function vaultStep({ auth, store }: Page): Step {
   const note = byId('note', HTMLTextAreaElement)
   const result = byId('vault-result', HTMLElement)
   const disk = byId('disk', HTMLElement)
@@ -18,7 +18,7 @@ export function vaultStep({ auth, storeWarning }: Page): Step {
     }
     const vault = await auth.vault()
     await vault.set(NOTE, note.value)
-    const warning = storeWarning ?? vault.warning
+    const warning = store.warning ?? vault.warning
     if (warning !== undefined) {
       say(result, 'good', `Kept in memory, encrypted. ${warning}`)
       return
