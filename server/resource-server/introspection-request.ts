@@ -66,7 +66,7 @@ export async function askAbout(
   })
   if (response.status !== 200) throw new Error(`${endpoint} answered ${response.status}.`)
   const keyOf = (kid?: string) => (kid === key.kid ? key : undefined)
-  const { plaintext } = await decrypt(await response.text(), keyOf, ENCRYPTION_ENCS, 'JWT')
+  const { plaintext } = await decrypt(await response.text(), keyOf, ENCRYPTION_ENCS, { cty: 'JWT' })
   const { payload } = await verify(plaintext, JWT_TYPE, verificationKey)
   const answer = answerSchema.safeParse(payload).data
   const isFresh = answer !== undefined && Math.abs(answer.iat - iat) <= BINDING_TOLERANCE

@@ -9,10 +9,15 @@ import { isCanonicalBase64url } from './jwe/base64url.ts'
  * before any cryptography. Every part must be the canonical base64url of its bytes. Decoders are
  * lenient, so a token could otherwise have many spellings.
  *
+ * @param maxLength Characters.
  * @throws TokenError
  */
-export function parseHeader(token: string, parts: 3 | 5): Record<string, unknown> {
-  if (token.length > MAX_TOKEN_LENGTH) throw invalid('too_long')
+export function parseHeader(
+  token: string,
+  parts: 3 | 5,
+  maxLength = MAX_TOKEN_LENGTH,
+): Record<string, unknown> {
+  if (token.length > maxLength) throw invalid('too_long')
   const segments = token.split('.')
   if (segments.length !== parts) throw invalid('segments')
   if (!segments.every(isCanonicalBase64url)) throw invalid('base64url')

@@ -34,22 +34,28 @@ const headerSchema = z.object({
   cty: z.string().optional(),
 })
 
+interface DecryptOptions {
+  /** The only accepted `cty`; by default, there must be none. */
+  readonly cty?: string | undefined
+  /** Known agreements, which save a key agreement. */
+  readonly agreements?: Agreements | undefined
+  /** The most characters; by default, those of a token. */
+  readonly maxLength?: number
+}
+
 /**
  * Decrypts a JWE that was encrypted to one of `keys`.
  *
  * @param encs The accepted `enc` values.
- * @param cty The only accepted `cty`; `undefined` if there must be none.
- * @param agreements Known agreements, which save a key agreement.
  * @throws TokenError; whatever `keys` throws.
  */
 export async function decrypt(
   jwe: string,
   keys: DecryptionKeys,
   encs: readonly EncryptionEnc[],
-  cty?: string,
-  agreements?: Agreements,
+  { cty, agreements, maxLength }: DecryptOptions = {},
 ): Promise<Decrypted> {
-  const header = parseHeader(jwe, 5)
+  const header = parseHeader(jwe, 5, maxLength)
   const known = headerSchema.safeParse(header).data
   if (known === undefined) throw invalid('jwe_header')
   if (known.cty !== cty) throw invalid('cty')

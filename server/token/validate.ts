@@ -38,8 +38,7 @@ export async function validate<C extends RegisteredClaims>(
     token,
     (kid) => keystore.decryptionKey(kid),
     [algorithms.encryptionEnc].flat(),
-    'JWT',
-    caches?.agreements,
+    { cty: 'JWT', agreements: caches?.agreements },
   )
   const { plaintext, header, agreement } = decrypted
   const { kid, claims, isKnown } = await verifiedClaims(context, kind, plaintext)

@@ -50,7 +50,7 @@ test('encrypted to a client, it is read by that client and by no other', async (
   const { client: stranger } = await setUp()
   const configuration = tokenConfiguration(POLICY, client.kid)
   const jwe = seal(JSON.stringify(configuration), recipientOf(client), 'A128GCM', { cty: 'json' })
-  const { plaintext } = await decrypt(jwe, () => client, ['A128GCM'], 'json')
+  const { plaintext } = await decrypt(jwe, () => client, ['A128GCM'], { cty: 'json' })
   expect(JSON.parse(plaintext)).toEqual(configuration)
   await expect(open(jwe, stranger)).rejects.toMatchObject({ code: 'ERR_JWE_DECRYPTION_FAILED' })
 })

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 
 const seal = (text: string, cty?: string) => sealJwe(text, recipientOf(key), 'A128GCM', { cty })
-const open = async (jwe: string, cty?: string) => decrypt(jwe, () => key, ['A128GCM'], cty)
+const open = async (jwe: string, cty?: string) => decrypt(jwe, () => key, ['A128GCM'], { cty })
 
 describe('any text comes back as it was', () => {
   test.each([
