@@ -44,7 +44,7 @@ export function compose(dependencies: Dependencies) {
   const { config, keystore, database, logger } = dependencies
   const { clock = Date.now, isStopping = () => false } = dependencies
   const limitStore = createLimitStore(database)
-  const { replayCache = limitStore.replayCache, bindingsNotBefore = 0 } = dependencies
+  const { replayCache = limitStore.createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
   const { issuer, publicUrl, algorithms, requestBinding } = config
   const caches = createTokenCaches(clock)
@@ -70,6 +70,7 @@ export function compose(dependencies: Dependencies) {
     isStopping,
     tokens,
     limitStore,
+    bindingsNotBefore,
     rateLimits,
     wrongPasswords,
     passwords,

@@ -11,7 +11,8 @@ import { createReplayCache, type ReplayCache } from './replay-cache.ts'
 
 /** Where requests, tries and wrong passwords are counted and remembered. */
 export interface LimitStore {
-  readonly replayCache: ReplayCache
+  /** Each is filled by itself. */
+  readonly createReplayCache: () => ReplayCache
   readonly createLimiter: CreateLimiter
   readonly changeFailures: ChangeFailures
   /** Removes expired rows, and returns their number. @param now Milliseconds since the epoch. */
@@ -24,7 +25,7 @@ export interface LimitStore {
 export function createLimitStore(database: Database): LimitStore {
   if (!isShared(database)) {
     return {
-      replayCache: createReplayCache(),
+      createReplayCache: () => createReplayCache(),
       createLimiter: (limit) => createMemoryLimiter(limit),
       changeFailures: failuresInMemory(),
       sweep: () => Promise.resolve(0),
@@ -32,7 +33,7 @@ export function createLimitStore(database: Database): LimitStore {
   }
   const db = sharedDatabase(database)
   return {
-    replayCache: createDatabaseReplayCache(db),
+    createReplayCache: () => createDatabaseReplayCache(db),
     createLimiter: (limit, name) => createDatabaseLimiter(db, limit, name),
     changeFailures: failuresInDatabase(db),
     sweep: async (now) =>
