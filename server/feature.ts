@@ -17,6 +17,10 @@ export interface FeatureParts {
   readonly routes?: (table: RouteTable<SessionState>) => void
   /** Runs on every request, before its route. */
   readonly middleware?: AppMiddleware
+  /** A media type of bodies beside JSON and forms. `afterToken` opens them. */
+  readonly bodyType?: string
+  /** Runs on every route once its access token has been accepted, before its limits. */
+  readonly afterToken?: AppMiddleware
   /** `grant_type` → its handler at `POST /token` (RFC 6749 §4.5). */
   readonly grants?: Readonly<Record<string, Handler>>
   /** Members of the metadata document (RFC 8414 §2). */

@@ -6,7 +6,8 @@ import type { Core } from './composition.ts'
 import { healthRoutes } from './discovery/health.ts'
 import { discoveryRoutes } from './discovery/metadata.ts'
 import type { FeatureParts } from './feature.ts'
-import { rateLimit } from './http/rate-limit.ts'
+import { secretBody } from './http/body-rules.ts'
+import { limitWithin, rateLimit } from './http/rate-limit.ts'
 import { createRouteTable } from './http/route-table.ts'
 import { authenticate } from './sessions/authenticate.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -19,7 +20,10 @@ import { tokenRoutes } from './sessions/token-routes.ts'
  * Yours to replace: your own routes go here, or into a feature.
  */
 export function createRouter(core: Core, features: readonly FeatureParts[]): Router {
-  const { open, signedIn, router } = createRouteTable(authenticate(core))
+  const { open, signedIn, router } = createRouteTable(authenticate(core), {
+    bodyTypes: features.flatMap(({ bodyType }) => bodyType ?? []),
+    afterToken: features.flatMap(({ afterToken }) => afterToken ?? []),
+  })
   const limit = (action: keyof Core['config']['rateLimits'], part?: string) =>
     rateLimit(core.rateLimits, action, part)
 
@@ -39,15 +43,15 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   open('GET', '/clients/:client_id/configuration', configurationLimit, client.configuration)
 
   const signIn = signInRoutes(core, features)
-  open('POST', '/account', limit('signUp'), signIn.signUp)
+  open('POST', '/account', limit('signUp'), secretBody(signIn.signUp))
   // The handler applies the limit, because a known client has one of its own.
-  open('POST', '/account/login', signIn.login)
+  open('POST', '/account/login', limitWithin, secretBody(signIn.login))
 
   const account = accountRoutes(core, features)
   signedIn('GET', '/account', account.read)
   signedIn('PATCH', '/account', account.rename)
-  signedIn('DELETE', '/account', account.remove)
-  signedIn('PUT', '/account/password', account.changePassword)
+  signedIn('DELETE', '/account', secretBody(account.remove))
+  signedIn('PUT', '/account/password', secretBody(account.changePassword))
 
   const session = sessionRoutes(core)
   signedIn('GET', '/account/sessions', session.list)
@@ -58,8 +62,8 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   const token = tokenRoutes(core, features)
   // The handlers apply the limits, because a token of a live session does not count for its
   // address.
-  open('POST', '/token', token.grant)
-  open('POST', '/revoke', token.revoke)
+  open('POST', '/token', limitWithin, token.grant)
+  open('POST', '/revoke', limitWithin, token.revoke)
 
   for (const { routes } of features) routes?.({ open, signedIn })
   return router

@@ -3,6 +3,7 @@ import type { Core } from '../composition.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import type { FeatureParts } from '../feature.ts'
+import { acceptBody } from '../http/body-rules.ts'
 import { parseBody } from '../http/body.ts'
 import type { AppContext, Handler } from '../http/context.ts'
 import { opaque } from '../http/fields.ts'
@@ -49,10 +50,12 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
   async function readLogin(ctx: AppContext, address: string) {
     try {
       const { client_id, ...credentials } = parseBody(ctx, loginSchema)
-      return { ...credentials, address, client: await clients.get(client_id) }
+      const onAllowed = () => acceptBody(ctx)
+      return { ...credentials, address, onAllowed, client: await clients.get(client_id) }
     } catch (error) {
-      const isRefused = error instanceof HttpError || error instanceof RefusedError
-      if (isRefused) await rateLimits.consume('login', 'address', address)
+      if (!(error instanceof HttpError || error instanceof RefusedError)) throw error
+      await rateLimits.consume('login', 'address', address)
+      await acceptBody(ctx)
       throw error
     }
   }

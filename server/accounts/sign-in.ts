@@ -17,6 +17,8 @@ export interface Attempt {
   readonly client: Client
   /** See limits/client-address.ts. */
   readonly address: string
+  /** Called once the rate limits allow the attempt, before the password is checked. */
+  readonly onAllowed: () => Promise<void>
 }
 
 /** Checks passwords within the limits. */
@@ -52,13 +54,14 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
   const { database, clock, accounts, passwords, rateLimits, wrongPasswords } = dependencies
 
   return {
-    async check({ email, password, client, address }) {
+    async check({ email, password, client, address, onAllowed }) {
       const key = emailKey(email)
       const isKnown = await isKnownClient(database, key, client.id, clock())
       // A known client has its own allowance, which strangers at the same address must not use up.
       await (isKnown
         ? rateLimits.consume('login', 'account', knownClientKey(key, client.id))
         : rateLimits.consume('login', 'address', address))
+      await onAllowed()
       const account = await accounts.findByEmail(email)
       const source = isKnown ? { knownClient: client.id } : { address }
       const requester = isKnown ? { account: key } : { address }

@@ -30,11 +30,12 @@ const OPTIONS = {
  * koa-bodyparser repairs bad UTF-8, skips types that it does not parse, and allows repeated names.
  * This middleware refuses all of these.
  *
+ * @param otherTypes Further media types, of which only the bytes are read.
  * @throws HttpError 413 for more than MAX_BODY; 415 for another media type, charset or encoding;
  *   400 for a body that is incomplete, is not UTF-8, is neither an object nor a form, or repeats a
  *   name.
  */
-export function readBody(): AppMiddleware {
+export function readBody(otherTypes: readonly string[] = []): AppMiddleware {
   const parse = bodyParser(OPTIONS)
   return async function readBody(ctx, next) {
     if (ctx.request.body !== undefined) throw new Error('Something else has read the body.')
@@ -51,7 +52,10 @@ export function readBody(): AppMiddleware {
       } finally {
         ctx.req.off('data', collect)
       }
-      if (ctx.request.rawBody !== '') checkBody(ctx, Buffer.concat(chunks))
+      if (ctx.request.rawBody !== '') {
+        const isOther = otherTypes.includes(checkType(ctx, otherTypes))
+        if (!isOther) checkBody(ctx, Buffer.concat(chunks))
+      }
     }
     ctx.state.bodyBytes = Buffer.concat(chunks)
     await next()
@@ -86,24 +90,27 @@ function parseForm(text: string): Record<string, string> | undefined {
   return Object.fromEntries(entries.filter(([, value]) => value !== ''))
 }
 
-/** RFC 9110 §8.3.1. The parser ignores a charset that it cannot read, so this checks it. */
-function checkType({ request }: AppContext): void {
-  const [type, ...parameters] = request
+/**
+ * The media type (RFC 9110 §8.3.1). The parser ignores a charset that it cannot read, so this checks
+ * it.
+ */
+function checkType({ request }: AppContext, otherTypes: readonly string[] = []): string {
+  const [type = '', ...parameters] = request
     .get('Content-Type')
     .toLowerCase()
     .split(';')
     .map((part) => part.trim())
-  if (type !== JSON_TYPE && type !== FORM_TYPE) throw wrongType()
+  if (![JSON_TYPE, FORM_TYPE, ...otherTypes].includes(type)) throw wrongType()
   const charsets = parameters.filter((parameter) => /^charset\b/.test(parameter))
   // With two charsets, another reader may choose a different one.
   if (charsets.length > 1 || !/^(charset=("?)utf-?8\2)?$/.test(charsets.join())) {
     throw new HttpError('unsupported_media_type', 'The charset of the body must be UTF-8.')
   }
+  return type
 }
 
 function checkBody(ctx: AppContext, bytes: Buffer): void {
   const { body, rawBody } = ctx.request
-  checkType(ctx)
   // The parser reads a body as text if its Content-Type has malformed parameters.
   if (typeof body === 'string') throw wrongType()
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)

@@ -1,5 +1,7 @@
 import type { ParameterizedContext, Next } from 'koa'
+import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { Logger } from '../log/logger.ts'
+import type { ValidToken } from '../token/validate.ts'
 
 /** What the middleware puts on `ctx.state` for the handlers. */
 export interface RequestState {
@@ -8,10 +10,22 @@ export interface RequestState {
   readonly log: Logger
   /** The bytes of the request's body. Empty if there is none. */
   bodyBytes: Buffer
+  /** The access token, once it has been accepted. */
+  token?: ValidToken<AccessTokenClaims>
+  /** Set by a feature that opens bodies: see body-rules.ts. */
+  bodyRules?: BodyRules
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
   route?: string
   /** Members that a handler adds to the request's log line. */
   logged?: Record<string, unknown>
+}
+
+/** What a feature wants to be told about a body before its handler acts on it. */
+export interface BodyRules {
+  /** The limits allow the request, and nothing has been done yet. Refuses a body that was used. */
+  readonly accept?: () => Promise<void>
+  /** The body holds a password or somebody's token. */
+  readonly acceptSecret?: () => void
 }
 
 /** The state of a request that has passed the bearer middleware. */

@@ -10,6 +10,7 @@ const STATUS = {
   unsupported_grant_type: 400,
   invalid_scope: 400,
   invalid_target: 400,
+  sealed_body_required: 400,
   invalid_token: 401,
   insufficient_scope: 403,
   not_found: 404,

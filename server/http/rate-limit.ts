@@ -3,6 +3,12 @@ import { addressKey } from '../limits/client-address.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 
 /**
+ * Stands in for `rateLimit` on a route whose handler counts requests itself. It must call
+ * `acceptBody` when it has.
+ */
+export const limitWithin: AppMiddleware = (_ctx, next) => next()
+
+/**
  * Limits how often one address may do something. TRUST_PROXY decides which address that is.
  *
  * @param part Gets a separate count under the same limit.

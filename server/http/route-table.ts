@@ -1,12 +1,16 @@
 import Router, { type RouterMiddleware } from '@koa/router'
 import type { Next } from 'koa'
-import type { AppContext, RequestState } from './context.ts'
+import type { AppContext, AppMiddleware, RequestState } from './context.ts'
 import { readBody } from './body.ts'
+import { acceptBody } from './body-rules.ts'
+import { limitWithin } from './rate-limit.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** A middleware, or the handler as the last step. */
 export type Step<State> = (ctx: AppContext<State>, next: Next) => unknown
+
+type OpenStep = Step<RequestState>
 
 /**
  * Routes are added to this table. A route needs an access token unless it is added with `open`.
@@ -20,6 +24,14 @@ export interface RouteTable<SignedIn> {
   readonly signedIn: (method: Method, path: string, ...steps: Step<SignedIn>[]) => void
 }
 
+/** What features add to every route. */
+interface RouteAdditions {
+  /** Further media types of bodies: see `readBody`. */
+  readonly bodyTypes: readonly string[]
+  /** Run once the access token has been accepted, before the route's own steps. */
+  readonly afterToken: readonly AppMiddleware[]
+}
+
 /**
  * Creates a table of routes and the router that serves it.
  *
@@ -28,23 +40,35 @@ export interface RouteTable<SignedIn> {
  */
 export function createRouteTable<SignedIn>(
   authenticate: Step<SignedIn>,
+  { bodyTypes, afterToken }: RouteAdditions,
 ): RouteTable<SignedIn> & { readonly router: Router } {
   // A path has only one spelling, because a token can be bound to it.
   const router = new Router({ sensitive: true, strict: true })
 
-  const open: RouteTable<SignedIn>['open'] = (method, path, ...steps) => {
-    const named: RouterMiddleware<RequestState> = (ctx, next) => {
+  function add(method: Method, path: string, token: OpenStep[], steps: OpenStep[]): void {
+    const named: Step<RequestState> = (ctx, next) => {
       ctx.state.route = path
       return next()
     }
-    router.register(path, [method], [named, readBody(), ...steps] as RouterMiddleware[])
+    const accepted: Step<RequestState> = async (ctx, next) => {
+      await acceptBody(ctx)
+      await next()
+    }
+    const limits = steps.slice(0, -1)
+    const handler = steps.slice(-1)
+    const acceptance = limits.includes(limitWithin) ? [] : [accepted]
+    const before = [named, readBody(bodyTypes), ...token, ...afterToken]
+    const all = [...before, ...limits, ...acceptance, ...handler]
+    router.register(path, [method], all as RouterMiddleware[])
   }
   return {
     router,
-    open,
+    open(method, path, ...steps) {
+      add(method, path, [], steps)
+    },
     signedIn(method, path, ...steps) {
-      // Safe cast: the steps after `authenticate` find a session on `ctx.state`.
-      open(method, path, ...([authenticate, ...steps] as Step<RequestState>[]))
+      // Safe casts: the steps after `authenticate` find a session on `ctx.state`.
+      add(method, path, [authenticate as OpenStep], steps as OpenStep[])
     },
   }
 }

@@ -32,6 +32,7 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     await binding.check(requestOf(ctx), header, claims)
     rememberAgreement(tokens, valid)
     ctx.state.session = session
+    ctx.state.token = { ...valid, claims }
     return session.scope
   }, refusedTokens)
 }

@@ -5,6 +5,7 @@ import { requestOf } from '../http/bearer.ts'
 import type { AppContext, Handler } from '../http/context.ts'
 import { HttpError } from '../http/http-error.ts'
 import { narrowScope } from '../http/require-scope.ts'
+import { acceptBody } from '../http/body-rules.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import type { Account } from '../database/schema.ts'
@@ -29,8 +30,10 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const { binding, clients, database, rateLimits, sessions, tokens } = core
 
   // A token whose session lives does not count: others behind the same address must not use it up.
-  const countForAddress = (ctx: AppContext) =>
-    rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
+  async function countForAddress(ctx: AppContext): Promise<void> {
+    await rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
+    await acceptBody(ctx)
+  }
 
   /** Counts what is refused for its address. */
   async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
@@ -68,6 +71,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     const { claims } = valid
     // A thief who had tokens of an earlier generation has used up nothing of this one.
     await rateLimits.consume('refresh', 'account', `${claims.sid}:${claims.gen ?? 0}`)
+    await acceptBody(ctx)
     const client = await clients.find(claims.client_id)
     if (client === undefined) throw refused()
     if (body.client_id !== undefined && body.client_id !== client.id) throw refused()
@@ -87,7 +91,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const revoke: Handler = async (ctx) => {
     const { token } = parseBody(ctx, revokeSchema, { form: true })
     const claims = await readAny(ctx, token)
-    if (claims === undefined) await countForAddress(ctx)
+    await (claims === undefined ? countForAddress(ctx) : acceptBody(ctx))
     ctx.body = {}
     if (claims === undefined) return
     const { sub, sid, gen = 0 } = claims

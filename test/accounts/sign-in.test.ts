@@ -18,6 +18,7 @@ import { openTestDatabase } from '../support/database.ts'
 const PASSWORD = 'a long and winding road'
 const OWN = { id: 'own' } as Client
 const NEW = { id: 'new' } as Client
+const onAllowed = () => Promise.resolve()
 const OFF = { signUp: 'off', clients: 'off', refresh: 'off' } as const
 const WIDE = { count: 1_000_000, duration: 60 }
 
@@ -72,7 +73,13 @@ beforeEach(() => {
 
 /** Whether somebody is signed in; or the name of what was thrown. */
 async function attempt(changes: Partial<Attempt> = {}): Promise<boolean | string> {
-  const right = { email: account.email, password: PASSWORD, client: NEW, address: '192.0.2.1' }
+  const right = {
+    email: account.email,
+    password: PASSWORD,
+    client: NEW,
+    address: '192.0.2.1',
+    onAllowed,
+  }
   return signIn.check({ ...right, ...changes }).then(
     (found) => found?.id === account.id,
     (error: unknown) => (error as Error).name,
@@ -192,7 +199,13 @@ test('a rehash does not overwrite a password that was changed in the meantime', 
       return passwords.hash(password, requester)
     },
   })
-  const right = { email: old.email, password: PASSWORD, client: NEW, address: '192.0.2.1' }
+  const right = {
+    email: old.email,
+    password: PASSWORD,
+    client: NEW,
+    address: '192.0.2.1',
+    onAllowed,
+  }
   // What it gives back is stale: no session can be started with it.
   expect((await signIn.check(right))?.version).toBe(old.version)
   expect((await accounts.find(old.id))?.password_hash).toBe('changed')

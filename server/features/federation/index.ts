@@ -1,5 +1,6 @@
 import { StartupError } from '../../errors/startup-error.ts'
 import { defineFeature } from '../../feature.ts'
+import { secretBody } from '../../http/body-rules.ts'
 import { createAdmit } from './admission.ts'
 import { createExchange, TOKEN_EXCHANGE } from './exchange.ts'
 import { createIdTokenVerifier } from './id-token-verifier.ts'
@@ -30,11 +31,11 @@ export function createFederation({ timeout = TIMEOUT } = {}) {
       const admit = createAdmit(database, core.clock)
       const { list, link, unlink, prove } = identityRoutes(core, issuers, verify)
       return {
-        grants: { [TOKEN_EXCHANGE]: createExchange(core, { database, verify, admit }) },
+        grants: { [TOKEN_EXCHANGE]: secretBody(createExchange(core, { database, verify, admit })) },
         proofs: { subject_token: prove },
         routes: ({ signedIn }) => {
           signedIn('GET', '/account/identities', list)
-          signedIn('POST', '/account/identities', link)
+          signedIn('POST', '/account/identities', secretBody(link))
           signedIn('DELETE', '/account/identities/:identity_id', unlink)
         },
         sweep: (now) => sweepUsed(database, now),

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROJECT_ROOT } from '../../config/config.ts'
 import { defineFeature } from '../../feature.ts'
+import { secretBody } from '../../http/body-rules.ts'
 import { rateLimit } from '../../http/rate-limit.ts'
 import { createRateLimits } from '../../limits/rate-limits.ts'
 import { createBackground, type Background } from './background.ts'
@@ -40,7 +41,8 @@ export function createPasswordReset(parts: Parts = {}) {
       return {
         routes: ({ open }) => {
           open('POST', '/account/password-reset', rateLimit(limits, 'reset'), request)
-          open('PUT', '/account/password-reset', rateLimit(limits, 'reset', 'token'), complete)
+          const tokenLimit = rateLimit(limits, 'reset', 'token')
+          open('PUT', '/account/password-reset', tokenLimit, secretBody(complete))
         },
         sweep: resets.sweep,
         async stop() {

@@ -1,5 +1,6 @@
 import { encryptionAlgsFor, SIGNING_ALGS } from '../../../protocol/algorithms.ts'
 import { defineFeature } from '../../feature.ts'
+import { limitWithin } from '../../http/rate-limit.ts'
 import { createAuthenticateService } from './authenticate-service.ts'
 import { createClientCredentials } from './client-credentials.ts'
 import { createIntrospect } from './introspection.ts'
@@ -23,7 +24,8 @@ export const serviceClients = defineFeature({
     return {
       grants: { client_credentials: createClientCredentials(core, authenticate) },
       routes: ({ open }) => {
-        open('POST', '/introspect', createIntrospectionRoute(core, authenticate, introspect))
+        const route = createIntrospectionRoute(core, authenticate, introspect)
+        open('POST', '/introspect', limitWithin, route)
       },
       // RFC 8414 §2, RFC 9701 §7.
       metadata: {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Core } from '../../composition.ts'
 import { requestOf } from '../../http/bearer.ts'
+import { acceptBody } from '../../http/body-rules.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
 import { opaque } from '../../http/fields.ts'
@@ -37,6 +38,7 @@ export function createIntrospectionRoute(
     } catch (error) {
       if (error instanceof HttpError) {
         await rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
+        await acceptBody(ctx)
       }
       throw error
     }
@@ -52,6 +54,7 @@ export function createIntrospectionRoute(
 
   return async function introspectionRoute(ctx) {
     const client = await authenticateCounting(ctx)
+    await acceptBody(ctx)
     if (!client.scope.split(' ').includes(SCOPE)) {
       throw new HttpError('insufficient_scope', `This needs the scope ${SCOPE}.`)
     }
