@@ -4,6 +4,7 @@ import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
+import { sealedBodies } from './features/sealed-bodies/index.ts'
 import { serviceClients } from './features/service-clients/index.ts'
 
 /**
@@ -12,6 +13,7 @@ import { serviceClients } from './features/service-clients/index.ts'
  * the reverse.
  */
 export const features: readonly Feature[] = [
+  sealedBodies,
   passwordReset,
   federation,
   licenseToken,

@@ -2,7 +2,7 @@ import type { AppContext, Handler, RequestState } from './context.ts'
 
 /**
  * Lets a feature refuse a body that was used before. Called after the limits, so that nobody can use
- * bodies up faster than they allow, and before the first effect. A second call does nothing.
+ * bodies up faster than they allow, and before the first effect.
  *
  * @throws HttpError, UnavailableError, TooManyTries.
  */

@@ -1,0 +1,81 @@
+/** What somebody sees who reads the bytes behind TLS, and the log. */
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
+import { TestClient } from '../../support/client.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
+import { SealingClient } from './sealing-client.ts'
+
+const PASSWORD = 'velvet-tangerine-obelisk-1842'
+const EMAIL = 'wiretapped@mail.test'
+const NAME = 'Wilhelmina Quartermain'
+
+let server: TestServer
+let tap: Server
+let seen = ''
+let client: SealingClient
+
+/** Passes on every byte, and keeps them. */
+beforeAll(async () => {
+  server = await startTestServer({ features: [sealedBodies] })
+  const { port } = new URL(server.url)
+  tap = createServer((socket) => {
+    const upstream = connect(Number(port), '127.0.0.1')
+    for (const [from, to] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      from.on('data', (bytes: Buffer) => (seen += bytes.toString('latin1')))
+      from.on('close', () => to.destroy()).on('error', () => to.destroy())
+      from.pipe(to)
+    }
+  })
+  await once(tap.listen(0, '127.0.0.1'), 'listening')
+  const url = `http://127.0.0.1:${(tap.address() as AddressInfo).port}`
+  client = new SealingClient({ ...server, url }, await TestClient.registered(url))
+})
+afterAll(async () => {
+  // Closes the connections, and with them those of the tap.
+  await server.stop()
+  tap.close()
+})
+
+/** A secret in every form in which it could stand in the bytes. */
+const formsOf = (secret: string) => [
+  secret,
+  encodeURIComponent(secret),
+  ...['base64', 'base64url', 'hex'].flatMap((encoding) =>
+    // In base64, a text has another form at each of three places.
+    [0, 1, 2].map((at) =>
+      Buffer.from(secret.slice(at))
+        .toString(encoding as BufferEncoding)
+        .slice(0, 16),
+    ),
+  ),
+]
+
+test('no byte of a person, a password or a database key is on the wire or in the log', async () => {
+  const body = { email: EMAIL, password: PASSWORD, name: NAME, client_id: client.id }
+  const session = await client.sessionOf(
+    await client.send({ method: 'POST', path: '/account', body }),
+  )
+  const again = await client.send({ method: 'POST', path: '/account', body })
+  expect(again.claims?.status).toBe(409)
+  const login = { email: EMAIL, password: PASSWORD, client_id: client.id }
+  await client.send({ method: 'POST', path: '/account/login', body: login })
+  await client.send({ method: 'GET', path: '/account', session })
+  await client.send({
+    ...{ method: 'PUT', path: '/account/password', session },
+    body: { current_password: PASSWORD, new_password: `${PASSWORD} anew` },
+  })
+
+  const secrets = [EMAIL, PASSWORD, NAME, session.databaseKey].flatMap(formsOf)
+  const log = server.logs.join('')
+  expect(secrets.filter((secret) => seen.includes(secret))).toEqual([])
+  expect(secrets.filter((secret) => log.includes(secret))).toEqual([])
+
+  // The tap does see what is not sealed.
+  await client.client.send('POST', '/account/login', login)
+  expect(seen).toContain(PASSWORD)
+})
