@@ -69,7 +69,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
       }),
       { numRuns },
     )
-    expect(refused).toBeGreaterThan(numRuns * 0.7)
+    expect(refused).toBeGreaterThan(numRuns * 0.4)
   })
 
   test(`of ${numRuns} tokens whose tag is right, none opens that jose refuses`, async () => {
