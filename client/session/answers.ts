@@ -33,9 +33,8 @@ const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
 const DATABASE_KEY_LENGTH = 32
 
 export function readTokenPair(body: Json, url: string): TokenPair {
-  const pair = texts(body, 'access_token', 'refresh_token')
-  const type = body['token_type']
-  if (pair === undefined || !/^bearer$/i.test(String(type))) throw badAnswer(url)
+  const pair = texts(body, 'access_token', 'refresh_token', 'token_type')
+  if (pair === undefined || !/^bearer$/i.test(pair.token_type)) throw badAnswer(url)
   return pair
 }
 

@@ -246,6 +246,7 @@ describe('a session answer', () => {
     ['with a database_key of other letters', { database_key: `${'A'.repeat(42)}+` }],
     ['of another token type', { token_type: 'DPoP' }],
     ['without token type', { token_type: undefined }],
+    ['with a token type that is no text', { token_type: { toString: 1, valueOf: 1 } }],
   ])('%s is a bad answer', async (_name, changes) => {
     await expectRefused(changes, 'bad_answer')
   })
