@@ -29,7 +29,8 @@ export function explain(paint: Paint, { message, advice, retryAfter, requestId }
     ...(/^\d+$/.test(String(retryAfter)) ? [`Try again in ${retryAfter} s.`] : []),
     ...(requestId == null ? [] : [`X-Request-Id: ${requestId}`]),
   ]
-  const text = [message, ...lines].map(printable).join('\n  ')
+  // Indented, so that no line of the server's message passes for one of ours.
+  const text = [message, ...lines].map(printable).join('\n').replaceAll('\n', '\n  ')
   return `${paint('red', '✗')} ${text}\n`
 }
 

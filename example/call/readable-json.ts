@@ -2,7 +2,7 @@ import type { Paint, Style } from '../terminal.ts'
 
 /** Control codes, line separators and changes of direction: a terminal obeys them. */
 // eslint-disable-next-line no-control-regex -- that is what a terminal obeys
-const UNPRINTABLE = /[\x00-\x08\x0B-\x1F\x7F-\x9F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g
+const UNPRINTABLE = /[\x00-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/g
 
 /** Text from outside, made safe to show: nobody's name can move the cursor or hide what follows. */
 export const printable = (text: string): string =>

@@ -25,6 +25,10 @@ test('suggests starting the server only if nothing answered', () => {
   expect(answer).toBe('✗ http://a.test answered 502.\n')
 })
 
+test('a message of several lines makes up no line of ours', () => {
+  expect(explained('not_found', 'Gone\n✓ 200 OK')).toBe('✗ Gone\n  ✓ 200 OK\n')
+})
+
 test('escapes control codes', () => {
   expect(explained('not_found', 'Gone\u001b[2J')).toBe('✗ Gone\\u001b[2J\n')
 })

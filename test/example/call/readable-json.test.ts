@@ -27,8 +27,8 @@ test('is the same JSON with and without colours', () => {
 })
 
 test('control codes and changes of direction are escaped', () => {
-  const hostile = '\u001b]0;title\u0007 \u009b2J \u202etxt\u2066 \r\u007f'
-  const safe = String.raw`\u001b]0;title\u0007 \u009b2J \u202etxt\u2066 \u000d\u007f`
+  const hostile = '\u001b]0;title\u0007 \u009b2J \u202etxt\u061c\u2066 \r\u007f'
+  const safe = String.raw`\u001b]0;title\u0007 \u009b2J \u202etxt\u061c\u2066 \u000d\u007f`
   expect(printable(hostile)).toBe(safe)
   expect(printable('Grüße, 世界 👋\n\tnext')).toBe('Grüße, 世界 👋\n\tnext')
   const json = readableJson({ [hostile]: hostile }, without)
