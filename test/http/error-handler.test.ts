@@ -9,6 +9,7 @@ import { errors } from '../../server/http/error-handler.ts'
 import { requestId } from '../../server/http/request-log.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { GOOD_PASSWORD, TestClient, type TestSession } from '../support/client.ts'
+import { UNLIMITED } from '../support/config.ts'
 import { logLines } from '../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -18,7 +19,8 @@ let session: TestSession
 let token: string
 
 beforeAll(async () => {
-  server = await startTestServer()
+  // A limit that cannot be counted is a 503: see limits/rate-limits.ts.
+  server = await startTestServer({ config: { rateLimits: UNLIMITED } })
   client = await TestClient.registered(server.url)
   session = await client.signUp()
   token = await client.seal(session.accessJws)

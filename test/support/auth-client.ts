@@ -15,6 +15,7 @@ import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
 import { GOOD_PASSWORD, someEmail } from './client.ts'
+import { UNLIMITED } from './config.ts'
 import { startTestServer, type TestServer } from './server.ts'
 
 type Handler = (request: Request, send: Fetch) => Promise<Response>
@@ -73,10 +74,6 @@ export const refusedToken = () =>
       'www-authenticate': 'Bearer realm="x", error="invalid_token", error_description="Not valid."',
     },
   )
-
-const off = 'off' as const
-/** Tests run without rate limits. */
-const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 
 export const startServer = (
   config: Partial<Config> = {},

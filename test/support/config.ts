@@ -16,3 +16,12 @@ export function testConfig(
   // ISSUER sets both.
   return { ...config, publicUrl: changes.publicUrl ?? config.issuer }
 }
+
+const off = 'off' as const
+/** For `rateLimits`. */
+export const UNLIMITED: Config['rateLimits'] = {
+  login: off,
+  signUp: off,
+  clients: off,
+  refresh: off,
+}
