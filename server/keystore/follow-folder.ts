@@ -41,9 +41,9 @@ export function followFolder(
   async function load(): Promise<void> {
     try {
       const keys = await loadKeys(folder, clock())
+      const { added, removed } = keystore.replace(keys)
       seen = keys.fingerprint
       reported = ''
-      const { added, removed } = keystore.replace(keys)
       logger.info({ added, removed }, 'keys loaded')
     } catch (error) {
       // Makes the next poll try again: the problem may be temporary.

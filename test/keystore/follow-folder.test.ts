@@ -110,16 +110,18 @@ test('a change between the loading of the keys and the following is noticed', as
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
-test('a bug is reported with its cause, and the keys stay', async () => {
+test('a bug is reported once, with its cause, and the keys stay', async () => {
   const { keystore, logs } = await follow()
   await settled()
   const { kid } = keystore.signingKey
   const fault = new Error('out of order')
+  let failures = 0
   keystore.replace = () => {
+    failures += 1
     throw fault
   }
   await rotate()
-  await until(() => errors(logs).length > 0)
+  await until(() => failures > 2)
   expect(errors(logs)).toEqual([
     expect.objectContaining({
       problems: ['Error: out of order'],
