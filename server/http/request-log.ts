@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AppMiddleware, RequestState } from './context.ts'
 import type { Logger } from '../log/logger.ts'
 import { ACCESS_LINE } from '../log/output.ts'
+import { parseTraceparent } from './trace-context.ts'
 
 /** Ids that are short and harmless in a log line. Others are replaced. */
 const WELL_FORMED = /^[A-Za-z0-9_-]{1,128}$/
@@ -39,7 +40,7 @@ class State implements RequestState {
 
 /**
  * Writes one log line per request. It has the pattern of the route instead of the URL, and no
- * address, header or body. Only the request id can come from the client.
+ * address, header or body. Only the ids of the request and of its trace can come from the client.
  */
 export function accessLog(logger: Logger): AppMiddleware {
   // Its members are known to hold no secret, and looking for one in each line is expensive.
@@ -50,6 +51,7 @@ export function accessLog(logger: Logger): AppMiddleware {
     lines.info(
       {
         request_id: ctx.state.requestId,
+        ...parseTraceparent(ctx.get('traceparent')),
         method: ctx.method,
         route: ctx.state.route ?? null,
         status: ctx.status,

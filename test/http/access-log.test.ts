@@ -38,3 +38,21 @@ test.each([
   ])
   expect(server.logs.join('')).not.toMatch(/secret|somebody|127\.0\.0\.1/)
 })
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+const PARENT = '00f067aa0ba902b7'
+
+test.each([
+  ['is on its line', `00-${TRACE}-${PARENT}-01`, { trace_id: TRACE, parent_id: PARENT }],
+  ['is left out if it is malformed', `00-${TRACE}-secret-01`, {}],
+])('the trace of a request %s', async (_, traceparent, ids) => {
+  const id = `trace-${Object.keys(ids).length}`
+  await client.send('GET', '/nowhere', undefined, { 'x-request-id': id, traceparent })
+  expect(logLines(server, id)).toEqual([
+    {
+      ...{ level: 'info', time: expect.any(String), request_id: id, ...ids },
+      ...{ method: 'GET', route: null, status: 404, ms: expect.any(Number), msg: 'request' },
+    },
+  ])
+  expect(server.logs.join('')).not.toContain('secret')
+})
