@@ -19,15 +19,13 @@ export interface IdToken extends IdTokenClaims {
  */
 export type VerifyIdToken = (jws: string, clientId: string) => Promise<IdToken>
 
-/** @param timeout Milliseconds to wait for an issuer's answer. */
 export function createIdTokenVerifier(
   { clock, logger }: Pick<Core, 'clock' | 'logger'>,
   issuers: readonly TrustedIssuer[],
-  timeout: number,
 ): VerifyIdToken {
   const known = new Map(
     issuers.map((trusted) => {
-      const load = () => loadProviderKeys(trusted, { now: clock(), timeout })
+      const load = () => loadProviderKeys(trusted, clock())
       const { issuer } = trusted
       return [issuer, { trusted, keys: createProviderKeys({ issuer, load, clock, logger }) }]
     }),

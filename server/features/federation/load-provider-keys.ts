@@ -11,12 +11,8 @@ export interface LoadedKeys {
   readonly maxAge: number
 }
 
-interface LoadOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  /** Milliseconds for all requests together. */
-  readonly timeout: number
-}
+/** Milliseconds that an issuer gets for all requests together. */
+const TIMEOUT = 5000
 
 const metadataSchema = z.object({
   issuer: z.string(),
@@ -26,13 +22,14 @@ const metadataSchema = z.object({
 /**
  * Fetches an issuer's keys from the configured location.
  *
+ * @param now Milliseconds since the epoch.
  * @throws ProviderError
  */
 export async function loadProviderKeys(
   { issuer, keys: location, algorithms }: Pick<TrustedIssuer, 'issuer' | 'keys' | 'algorithms'>,
-  { now, timeout }: LoadOptions,
+  now: number,
 ): Promise<LoadedKeys> {
-  const signal = AbortSignal.timeout(timeout)
+  const signal = AbortSignal.timeout(TIMEOUT)
   if ('x509_uri' in location) {
     const { members, maxAge } = await fetchDocument(location.x509_uri, signal)
     return { keys: await readCertificates(members, algorithms, now), maxAge }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import {
@@ -18,11 +18,18 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([provider.stop(), elsewhere.stop()]))
 
-const fetchFrom = (answer: (response: ServerResponse) => void, timeout = 10_000) => {
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+const fetchFrom = (
+  answer: (response: ServerResponse) => void,
+  signal = AbortSignal.timeout(30_000),
+) => {
   provider.instead = (_, response) => {
     answer(response)
   }
-  return fetchDocument(`${provider.issuer}/jwks`, AbortSignal.timeout(timeout))
+  return fetchDocument(`${provider.issuer}/jwks`, signal)
 }
 const failure = async (...given: Parameters<typeof fetchFrom>): Promise<string> => {
   const error = await fetchFrom(...given).then(
@@ -98,15 +105,27 @@ describe('nothing is taken from', () => {
     expect(elsewhere.asked).toEqual([])
   })
 
-  test('a document that comes a byte at a time, or never', async () => {
+  test('a document that comes a byte at a time', async () => {
+    const fetched = jest.spyOn(globalThis, 'fetch')
+    const time = new AbortController()
     let drip: NodeJS.Timeout | undefined
     const dripping = failure((response) => {
       response.writeHead(200).write('{')
       drip = setInterval(() => response.write(' '), 10)
-    }, 200)
+    }, time.signal)
+    // Its time is up once the body has begun.
+    await fetched.mock.results[0]!.value
+    time.abort()
     expect(await dripping).toBe('/jwks gave an incomplete answer')
     clearInterval(drip)
-    expect(await failure(() => undefined, 200)).toBe('/jwks cannot be reached')
+  })
+
+  test('a document that never comes', async () => {
+    const time = new AbortController()
+    const waiting = failure(() => {
+      time.abort()
+    }, time.signal)
+    expect(await waiting).toBe('/jwks cannot be reached')
   })
 
   test('a port that nobody listens on', async () => {

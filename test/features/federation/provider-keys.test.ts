@@ -1,4 +1,13 @@
-import { beforeAll, afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from '@jest/globals'
 import { createClock } from '../../support/clock.ts'
 import { someEmail, type TestClient } from '../../support/client.ts'
 import type { TestServer } from '../../support/server.ts'
@@ -147,24 +156,23 @@ describe('while the provider is away', () => {
   })
 })
 
+/** The time that the issuer has to answer. */
+let time: AbortController
+const timeIsUp = () => {
+  time.abort()
+}
 test.each<[string, Provider['instead']]>([
   ['garbage', (_, response) => response.end('garbage')],
   ['an error', (_, response) => response.writeHead(500).end()],
   ['a huge document', (_, response) => response.end(`{"keys":["${'x'.repeat(300_000)}"]}`)],
-  [
-    'a slow drip',
-    (_, response) => {
-      response.write('{')
-      const drip = setInterval(() => response.write(' '), 20)
-      response.on('close', () => {
-        clearInterval(drip)
-      })
-    },
-  ],
-  ['nothing at all', () => undefined],
+  ['half an answer', (_, response) => response.write('{', timeIsUp)],
+  ['nothing at all', timeIsUp],
 ])(
   'a provider that serves %s is away: 503 without keys, and those that are known are good',
   async (_, answer) => {
+    const timeout = jest
+      .spyOn(AbortSignal, 'timeout')
+      .mockImplementation(() => (time = new AbortController()).signal)
     provider.instead = answer
     expect(await status()).toBe(503)
     provider.instead = undefined
@@ -174,6 +182,8 @@ test.each<[string, Provider['instead']]>([
     clock.advance(3600)
     expect(await status()).toBe(200)
     expect(provider.asked.length).toBeLessThanOrEqual(4)
+    expect(timeout.mock.calls).toEqual(Array(3).fill([5000]))
+    timeout.mockRestore()
   },
 )
 

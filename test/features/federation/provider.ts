@@ -8,7 +8,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Feature } from '../../../server/feature.ts'
-import { createFederation } from '../../../server/features/federation/index.ts'
+import { federation } from '../../../server/features/federation/index.ts'
 import type { TestClock } from '../../support/clock.ts'
 import { TestClient, type Answer, type TestSession } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
@@ -139,7 +139,7 @@ export function issuersFile(content: unknown): string {
   return path
 }
 
-/** A server that trusts these issuers. They get half a second to answer. */
+/** A server that trusts these issuers. */
 export async function startFederated(
   clock: TestClock,
   entries: readonly object[],
@@ -148,7 +148,7 @@ export async function startFederated(
 ): Promise<{ server: TestServer; client: TestClient }> {
   const server = await startTestServer({
     clock,
-    features: [createFederation({ timeout: 500 }), ...features],
+    features: [federation, ...features],
     variables: { ...UNLIMITED, TRUSTED_ISSUERS: issuersFile(entries), ...variables },
   })
   return { server, client: await TestClient.registered(server.url) }
