@@ -12,23 +12,26 @@ import type { KeyFolder } from '../../server/keystore/folder.ts'
 import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
-import { createKeystore } from '../../server/keystore/keystore.ts'
+import { createKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { CHEAP_SCRYPT } from '../support/scrypt.ts'
 import { fakeIntervals } from '../support/timers.ts'
 import { DEFAULTS, emptyFolder, fill } from './fixtures.ts'
 
-/** Milliseconds after which a change must have been noticed. */
-const PATIENCE = 5000
 /** Milliseconds for which a previous key is kept. */
 const KEEP = 3_600_000
 /** Milliseconds between two polls. */
 const INTERVAL = 1000
+/** Milliseconds between two searches for unknown kids. */
+const COOL_DOWN = 5000
 
 let folder: KeyFolder
-const followers: FolderFollower[] = []
+const following: { readonly keystore: Keystore; readonly follower: FolderFollower }[] = []
+/** Milliseconds that their clock is ahead. */
+let ahead: number
 beforeEach(async () => {
   fakeIntervals()
+  ahead = 0
   folder = {
     ...{ path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS },
     scryptCost: CHEAP_SCRYPT,
@@ -36,11 +39,11 @@ beforeEach(async () => {
   await generateKeys(folder)
 })
 afterEach(() => {
-  for (const follower of followers.splice(0)) follower.stop()
+  for (const { follower } of following.splice(0)) follower.stop()
   jest.useRealTimers()
 })
 
-async function follow(loaded = loadKeys(folder), clock?: () => number) {
+async function follow(loaded = loadKeys(folder), clock = () => Date.now() + ahead) {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests read what should be there
   const logs: any[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(JSON.parse(line)) })
@@ -48,7 +51,7 @@ async function follow(loaded = loadKeys(folder), clock?: () => number) {
   const keystore = createKeystore(keys)
   const { fingerprint } = keys
   const follower = followFolder(keystore, logger, { folder, fingerprint }, clock)
-  followers.push(follower)
+  following.push({ keystore, follower })
   return { keystore, follower, logs }
 }
 
@@ -58,16 +61,24 @@ async function poll(): Promise<void> {
   await delay(20)
 }
 
-/** Polls until it holds, as long as it may take. */
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + PATIENCE
-  while (!holds() && Date.now() < deadline) await poll()
-  expect(holds()).toBe(true)
+async function polls(): Promise<void> {
+  for (let count = 0; count < 3; count++) await poll()
 }
 
-/** What has not been noticed by then is not noticed. */
+/** Polls until it holds, as long as it may take. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await poll()
+}
+
+/** A search for a kid that nobody has, which waits for the polls before it. */
+const search = (keystore: Keystore) =>
+  Promise.resolve(keystore.verificationKey('x')).catch(() => undefined)
+
+/** What has not been noticed by then is not noticed, and no poll is under way. */
 async function settled(): Promise<void> {
-  for (let polls = 0; polls < 3; polls++) await poll()
+  await polls()
+  ahead += COOL_DOWN
+  await Promise.all(following.map(({ keystore }) => search(keystore)))
 }
 
 const rotate = () => rotateKeys(folder, Date.now(), KEEP)
@@ -321,7 +332,7 @@ test('stopped, it notices nothing more', async () => {
   follower.stop()
   const { kid } = keystore.signingKey
   await rotate()
-  await settled()
+  await polls()
   expect([keystore.signingKey.kid, logs]).toEqual([kid, []])
 })
 
@@ -329,8 +340,9 @@ describe('a kid that is not known', () => {
   async function followUnpolled() {
     let now = 0
     const { keystore, follower, logs } = await follow(loadKeys(folder), () => now)
-    // The first check of the follower itself.
-    await delay(50)
+    // After the first check of the follower itself.
+    await search(keystore)
+    now += COOL_DOWN
     return { keystore, follower, logs, pass: (ms: number) => void (now += ms) }
   }
   const twice = async () => {
