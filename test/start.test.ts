@@ -25,7 +25,7 @@ import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
 import { databaseAt } from './support/database.ts'
 import { getRaw, openConnection } from './support/process.ts'
-import { fakeIntervals } from './support/timers.ts'
+import { fakeIntervals, until } from './support/timers.ts'
 
 let folder: string
 let databaseFile: string
@@ -187,8 +187,7 @@ describe('keys that are old', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
     const line = () =>
       logs.find(({ route }) => route === '/readyz') as Record<string, unknown> | undefined
-    // The answer is sent before it is logged.
-    for (let tries = 0; line() === undefined && tries < 100; tries++) await delay(10)
+    await until(() => line() !== undefined)
     return [line()?.['key_age_days'], line()?.['key_overdue']]
   }
 

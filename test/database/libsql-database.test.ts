@@ -69,11 +69,10 @@ describe('while another process writes', () => {
   ])('%s waits, and neither the process nor a reader does', async (_, work) => {
     let isDone = false
     const written = work().then(() => (isDone = true))
+    // If the process waited, the write would give up before the other can commit.
     for (let turn = 0; turn < 20; turn++) {
-      const start = performance.now()
       expect(await db.selectFrom('notes').selectAll().execute()).toEqual([])
       await setImmediate()
-      expect(performance.now() - start).toBeLessThan(1000)
     }
     expect(isDone).toBe(false)
     other.exec('insert into notes (id) values (2); commit')
