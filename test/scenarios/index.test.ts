@@ -120,9 +120,11 @@ describe('a signal', () => {
   test('twice at once is one key press, and drops no request', async () => {
     const server = start()
     const request = await requestInFlight(await server.ready())
-    // Of another name, because two of one name may reach the process as one.
+    // Frozen, it gets both at once. Of two names, because two of one name may reach it as one.
+    server.signal('SIGSTOP')
     server.signal('SIGINT')
     server.signal('SIGTERM')
+    server.signal('SIGCONT')
     await server.stdout.until(/"msg":"stopping/)
     await delay(100)
     await request.finish()

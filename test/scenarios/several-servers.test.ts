@@ -193,7 +193,9 @@ describePostgres('several servers on one database', () => {
       expect(history.filter(isAccepted).length).toBeGreaterThan(history.length / 4)
       expect([replays > 0, signedUp.length > 0]).toEqual([true, true])
       // Within seconds, all is well again, and what was acknowledged is there.
-      for (const { url } of members) expect((await fetch(`${url}/readyz`)).status).toBe(200)
+      for (const { url } of members) {
+        while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(100)
+      }
       for (const email of signedUp) await client.login(email)
       expect((await client.sendAs({ accessJws }, 'GET', '/account')).status).toBe(200)
     },
