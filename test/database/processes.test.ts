@@ -19,7 +19,7 @@ import type { Task } from './migrate-process.ts'
 /** Kills after every statement, and many races. Without it, one kill in each migration. */
 const IS_FULL = process.env['MIGRATION_TRIALS'] === 'all'
 const ROUNDS = IS_FULL ? 100 : 3
-const TIMEOUT = IS_FULL ? 300_000 : 30_000
+const TIMEOUT = IS_FULL ? 300_000 : 60_000
 const NAMES = Object.keys(CORE_HISTORY.migrations)
 const starts = Object.keys(STARTS) as Start[]
 

@@ -158,7 +158,7 @@ describePostgres('on PostgreSQL', () => {
     while (lost.length === 0) await sleep(100)
     expect(lost[0]!.message).toBe('Another server has taken this database meanwhile.')
     await other.end()
-  }, 30_000)
+  })
 
   test('a database that is away gives no lock', async () => {
     await server.stop()

@@ -10,6 +10,7 @@ import type { Schema } from '../../server/database/schema.ts'
 import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
+import { until } from '../support/timers.ts'
 import { addSession, NOW, openFilled, sessionIds, sessionRow } from './fixtures.ts'
 
 let db: Database
@@ -92,10 +93,16 @@ describe('now and again', () => {
   const lines: string[] = []
   const logger = createLogger('trace', { write: (line) => void lines.push(line) })
   let stop: (() => Promise<void>) | undefined
-  const sweep = (now: number) => sweepExpired(db, now)
+  let sweeps = 0
+  const sweep = async (now: number) => {
+    const removed = await sweepExpired(db, now)
+    sweeps++
+    return removed
+  }
 
   beforeEach(() => {
     lines.length = 0
+    sweeps = 0
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] })
   })
   afterEach(async () => {
@@ -141,7 +148,7 @@ describe('now and again', () => {
     let now = which === 'first' ? NOW : NOW - 1
     stop = startSweeping([sweep], logger, () => now)
     if (which === 'second') {
-      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => sweeps === 1)
       expect(await sessionIds(db)).toEqual(['one'])
       now++
       jest.advanceTimersByTime(5 * 60_000)

@@ -28,7 +28,10 @@ export async function pass(time: number, timeouts: number): Promise<void> {
   await jest.advanceTimersByTimeAsync(time)
 }
 
-/** Advances fake time until `work` settles, and resolves to the elapsed milliseconds. */
+/**
+ * Advances fake time until `work` settles, and resolves to the elapsed milliseconds. Time stands
+ * still while no timeout is waiting.
+ */
 export async function hurry(work: Promise<unknown>): Promise<number> {
   const state = { isDone: false }
   const end = () => {
@@ -36,8 +39,11 @@ export async function hurry(work: Promise<unknown>): Promise<number> {
   }
   void work.then(end, end)
   let time = 0
-  for (; !state.isDone; time += 500) {
-    await jest.advanceTimersByTimeAsync(500)
+  while (!state.isDone) {
+    if (jest.getTimerCount() > 0) {
+      await jest.advanceTimersByTimeAsync(500)
+      time += 500
+    }
     await delay(5)
   }
   return time
