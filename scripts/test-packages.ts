@@ -2,12 +2,11 @@
 // an app and services would, checks the types, and lets the app call the services with a real
 // server.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { freePort } from './free-port.ts'
 import { reach } from './package-files.ts'
 import { serviceExample, type Framework } from './service-examples.ts'
 
@@ -71,14 +70,6 @@ async function start(cwd: string, file: string, env: object, ready: string): Pro
       reject(new Error(`${file} ended:\n${printed}`))
     })
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 /** Installs packages into a new project. */
