@@ -52,7 +52,8 @@ export function readBody(otherTypes: readonly string[] = []): AppMiddleware {
       } finally {
         ctx.req.off('data', collect)
       }
-      if (ctx.request.rawBody !== '') {
+      // The text of a byte order mark alone is empty, but its body is not.
+      if (ctx.request.rawBody !== '' || chunks.length > 0) {
         const isOther = otherTypes.includes(checkType(ctx, otherTypes))
         if (!isOther) checkBody(ctx, Buffer.concat(chunks))
       }

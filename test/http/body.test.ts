@@ -57,6 +57,7 @@ const failing = (error: Error) =>
 test.each([
   ['is shorter than it says', () => read(Readable.from([Buffer.from('abc')]), '4')],
   ['is cut off', () => read(failing(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })))],
+  ['is only a byte order mark', () => read(Readable.from([Buffer.from('\uFEFF')]))],
 ])('a body that %s is a bad request', async (_, work) => {
   await expect(work()).rejects.toMatchObject({ code: 'invalid_request' })
 })
