@@ -6,8 +6,8 @@ export default {
   // Includes the sources, because the coverage would otherwise omit files that no test imports.
   roots: ['<rootDir>/server', '<rootDir>/client', '<rootDir>/pkcs8', '<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  // `npm run test:browser`.
-  testPathIgnorePatterns: ['/node_modules/', '/test/(.+/)?browser/'],
+  // `npm run test:browser`, `test:hostile` and `test:faults`.
+  testPathIgnorePatterns: ['/node_modules/', '/test/(.+/)?(browser|hostile|faults)/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }],

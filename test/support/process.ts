@@ -43,6 +43,7 @@ export class Transcript {
 }
 
 export interface Program {
+  readonly pid: number
   readonly stdout: Transcript
   readonly stderr: Transcript
   /** Resolves to the exit code, or to the name of the signal that ended it. */
@@ -87,6 +88,8 @@ function start(
   child.stdin.on('error', () => undefined).end(input)
   const stdout = new Transcript(child.stdout)
   const program: Program = {
+    // Without one, it could not be started, and `exit` rejects.
+    pid: child.pid ?? NaN,
     stdout,
     stderr: new Transcript(child.stderr),
     // "close" follows the end of the streams, so all output has been read.
@@ -141,7 +144,7 @@ export async function freePort(): Promise<number> {
 }
 
 export interface RawConnection extends Transcript {
-  send(text: string): void
+  send(data: string | Uint8Array): void
   close(): void
 }
 
@@ -150,7 +153,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   const connection = Object.assign(new Transcript(socket), {
-    send: (text: string) => void socket.write(text),
+    send: (data: string | Uint8Array) => void socket.write(data),
     close: () => void socket.destroy(),
   })
   await once(socket, 'connect')
