@@ -17,6 +17,10 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
   return whole
 }
 
+/** The SHA-256 of bytes, base64url. */
+export const sha256 = async (bytes: Bytes): Promise<string> =>
+  encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+
 /** Base64url without padding (RFC 7515 §2). */
 export const encodeBase64url = (bytes: Uint8Array): string =>
   btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))

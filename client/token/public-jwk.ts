@@ -1,4 +1,4 @@
-import { encodeBase64url, utf8 } from '../bytes.ts'
+import { sha256, utf8 } from '../bytes.ts'
 
 /** A public key (RFC 7517 §4). Which members it has depends on `kty`. */
 export interface PublicJwk {
@@ -28,10 +28,8 @@ export function pickPublic(jwk: object): PublicJwk {
  *
  * @param jwk A public key. An incomplete key also gets a thumbprint, but shares it with no other key.
  */
-export async function thumbprint(jwk: PublicJwk): Promise<string> {
-  const bytes = utf8(JSON.stringify(pickPublic(jwk)))
-  return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
-}
+export const thumbprint = (jwk: PublicJwk): Promise<string> =>
+  sha256(utf8(JSON.stringify(pickPublic(jwk))))
 
 /** Bits of an RSA key (RFC 7518 §3.3, §4.3). */
 const MIN_MODULUS_LENGTH = 2048

@@ -1,7 +1,7 @@
 import { ENCRYPTION_CRVS } from '../../protocol/algorithms.ts'
 import type { Binding } from '../../protocol/binding.ts'
 import { PROOF_KEY_LENGTH, proofInput, proofKeyInfo } from '../../protocol/request-proof.ts'
-import { encodeBase64url, utf8 } from '../bytes.ts'
+import { encodeBase64url, sha256, utf8 } from '../bytes.ts'
 import type { ClientKey } from './client-key.ts'
 import { ecdhOn, sharedSecret } from './jwe/ephemeral-key.ts'
 import type { Recipient } from './jwe/seal-jwe.ts'
@@ -36,8 +36,7 @@ export async function deriveProofKey(
  * @param jws The token.
  */
 export async function prove(key: CryptoKey, binding: Binding, jws: string): Promise<Binding> {
-  const digest = await crypto.subtle.digest('SHA-256', utf8(jws))
-  const input = proofInput(binding, encodeBase64url(new Uint8Array(digest)))
+  const input = proofInput(binding, await sha256(utf8(jws)))
   const mac = await crypto.subtle.sign('HMAC', key, utf8(input))
   return { ...binding, mac: encodeBase64url(new Uint8Array(mac)) }
 }

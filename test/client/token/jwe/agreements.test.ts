@@ -1,6 +1,7 @@
 import { createPublicKey, diffieHellman, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
+import { utf8 } from '../../../../client/bytes.ts'
 import { Agreements } from '../../../../client/token/jwe/agreements.ts'
 import type { Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
 import { seal } from '../../../../client/token/seal.ts'
@@ -28,11 +29,12 @@ afterEach(() => {
 
 /** A token to a recipient; by default the same one, in the same session. */
 const sealed = (to: Recipient = recipient, sessionId = 'session') =>
-  seal(agreements, 'a.b.c', {
+  seal(agreements, utf8('a.b.c'), {
+    cty: 'JWT',
     key: { ...to, kty: to.kty!, use: 'enc' },
     enc: 'A128GCM',
     sessionId,
-    req: { jti: 'one', iat: 0, htm: 'GET', htu: 'https://auth.test/' },
+    req: () => Promise.resolve({ jti: 'one', iat: 0, htm: 'GET', htu: 'https://auth.test/' }),
   })
 const epkOf = (jwe: string) => JSON.stringify(decodeProtectedHeader(jwe)['epk'])
 const ephemeral = async (...args: Parameters<typeof sealed>) => epkOf(await sealed(...args))
