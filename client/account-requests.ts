@@ -1,7 +1,8 @@
 import type { Account } from '../protocol/account.ts'
 import type { ClientContext } from './context.ts'
-import { json, readAnswer, send } from './http.ts'
+import { json, readAnswer } from './http.ts'
 import type { Json } from './json.ts'
+import { sendJson } from './sealing/send-json.ts'
 import type { SignedIn } from './signed-in.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 import {
@@ -11,6 +12,8 @@ import {
   type AccountAnswer,
   type SessionEntry,
 } from './session/answers.ts'
+
+const RESET = '/account/password-reset'
 
 /** What people can do with their account. Every method throws AuthError with the server's code. */
 export class AccountRequests {
@@ -103,7 +106,7 @@ export class AccountRequests {
 
   /** Requests a reset token by mail. The result is the same whether or not the account exists. */
   async requestPasswordReset(email: string): Promise<void> {
-    await this.#post('/account/password-reset', json({ email }))
+    await readAnswer(await sendJson(this.#context, RESET, { email }, 'POST'))
   }
 
   /**
@@ -113,17 +116,9 @@ export class AccountRequests {
    * await auth.account.resetPassword({ email, token, password: newPassword })
    */
   async resetPassword(reset: { email: string; token: string; password: string }): Promise<void> {
-    const password = await this.#context.derivePassword(reset.password, reset.email, true)
-    await this.#post(
-      '/account/password-reset',
-      json({ token: reset.token, new_password: password }, 'PUT'),
-    )
-  }
-
-  /** Sends a request that needs no session. */
-  async #post(path: string, init: RequestInit): Promise<void> {
-    const { server, fetch } = this.#context
-    await readAnswer(await send(fetch, server.baseUrl + path, init))
+    const new_password = await this.#context.derivePassword(reset.password, reset.email, true)
+    const body = { token: reset.token, new_password }
+    await readAnswer(await sendJson(this.#context, RESET, body, 'PUT'))
   }
 
   async #request(path: string, init?: RequestInit): Promise<Json> {

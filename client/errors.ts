@@ -6,6 +6,12 @@ export type ClientErrorCode =
   | 'network'
   /** An answer does not follow the contract. */
   | 'bad_answer'
+  /** The client must seal, and the server does not offer it, or the body is not JSON. Nothing was sent. */
+  | 'sealing_not_offered'
+  /** A plain answer came in place of a sealed one. Somebody on the way may have read or made it. */
+  | 'answer_not_sealed'
+  /** A sealed answer is not the server's answer to this request. */
+  | 'answer_invalid'
   /** The server's metadata names an unexpected issuer. */
   | 'issuer_mismatch'
   /** The server is unreachable, and its cached keys are too old to trust. */

@@ -66,6 +66,10 @@ export async function textOf(response: Response): Promise<string> {
   }
 }
 
+/** The media type of a request or an answer, without parameters; empty without one. */
+export const mediaTypeOf = ({ headers }: Request | Response): string =>
+  (headers.get('content-type') ?? '').replace(/;.*$/, '').trim().toLowerCase()
+
 /** The date of an answer (RFC 9110 §6.6.1) in seconds since the epoch; NaN without one. */
 export const dateOf = ({ headers }: Response): number =>
   Date.parse(headers.get('Date') ?? '') / 1000

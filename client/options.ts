@@ -15,6 +15,11 @@ export interface AuthClientOptions {
    * those that are not key-bound, so list only your own.
    */
   readonly services?: readonly string[]
+  /**
+   * Whether bodies and answers are encrypted from end to end: if the server offers it, which is the
+   * default, always, or never. `required` never falls back to plain ones, whatever the metadata says.
+   */
+  readonly sealedBodies?: SealedBodies
   /** Derives a secret to send instead of the password; by default the password is sent. See scrypt-password.ts. */
   readonly derivePassword?: DerivePassword
   /** Seconds for which the server's cached keys are used while it is unreachable; a day by default. */
@@ -25,6 +30,8 @@ export interface AuthClientOptions {
   /** Milliseconds since the epoch; the system clock by default. */
   readonly clock?: () => number
 }
+
+export type SealedBodies = 'offered' | 'required' | 'never'
 
 /**
  * Derives the secret that is sent instead of a password. The same input must always give the same

@@ -1,14 +1,19 @@
+import { BINDING_TOLERANCE } from '../protocol/binding.ts'
+import { JOSE } from '../protocol/sealed-bodies.ts'
+import { utf8 } from './bytes.ts'
 import type { ClientContext } from './context.ts'
 import type { Reader } from './discovery/reader.ts'
 import { dateOf, reach } from './http.ts'
+import { openAnswer } from './sealing/open-answer.ts'
+import { sealingOf } from './sealing/policy.ts'
+import { sealBody } from './sealing/seal-body.ts'
 import type { TokenSource } from './session/refresher.ts'
-import { BINDING_TOLERANCE } from '../protocol/binding.ts'
-import { curveOf, sealToken } from './session/seal-token.ts'
+import { curveOf, keyOfSession, sealToken } from './session/seal-token.ts'
 import { unlessAborted } from './timers.ts'
 
 /**
  * Client to server: takes the JWS, encrypts it to the reader's key for this one request, and sends it.
- * Retries a refused request at most three times: with the reader's newest key, with the reader's
+ * If the reader is the server and offers it, the body and the answer are sealed as well. Retries a refused request at most three times: with the reader's newest key, with the reader's
  * clock, and with a refreshed token.
  */
 export async function sealedFetch(
@@ -24,19 +29,41 @@ export async function sealedFetch(
   // All tokens of a session are for one key of the client.
   const crv = curveOf(session)
   let used = await unlessAborted(signal, () => reader.key(crv))
+  const sealing = await unlessAborted(signal, () => sealingOf(context, reader, request, body))
   /** Seconds that the reader's clock is ahead of our estimate of the server's clock. */
   let ahead = 0
 
   async function attempt(): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
     const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request
-    const bound = { method, url, body, now: tokens.now + ahead }
-    const token = await sealToken(context, session, session.access.jws, { reader, used }, bound)
+    const sentAt = tokens.now + ahead
+    const bound = { method, url, now: sentAt, jti: crypto.randomUUID() }
+    const content = sealing.body
+      ? utf8(await sealBody(context.agreements, body, used, bound, session))
+      : body
+    const { jws } = session.access
+    const withBody = { ...bound, body: content }
+    const token = await sealToken(context, session, jws, { reader, used }, withBody)
     const headers = new Headers(request.headers)
     headers.set('authorization', `Bearer ${token}`)
+    if (sealing.body) headers.set('content-type', JOSE)
+    if (sealing.answer) headers.set('accept', JOSE)
     const init = { method, redirect, credentials, cache, keepalive, mode, referrerPolicy, headers }
-    const content = body.length === 0 ? null : body
-    return reach(context.fetch, new Request(request.url, { ...init, signal, body: content }))
+    const sent = new Request(request.url, {
+      ...{ ...init, signal },
+      body: content.length === 0 ? null : content,
+    })
+    const response = await reach(context.fetch, sent)
+    if (!sealing.answer) return response
+    const { stored } = session
+    const asked = {
+      ...{ jti: bound.jti, sentAt, now: tokens.now + ahead },
+      loadKey: () => keyOfSession(context.store, stored),
+    }
+    return openAnswer(context, response, asked).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw error
+    })
   }
 
   let response = await attempt()

@@ -1,7 +1,8 @@
 import type { SignUpFields } from '../protocol/account.ts'
 import type { ClientContext } from './context.ts'
-import { json, readAnswer, send } from './http.ts'
+import { readAnswer } from './http.ts'
 import { register } from './registration.ts'
+import { sendJson } from './sealing/send-json.ts'
 import { present, type Session } from './session/page-session.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
@@ -43,10 +44,8 @@ async function beginSession(
   path: string,
   proof: object,
 ): Promise<Session> {
-  const { server, fetch } = context
   const registered = await register(context)
-  const url = server.baseUrl + path
   const body = { ...proof, client_id: registered.key.id }
-  const answer = await readAnswer(await send(fetch, url, json(body)))
-  return present(await holder.begin(registered, answer, url))
+  const answer = await readAnswer(await sendJson(context, path, body, 'POST', registered.key))
+  return present(await holder.begin(registered, answer, context.server.baseUrl + path))
 }

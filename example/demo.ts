@@ -49,6 +49,8 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
   const client = new AuthClient({
     ...{ server: url, issuer, services: [notes], store },
     ...{ fetch: wire.fetch, clientName: 'npm run demo' },
+    // The steps show the bodies.
+    sealedBodies: 'never',
   })
   const scene: Scene = { terminal, client, store, wire }
   const id = randomBytes(4).toString('hex')

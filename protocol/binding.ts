@@ -14,6 +14,8 @@ export interface Binding {
   readonly dig?: string | undefined
   /** The proof of a key-bound token: see request-proof.ts. */
   readonly mac?: string | undefined
+  /** In a sealed body: SHA-256 of the access token's JWS, base64url; absent without a token. */
+  readonly ath?: string | undefined
 }
 
 /** Seconds that the sender's clock may be off. */

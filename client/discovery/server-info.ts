@@ -6,7 +6,7 @@ import {
 } from '../../protocol/algorithms.ts'
 import { AuthError } from '../errors.ts'
 import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
-import { isObject, type Json } from '../json.ts'
+import { isObject, isText, type Json } from '../json.ts'
 import { readKeySet, type ServerKey } from './server-keys.ts'
 
 /** The parts of the server's metadata (RFC 8414) and JWK Set that a client needs. */
@@ -18,6 +18,8 @@ export interface ServerInfo {
   readonly keyType: KeyType
   /** Whether a new client can ask for key-bound tokens. */
   readonly keyBoundTokens: boolean
+  /** Whether the server takes sealed bodies and seals answers. */
+  readonly sealedBodies: boolean
   readonly keys: readonly ServerKey[]
 }
 
@@ -46,6 +48,7 @@ export async function fetchServerInfo(
     enc: first(metadata['access_token_encryption_enc_values_supported']),
     keyType: { kty: metadata['encryption_key_kty'], crv: metadata['encryption_key_crv'] },
     keyBoundTokens: metadata['key_bound_tokens_supported'],
+    sealedBodies: isText(metadata['sealed_bodies']),
     keys,
   })
   if (info === undefined) throw badAnswer(baseUrl)
@@ -59,10 +62,11 @@ export async function parseServerInfo(value: unknown): Promise<ServerInfo | unde
   const enc = ENCRYPTION_ENCS.find((name) => name === value['enc'])
   const keyType = readKeyType(value['keyType'])
   const keyBoundTokens = value['keyBoundTokens'] === true && keyType?.kty !== 'RSA'
+  const sealedBodies = value['sealedBodies'] === true
   const keys = await readKeySet(value)
   if (typeof issuer !== 'string' || keyType === undefined || enc === undefined) return undefined
   if (!['sig', 'enc'].every((use) => keys.some((key) => key.use === use))) return undefined
-  return { issuer, enc, keyType, keyBoundTokens, keys }
+  return { issuer, enc, keyType, keyBoundTokens, sealedBodies, keys }
 }
 
 /** The type of key that the metadata asks for; `undefined` if this client cannot generate it. */

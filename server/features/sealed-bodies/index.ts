@@ -1,7 +1,7 @@
+import { JOSE } from '../../../protocol/sealed-bodies.ts'
 import { oneOf } from '../../config/parsers.ts'
 import { defineFeature } from '../../feature.ts'
 import type { ReplayCache } from '../../limits/replay-cache.ts'
-import { JOSE } from './media-type.ts'
 import { createSealing } from './sealing.ts'
 
 /** Parts that the feature creates itself unless they are passed in. */

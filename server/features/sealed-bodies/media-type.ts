@@ -1,7 +1,5 @@
+import { JOSE } from '../../../protocol/sealed-bodies.ts'
 import type { AppContext } from '../../http/context.ts'
-
-/** RFC 7515 §9.2.1. */
-export const JOSE = 'application/jose'
 
 /** Whether a request has a sealed body. */
 export const isSealed = ({ request, state }: AppContext): boolean =>

@@ -1,13 +1,10 @@
+import { ANSWER_TYPE, JOSE } from '../../../protocol/sealed-bodies.ts'
 import { recipientOf, type Client } from '../../clients/clients.ts'
 import type { Core } from '../../composition.ts'
 import type { AppContext } from '../../http/context.ts'
 import { sign } from '../../token/issue.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { nowInSeconds } from '../../token/token-context.ts'
-import { JOSE } from './media-type.ts'
-
-/** RFC 8725 §3.11: no token passes for an answer, and no answer for a token. */
-const TYP = 'answer+jwt'
 
 /**
  * Creates a function that replaces a JSON answer by a nested JWT for one client. The claims tie it
@@ -23,7 +20,7 @@ export function createSealAnswer({ config, keystore, tokens }: Core) {
       req,
       body: ctx.body,
     }
-    const jws = await sign(claims, TYP, keystore.signingKey)
+    const jws = await sign(claims, ANSWER_TYPE, keystore.signingKey)
     const { encryptionEnc } = config.algorithms
     ctx.body = seal(jws, recipientOf(client), encryptionEnc, { cty: 'JWT' })
     ctx.type = JOSE

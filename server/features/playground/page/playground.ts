@@ -34,6 +34,8 @@ async function start(): Promise<void> {
       ...{ server, issuer, store },
       services: [NOTES],
       clientName: `Playground in ${browserName()}`,
+      // The steps show the bodies.
+      sealedBodies: 'never',
       async fetch(request) {
         const [response, exchange] = await record(request)
         const isToServer = exchange.url.startsWith(`${server}/`)
