@@ -14,6 +14,8 @@ export const HELP = `Usage: npm run call -- <command> [options]
   --issuer <url>             the server's ISSUER, if it is not the URL that you call
   --service <url>            another service that may get your tokens; repeatable
   --folder <path>            where to keep the key and the session; default: data/call/<server>
+  --sealed                   refuse a server that does not seal bodies and answers
+  --plain                    do not seal them; default: sealed if the server offers it
   --verbose, -v              show every request, and each layer of its token
   --help, -h                 show this help
 
@@ -46,6 +48,9 @@ export interface CallOptions {
   readonly issuer?: string
   readonly service?: readonly string[]
   readonly folder?: string
+  /** Whether bodies and answers must be sealed, or must not. */
+  readonly sealed?: boolean
+  readonly plain?: boolean
   readonly verbose?: boolean
 }
 
@@ -64,6 +69,7 @@ export function parseArguments(args: readonly string[]): {
   for (const url of [server, issuer, ...service]) {
     if (url !== undefined) checkUrl(url)
   }
+  if (options.sealed && options.plain) throw wrong('--sealed and --plain exclude each other.')
   const command = commandOf(positionals)
   if (name === undefined) return { command, options }
   if (command.name !== 'sign-up') throw wrong('--name can only be used with sign-up.')
@@ -82,6 +88,8 @@ function parse(args: readonly string[]) {
         issuer: { type: 'string' },
         service: { type: 'string', multiple: true },
         folder: { type: 'string' },
+        sealed: { type: 'boolean' },
+        plain: { type: 'boolean' },
         verbose: { type: 'boolean', short: 'v' },
       },
     })

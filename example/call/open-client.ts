@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { AuthClient, type Fetch } from '../../client/index.ts'
+import { AuthClient, type Fetch, type SealedBodies } from '../../client/index.ts'
 import { fileStore } from '../../client/node.ts'
 import { loadConfig, PROJECT_ROOT } from '../../server/config/config.ts'
 import type { CallOptions } from './arguments.ts'
@@ -36,11 +36,17 @@ export async function openClient(
     services: options.service ?? [],
     store: fileStore({ folder, passphrase }),
     clientName: 'npm run call',
+    sealedBodies: sealedBodiesOf(options),
     ...(fetch === undefined ? {} : { fetch }),
     onRefused: (error) => {
       note(`The session in ${folder} can no longer be used. ${(error as Error).message}`)
     },
   })
+}
+
+function sealedBodiesOf({ sealed, plain }: CallOptions): SealedBodies {
+  if (sealed === true) return 'required'
+  return plain === true ? 'never' : 'offered'
 }
 
 /** The name of a server's folder: a client has a key for each server. */

@@ -1,5 +1,6 @@
 import { decodeProtectedHeader } from 'jose'
 import { AuthError, type Fetch, type OpenedToken } from '../../client/index.ts'
+import { JOSE } from '../../protocol/sealed-bodies.ts'
 import { PARTS } from '../meanings.ts'
 import { createPaint, type Output } from '../terminal.ts'
 import { statusLine } from './explain.ts'
@@ -66,20 +67,32 @@ export function createTrace(output: Output, open: () => Promise<OpenedToken>): T
         showJwe(jwe)
         line()
       }
+      if (isSealed(request)) {
+        section("The body, encrypted to the server's key, for this one request")
+        showJwe(await request.clone().text())
+        line()
+      }
       const response = await fetch(request)
       const answer = paint(response.ok ? 'green' : 'red', `← ${statusLine(response.status)}`)
       // Names the request, because two may be under way.
       line(`${answer} ${paint('dim', `for ${request.method} ${request.url}`)}`)
+      if (isSealed(response)) {
+        section('The answer, encrypted to this client')
+        showJwe(await response.clone().text())
+      }
       return response
     },
   }
 }
 
+/** Whether a body is a JWE. */
+const isSealed = ({ headers }: Request | Response): boolean => headers.get('content-type') === JOSE
+
 /** The token that a request brings: in its header, or in the body that renews or revokes one. */
 async function tokenOf(request: Request): Promise<string | undefined> {
   const credentials = request.headers.get('authorization')
   if (credentials !== null) return credentials.replace(/^Bearer /, '')
-  if (request.body === null) return undefined
+  if (request.body === null || isSealed(request)) return undefined
   // Without a token in the header, the request is the library's own.
   const body = (await request.clone().json()) as { refresh_token?: string; token?: string }
   return body.refresh_token ?? body.token

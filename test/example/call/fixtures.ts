@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
 import { join } from 'node:path'
+import type { Feature } from '../../../server/feature.ts'
 import { emptyFolder } from '../../keystore/fixtures.ts'
 import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'
 import { createClock, type TestClock } from '../../support/clock.ts'
@@ -42,7 +43,7 @@ export interface Scene {
 }
 
 /** Starts a server for the tests of a file. */
-export function useScene(): Scene {
+export function useScene(features: readonly Feature[] = []): Scene {
   const scene = {
     call: (args, surroundings) => {
       const { server, folder } = scene
@@ -59,7 +60,11 @@ export function useScene(): Scene {
   } as Scene
   beforeAll(async () => {
     scene.clock = createClock(Math.floor(Date.now() / 1000) * 1000)
-    scene.server = await startTestServer({ clock: scene.clock, config: { issuer: ISSUER } })
+    scene.server = await startTestServer({
+      features,
+      clock: scene.clock,
+      config: { issuer: ISSUER },
+    })
   })
   afterAll(() => scene.server.stop())
   beforeEach(async () => {
