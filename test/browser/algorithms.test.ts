@@ -8,7 +8,8 @@ import type {
   SigningAlg,
 } from '../../protocol/algorithms.ts'
 import { someEmail } from '../support/client.ts'
-import { openWithClient, PASSWORD, serve } from './support.ts'
+import { serve } from './servers.ts'
+import { openWithClient, PASSWORD } from './support.ts'
 
 /** The last is the number of ephemeral keys in three requests. */
 const CASES: [SigningAlg, EncryptionAlg, EncryptionEnc, EncryptionCrv | undefined, number][] = [

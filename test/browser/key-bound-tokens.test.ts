@@ -5,6 +5,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { AuthClient, AuthError } from '../../client/index.ts'
 import { rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { someEmail } from '../support/client.ts'
+import { restartable, serve } from './servers.ts'
 import {
   expectRefusals,
   loadClient,
@@ -12,8 +13,6 @@ import {
   openWithClient,
   PASSWORD,
   reload,
-  restartable,
-  serve,
 } from './support.ts'
 
 declare global {

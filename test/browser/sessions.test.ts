@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { AuthClient, AuthError } from '../../client/index.ts'
 import { pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { someEmail } from '../support/client.ts'
+import { restartable, serve, until } from './servers.ts'
 import {
   databases,
   expectRefusals,
@@ -15,9 +16,6 @@ import {
   openWithClient,
   PASSWORD,
   reload,
-  restartable,
-  serve,
-  until,
 } from './support.ts'
 
 declare global {

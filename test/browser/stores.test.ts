@@ -5,7 +5,8 @@ import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { someEmail } from '../support/client.ts'
-import { databases, newProfile, openWithClient, PASSWORD, serve, until } from './support.ts'
+import { serve, until } from './servers.ts'
+import { databases, newProfile, openWithClient, PASSWORD } from './support.ts'
 
 declare global {
   // What one `page.evaluate` leaves for the next.

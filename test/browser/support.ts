@@ -4,10 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import {
   chromium,
@@ -18,17 +15,9 @@ import {
   type Page,
 } from 'playwright-core'
 import type * as Client from '../../client/index.ts'
-import type { Config } from '../../server/config/config.ts'
-import type { Feature } from '../../server/feature.ts'
-import { generateKeys } from '../../server/commands/keys/folder-changes.ts'
-import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { createLogger } from '../../server/log/logger.ts'
-import { startServer, type RunningServer } from '../../server/start.ts'
 import { GOOD_PASSWORD } from '../support/client.ts'
-import { testConfig } from '../support/config.ts'
-import { freePort } from '../support/process.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
-import { CLIENT_PATH, clientPage, PAGE_TEXT } from './client-page.ts'
+import { CLIENT_PATH, PAGE_TEXT } from './client-page.ts'
+import { stopServers } from './servers.ts'
 
 declare global {
   /** What client.js exports; see `openWithClient`. */
@@ -46,8 +35,6 @@ const ARGS = [
 let browser: Browser
 const contexts: BrowserContext[] = []
 const pages: Page[] = []
-const servers = new Set<{ stop(): Promise<void> }>()
-const folders: string[] = []
 /** What was wrong with a page, as far as the test has not said that it would be. */
 let problems: string[] = []
 let expected: RegExp[] = []
@@ -60,9 +47,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(pages.splice(0).map(closePage))
   await Promise.all(contexts.splice(0).map((context) => context.close()))
-  await Promise.all([...servers].map((server) => server.stop()))
-  servers.clear()
-  await Promise.all(folders.splice(0).map((path) => rm(path, { recursive: true, force: true })))
+  await stopServers()
   const [found, allowed] = [problems, expected]
   problems = []
   expected = []
@@ -163,74 +148,6 @@ async function writeCoverage(page: Page): Promise<void> {
     return [{ url: name, scriptId, functions }]
   })
   writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(scripts))
-}
-
-const off = 'off' as const
-const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
-
-/** A server by the real clock, as the browser has no other. */
-export async function serve(
-  config: Partial<Config> = {},
-  features: readonly Feature[] = [clientPage],
-): Promise<TestServer> {
-  const clock = Object.assign(() => Date.now(), { advance: () => undefined })
-  const changes = { rateLimits: UNLIMITED, ...config }
-  const server = await startTestServer({ clock, config: changes, features })
-  servers.add(server)
-  return server
-}
-
-/** A server at one address that can be stopped and started again, with its keys and its data in a folder. */
-export async function restartable(
-  preserveSessions: boolean,
-  features: readonly Feature[] = [clientPage],
-) {
-  const scratch = await mkdtemp(join(tmpdir(), 'jwe-auth-browser-'))
-  folders.push(scratch)
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const config = testConfig(
-    {
-      ...{ port, issuer: url, preserveSessions, rateLimits: UNLIMITED },
-      ...{ database: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
-    },
-    {},
-    features,
-  )
-  const folder: KeyFolder = {
-    path: config.keysDir,
-    passphrase: undefined,
-    algorithms: config.algorithms,
-  }
-  if (preserveSessions) await generateKeys(folder)
-  let running: RunningServer | undefined
-  const server = {
-    url,
-    folder,
-    async start() {
-      running = await startServer(config, features, createLogger('silent'))
-    },
-    async stop() {
-      await running?.stop()
-      running = undefined
-    },
-    async restart() {
-      await server.stop()
-      await server.start()
-    },
-    reloadKeys: async () => running?.reloadKeys(),
-  }
-  servers.add(server)
-  return server
-}
-
-/** Waits for something to become true; nothing else tells when. */
-export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`It never became true: ${isTrue.toString()}`)
-    await sleep(20)
-  }
 }
 
 export interface Database {

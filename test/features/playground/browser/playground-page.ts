@@ -3,14 +3,8 @@ import { expect } from '@jest/globals'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import type { Config } from '../../../../server/config/config.ts'
 import { playground } from '../../../../server/features/playground/index.ts'
-import {
-  databases,
-  openTab,
-  PASSWORD,
-  restartable,
-  serve,
-  until,
-} from '../../../browser/support.ts'
+import { restartable, serve, until } from '../../../browser/servers.ts'
+import { databases, openTab, PASSWORD } from '../../../browser/support.ts'
 import { someEmail } from '../../../support/client.ts'
 
 /** A server with the playground, by the real clock. */

@@ -1,6 +1,7 @@
 /** Coming in, staying, and what is left on the disk meanwhile. */
 import { expect, test } from '@jest/globals'
-import { databases, expectRefusals, PASSWORD, until, reload } from '../../../browser/support.ts'
+import { until } from '../../../browser/servers.ts'
+import { databases, expectRefusals, PASSWORD, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,

@@ -3,7 +3,8 @@ import { expect, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { DEFAULTS } from '../../../keystore/fixtures.ts'
 import { TestClient } from '../../../support/client.ts'
-import { expectRefusals, until, reload } from '../../../browser/support.ts'
+import { until } from '../../../browser/servers.ts'
+import { expectRefusals, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,

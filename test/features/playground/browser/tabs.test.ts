@@ -2,7 +2,8 @@
 import { EventEmitter, once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import type { BrowserContext, Page } from 'playwright-core'
-import { databases, expectRefusals, newProfile, until, reload } from '../../../browser/support.ts'
+import { until } from '../../../browser/servers.ts'
+import { databases, expectRefusals, newProfile, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
