@@ -1,21 +1,29 @@
-// `npm run test:browser`: everything that only a browser can show, in a real Chromium. Arguments go
-// to Jest, such as the name of a test file; coverage is of all of them, and not measured then.
+// `npm run test:browser`: everything that only browsers can show. Arguments go to Jest, such as the
+// name of a test file; coverage is of all of them, in Chromium, and not measured then.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { bundle } from '../../scripts/bundle.js'
 import { reportCoverage } from './coverage.js'
-import { findChromium } from './find-chromium.js'
+import { ENGINES, findBrowser } from './find-browsers.js'
 
 process.chdir(resolve(import.meta.dirname, '../..'))
-const chromium = findChromium()
-if (chromium === undefined) {
+const engines = ENGINES.map((engine) => ({ ...engine, path: findBrowser(engine) }))
+const missing = engines.filter(({ path }) => path === undefined)
+for (const { engine, variable, packages } of missing) {
   console.error(
-    'Skipped: no Chromium found. Install one (Debian: apt-get install chromium) or set CHROMIUM_PATH.',
+    `Skipped: no ${engine} found. Install it (Debian: apt-get install ${packages}) or set ${variable}.`,
   )
-  process.exit(process.env.REQUIRE_BROWSER === '1' ? 1 : 0)
 }
+if (missing.length > 0 && process.env.REQUIRE_BROWSER === '1') process.exit(1)
+if (missing.length === engines.length) process.exit(0)
+/** Every test is of Chromium, except for one file for each other engine. */
+const skipped = missing.map(({ engine }) =>
+  engine === 'chromium'
+    ? String.raw`/browser/(?!engines/(firefox|webkit)\.)`
+    : String.raw`/browser/engines/${engine}\.`,
+)
 
 const scratch = mkdtempSync(join(tmpdir(), 'jwe-auth-browser-'))
 const [minified, raw] = [join(scratch, 'minified'), join(scratch, 'coverage')]
@@ -28,20 +36,24 @@ const args = process.argv.slice(2)
 const { status } = spawnSync(
   process.execPath,
   [
-    ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
-    ...['node_modules/jest/bin/jest.js', '--config', 'jest.browser.config.js', ...args],
+    // Firefox is driven over a WebSocket, which Node 20 does not have without being told.
+    ...['--experimental-vm-modules', '--experimental-websocket'],
+    ...['--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
+    ...['--config', 'jest.browser.config.js', ...args],
+    ...skipped.flatMap((pattern) => ['--testPathIgnorePatterns', pattern]),
   ],
   {
     stdio: 'inherit',
     env: {
       ...process.env,
-      CHROMIUM_PATH: chromium,
+      ...Object.fromEntries(engines.map(({ variable, path }) => [variable, path])),
       MINIFIED_BUNDLE: minified,
       BROWSER_COVERAGE: raw,
     },
   },
 )
-const isCovered = args.length > 0 || (await reportCoverage(raw))
+const isMeasured = args.length === 0 && !missing.some(({ engine }) => engine === 'chromium')
+const isCovered = !isMeasured || (await reportCoverage(raw))
 rmSync(scratch, { recursive: true })
 // As `npm run build` leaves it.
 await bundle('dist/browser')
