@@ -26,6 +26,8 @@ export type ClientErrorCode =
   | 'origin_not_allowed'
   /** Keys or sessions cannot be read or stored. */
   | 'store_failed'
+  /** This browser cannot make or keep a key of the type that the server asks for. */
+  | 'key_not_supported'
   /** A record of the vault was written under another key, or was changed. */
   | 'vault_damaged'
   | 'weak_password'
@@ -69,6 +71,10 @@ export const hasCode = (error: unknown, code: string): boolean =>
 /** @param cause Why the stored session cannot be opened. */
 export const notSignedIn = (cause?: unknown): AuthError =>
   new AuthError('not_signed_in', 'Nobody is signed in.', { cause })
+
+/** @param name Of the curve or key type. */
+export const keyNotSupported = (name: string, cause?: unknown): AuthError =>
+  new AuthError('key_not_supported', `${name} keys are not supported here.`, { cause })
 
 /** The app should show the sign-in page. */
 export const sessionEnded = (cause?: unknown): AuthError =>

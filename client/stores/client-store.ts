@@ -14,6 +14,7 @@ export interface ClientStore {
    * is kept beside the key in use, which a sign-in that fails must not cost.
    *
    * @param refused The id of a key that will not do.
+   * @throws AuthError `key_not_supported`
    */
   makeKey(type: KeyType, refused?: string): Promise<ClientKey>
   /** Puts the key with this id to use, in place of the last: its first session has begun. */

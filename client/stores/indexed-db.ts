@@ -34,15 +34,15 @@ export class Records {
   }
 
   /**
-   * Stores a value unless a suitable one exists, and returns the stored value. It is atomic: of two
-   * concurrent pages, the second gets the value of the first.
+   * Stores a value unless a suitable one exists, and returns what can be read then. It is atomic: of
+   * two concurrent pages, the second gets the value of the first.
    */
-  async keep<T>(id: string, value: T, willDo: (existing: unknown) => existing is T): Promise<T> {
+  async keep(id: string, value: unknown, willDo: (kept: unknown) => boolean): Promise<unknown> {
     return this.#do('readwrite', async (store) => {
       const existing = await done(store.get(id) as IDBRequest<unknown>)
       if (willDo(existing)) return existing
       await done(store.put(value, id))
-      return value
+      return done(store.get(id) as IDBRequest<unknown>)
     })
   }
 

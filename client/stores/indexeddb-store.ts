@@ -1,5 +1,6 @@
+import { keyNotSupported } from '../errors.ts'
 import { isObject } from '../json.ts'
-import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
+import { fits, generateClientKey, nameOf, type ClientKey } from '../token/client-key.ts'
 import type { ClientStore, VaultStorage } from './client-store.ts'
 import { Records } from './indexed-db.ts'
 import { memoryStore } from './memory-store.ts'
@@ -71,7 +72,10 @@ function indexedDbStore(name: string, records: Records): ClientStore {
       const key = await load(KEY)
       const newest = (await load(NEXT_KEY)) ?? key
       if (willDo(newest)) return newest
-      return records.keep(key ? NEXT_KEY : KEY, await generateClientKey(type), willDo)
+      const kept = await records.keep(key ? NEXT_KEY : KEY, await generateClientKey(type), willDo)
+      // WebKitGTK 2.50 writes an X25519 key, and reads nothing.
+      if (!willDo(kept)) throw keyNotSupported(nameOf(type))
+      return kept
     },
     useKey: (id) => records.move(NEXT_KEY, KEY, (next) => isClientKey(next) && next.id === id),
     read: (id) => records.get(id),

@@ -1,4 +1,5 @@
 import type { KeyType } from '../../protocol/algorithms.ts'
+import { keyNotSupported } from '../errors.ts'
 import { ecdhOn } from './jwe/ephemeral-key.ts'
 import { RSA_OAEP } from './jwe/key-encryption.ts'
 import { pickPublic, thumbprint, type PublicJwk } from './public-jwk.ts'
@@ -15,14 +16,29 @@ export interface ClientKey {
 
 const RSA = { ...RSA_OAEP, modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
 
-/** Generates a key pair. */
+/**
+ * Generates a key pair.
+ *
+ * @throws AuthError `key_not_supported`
+ */
 export async function generateClientKey(type: KeyType, extractable = false): Promise<ClientKey> {
-  const { publicKey, privateKey } = await (type.crv === undefined
-    ? crypto.subtle.generateKey(RSA, extractable, ['encrypt', 'decrypt'])
-    : crypto.subtle.generateKey(ecdhOn(type.crv), extractable, ['deriveBits']))
+  const { publicKey, privateKey } = await generatePair(type, extractable).catch(
+    (error: unknown) => {
+      const isUnknown = error instanceof DOMException && error.name === 'NotSupportedError'
+      throw isUnknown ? keyNotSupported(nameOf(type), error) : error
+    },
+  )
   const publicJwk = pickPublic({ ...(await crypto.subtle.exportKey('jwk', publicKey)), ...type })
   return { id: await thumbprint(publicJwk), publicJwk, privateKey }
 }
+
+const generatePair = ({ crv }: KeyType, extractable: boolean): Promise<CryptoKeyPair> =>
+  crv === undefined
+    ? crypto.subtle.generateKey(RSA, extractable, ['encrypt', 'decrypt'])
+    : crypto.subtle.generateKey(ecdhOn(crv), extractable, ['deriveBits'])
+
+/** Such as `X25519`. */
+export const nameOf = ({ kty, crv = kty }: KeyType): string => crv
 
 /** Whether a key has the given type. */
 export const fits = ({ publicJwk }: ClientKey, { kty, crv }: KeyType): boolean =>

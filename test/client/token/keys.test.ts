@@ -1,6 +1,6 @@
 /** This client's own keys, and the names of keys. */
 import { generateKeyPairSync } from 'node:crypto'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, importJWK, type JWK } from 'jose'
 import { encryptionAlgsFor, type KeyType } from '../../../protocol/algorithms.ts'
 import { fits, generateClientKey } from '../../../client/token/client-key.ts'
@@ -86,4 +86,15 @@ describe.each<KeyType>([
     expect(await calculateJwkThumbprint(privateJwk as JWK)).toBe(key.id)
     expect((await generateClientKey(type)).id).not.toBe(key.id)
   })
+})
+
+test('a browser that does not know a curve says so, and any other fault is passed on', async () => {
+  const generate = jest.spyOn(crypto.subtle, 'generateKey')
+  const asked = () => generateClientKey({ kty: 'OKP', crv: 'X25519' })
+  generate.mockRejectedValueOnce(new DOMException('Unrecognized name.', 'NotSupportedError'))
+  await expect(asked()).rejects.toMatchObject({ code: 'key_not_supported' })
+  const fault = new DOMException('Out of memory.', 'OperationError')
+  generate.mockRejectedValueOnce(fault)
+  await expect(asked()).rejects.toBe(fault)
+  generate.mockRestore()
 })
