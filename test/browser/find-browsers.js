@@ -45,7 +45,8 @@ export const ENGINES = [
 
 /** The path of an engine's program, if it is there. One that is asked for is not replaced by another. */
 export function findBrowser({ variable, usual, alsoNeeds }) {
-  if (alsoNeeds !== undefined && !inPath(alsoNeeds).some((path) => existsSync(path))) return undefined
+  if (alsoNeeds !== undefined && !inPath(alsoNeeds).some((path) => existsSync(path)))
+    return undefined
   const asked = process.env[variable]
   return (asked ? [asked] : usual).find((path) => existsSync(path))
 }

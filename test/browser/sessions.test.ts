@@ -6,9 +6,9 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { AuthClient, AuthError } from '../../client/index.ts'
 import { pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { someEmail } from '../support/client.ts'
+import { databases, nothingIsLeft, TOKEN } from './databases.ts'
 import { restartable, serve, until } from './servers.ts'
 import {
-  databases,
   expectRefusals,
   expectUnreachable,
   loadClient,
@@ -67,13 +67,6 @@ const ask = (page: Page) =>
   )
 const isSignedOut = (page: Page) => page.evaluate(() => auth.session === undefined)
 
-/** Nothing of a person may be left on the disk, nor a token. */
-async function nothingIsLeft(page: Page, ...secrets: string[]) {
-  await until(async () => (await databases(page)).length === 1)
-  const [kept] = await databases(page)
-  expect([...secrets, 'eyJ', '["session"'].filter((text) => kept!.text.includes(text))).toEqual([])
-}
-
 /** Counts the requests of a profile, such as `POST /token`. */
 function watch(profile: BrowserContext): (line: string) => number {
   const lines: string[] = []
@@ -103,7 +96,7 @@ test('a reload needs no password, and the disk holds nothing readable', async ()
     expect(text).not.toContain(secret)
   }
   // Every token has the five parts of a JWE: none is a bare JWS.
-  const tokens = text.match(/eyJ[\w-]*(\.[\w-]*)+/g)!
+  const tokens = text.match(TOKEN)!
   expect(tokens.map((token) => token.split('.').length)).toEqual([5, 5])
 
   expect(await reopen(page)).toEqual({ email, warning: undefined })

@@ -5,8 +5,9 @@ import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { someEmail } from '../support/client.ts'
+import { databases } from './databases.ts'
 import { serve, until } from './servers.ts'
-import { databases, newProfile, openWithClient, PASSWORD } from './support.ts'
+import { newProfile, openWithClient, PASSWORD } from './support.ts'
 
 declare global {
   // What one `page.evaluate` leaves for the next.

@@ -6,17 +6,11 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
-import {
-  chromium,
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  type Locator,
-  type Page,
-} from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type * as Client from '../../client/index.ts'
 import { GOOD_PASSWORD } from '../support/client.ts'
 import { CLIENT_PATH, PAGE_TEXT } from './client-page.ts'
+import { startChromium } from './engines/chromium.ts'
 import { stopServers } from './servers.ts'
 
 declare global {
@@ -27,10 +21,6 @@ declare global {
 export const PASSWORD = GOOD_PASSWORD
 const PATIENCE = 20_000
 const BUNDLE = join(import.meta.dirname, '../../dist/browser')
-const ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-]
 
 let browser: Browser
 const contexts: BrowserContext[] = []
@@ -40,8 +30,7 @@ let problems: string[] = []
 let expected: RegExp[] = []
 
 beforeAll(async () => {
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-  browser = await chromium.launch({ executablePath, args: ARGS })
+  browser = await startChromium()
 })
 
 afterEach(async () => {
@@ -149,46 +138,3 @@ async function writeCoverage(page: Page): Promise<void> {
   })
   writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(scripts))
 }
-
-export interface Database {
-  readonly name: string
-  /** Every record with its key, as JSON; bytes as characters, a key as what it tells of itself. */
-  readonly text: string
-}
-
-/** All that IndexedDB holds, behind the library's back. */
-export const databases = (page: Page): Promise<Database[]> =>
-  page.evaluate(async () => {
-    const result = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => {
-          resolve(request.result)
-        }
-        request.onerror = () => {
-          reject(new Error('It cannot be read.'))
-        }
-      })
-    const tell = (_: string, value: unknown): unknown => {
-      if (value instanceof Uint8Array)
-        return Array.from(value, (x) => String.fromCharCode(x)).join('')
-      if (!(value instanceof CryptoKey)) return value
-      return { type: value.type, extractable: value.extractable, usages: value.usages }
-    }
-    const found: Database[] = []
-    for (const { name = '' } of await indexedDB.databases()) {
-      const database = await result(indexedDB.open(name))
-      const [store] = database.objectStoreNames
-      const records: unknown[] = []
-      if (store !== undefined) {
-        const reading = database.transaction(store).objectStore(store)
-        const [keys, values] = await Promise.all([
-          result(reading.getAllKeys()),
-          result(reading.getAll() as IDBRequest<unknown[]>),
-        ])
-        keys.forEach((key, index) => records.push([key, values[index]]))
-      }
-      database.close()
-      found.push({ name, text: JSON.stringify(records, tell) })
-    }
-    return found
-  })

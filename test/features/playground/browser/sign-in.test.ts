@@ -1,7 +1,8 @@
 /** Coming in, staying, and what is left on the disk meanwhile. */
 import { expect, test } from '@jest/globals'
+import { databases, TOKEN } from '../../../browser/databases.ts'
 import { until } from '../../../browser/servers.ts'
-import { databases, expectRefusals, PASSWORD, reload } from '../../../browser/support.ts'
+import { expectRefusals, PASSWORD, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,
@@ -90,7 +91,7 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
     expect(text).not.toContain(secret)
   }
   // Every token has the five parts of a JWE: none is a letter without its envelope.
-  const tokens = text.match(/eyJ[\w-]*(\.[\w-]*)+/g)!
+  const tokens = text.match(TOKEN)!
   expect(tokens.map((token) => token.split('.').length)).toEqual([5, 5])
 
   await reload(page, button(page, 'Reload this page'))

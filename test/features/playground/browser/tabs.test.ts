@@ -2,8 +2,9 @@
 import { EventEmitter, once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import type { BrowserContext, Page } from 'playwright-core'
+import { databases } from '../../../browser/databases.ts'
 import { until } from '../../../browser/servers.ts'
-import { databases, expectRefusals, newProfile, reload } from '../../../browser/support.ts'
+import { expectRefusals, newProfile, reload } from '../../../browser/support.ts'
 import {
   ask,
   button,

@@ -1,0 +1,29 @@
+import { decodeProtectedHeader, type JWSHeaderParameters } from 'jose'
+import { defineFeature, type Feature } from '../../../server/feature.ts'
+
+export interface SeenRequest {
+  /** Such as `POST /token`. */
+  readonly line: string
+  /** The protected header of its token, in the header or the body, if it has one. */
+  readonly header: JWSHeaderParameters | undefined
+}
+
+/** A feature that notes every request that reaches its server, whatever browser it comes from. */
+export function watchRequests(): { feature: Feature; seen: SeenRequest[] } {
+  const seen: SeenRequest[] = []
+  const feature = defineFeature({
+    create: () => ({
+      async middleware(ctx, next) {
+        const bearer = /^Bearer (.*)$/.exec(ctx.get('authorization'))?.[1]
+        await next()
+        const { refresh_token, token } = (ctx.request.body ?? {}) as Record<string, string>
+        const jwe = bearer ?? refresh_token ?? token
+        seen.push({
+          line: `${ctx.method} ${ctx.path}`,
+          header: jwe === undefined ? undefined : decodeProtectedHeader(jwe),
+        })
+      },
+    }),
+  })
+  return { feature, seen }
+}
