@@ -280,3 +280,21 @@ test('a write that fails is said, and a listener that is taken off hears nothing
   await until(() => page.evaluate(() => heard[0] === 1))
   expect(await page.evaluate(() => heard)).toEqual([1, 0])
 })
+
+test('a browser that writes a key and cannot read it again does not support it', async () => {
+  const { url } = await serve()
+  const page = await openWithClient(url)
+  const outcome = await page.evaluate(async () => {
+    const store = await client.browserStore('forgetful')
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- taken to be replaced
+    IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
+      apply: (put, records: IDBObjectStore, [, id]: [unknown, string]) =>
+        put.apply(records, [null, id]),
+    })
+    return store.makeKey({ kty: 'EC', crv: 'P-256' }).then(
+      () => 'made',
+      (error: unknown) => (error as AuthError).message,
+    )
+  })
+  expect(outcome).toBe('P-256 keys are not supported here.')
+})
