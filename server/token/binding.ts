@@ -58,6 +58,7 @@ const AMBIGUOUS = /\\|\/(\.|%2e){1,2}(\/|$)/i
  *   as a path below `/admin`, and a token that was bound to `/notes` is not for that.
  */
 function isSameUrl(htu: string, url: string): boolean {
+  if (htu === url) return true
   const [bound = ''] = htu.split(/[?#]/, 1)
   const [requested = ''] = url.split(/[?#]/, 1)
   if (bound === requested) return true

@@ -2,31 +2,41 @@ import { isUtf8 } from 'node:buffer'
 import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
 import { invalid } from '../errors/token-error.ts'
-import { isCanonicalBase64url } from './jwe/base64url.ts'
+import { decodeCanonical } from './jwe/base64url.ts'
+
+/** A compact JWS or JWE, taken apart. */
+export interface Compact {
+  /** The first part as it was sent. */
+  readonly head: string
+  /** The first part parsed: the protected header. */
+  readonly header: Readonly<Record<string, unknown>>
+  /** The bytes of the other parts. */
+  readonly parts: readonly Buffer[]
+}
 
 /**
- * The protected header of a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1),
- * before any cryptography. Every part must be the canonical base64url of its bytes. Decoders are
- * lenient, so a token could otherwise have many spellings.
+ * Takes a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1) apart, before any
+ * cryptography. Every part must be the canonical base64url of its bytes. Decoders are lenient, so a
+ * token could otherwise have many spellings.
  *
  * @param maxLength Characters.
  * @throws TokenError
  */
-export function parseHeader(
-  token: string,
-  parts: 3 | 5,
-  maxLength = MAX_TOKEN_LENGTH,
-): Record<string, unknown> {
+export function parseCompact(token: string, count: 3 | 5, maxLength = MAX_TOKEN_LENGTH): Compact {
   if (token.length > maxLength) throw invalid('too_long')
   const segments = token.split('.')
-  if (segments.length !== parts) throw invalid('segments')
-  if (!segments.every(isCanonicalBase64url)) throw invalid('base64url')
-  const header = parseObject(Buffer.from(segments[0] ?? '', 'base64url'))
+  if (segments.length !== count) throw invalid('segments')
+  const [first, ...parts] = segments.map((segment) => {
+    const bytes = decodeCanonical(segment)
+    if (bytes === undefined) throw invalid('base64url')
+    return bytes
+  })
+  const header = first && parseObject(first)
   if (header === undefined) throw invalid('header')
   if (REFUSED_PARAMETERS.some((name) => Object.hasOwn(header, name))) {
     throw invalid('header_parameter')
   }
-  return header
+  return { head: segments[0] ?? '', header, parts }
 }
 
 /** A JSON object from UTF-8 bytes, or `undefined` for anything else. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { ENCRYPTION_ALGS, type EncryptionEnc } from '../../protocol/algorithms.ts'
-import { decodeUtf8, parseHeader } from './compact.ts'
+import { decodeUtf8, parseCompact } from './compact.ts'
 import type { Agreement, Agreements } from './jwe/agreements.ts'
 import { open } from './jwe/open-jwe.ts'
 import { invalid } from '../errors/token-error.ts'
@@ -55,7 +55,8 @@ export async function decrypt(
   encs: readonly EncryptionEnc[],
   { cty, agreements, maxLength }: DecryptOptions = {},
 ): Promise<Decrypted> {
-  const header = parseHeader(jwe, 5, maxLength)
+  const compact = parseCompact(jwe, 5, maxLength)
+  const { header } = compact
   const known = headerSchema.safeParse(header).data
   if (known === undefined) throw invalid('jwe_header')
   if (known.cty !== cty) throw invalid('cty')
@@ -67,7 +68,7 @@ export async function decrypt(
   const enc = encs.find((name) => name === known.enc)
   if (enc === undefined) throw invalid('jwe_enc')
   const { kid, privateKey } = key
-  const { plaintext, agreement } = open(jwe, header, { kid, alg, privateKey }, enc, agreements)
+  const { plaintext, agreement } = open(compact, { kid, alg, privateKey }, enc, agreements)
   const text = decodeUtf8(plaintext)
   if (text === undefined) throw invalid('plaintext')
   return { plaintext: text, header, key, agreement }

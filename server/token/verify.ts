@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { compactVerify } from 'jose'
 import { z } from 'zod'
 import type { SigningAlg } from '../../protocol/algorithms.ts'
-import { parseHeader, parseObject } from './compact.ts'
+import { parseCompact, parseObject } from './compact.ts'
 import { invalid, refusedByJose } from '../errors/token-error.ts'
 
 /** A verification key, bound to its only algorithm (RFC 8725 §3.1). */
@@ -34,7 +34,7 @@ export interface Verified {
  * @throws TokenError; KeysUnavailableError.
  */
 export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {
-  const header = headerSchema.safeParse(parseHeader(jws, 3)).data
+  const header = headerSchema.safeParse(parseCompact(jws, 3).header).data
   if (header === undefined) throw invalid('jws_header')
   if (header.typ !== typ) throw invalid('typ')
   const key = await keys(header.kid)

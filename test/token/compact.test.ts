@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
-import { parseHeader, parseObject } from '../../server/token/compact.ts'
+import { parseCompact, parseObject } from '../../server/token/compact.ts'
 import { base64url, refusal, REFUSED_PARAMETERS, SPELLINGS, withStrayBit } from './fixtures.ts'
 
 const HEADER = base64url('{"a":1}')
 // Wrapped, so that what is thrown at once is told like what is thrown later.
 const reasonOf = async (token: string, parts: 3 | 5) => {
-  const { code, reason } = await refusal(Promise.resolve().then(() => parseHeader(token, parts)))
+  const { code, reason } = await refusal(Promise.resolve().then(() => parseCompact(token, parts)))
   expect(code).toBe('token_invalid')
   return reason
 }
@@ -16,7 +16,9 @@ test.each([
   [`${HEADER}....`, 5],
   [`${HEADER}.AA.AAA.AAAA.-_-_`, 5],
 ] as const)('%s has a header and %i parts', (token, parts) => {
-  expect(parseHeader(token, parts)).toEqual({ a: 1 })
+  const { head, header, parts: rest } = parseCompact(token, parts)
+  expect([head, header]).toEqual([HEADER, { a: 1 }])
+  expect(rest.map((part) => part.toString('base64url'))).toEqual(token.split('.').slice(1))
 })
 
 test.each([

@@ -2,7 +2,7 @@ import { compactVerify, errors } from 'jose'
 import { z } from 'zod'
 import { CLOCK_SKEW } from '../../../protocol/tokens.ts'
 import { TokenError } from '../../errors/token-error.ts'
-import { parseHeader, parseObject } from '../../token/compact.ts'
+import { parseCompact, parseObject } from '../../token/compact.ts'
 import { AssertionRefused } from './assertion-refused.ts'
 import type { ServiceClient } from './service-clients.ts'
 import { toPublicKey } from './service-keys.ts'
@@ -40,7 +40,7 @@ export interface UncheckedAssertion {
  * @throws AssertionRefused
  */
 export function readAssertion(jws: string): UncheckedAssertion {
-  const header = headerSchema.safeParse(parse(() => parseHeader(jws, 3))).data
+  const header = headerSchema.safeParse(parse(() => parseCompact(jws, 3).header)).data
   if (header === undefined) throw new AssertionRefused('form')
   if (header.typ !== undefined && !TYPES.includes(header.typ)) throw new AssertionRefused('typ')
   const payload = parseObject(Buffer.from(jws.split('.')[1] ?? '', 'base64url'))

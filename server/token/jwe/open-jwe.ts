@@ -8,6 +8,7 @@ import {
 } from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { invalid } from '../../errors/token-error.ts'
+import type { Compact } from '../compact.ts'
 import type { Agreement, Agreements } from './agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
@@ -29,30 +30,26 @@ export interface Opened {
   readonly agreement?: Agreement | undefined
 }
 
-/** A protected header that `parseHeader` has parsed and `decrypt` has compared with the key. */
-type Header = Readonly<Record<string, unknown>>
+type Header = Compact['header']
 
 /**
  * Decrypts a JWE in compact form (RFC 7516 §5.2).
  *
- * @param jwe Five canonical segments: see compact.ts.
- * @param header Its first segment, parsed. Its `alg` is the key's, its `enc` is `enc`.
+ * @param compact Five parts, taken apart. The caller has compared the `alg` of its header with the key's,
+ *   and its `enc` with `enc`.
  * @param agreements Known agreements, which save a key agreement.
  * @throws TokenError if it does not decrypt under this key. TypeError for a key that is not
  *   private, which is a bug of ours.
  */
 export function open(
-  jwe: string,
-  header: Header,
+  compact: Compact,
   key: OpeningKey,
   enc: EncryptionEnc,
   agreements?: Agreements,
 ): Opened {
   if (key.privateKey.type !== 'private') throw new TypeError('Only a private key opens a JWE.')
-  const [head = '', ...segments] = jwe.split('.')
-  const [encryptedKey, iv, ciphertext, tag] = segments.map((segment) =>
-    Buffer.from(segment, 'base64url'),
-  ) as [Buffer, Buffer, Buffer, Buffer]
+  const { head, header, parts } = compact
+  const [encryptedKey, iv, ciphertext, tag] = parts as [Buffer, Buffer, Buffer, Buffer]
   const { ivLength, tagLength, decrypt } = CONTENT_ENCRYPTIONS[enc]
   if (iv.length !== ivLength || tag.length !== tagLength) throw invalid('decryption')
   const { contentKey, agreement } = contentKeyOf(encryptedKey, header, key, enc, agreements)

@@ -44,15 +44,12 @@ export function sealForStorage(text: string, key: Pick<KeyPair, 'kid' | 'private
 /**
  * Decrypts the result of `sealForStorage`.
  *
- * @param sealed A compact JWE that `parseHeader` has accepted.
  * @throws TokenError if it was made with another key, or is damaged.
  */
 export function openFromStorage(sealed: string, key: Pick<KeyPair, 'privateKey'>): string {
-  const [head = '', ...parts] = sealed.split('.')
-  const [encryptedKey, iv, ciphertext, tag] = parts.map((part) =>
-    Buffer.from(part, 'base64url'),
-  ) as [Buffer, Buffer, Buffer, Buffer]
-  const isShaped = encryptedKey.length === 0 && iv.length === ivLength && tag.length === tagLength
-  if (!isShaped) throw invalid('decryption')
+  const [head = '', encryptedKey, ...parts] = sealed.split('.')
+  const [iv, ciphertext, tag] = parts.map((part) => Buffer.from(part, 'base64url'))
+  const isShaped = encryptedKey === '' && iv?.length === ivLength && tag?.length === tagLength
+  if (!isShaped || ciphertext === undefined) throw invalid('decryption')
   return decrypt(storageKeyOf(key), iv, Buffer.from(head), { ciphertext, tag }).toString()
 }

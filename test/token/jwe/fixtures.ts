@@ -18,7 +18,7 @@ import {
   type EncryptionCrv,
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
-import { parseHeader } from '../../../server/token/compact.ts'
+import { parseCompact } from '../../../server/token/compact.ts'
 import type { Agreements } from '../../../server/token/jwe/agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
 import { deriveKey } from '../../../server/token/jwe/key-agreement.ts'
@@ -61,11 +61,12 @@ export function keyFor(alg: EncryptionAlg, crv: Crv): TestKey {
 
 /** Opens a JWE as decrypt.ts does, after the same checks. */
 export function openJwe(jwe: string, key: OpeningKey, agreements?: Agreements): Opened {
-  const header = parseHeader(jwe, 5)
+  const compact = parseCompact(jwe, 5)
+  const { header } = compact
   const enc = ENCRYPTION_ENCS.find((name) => name === header['enc'])
   if (header['alg'] !== key.alg || enc === undefined)
     throw new TokenError('token_invalid', 'jwe_alg')
-  return open(jwe, header, key, enc, agreements)
+  return open(compact, key, enc, agreements)
 }
 
 export const textOf = (jwe: string, key: OpeningKey, agreements?: Agreements): string =>
