@@ -5,18 +5,35 @@ const WORDS = 4
 /** The fewest slots for each entry. With fewer, a search would visit many. */
 const SPARENESS = 1.5
 
-/** A set of texts in a table of fixed size, which stores 16 bytes of a hash for each text. */
+/** What a table stores for a text: 16 bytes of a salted hash. */
+export type Digest = Uint32Array
+
+/** A set of texts, by their digests, in a table of fixed size. */
 export interface HashTable {
   readonly size: number
-  has(text: string): boolean
-  /** Adds a text that is not in the table yet. @throws RangeError when the table is full. */
-  add(text: string): void
+  has(digest: Digest): boolean
+  /** Adds a digest that is not in the table yet. @throws RangeError when the table is full. */
+  add(digest: Digest): void
   clear(): void
 }
 
 /**
- * Open addressing with linear probing. The hashes are salted, so that nobody can choose texts that
- * share a slot.
+ * Creates the function that makes the digests for a table, or for several. They are salted, so that
+ * nobody can choose texts that share a slot.
+ */
+export function createDigest(): (text: string) => Digest {
+  const salt = randomBytes(16).toString('base64url')
+  return (text) => {
+    const bytes = hash('sha256', salt + text, 'buffer')
+    const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 16))
+    // An empty slot begins with 0, a used one with an odd number.
+    words[0] = (words[0] ?? 0) | 1
+    return words
+  }
+}
+
+/**
+ * Open addressing with linear probing.
  *
  * @param capacity The most texts. Each takes 24 to 48 bytes, all reserved at once, but the system
  *   provides each page of memory only when it is used.
@@ -24,16 +41,7 @@ export interface HashTable {
 export function createHashTable(capacity: number): HashTable {
   const slots = 2 ** Math.ceil(Math.log2(capacity * SPARENESS + 1))
   const table = new Uint32Array(slots * WORDS)
-  const salt = randomBytes(16).toString('base64url')
   let size = 0
-
-  function digest(text: string): Uint32Array {
-    const bytes = hash('sha256', salt + text, 'buffer')
-    const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 16))
-    // An empty slot begins with 0, a used one with an odd number.
-    words[0] = (words[0] ?? 0) | 1
-    return words
-  }
 
   /** The position of a digest in the table, or of the empty slot where it belongs. */
   function find(words: Uint32Array): number {
@@ -56,11 +64,10 @@ export function createHashTable(capacity: number): HashTable {
     get size() {
       return size
     },
-    has: (text) => table[find(digest(text))] !== 0,
-    add(text) {
+    has: (digest) => table[find(digest)] !== 0,
+    add(digest) {
       if (size >= capacity) throw new RangeError('The hash table is full.')
-      const words = digest(text)
-      table.set(words, find(words))
+      table.set(digest, find(digest))
       size += 1
     },
     clear() {

@@ -1,6 +1,6 @@
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createFrequentKeys } from './frequent-keys.ts'
-import { createHashTable, type HashTable } from './hash-table.ts'
+import { createDigest, createHashTable, type HashTable } from './hash-table.ts'
 
 /**
  * Remembers which bound requests have been seen. An interface, so that several servers can share an
@@ -77,6 +77,7 @@ export function createReplayShares(capacity = CAPACITY) {
  * @param capacity The entries of one generation.
  */
 export function createReplayCache(capacity = CAPACITY): ReplayCache {
+  const digest = createDigest()
   // Created on demand, because a server whose clients bind no requests needs neither.
   let current: HashTable | undefined
   let previous: HashTable | undefined
@@ -98,10 +99,11 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
     remember(id, now, account) {
       if (now - begun >= MEMORY) beginGeneration(now)
       current ??= createHashTable(capacity)
-      if (current.has(id) || previous?.has(id) === true) return Promise.resolve('seen')
+      const entry = digest(id)
+      if (current.has(entry) || previous?.has(entry) === true) return Promise.resolve('seen')
       const refusal = shares.refusalOf(account)
       if (refusal !== undefined) return Promise.resolve(refusal)
-      current.add(id)
+      current.add(entry)
       shares.add(account)
       return Promise.resolve('new')
     },
