@@ -11,6 +11,12 @@ export interface LibsqlDatabase extends SqliteDatabase {
    * @throws SqliteError SQLITE_BUSY at once, if another process is writing.
    */
   beginWriting(): void
+  /**
+   * Prepares a query for its first row. The parameters are in the order of its placeholders.
+   *
+   * @throws SqliteError, also when it is run.
+   */
+  prepareRow(query: string): (parameters: readonly unknown[]) => Record<string, unknown> | undefined
 }
 
 /** The most prepared statements to keep: more than the server has. */
@@ -57,6 +63,21 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
         sqlite.exec('pragma busy_timeout = 0; begin immediate')
       } finally {
         sqlite.exec(`pragma busy_timeout = ${BLOCKED_AT_MOST}`)
+      }
+    },
+    prepareRow(query) {
+      // Without `raw`, libsql takes longer, and adds a member of its own.
+      const statement = sqlite.prepare(query).raw()
+      const namesOf = () => statement.columns().map(({ name }) => name)
+      let names = namesOf()
+      return (parameters) => {
+        const values = statement.get(parameters) as unknown[] | undefined
+        if (values === undefined) return undefined
+        // Another process has added a column: `*` now has more of them.
+        if (values.length !== names.length) names = namesOf()
+        const row: Record<string, unknown> = {}
+        for (const [index, name] of names.entries()) row[name] = values[index]
+        return row
       }
     },
     close() {

@@ -49,7 +49,7 @@ export class LibsqlDialect extends SqliteDialect {
   }
 
   override createAdapter(): SqliteAdapter {
-    return new TransactionalAdapter()
+    return new LibsqlAdapter(this.#database)
   }
 }
 
@@ -136,7 +136,15 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
  * does nothing, because Kysely calls it before the transaction begins, and a lock row would survive
  * a crash.
  */
-class TransactionalAdapter extends SqliteAdapter {
+export class LibsqlAdapter extends SqliteAdapter {
+  /** The connection, for reads that cannot afford Kysely: see read-row.ts. */
+  readonly database: LibsqlDatabase
+
+  constructor(database: LibsqlDatabase) {
+    super()
+    this.database = database
+  }
+
   override get supportsTransactionalDdl(): boolean {
     return true
   }

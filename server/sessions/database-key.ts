@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Database } from '../database/open.ts'
 import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
-import { parseHeader } from '../token/compact.ts'
+import { parseObject } from '../token/compact.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { TokenError } from '../errors/token-error.ts'
@@ -100,12 +100,9 @@ async function reseal(context: TokenContext, sealed: string): Promise<string | u
 }
 
 function readHeader(sealed: string): { kid: string; alg: unknown } {
-  try {
-    const { kid, alg } = parseHeader(sealed, 5)
-    if (typeof kid === 'string') return { kid, alg }
-  } catch (error) {
-    throw damaged(error)
-  }
+  const [head = ''] = sealed.split('.', 1)
+  const { kid, alg } = parseObject(Buffer.from(head, 'base64url')) ?? {}
+  if (typeof kid === 'string') return { kid, alg }
   throw new DamagedDatabaseKeyError('It names no key.')
 }
 

@@ -1,4 +1,5 @@
 import { isShared, type Database } from '../database/open.ts'
+import { rowReader } from '../database/read-row.ts'
 import { createBatchedLookup, type FoundSession } from './find-sessions.ts'
 
 /** What an access token says about its session: the claims `sid`, `sub`, `client_id` and `gen`. */
@@ -34,13 +35,6 @@ export function createSessionLookup(db: Database): FindSession {
       .where('sessions.client_id', '=', clientId)
       .where('sessions.generation', '=', generation)
       .where('sessions.expires_at', '>', now)
-  const statement = compose('', '', '', 0, 0).compile()
-
-  return async function findSession({ sid, sub, client_id, gen = 0 }: SessionClaims, now: number) {
-    // In the order of the statement's placeholders.
-    const parameters = [sid, sub, client_id, gen, now]
-    const query: typeof statement = { ...statement, parameters }
-    const { rows } = await db.executeQuery(query)
-    return rows[0]
-  }
+  const read = rowReader(db, compose('', '', '', 0, 0).compile())
+  return ({ sid, sub, client_id, gen = 0 }, now) => read([sid, sub, client_id, gen, now])
 }

@@ -1,0 +1,39 @@
+import type { CompiledQuery } from 'kysely'
+import type { LibsqlDatabase } from './libsql-database.ts'
+import { LibsqlAdapter } from './libsql-dialect.ts'
+import type { Database } from './open.ts'
+import { toStorageError } from './storage-error.ts'
+
+/**
+ * Prepares the one query that every protected request waits for. On the embedded database it is run
+ * at once: the way through Kysely takes several times as long as the query itself.
+ *
+ * @param query Its parameters are replaced by those of each call, in the same order.
+ * @returns Finds the first row.
+ * @throws StorageError, when it is run.
+ */
+export function rowReader<Row>(
+  db: Database,
+  query: CompiledQuery<Row>,
+): (parameters: readonly unknown[]) => Promise<Row | undefined> {
+  const { adapter } = db.getExecutor()
+  const database = adapter instanceof LibsqlAdapter ? adapter.database : undefined
+  let read: ReturnType<LibsqlDatabase['prepareRow']> | undefined
+
+  return async (parameters) => {
+    // Within a transaction, the connection would also show what is not committed. Kysely waits for
+    // its end.
+    if (database === undefined || database.isInTransaction()) {
+      const { rows } = await db.executeQuery<Row>({ ...query, parameters })
+      return rows[0]
+    }
+    try {
+      read ??= database.prepareRow(query.sql)
+      return read(parameters) as Row | undefined
+    } catch (error) {
+      // libsql may have left it in progress: see libsql-database.ts.
+      read = undefined
+      throw toStorageError(error)
+    }
+  }
+}
