@@ -1,7 +1,15 @@
-import { createPublicKey, diffieHellman, type JsonWebKey, type KeyObject } from 'node:crypto'
+import {
+  createECDH,
+  createPublicKey,
+  diffieHellman,
+  type ECDH,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import type { ConfirmationKey } from '../../../protocol/tokens.ts'
+import { curveOf } from '../../keystore/key-type.ts'
 import { isCanonicalBase64url } from './base64url.ts'
 import { invalid, type TokenReason } from '../../errors/token-error.ts'
 
@@ -75,9 +83,33 @@ export function sharedSecret(
 ): Buffer {
   // The private key is ours and valid, so any failure is caused by the public key.
   try {
+    const { crv, x, y } = publicKey
+    if (crv !== curveOf(privateKey)) throw invalid(reason)
+    if (y !== undefined) return ecdhOf(privateKey).computeSecret(pointOf(x, y))
     const key = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
     return diffieHellman({ privateKey, publicKey: key })
   } catch {
     throw invalid(reason)
   }
+}
+
+/** An uncompressed point (SEC 1 §2.3.3). */
+const pointOf = (x: string, y: string): Buffer =>
+  Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
+
+const imported = new WeakMap<KeyObject, ECDH>()
+
+/**
+ * A private key for ECDH with points, whose place on the curve it checks. To import a point as a key
+ * takes nearly as long as the agreement.
+ */
+function ecdhOf(privateKey: KeyObject): ECDH {
+  let ecdh = imported.get(privateKey)
+  if (ecdh === undefined) {
+    const { d = '' } = privateKey.export({ format: 'jwk' })
+    ecdh = createECDH(privateKey.asymmetricKeyDetails?.namedCurve ?? '')
+    ecdh.setPrivateKey(d, 'base64url')
+    imported.set(privateKey, ecdh)
+  }
+  return ecdh
 }
