@@ -4,13 +4,16 @@ import { describeDatabase, isPostgresUrl } from '../../database/location.ts'
 import type { Database } from '../../database/open.ts'
 import { lockDatabase } from '../../database/server-lock.ts'
 import { StartupError } from '../../errors/startup-error.ts'
+import { backUp } from './back-up.ts'
 import { copyDatabase } from './copy-database.ts'
 
-const HELP = `Usage: npm run database -- copy --from <url> --to <url>
+const HELP = `Usage: npm run database -- backup --to <file:…>
+       npm run database -- copy --from <url> --to <url>
 
+  backup   copy a SQLite database to a new file; servers may use it meanwhile
   copy     copy everything to an empty database, while no server uses either of them
   --from   file:./data/auth.db or postgres://…; DATABASE_URL by default
-  --to     the same; one of the two may be left out
+  --to     the same; when copying, one of the two may be left out
   --help   show this help`
 
 /** How the command reaches databases. */
@@ -28,7 +31,7 @@ export interface DatabaseAccess {
  *
  * @param print Takes one line of output.
  * @returns The exit code: 0 for success, 2 for wrong arguments.
- * @throws StartupError if the database cannot be copied.
+ * @throws StartupError if the database cannot be backed up or copied.
  */
 export async function databaseCommand(
   args: readonly string[],
@@ -44,6 +47,11 @@ export async function databaseCommand(
     url === undefined ? configured : toLocation(url),
   ) as [string, string]
   if (from === to) throw new StartupError(['--from and --to name the same database.'])
+  if (options.command === 'backup') {
+    backUp(from, to)
+    print(`Backed up ${describeDatabase(from)} to ${describeDatabase(to)}`)
+    return 0
+  }
   if (!isPostgresUrl(from) && !existsSync(from)) {
     throw new StartupError([`There is no database at ${from}.`])
   }
@@ -77,9 +85,11 @@ function readArguments(args: readonly string[]) {
       },
       allowPositionals: true,
     })
-    const isCopy = positionals.length === 1 && positionals[0] === 'copy'
-    const isComplete = isCopy && (values.from !== undefined || values.to !== undefined)
-    return values.help || isComplete ? values : undefined
+    const [command, ...rest] = positionals
+    const isComplete =
+      (command === 'copy' && (values.from ?? values.to) !== undefined) ||
+      (command === 'backup' && values.to !== undefined)
+    return values.help || (isComplete && rest.length === 0) ? { ...values, command } : undefined
   } catch {
     return undefined
   }

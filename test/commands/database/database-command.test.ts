@@ -102,6 +102,8 @@ describe('the arguments', () => {
     [['move', '--to', 'x'], 2],
     [['copy', '--to', 'x', '--fast'], 2],
     [['copy', 'x', '--to', 'x'], 2],
+    [['backup'], 2],
+    [['backup', '--from', 'x'], 2],
     [['--help'], 0],
   ])('%j print the help', async (args, code) => {
     expect(await command(...args)).toBe(code)

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { databaseCommand } from '../../../server/commands/database/database-command.ts'
+import { openDatabase } from '../../../server/database/open.ts'
+import { StartupError } from '../../../server/errors/startup-error.ts'
+import { fill } from '../../sessions/fixtures.ts'
+
+let folder: string
+let source: string
+let copy: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'back-up-'))
+  source = join(folder, 'auth.db')
+  copy = join(folder, 'copy.db')
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const backUp = (from = source, to = copy) =>
+  databaseCommand(
+    ['backup', '--from', from, '--to', to],
+    {
+      ...{ configured: source, toLocation: (url: string) => url },
+      open: () => Promise.reject(new Error('A backup must not migrate.')),
+    },
+    () => undefined,
+  )
+const problemsOf = async (work: Promise<unknown>) => {
+  const error = await work.catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(StartupError)
+  return (error as StartupError).problems
+}
+
+test('has what was committed while the database is in use, in a private file', async () => {
+  const database = await openDatabase(source)
+  await fill(database)
+  await database.transaction().execute(async (trx) => {
+    await trx.updateTable('accounts').set({ name: 'not committed' }).execute()
+    expect(await backUp()).toBe(0)
+  })
+  await database.destroy()
+  expect((await stat(copy)).mode & 0o777).toBe(0o600)
+  const restored = await openDatabase(copy)
+  const names = await restored.selectFrom('accounts').select('name').execute()
+  await restored.destroy()
+  expect(names.length).toBeGreaterThan(0)
+  expect(names).not.toContainEqual({ name: 'not committed' })
+})
+
+test('never replaces a file', async () => {
+  await (await openDatabase(source)).destroy()
+  await writeFile(copy, 'precious')
+  expect(await problemsOf(backUp())).toEqual([`${copy} exists already. Back up to a new file.`])
+  expect(await readFile(copy, 'utf8')).toBe('precious')
+})
+
+test('of what is no database leaves no file', async () => {
+  await writeFile(source, 'no database'.repeat(100))
+  await chmod(source, 0o600)
+  expect(await problemsOf(backUp())).toEqual([
+    `${source} could not be copied to ${copy} (SQLITE_NOTADB). Check the disk, and that it is a database.`,
+  ])
+  await expect(stat(copy)).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test.each([
+  ['to a folder that is not there', () => backUp(source, join(folder, 'no', 'x')), /ENOENT/],
+  ['of PostgreSQL', () => backUp('postgres://u:hunter2@db/auth'), /^postgres:\/\/db\/auth is/],
+  ['to PostgreSQL', () => backUp(source, 'postgres://u:hunter2@db/auth'), /pg_dump/],
+])('%s is refused', async (_, work, message) => {
+  await (await openDatabase(source)).destroy()
+  expect(await problemsOf(work())).toEqual([expect.stringMatching(message)])
+})
+
+test('of nothing is refused', async () => {
+  expect(await problemsOf(backUp())).toEqual([`There is no database at ${source}.`])
+})
