@@ -6,6 +6,8 @@ export interface SeenRequest {
   readonly line: string
   /** The protected header of its token, in the header or the body, if it has one. */
   readonly header: JWSHeaderParameters | undefined
+  /** The media types of its body and of the answer's, if there are any. */
+  readonly types: readonly [body: string, answer: string]
 }
 
 /** A feature that notes every request that reaches its server, whatever browser it comes from. */
@@ -21,6 +23,7 @@ export function watchRequests(): { feature: Feature; seen: SeenRequest[] } {
         seen.push({
           line: `${ctx.method} ${ctx.path}`,
           header: jwe === undefined ? undefined : decodeProtectedHeader(jwe),
+          types: [ctx.request.type, ctx.response.type],
         })
       },
     }),
