@@ -1,17 +1,17 @@
-// `npm run bench` compares this server with its peers. `npm run bench -- timing`, `-- sign-ins` and
-// `-- soak` run other measurements.
+// `npm run bench` compares this server with its peers. `npm run bench -- timing`, `-- sign-ins`,
+// `-- sealed` and `-- soak` run other measurements.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const others = ['timing', 'sign-ins', 'soak']
+const others = ['timing', 'sign-ins', 'sealed', 'soak']
 const [, , name] = process.argv
 if (others.includes(name)) {
   process.argv.splice(2, 1)
   await import(`./${name}.js`)
 } else if (name !== undefined && !name.startsWith('--')) {
   console.error(
-    'Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | soak [minutes] [sessions] | --scale --json …]',
+    'Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | sealed [rounds] | soak [minutes] [sessions] | --scale --json …]',
   )
   process.exitCode = 2
 } else {

@@ -15,18 +15,19 @@ const PER_AGREEMENT = 1000
 /**
  * Starts a server from the build, without rate limits, and signs up `sessions` people.
  *
+ * @param options.program Another program that starts it.
  * @param options.pinned Whether it runs on one core only.
  * @param options.keyBound How many more people are signed in with key-bound clients.
  * @param options.others How many more accounts are in the database, each with a session.
  */
 export async function startOurServer(sessions, options = {}) {
-  const { pinned = true, keyBound = 0, others = 0 } = options
+  const { program: script = PROGRAM, pinned = true, keyBound = 0, others = 0 } = options
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const folder = mkdtempSync(join(tmpdir(), 'jwe-auth-bench-'))
   const database = join(folder, 'auth.db')
   const program = await startProgram(
-    PROGRAM,
+    script,
     {
       PORT: String(port),
       ISSUER: url,

@@ -52,16 +52,16 @@ export function prove(req, key, jws) {
   return { ...req, mac: createHmac('sha256', key).update(input).digest('base64url') }
 }
 
-/** Seals a JWS with a content key of its own. */
-export function seal(jws, { kid, epk, wrappingKey }, req) {
+/** Seals a JWS, or a body in JSON, with a content key of its own. */
+export function seal(text, { kid, epk, wrappingKey }, req, cty = 'JWT') {
   const key = randomBytes(16)
   const wrap = createCipheriv('id-aes128-wrap', wrappingKey, Buffer.alloc(8, 0xa6))
-  const header = { alg: 'ECDH-ES+A128KW', enc: 'A128GCM', kid, cty: 'JWT', epk, req }
+  const header = { alg: 'ECDH-ES+A128KW', enc: 'A128GCM', kid, cty, epk, req }
   const head = Buffer.from(JSON.stringify(header)).toString('base64url')
   const iv = randomBytes(12)
   const cipher = createCipheriv('aes-128-gcm', key, iv)
   cipher.setAAD(Buffer.from(head))
-  const parts = [wrap.update(key), iv, Buffer.concat([cipher.update(jws), cipher.final()])]
+  const parts = [wrap.update(key), iv, Buffer.concat([cipher.update(text), cipher.final()])]
   return [head, ...[...parts, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join(
     '.',
   )
