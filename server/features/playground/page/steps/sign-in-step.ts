@@ -1,4 +1,5 @@
 import { byId, describe, onClick, say } from '../dom.ts'
+import { madeUpPerson } from '../made-up.ts'
 import type { Page, Step } from '../page.ts'
 
 /** Step 2: sign up, in and out. */
@@ -38,10 +39,7 @@ export function signInStep({ auth }: Page): Step {
   show.addEventListener('change', () => (password.type = show.checked ? 'text' : 'password'))
 
   byId('make-up', HTMLButtonElement).addEventListener('click', () => {
-    madeUp = {
-      email: `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`,
-      password: `${pick(FIRST)} ${pick(LAST)} ${pick(FIRST)} ${randomDigits()}`,
-    }
+    madeUp = madeUpPerson()
     email.value = madeUp.email
     password.value = madeUp.password
     show.checked = true
@@ -77,9 +75,3 @@ export function confirmSignOut(): void {
   say(byId('sign-in-result', HTMLElement), 'good', text)
   byId('email', HTMLInputElement).focus()
 }
-
-const FIRST = ['ada', 'grace', 'alan', 'edsger', 'barbara', 'donald', 'radia', 'whitfield']
-const LAST = ['lovelace', 'hopper', 'turing', 'dijkstra', 'liskov', 'knuth', 'perlman', 'diffie']
-const random = () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
-const pick = (words: readonly string[]): string => words[random() % words.length] ?? ''
-const randomDigits = () => String(random() % 10_000).padStart(4, '0')
