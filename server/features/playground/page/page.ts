@@ -15,6 +15,8 @@ export interface Page {
   /** The content encryption of tokens to the server. */
   readonly enc: EncryptionEnc
   readonly store: ClientStore
+  /** Whether the server takes sealed bodies. */
+  readonly offersSealing: boolean
   /** The last request that was sent with a token, exactly as sent. */
   captured: Exchange | undefined
 }

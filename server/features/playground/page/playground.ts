@@ -6,6 +6,7 @@ import { NOTES, type Page, type Step } from './page.ts'
 import { jweStep } from './steps/jwe-step.ts'
 import { jwsStep } from './steps/jws-step.ts'
 import { keyStep } from './steps/key-step.ts'
+import { proxyStep } from './steps/proxy-step.ts'
 import { requestStep } from './steps/request-step.ts'
 import { sessionsStep } from './steps/sessions-step.ts'
 import { signInStep } from './steps/sign-in-step.ts'
@@ -26,16 +27,14 @@ async function start(): Promise<void> {
   }
   const server = new URL('.', location.href).href.replace(/\/$/, '')
   const store = await browserStore()
-  const { issuer, enc } = await metadataOf(server)
+  const { issuer, enc, offersSealing } = await metadataOf(server)
   const page: Page = {
-    ...{ server, issuer, enc, store },
+    ...{ server, issuer, enc, store, offersSealing },
     captured: undefined,
     auth: new AuthClient({
       ...{ server, issuer, store },
       services: [NOTES],
       clientName: `Playground in ${browserName()}`,
-      // The steps show the bodies.
-      sealedBodies: 'never',
       async fetch(request) {
         const [response, exchange] = await record(request)
         const isToServer = exchange.url.startsWith(`${server}/`)
@@ -47,7 +46,7 @@ async function start(): Promise<void> {
   const { auth } = page
   const steps = [
     ...[await keyStep(page), signInStep(page), jweStep(), jwsStep(page), verifyStep(page)],
-    ...[requestStep(page), stolenStep(page), vaultStep(page), sessionsStep(page)],
+    ...[requestStep(page), stolenStep(page), proxyStep(page), vaultStep(page), sessionsStep(page)],
   ]
   const render = renderer(page, steps)
   auth.onChange(() => void render())
@@ -108,7 +107,7 @@ function linkSteps(areShown: boolean): void {
 }
 
 /** What the server says of itself. Trusted because the page itself came from the same server. */
-async function metadataOf(server: string): Promise<Pick<Page, 'issuer' | 'enc'>> {
+async function metadataOf(server: string): Promise<Pick<Page, 'issuer' | 'enc' | 'offersSealing'>> {
   const url = `${server}/.well-known/oauth-authorization-server`
   const response = await fetch(url).catch(() => {
     throw new Error('The server cannot be reached.')
@@ -116,9 +115,10 @@ async function metadataOf(server: string): Promise<Pick<Page, 'issuer' | 'enc'>>
   const metadata = (await response.json()) as {
     readonly issuer: string
     readonly access_token_encryption_enc_values_supported: readonly [EncryptionEnc]
+    readonly sealed_bodies?: string
   }
   const [enc] = metadata.access_token_encryption_enc_values_supported
-  return { issuer: metadata.issuer, enc }
+  return { issuer: metadata.issuer, enc, offersSealing: metadata.sealed_bodies !== undefined }
 }
 
 /** Reports an error, except that the session has ended, which the page already shows. */

@@ -28,26 +28,39 @@ export function presentRequest(request: Exchange): Node[] {
   ]
 }
 
-/** @param who Who answered. */
+/**
+ * @param options.who Who answered.
+ * @param options.opened What was in a sealed answer.
+ */
 export function presentAnswer(
   { status, answerHeaders, answer }: Exchange,
-  who = 'the server',
+  { who = 'the server', opened = answer } = {},
 ): Node[] {
   const challenge = answerHeaders.get('WWW-Authenticate')
   const lines = [
     statusInWords(status),
     ...(challenge === null ? [] : [`WWW-Authenticate: ${challenge}`]),
-    pretty(withoutKey(answer)),
+    ...(opened === answer
+      ? []
+      : [shorten(answer, 60), '', 'It is sealed. Opened by this browser:']),
+    pretty(withoutKey(opened)),
   ]
   return [element('h3', {}, `What ${who} answered`), element('pre', {}, lines.join('\n'))]
 }
 
-export const statusInWords = (status: number): string =>
-  `${status} ${status === 200 ? 'OK' : status === 401 ? 'Unauthorized' : ''}`.trim()
+/** Reason phrases: HTTP/2 has none (RFC 9113 §8.3.2). */
+const WORDS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+}
+
+export const statusInWords = (status: number): string => `${status} ${WORDS[status] ?? ''}`.trim()
 
 /** The answer without the database key, which somebody looking over your shoulder must not see. */
 function withoutKey(answer: string): unknown {
   const body = JSON.parse(answer) as Record<string, unknown>
   if (typeof body['database_key'] !== 'string') return body
-  return { ...body, database_key: '(not shown: the key of step 8)' }
+  return { ...body, database_key: '(not shown: the key of step 9)' }
 }

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
+import { features } from '../../../../server/features.ts'
 import { TestClient } from '../../../support/client.ts'
+import { serve } from '../../../browser/servers.ts'
 import { expectRefusals, newProfile } from '../../../browser/support.ts'
 import { ask, button, keepNote, open, servePlayground, signUp } from './playground-page.ts'
 
@@ -43,13 +45,15 @@ async function fillPage(page: Page): Promise<void> {
   await page.getByText('Refused. The letter names your key').waitFor()
   await button(page, 'Change one character').click()
   await page.getByText('Refused: one character').waitFor()
+  await button(page, 'Sign two people up').click()
+  await page.locator('#seen .soft').waitFor()
   await keepNote(page, 'A note')
   await button(page, 'Try to read the private key').click()
   await page.getByText('Refused by the browser').waitFor()
 }
 
 test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorScheme) => {
-  const { url } = await servePlayground()
+  const { url } = await serve({}, features)
   const page = await open(url, await newProfile({ colorScheme, reducedMotion: 'reduce' }))
   expect(await flaws(page)).toEqual([])
   await button(page, 'Make somebody up').click()
@@ -59,7 +63,7 @@ test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorSche
 })
 
 test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', async (width) => {
-  const { url } = await servePlayground()
+  const { url } = await serve({}, features)
   const viewport = { width, height: 700 }
   const page = await open(url, await newProfile({ viewport, hasTouch: true, isMobile: true }))
   const overflow = () =>

@@ -55,7 +55,7 @@ export async function isSignedIn(page: Page, email: string): Promise<void> {
 /** Waits until the page shows the form, and makes sure that it says nothing more. */
 export async function isSignedOut(page: Page): Promise<void> {
   await button(page, 'Sign up').waitFor()
-  await page.getByText('Steps 3 to 9 appear once').waitFor()
+  await page.getByText('Steps 3 to 10 appear once').waitFor()
   expect(await page.getByRole('alert').textContent()).toBe('')
 }
 

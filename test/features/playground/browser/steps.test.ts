@@ -37,7 +37,7 @@ test('links lead only to steps that are there', async () => {
   const nav = page.getByRole('navigation', { name: 'Steps' })
   expect(await nav.getByRole('link').count()).toBe(2)
   await signUp(page)
-  expect(await nav.getByRole('link').count()).toBe(9)
+  expect(await nav.getByRole('link').count()).toBe(10)
   for (const link of await nav.getByRole('link').all()) {
     const target = (await link.getAttribute('href'))!
     expect(await page.locator(target).isVisible()).toBe(true)
@@ -166,7 +166,7 @@ test('steps 6 and 7: a sealed request, and what a copy of it is worth', async ()
   expect(shown).toContain(sent.slice(0, 60))
   expect(shown).toContain('200 OK')
   expect(shown).toContain(email)
-  expect(shown).toContain('(not shown: the key of step 8)')
+  expect(shown).toContain('(not shown: the key of step 9)')
   const header = JSON.parse(await page.locator('#exchange pre').nth(1).innerText()) as {
     kid: string
     req: object
@@ -204,7 +204,7 @@ test('step 7: a server that takes a copy is found out', async () => {
   }
 })
 
-test('step 8: there is nothing to keep until something is written', async () => {
+test('step 9: there is nothing to keep until something is written', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -225,7 +225,7 @@ test('step 3: without a key of its own, the envelope has an empty part', async (
   expect(await ask(page)).toContain('200 OK')
 })
 
-test('step 8: a note is kept again and again', async () => {
+test('step 9: a note is kept again and again', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -238,7 +238,7 @@ test('step 8: a note is kept again and again', async () => {
   expect(await disk.textContent()).toMatch(/… \(\d+ characters\)$/)
 })
 
-test('step 9: every session is listed, and the others end at once', async () => {
+test('step 10: every session is listed, and the others end at once', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)

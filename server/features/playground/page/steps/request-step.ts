@@ -13,11 +13,12 @@ export function requestStep(page: Page): Step {
 
   onClick(byId('ask', HTMLButtonElement), exchange, async () => {
     exchange.className = ''
-    await page.auth.fetch('/account')
+    const response = await page.auth.fetch('/account')
+    const opened = await response.text()
     theft.replaceChildren()
     const { captured } = page
     if (captured === undefined) return
-    exchange.replaceChildren(...presentRequest(captured), ...presentAnswer(captured))
+    exchange.replaceChildren(...presentRequest(captured), ...presentAnswer(captured, { opened }))
     for (const button of thieves) button.disabled = false
   })
 

@@ -3,7 +3,7 @@ import { byId, element, onClick, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { confirmSignOut } from './sign-in-step.ts'
 
-/** Step 9: the account's sessions, each with a button to end it. */
+/** Step 10: the account's sessions, each with a button to end it. */
 export function sessionsStep({ auth }: Page): Step {
   const list = byId('session-list', HTMLElement)
   const result = byId('sessions-result', HTMLElement)

@@ -22,7 +22,7 @@ export function stolenStep({ auth, server, issuer, enc }: Page): Step {
         `You, with the key of step 1: ${statusInWords(own.status)}.`,
       ),
       element('h3', {}, `The thief: GET ${target.path}, with your letter and another key`),
-      ...presentAnswer(theft, who),
+      ...presentAnswer(theft, { who }),
       element('p', { class: isRefused ? 'refused' : 'bad' }, verdict(isRefused, isBound)),
     )
   }

@@ -4,7 +4,7 @@ import type { Page, Step } from '../page.ts'
 
 const NOTE = 'note'
 
-/** Step 8: a note that is stored encrypted on this device, and read again without a password. */
+/** Step 9: a note that is stored encrypted on this device, and read again without a password. */
 export function vaultStep({ auth, store }: Page): Step {
   const note = byId('note', HTMLTextAreaElement)
   const result = byId('vault-result', HTMLElement)
