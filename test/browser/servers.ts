@@ -32,10 +32,11 @@ export async function stopServers(): Promise<void> {
 export async function serve(
   config: Partial<Config> = {},
   features: readonly Feature[] = [clientPage],
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<TestServer> {
   const clock = Object.assign(() => Date.now(), { advance: () => undefined })
   const changes = { rateLimits: UNLIMITED, ...config }
-  const server = await startTestServer({ clock, config: changes, features })
+  const server = await startTestServer({ clock, config: changes, features, variables })
   servers.add(server)
   return server
 }
