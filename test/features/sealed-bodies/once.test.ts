@@ -4,6 +4,7 @@ import { createSealedBodies, sealedBodies } from '../../../server/features/seale
 import { createReplayCache, type ReplayCache } from '../../../server/limits/replay-cache.ts'
 import { createEphemeralKeystore } from '../../../server/keystore/keystore.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../../support/client.ts'
+import { UNLIMITED } from '../../support/config.ts'
 import { describePostgres } from '../../support/describe-postgres.ts'
 import { logLines } from '../../support/log-lines.ts'
 import { startPostgres } from '../../support/postgres.ts'
@@ -205,6 +206,31 @@ describe('while the memory is full', () => {
   })
 })
 
+test('people who fill what they can of the memory cost nobody else anything', async () => {
+  const features = [createSealedBodies({ replayCache: createReplayCache(80) })]
+  const { client } = await start({ features, config: { trustedProxies: 1, rateLimits: UNLIMITED } })
+  const from = (address: string) => ({ headers: [['X-Forwarded-For', address]] as const })
+  const nothing = { method: 'POST', path: '/account/login', body: {}, accept }
+  for (let i = 1; i <= 10; i++) {
+    let status: number
+    do ({ status } = await client.send({ ...nothing, ...from(`192.0.2.${i}`) }))
+    while (status === 400)
+    expect(status).toBe(429)
+  }
+  // Somebody elsewhere, a sender of plain bodies, and somebody at an address whose share is used up.
+  const email = someEmail()
+  expect((await client.send({ ...signUpOf(client, email), ...from('198.51.100.1') })).status).toBe(
+    201,
+  )
+  const headers = { 'x-forwarded-for': '192.0.2.1' }
+  const login = loginOf(client, email).body
+  const plain = await client.client.send('POST', '/account/login', login, headers)
+  expect(plain.status).toBe(200)
+  const session = { accessJws: await client.client.open(plain.body.access_token) }
+  const rename = { method: 'PATCH', path: '/account', session, body: { name: 'Ada' }, accept }
+  expect((await client.send({ ...rename, ...from('192.0.2.1') })).status).toBe(200)
+})
+
 describePostgres('on any server of a group', () => {
   test('a captured sign-in is refused the second time', async () => {
     const postgres = await startPostgres()
@@ -215,9 +241,11 @@ describePostgres('on any server of a group', () => {
         await start({ keystore, database: databases[0]! }),
         await start({ keystore, database: databases[1]! }),
       ]
-      const request = signUpOf(one.client)
+      const email = someEmail()
+      expect((await one.client.send(signUpOf(one.client, email))).status).toBe(201)
+      const request = loginOf(one.client, email)
       const bytes = await one.client.sealBody(request)
-      expect((await one.client.send({ ...request, bytes })).status).toBe(201)
+      expect((await one.client.send({ ...request, bytes })).status).toBe(200)
       const elsewhere = new SealingClient(two.server, one.client.client)
       expect((await elsewhere.send({ ...request, bytes })).body).toEqual(REFUSED)
       for (const server of servers.splice(0)) await server.stop()

@@ -3,6 +3,8 @@ import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
+import { AuthClient, memoryStore } from '../../../client/index.ts'
+import { codeOf } from '../../support/auth-client.ts'
 import { TestClient } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { SealingClient } from './sealing-client.ts'
@@ -14,6 +16,7 @@ const NAME = 'Wilhelmina Quartermain'
 let server: TestServer
 let tap: Server
 let seen = ''
+let url: string
 let client: SealingClient
 
 /** Passes on every byte, and keeps them. */
@@ -32,7 +35,7 @@ beforeAll(async () => {
     }
   })
   await once(tap.listen(0, '127.0.0.1'), 'listening')
-  const url = `http://127.0.0.1:${(tap.address() as AddressInfo).port}`
+  url = `http://127.0.0.1:${(tap.address() as AddressInfo).port}`
   client = new SealingClient({ ...server, url }, await TestClient.registered(url))
 })
 afterAll(async () => {
@@ -55,6 +58,13 @@ const formsOf = (secret: string) => [
   ),
 ]
 
+function expectUnseen(secrets: readonly string[]) {
+  const forms = secrets.flatMap(formsOf)
+  const log = server.logs.join('')
+  expect(forms.filter((secret) => seen.includes(secret))).toEqual([])
+  expect(forms.filter((secret) => log.includes(secret))).toEqual([])
+}
+
 test('no byte of a person, a password or a database key is on the wire or in the log', async () => {
   const body = { email: EMAIL, password: PASSWORD, name: NAME, client_id: client.id }
   const session = await client.sessionOf(
@@ -70,12 +80,31 @@ test('no byte of a person, a password or a database key is on the wire or in the
     body: { current_password: PASSWORD, new_password: `${PASSWORD} anew` },
   })
 
-  const secrets = [EMAIL, PASSWORD, NAME, session.databaseKey].flatMap(formsOf)
-  const log = server.logs.join('')
-  expect(secrets.filter((secret) => seen.includes(secret))).toEqual([])
-  expect(secrets.filter((secret) => log.includes(secret))).toEqual([])
+  expectUnseen([EMAIL, PASSWORD, NAME, session.databaseKey])
 
   // The tap does see what is not sealed.
   await client.client.send('POST', '/account/login', login)
   expect(seen).toContain(PASSWORD)
+})
+
+test('nor if the client library sends it, whatever comes of it', async () => {
+  const [email, password, fresh] = ['augusta@mail.test', 'copper sparrow harbour', 'marble lantern']
+  const auth = new AuthClient({
+    ...{ server: url, issuer: server.config.issuer, clock: server.clock },
+    ...{ store: memoryStore(), sealedBodies: 'required' },
+  })
+  await auth.signUp({ email, password, name: 'Augusta Byron' })
+  await auth.signOut()
+  expect(await codeOf(auth.signIn({ email, password: `${password}!` }))).toBe('invalid_grant')
+  expect(await codeOf(auth.signUp({ email, password }))).toBe('account_exists')
+  expect(await codeOf(auth.signUp({ email: 'no address', password }))).toBe('invalid_request')
+  await auth.signIn({ email, password })
+  await auth.refresh()
+  await auth.account.rename('Lady Lovelace')
+  const { database_key } = await auth.account.read()
+  await auth.account.changePassword(password, fresh)
+  await auth.account.sessions()
+  await auth.account.remove(fresh)
+  const names = ['Augusta Byron', 'Lady Lovelace']
+  expectUnseen([email, 'no address', password, fresh, ...names, database_key!])
 })
