@@ -7,17 +7,19 @@ import type { Logger } from '../log/logger.ts'
 const PRECISION = 60_000
 
 /**
- * Records that a session is used now, unless a recent time is recorded. If the database cannot be
- * written, the request still succeeds, and a later request records the time.
+ * Whether no recent use of a session is recorded.
  *
  * @param lastUsed As stored; like `now`, milliseconds since the epoch.
  */
-export async function recordUse(
-  db: Database,
-  log: Logger,
-  { id, lastUsed, now }: { id: string; lastUsed: number; now: number },
-): Promise<void> {
-  if (now - lastUsed < PRECISION) return
+export const isUseDue = (lastUsed: number, now: number): boolean => now - lastUsed >= PRECISION
+
+/**
+ * Records that a session is used now. If the database cannot be written, the request still succeeds,
+ * and a later request records the time.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export async function recordUse(db: Database, log: Logger, id: string, now: number): Promise<void> {
   const query = db.updateTable('sessions').set({ last_used_at: now }).where('id', '=', id)
   try {
     await db.executeQuery(withoutWaiting(query.compile()))

@@ -10,7 +10,7 @@ import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { createSessionLookup } from './find-session.ts'
-import { recordUse } from './last-used.ts'
+import { isUseDue, recordUse } from './last-used.ts'
 import type { NextGeneration } from './generation.ts'
 import { lockAccount } from './lock-session.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
@@ -152,7 +152,7 @@ export function createSessions(
       const row = await findSession(claims, now)
       if (row === undefined) return undefined
       const { database_key, last_used_at, expires_at, ...account } = row
-      await recordUse(db, log, { id: sid, lastUsed: last_used_at, now })
+      if (isUseDue(last_used_at, now)) await recordUse(db, log, sid, now)
       return {
         id: sid,
         clientId: client_id,
