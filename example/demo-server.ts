@@ -16,6 +16,8 @@ export interface DemoServer {
   readonly issuer: string
   /** The content encryption of tokens to it. */
   readonly enc: EncryptionEnc
+  /** Whether it takes sealed bodies. */
+  readonly offersSealing: boolean
   stop(): Promise<void>
 }
 
@@ -30,8 +32,7 @@ export async function startOwnServer(): Promise<DemoServer> {
   // Ignores the environment and .env, so that the demo is the same for everybody.
   const config = loadConfig(features, variables, devNull)
   const server = await startServer(config, features, createLogger('silent'))
-  const enc = config.algorithms.encryptionEnc
-  return { url: server.url, issuer, enc, stop: () => server.stop() }
+  return { ...(await findServer(server.url)), stop: () => server.stop() }
 }
 
 /**
@@ -54,7 +55,8 @@ export async function findServer(url: string): Promise<DemoServer> {
   if (!response.ok || typeof issuer !== 'string' || enc === undefined) {
     throw new DemoError(`The server at ${base} is not a jwe-auth-server.`)
   }
-  return { url: base, issuer, enc, stop: () => Promise.resolve() }
+  const offersSealing = metadata?.['sealed_bodies'] !== undefined
+  return { url: base, issuer, enc, offersSealing, stop: () => Promise.resolve() }
 }
 
 /** Starts the notes service of notes-service.ts, for the tokens of a server. */

@@ -1,5 +1,6 @@
 import { decodeProtectedHeader } from 'jose'
 import type { AuthClient, ClientStore, OpenedToken } from '../client/index.ts'
+import { JOSE } from '../protocol/sealed-bodies.ts'
 import type { DemoServer } from './demo-server.ts'
 import { MEANINGS, PARTS } from './meanings.ts'
 import { shorten, type Terminal } from './terminal.ts'
@@ -78,7 +79,10 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
   const { alg, enc, kid, req } = decodeProtectedHeader(captured.token)
   terminal.block([['reset', `${captured.method} ${captured.url}`]])
   terminal.block([['reset', `Authorization: Bearer ${shorten(captured.token, 40)}`]])
-  terminal.line(captured.body)
+  terminal.block([['reset', shorten(captured.body, 150)]])
+  if (new Headers(captured.headers).get('content-type') === JOSE) {
+    terminal.say('(The body is sealed, too: see "A proxy reads along".)')
+  }
   terminal.line()
   const binding = req as Readonly<Record<string, string | number>>
   terminal.table([

@@ -21,6 +21,7 @@ import {
   verifyTwice,
   type Scene,
 } from './demo-steps.ts'
+import { showSignUp } from './sign-up-on-the-wire.ts'
 import { createTerminal } from './terminal.ts'
 import { createWire, resend } from './wire.ts'
 
@@ -49,8 +50,6 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
   const client = new AuthClient({
     ...{ server: url, issuer, services: [notes], store },
     ...{ fetch: wire.fetch, clientName: 'npm run demo' },
-    // The steps show the bodies.
-    sealedBodies: 'never',
   })
   const scene: Scene = { terminal, client, store, wire }
   const id = randomBytes(4).toString('hex')
@@ -130,6 +129,15 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
   const [record = ''] = await store.vault(sessionId).ids()
   const bytes = await store.vault(sessionId).get(record)
   terminal.block([['green', Buffer.from(bytes ?? []).toString('base64url')]])
+
+  terminal.step(
+    'A proxy reads along where TLS ends',
+    'Tokens are encrypted. But a password is sent at sign-up, and the database_key comes back. So bodies can be sealed, too. Two more people sign up, the first in plain JSON, and are removed again.',
+  )
+  await showSignUp(terminal, server, 'never')
+  terminal.line()
+  if (server.offersSealing) await showSignUp(terminal, server, 'required')
+  else terminal.say('This server does not offer sealed bodies.')
 
   terminal.step(
     'The person signs out',

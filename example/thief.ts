@@ -35,5 +35,6 @@ export async function useStolen(
     req = await prove(await deriveProofKey({ id: aud, privateKey }, recipient), req, jws)
   }
   const token = await sealJwe(utf8(jws), recipient, { enc, header: { cty: 'JWT', req } })
-  return resend({ url: baseUrl + path, method: 'GET', token, body: '' })
+  const headers = { authorization: `Bearer ${token}` }
+  return resend({ url: baseUrl + path, method: 'GET', headers, token, body: '' })
 }

@@ -4,6 +4,7 @@
 export interface Captured {
   readonly url: string
   readonly method: string
+  readonly headers: HeadersInit
   /** The token, sealed for this one request. */
   readonly token: string
   readonly body: string
@@ -38,8 +39,8 @@ export function createWire(): Wire {
     async fetch(request) {
       const [scheme, token] = (request.headers.get('authorization') ?? '').split(' ')
       if (scheme === 'Bearer' && token !== undefined) {
-        const { url, method } = request
-        sent.push({ url, method, token, body: await request.clone().text() })
+        const { url, method, headers } = request
+        sent.push({ url, method, headers, token, body: await request.clone().text() })
         if (isCut) throw new TypeError('stopped on the way')
       }
       return fetch(request)
@@ -65,12 +66,14 @@ export interface Answer {
 
 /** Sends a captured request again, byte for byte, to its own path or to another one. */
 export async function resend(
-  { url, method, token, body }: Captured,
+  { url, method, headers, body }: Captured,
   path?: string,
 ): Promise<Answer> {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const target = path === undefined ? url : new URL(url).origin + path
   const response = await fetch(target, { method, headers, ...(body === '' ? {} : { body }) })
+  const { status } = response
+  // What was accepted may be sealed.
+  if (response.ok) return { status, description: '' }
   const answer = (await response.json()) as { error_description?: string }
-  return { status: response.status, description: answer.error_description ?? '' }
+  return { status, description: answer.error_description ?? '' }
 }
