@@ -3,16 +3,7 @@ import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { MAX_TOKEN_LENGTH } from '../../protocol/limits.ts'
 import { invalid } from '../errors/token-error.ts'
 import { decodeCanonical } from './jwe/base64url.ts'
-
-/** A compact JWS or JWE, taken apart. */
-export interface Compact {
-  /** The first part as it was sent. */
-  readonly head: string
-  /** The first part parsed: the protected header. */
-  readonly header: Readonly<Record<string, unknown>>
-  /** The bytes of the other parts. */
-  readonly parts: readonly Buffer[]
-}
+import type { Compact } from './jwe/open-jwe.ts'
 
 /**
  * Takes a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1) apart, before any

@@ -8,13 +8,22 @@ import {
 } from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { invalid } from '../../errors/token-error.ts'
-import type { Compact } from '../compact.ts'
 import type { Agreement, Agreements } from './agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from './key-agreement.ts'
 import { decryptKey } from './key-encryption.ts'
 import { toWrappingKey, unwrapKey } from './key-wrap.ts'
+
+/** A compact JWS or JWE, taken apart. */
+export interface Compact {
+  /** The first part as it was sent. */
+  readonly head: string
+  /** The first part parsed: the protected header. */
+  readonly header: Readonly<Record<string, unknown>>
+  /** The bytes of the other parts. */
+  readonly parts: readonly Buffer[]
+}
 
 /** A private key that opens JWEs, bound to its one algorithm. */
 export interface OpeningKey {
