@@ -1,5 +1,5 @@
 // `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a link
-// or path in a Markdown page is broken, or if a feature has no page.
+// path or command in a Markdown page is broken, or if a feature has no page.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'
@@ -7,6 +7,7 @@ import { isPlaceholder, VARIABLES } from '../server/config/variables.ts'
 import { features } from '../server/features.ts'
 import { findConfigurationProblems, withoutMissingFeatures } from './configuration-docs.ts'
 import { featureNames, pageOf } from './feature-files.ts'
+import { findBrokenCommands } from './markdown-commands.ts'
 import { findBrokenLinks } from './markdown-links.ts'
 
 process.chdir(`${import.meta.dirname}/..`)
@@ -18,6 +19,8 @@ const paths = ['.', 'docs', 'docs/features', 'keys']
   )
   .filter((path) => path.endsWith('.md'))
 const pages = new Map(paths.map((path) => [path, read(path)]))
+
+const { scripts } = JSON.parse(read('package.json')) as { scripts: object }
 
 const ALL = Object.assign(
   {},
@@ -37,6 +40,7 @@ const problems = [
     isPlaceholder,
   }),
   ...findBrokenLinks(pages, existsSync),
+  ...findBrokenCommands(pages, Object.keys(scripts), existsSync),
   ...featureNames()
     .filter((name) => !existsSync(pageOf(name)))
     .map((name) => `The feature ${name} has no page: ${pageOf(name)} is missing.`),
