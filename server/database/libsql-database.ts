@@ -4,7 +4,10 @@ import type Libsql from 'libsql'
 /** A connection as Kysely uses it, with additions for the dialect. */
 export interface LibsqlDatabase extends SqliteDatabase {
   exec(statements: string): void
+  /** Whether a query would be one of a transaction that has begun. */
   isInTransaction(): boolean
+  /** Ask first: libsql aborts the process if a closed connection is used. */
+  isOpen(): boolean
   /**
    * Begins a transaction that may write.
    *
@@ -57,7 +60,8 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
     exec(statements) {
       sqlite.exec(statements)
     },
-    isInTransaction: () => sqlite.inTransaction,
+    isInTransaction: () => sqlite.open && sqlite.inTransaction,
+    isOpen: () => sqlite.open,
     beginWriting() {
       try {
         sqlite.exec('pragma busy_timeout = 0; begin immediate')

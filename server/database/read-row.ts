@@ -22,8 +22,8 @@ export function rowReader<Row>(
 
   return async (parameters) => {
     // Within a transaction, the connection would also show what is not committed. Kysely waits for
-    // its end.
-    if (database === undefined || database.isInTransaction()) {
+    // its end, and says that a database is closed.
+    if (!database?.isOpen() || database.isInTransaction()) {
       const { rows } = await db.executeQuery<Row>({ ...query, parameters })
       return rows[0]
     }
