@@ -27,6 +27,8 @@ export interface FeatureParts {
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Members of the answer to a sign-up. `log` is the request's. */
   readonly signUpAnswer?: (account: Account, client: Client, log: Logger) => Promise<object>
+  /** The schemas of these members, for the API documents. */
+  readonly signUpMembers?: z.ZodRawShape
   /**
    * Member of a body → its check: a proof of identity that is accepted in place of the password of
    * the person who is signed in.

@@ -20,10 +20,11 @@ import { tokenRoutes } from './sessions/token-routes.ts'
  * Yours to replace: your own routes go here, or into a feature.
  */
 export function createRouter(core: Core, features: readonly FeatureParts[]): Router {
-  const { open, signedIn, router } = createRouteTable(authenticate(core), {
+  const table = createRouteTable(authenticate(core), {
     bodyTypes: features.flatMap(({ bodyType }) => bodyType ?? []),
     afterToken: features.flatMap(({ afterToken }) => afterToken ?? []),
   })
+  const { open, signedIn, router } = table
   const limit = (action: keyof Core['config']['rateLimits'], part?: string) =>
     rateLimit(core.rateLimits, action, part)
 
@@ -65,6 +66,6 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   open('POST', '/token', limitWithin, token.grant)
   open('POST', '/revoke', limitWithin, token.revoke)
 
-  for (const { routes } of features) routes?.({ open, signedIn })
+  for (const { routes } of features) routes?.(table)
   return router
 }

@@ -1,8 +1,10 @@
 /** The fields of an account: what a request may say, and what the owner sees. See http/fields.ts. */
+import { z } from 'zod'
 import type { Account, AccountFields } from '../../protocol/account.ts'
 import { MAX_EMAIL_LENGTH, MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
 import type { Account as AccountRow } from '../database/schema.ts'
 import { line, text } from '../http/fields.ts'
+import { tokenPair } from '../sessions/token-pair.ts'
 import { isEmailAddress } from './email.ts'
 
 /** Any password, right or wrong. The password policy checks new ones. */
@@ -11,7 +13,9 @@ export const password = text(MAX_PASSWORD_CODE_UNITS)
 /** A text to look up as an address. A malformed address counts as an unknown one. */
 export const emailLookup = text(MAX_EMAIL_LENGTH)
 
-export const email = emailLookup.refine(isEmailAddress, 'must be an e-mail address')
+export const email = emailLookup
+  .refine(isEmailAddress, 'must be an e-mail address')
+  .meta({ format: 'email' })
 
 /** A person's name. */
 export const name = line(200)
@@ -22,6 +26,24 @@ export const signUpFields = {
 } satisfies Record<keyof AccountFields, unknown>
 
 /** Yours to extend: an account as its owner sees it. */
+export const accountSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    name: z.string().nullable(),
+    scope: z.string(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Account' }) satisfies z.ZodType<Account>
+
 export function presentAccount({ id, email, name, scope, created_at }: AccountRow): Account {
   return { id, email, name, scope, created_at: new Date(created_at).toISOString() }
 }
+
+/** The answer to signing in. */
+export const sessionAnswer = z.object({
+  account: accountSchema,
+  session_id: z.string(),
+  database_key: z.string(),
+  ...tokenPair.shape,
+})

@@ -3,13 +3,13 @@ import type { Core } from '../composition.ts'
 import type { FeatureParts } from '../feature.ts'
 import { bodyHas, parseBody } from '../http/body.ts'
 import type { Handler } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { opaque } from '../http/fields.ts'
 import type { SessionState } from '../sessions/authenticate.ts'
 import { password } from './account-fields.ts'
 
 const passwordSchema = z.object({ password })
-const proofSchema = (member: string) =>
-  z.object({ [member]: opaque }).transform((body) => body[member] ?? '')
+const proofSchema = (member: string) => z.object({ [member]: opaque })
 
 /**
  * Asks the signed-in person to prove their identity again, because a token may be stolen: with the
@@ -21,13 +21,15 @@ export function createConfirmOwner(
   features: readonly Pick<FeatureParts, 'proofs'>[],
 ): Handler<SessionState> {
   const proofs = features.flatMap((feature) => Object.entries(feature.proofs ?? {}))
-  return async function confirmOwner(ctx) {
+  const confirmOwner: Handler<SessionState> = async (ctx) => {
     const other = proofs.find(([member]) => bodyHas(ctx, member))
     if (other === undefined || bodyHas(ctx, 'password')) {
       await signIn.confirm(ctx.state.session, parseBody(ctx, passwordSchema).password)
     } else {
       const [member, check] = other
-      await check(ctx, parseBody(ctx, proofSchema(member)))
+      await check(ctx, parseBody(ctx, proofSchema(member))[member] ?? '')
     }
   }
+  const body = [passwordSchema, ...proofs.map(([member]) => proofSchema(member))]
+  return documented(confirmOwner, { body, 400: ['invalid_grant'], 429: ['rate_limited'] })
 }

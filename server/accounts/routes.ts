@@ -3,15 +3,22 @@ import type { Core } from '../composition.ts'
 import type { FeatureParts } from '../feature.ts'
 import { parseBody } from '../http/body.ts'
 import type { Handler } from '../http/context.ts'
+import { descriptionOf, documented } from '../http/documented.ts'
 import { tokenRefused } from '../http/http-error.ts'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { SessionState } from '../sessions/authenticate.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
 import { idsOf } from '../sessions/sessions.ts'
-import { name, password, presentAccount } from './account-fields.ts'
+import { tokenPair } from '../sessions/token-pair.ts'
+import { accountSchema, name, password, presentAccount } from './account-fields.ts'
 import { createConfirmOwner } from './confirm-owner.ts'
 import { checkNewPassword } from './password-policy.ts'
 
+const readAnswer = z.object({
+  account: accountSchema,
+  session_id: z.string(),
+  database_key: z.string().nullable(),
+})
 const renameSchema = z.object({ name })
 const passwordSchema = z.object({ current_password: password, new_password: password })
 
@@ -63,5 +70,27 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.status = 204
   }
 
-  return { read, rename, changePassword, remove }
+  return {
+    read: documented(read, {
+      summary: 'Tells who is signed in, with the key to their local data.',
+      200: readAnswer,
+    }),
+    rename: documented(rename, {
+      summary: 'Renames the account.',
+      body: renameSchema,
+      200: z.object({ account: accountSchema }),
+    }),
+    changePassword: documented(changePassword, {
+      summary: 'Sets a new password. Ends every other session and every older token of this one.',
+      body: passwordSchema,
+      200: tokenPair,
+      400: ['invalid_grant'],
+      429: ['rate_limited'],
+    }),
+    remove: documented(remove, {
+      ...descriptionOf(confirmOwner),
+      summary: 'Removes the account for good.',
+      204: null,
+    }),
+  }
 }

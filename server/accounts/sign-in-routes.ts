@@ -6,11 +6,19 @@ import type { FeatureParts } from '../feature.ts'
 import { acceptBody } from '../http/body-rules.ts'
 import { parseBody } from '../http/body.ts'
 import type { AppContext, Handler } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { opaque } from '../http/fields.ts'
 import { challenge, HttpError } from '../http/http-error.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { audit, auditEnded } from '../log/audit.ts'
-import { email, emailLookup, password, presentAccount, signUpFields } from './account-fields.ts'
+import {
+  email,
+  emailLookup,
+  password,
+  presentAccount,
+  sessionAnswer,
+  signUpFields,
+} from './account-fields.ts'
 import { checkNewPassword } from './password-policy.ts'
 
 const signUpSchema = z.object({ ...signUpFields, email, password, client_id: opaque })
@@ -92,7 +100,23 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { account: presentAccount(account), ...signedIn }
   }
 
-  return { signUp, login }
+  const members = features.map(({ signUpMembers }) => signUpMembers)
+  return {
+    signUp: documented(signUp, {
+      summary: 'Creates an account and signs in to it.',
+      body: signUpSchema,
+      201: sessionAnswer.extend(Object.assign({}, ...members) as z.ZodRawShape),
+      400: ['invalid_client'],
+      409: ['account_exists'],
+    }),
+    login: documented(login, {
+      summary: 'Signs in. An unknown address gets the same answer as a wrong password.',
+      body: loginSchema,
+      200: sessionAnswer,
+      400: ['invalid_client'],
+      401: ['invalid_grant'],
+    }),
+  }
 }
 
 const accountExists = (): HttpError =>

@@ -2,12 +2,14 @@ import { z } from 'zod'
 import { recipientOf, type Client } from './clients.ts'
 import { checkRegistration } from './registration.ts'
 import type { Handler } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { HttpError } from '../http/http-error.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import { tokenConfiguration } from './token-configuration.ts'
 import { seal } from '../token/jwe/seal-jwe.ts'
 import { line } from '../http/fields.ts'
+import { jwkSet } from '../http/answer-keys.ts'
 
 const registrationSchema = z.object({
   client_name: line(100).optional(),
@@ -17,6 +19,16 @@ const registrationSchema = z.object({
   ),
   key_bound_tokens: z.boolean('must be true or false').optional(),
 })
+
+const clientAnswer = z
+  .object({
+    client_id: z.string().meta({ description: 'The thumbprint of the key (RFC 7638).' }),
+    client_id_issued_at: z.int(),
+    client_name: z.string().optional(),
+    jwks: jwkSet,
+    key_bound_tokens: z.boolean(),
+  })
+  .meta({ id: 'Client' })
 
 export function clientRoutes({ config, clients, keystore }: Core) {
   /** Registers an installation by its public key (RFC 7591 §3). */
@@ -50,5 +62,18 @@ export function clientRoutes({ config, clients, keystore }: Core) {
     key_bound_tokens: client.isKeyBound,
   })
 
-  return { register, configuration }
+  return {
+    register: documented(register, {
+      summary: 'Registers an installation by its public key (RFC 7591).',
+      body: registrationSchema,
+      200: clientAnswer,
+      201: clientAnswer,
+      400: ['invalid_client_metadata'],
+    }),
+    configuration: documented(configuration, {
+      summary: 'The token configuration, as a JWE for this client.',
+      200: 'application/jose',
+      404: ['not_found'],
+    }),
+  }
 }

@@ -1,6 +1,10 @@
+import { z } from 'zod'
 import type { Handler } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { isReachable } from '../database/open.ts'
 import type { Core } from '../composition.ts'
+
+const says = (status: string) => z.object({ status: z.literal(status) })
 
 export function healthRoutes({ config, database, isStopping, keystore, tokens }: Core) {
   /** Alive: the process runs. */
@@ -20,5 +24,12 @@ export function healthRoutes({ config, database, isStopping, keystore, tokens }:
     ctx.body = { status: isReady ? 'ready' : 'unavailable' }
   }
 
-  return { live, ready }
+  return {
+    live: documented(live, { summary: 'Whether the process runs.', 200: says('ok') }),
+    ready: documented(ready, {
+      summary: 'Whether the server can answer requests.',
+      200: says('ready'),
+      503: says('unavailable'),
+    }),
+  }
 }

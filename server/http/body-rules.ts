@@ -1,4 +1,5 @@
 import type { AppContext, Handler, RequestState } from './context.ts'
+import { descriptionOf, documented } from './documented.ts'
 
 /**
  * Lets a feature refuse a body that was used before. Called after the limits, so that nobody can use
@@ -18,8 +19,9 @@ export async function acceptBody({ state }: AppContext): Promise<void> {
  * open('POST', '/account', limit('signUp'), secretBody(signIn.signUp))
  */
 export function secretBody<State extends RequestState>(handler: Handler<State>): Handler<State> {
-  return async function secretBody(ctx) {
+  async function secretBody(ctx: AppContext<State>): Promise<void> {
     ctx.state.bodyRules?.acceptSecret?.()
     await handler(ctx)
   }
+  return documented(secretBody, { ...descriptionOf(handler), hasSecret: true })
 }

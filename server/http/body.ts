@@ -1,7 +1,9 @@
 import bodyParser from 'koa-bodyparser'
+import type { Next } from 'koa'
 import type { z } from 'zod'
 import { MAX_BODY } from '../../protocol/limits.ts'
 import type { AppContext, AppMiddleware } from './context.ts'
+import { documented } from './documented.ts'
 import { HttpError, type ErrorCode } from './http-error.ts'
 import { isRepeated } from './raw-headers.ts'
 import { hasRepeatedMembers } from './repeated-members.ts'
@@ -37,7 +39,7 @@ const OPTIONS = {
  */
 export function readBody(otherTypes: readonly string[] = []): AppMiddleware {
   const parse = bodyParser(OPTIONS)
-  return async function readBody(ctx, next) {
+  async function readBody(ctx: AppContext, next: Next): Promise<void> {
     if (ctx.request.body !== undefined) throw new Error('Something else has read the body.')
     const chunks: Buffer[] = []
     if (hasBody(ctx)) {
@@ -61,6 +63,11 @@ export function readBody(otherTypes: readonly string[] = []): AppMiddleware {
     ctx.state.bodyBytes = Buffer.concat(chunks)
     await next()
   }
+  return documented(readBody, {
+    400: ['invalid_request'],
+    413: ['payload_too_large'],
+    415: ['unsupported_media_type'],
+  })
 }
 
 /** RFC 9112 §6.3. */

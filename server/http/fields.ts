@@ -38,5 +38,6 @@ export const line = (max: number) => {
     .min(1, 'must not be empty')
     .refine((value) => Array.from(value).length <= max, tooLong)
     .refine((value) => !DISRUPTIVE.test(value), 'must not contain control characters')
-    .regex(VISIBLE, 'must contain a visible character')
+    .refine((value) => VISIBLE.test(value), 'must contain a visible character')
+    .meta({ maxLength: max })
 }

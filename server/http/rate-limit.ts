@@ -1,12 +1,15 @@
 import type { AppMiddleware } from './context.ts'
+import { documented, type Description } from './documented.ts'
 import { addressKey } from '../limits/client-address.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
+
+const LIMITED: Description = { 429: ['rate_limited'] }
 
 /**
  * Stands in for `rateLimit` on a route whose handler counts requests itself. It must call
  * `acceptBody` when it has.
  */
-export const limitWithin: AppMiddleware = (_ctx, next) => next()
+export const limitWithin = documented<AppMiddleware>((_ctx, next) => next(), LIMITED)
 
 /**
  * Limits how often one address may do something. TRUST_PROXY decides which address that is.
@@ -20,9 +23,9 @@ export function rateLimit<Action extends string>(
   action: Action,
   part?: string,
 ): AppMiddleware {
-  return async function rateLimit(ctx, next) {
+  return documented<AppMiddleware>(async function rateLimit(ctx, next) {
     const address = addressKey(ctx.ip)
     await limits.consume(action, 'address', part === undefined ? address : `${address} ${part}`)
     await next()
-  }
+  }, LIMITED)
 }

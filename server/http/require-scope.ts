@@ -1,5 +1,6 @@
 import type { Next } from 'koa'
 import type { AppContext, ScopedState } from './context.ts'
+import { documented } from './documented.ts'
 import { HttpError, scopeRequired } from './http-error.ts'
 
 /**
@@ -9,10 +10,11 @@ import { HttpError, scopeRequired } from './http-error.ts'
  * signedIn('GET', '/notes', requireScope('notes'), listNotes)
  */
 export function requireScope(scope: string) {
-  return async function requireScope(ctx: AppContext<ScopedState>, next: Next): Promise<void> {
+  async function requireScope(ctx: AppContext<ScopedState>, next: Next): Promise<void> {
     checkScope(ctx.state.scope, scope)
     await next()
   }
+  return documented(requireScope, { 403: ['insufficient_scope'] })
 }
 
 /**

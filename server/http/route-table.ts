@@ -10,6 +10,13 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** A middleware, or the handler as the last step. */
 export type Step<State> = (ctx: AppContext<State>, next: Next) => unknown
 
+/** A route with everything that it runs, for the API documents. */
+export interface Route {
+  readonly method: Method
+  readonly path: string
+  readonly steps: readonly object[]
+}
+
 type OpenStep = Step<RequestState>
 
 /**
@@ -22,6 +29,8 @@ export interface RouteTable<SignedIn> {
   readonly open: (method: Method, path: string, ...steps: Step<RequestState>[]) => void
   /** Adds a route for signed-in people. Its handler finds the session on `ctx.state`. */
   readonly signedIn: (method: Method, path: string, ...steps: Step<SignedIn>[]) => void
+  /** The routes so far. */
+  readonly routes: readonly Route[]
 }
 
 /** What features add to every route. */
@@ -44,6 +53,7 @@ export function createRouteTable<SignedIn>(
 ): RouteTable<SignedIn> & { readonly router: Router } {
   // A path has only one spelling, because a token can be bound to it.
   const router = new Router({ sensitive: true, strict: true })
+  const routes: Route[] = []
 
   function add(method: Method, path: string, token: OpenStep[], steps: OpenStep[]): void {
     const named: Step<RequestState> = (ctx, next) => {
@@ -60,9 +70,11 @@ export function createRouteTable<SignedIn>(
     const before = [named, readBody(bodyTypes), ...token, ...afterToken]
     const all = [...before, ...limits, ...acceptance, ...handler]
     router.register(path, [method], all as RouterMiddleware[])
+    routes.push({ method, path, steps: all })
   }
   return {
     router,
+    routes,
     open(method, path, ...steps) {
       add(method, path, [], steps)
     },

@@ -1,6 +1,7 @@
 import type { Core } from '../composition.ts'
 import { bearer, requestOf } from '../http/bearer.ts'
 import type { ScopedState } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { personRequired } from '../http/http-error.ts'
 import { anyAccessToken } from '../token/kinds.ts'
 import { invalid } from '../errors/token-error.ts'
@@ -12,6 +13,15 @@ export interface SessionState extends ScopedState {
   session: Session
 }
 
+/** For the API documents. */
+const ACCESS_TOKEN = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWE',
+  description:
+    'The JWS inside the access token, encrypted again to a key of `/.well-known/jwks.json`. The header parameter `req` binds it to one request.',
+}
+
 type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedTokens'>
 
 /**
@@ -19,7 +29,7 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
  * holds, and puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
-  return bearer<SessionState>(async (ctx, token) => {
+  const step = bearer<SessionState>(async (ctx, token) => {
     const valid = await validate(tokens, anyAccessToken, token)
     const { claims, header } = valid
     if (claims.sid === undefined) {
@@ -35,4 +45,9 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     ctx.state.token = { ...valid, claims }
     return session.scope
   }, refusedTokens)
+  return documented(step, {
+    security: { accessToken: ACCESS_TOKEN },
+    401: ['invalid_token'],
+    403: ['insufficient_scope'],
+  })
 }

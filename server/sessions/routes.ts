@@ -1,11 +1,28 @@
+import { z } from 'zod'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { Handler } from '../http/context.ts'
+import { documented } from '../http/documented.ts'
 import { HttpError, tokenRefused } from '../http/http-error.ts'
 import type { Core } from '../composition.ts'
 import type { SessionState } from './authenticate.ts'
 import { asSession } from './lock-session.ts'
 import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
 import { idsOf } from './sessions.ts'
+
+const listAnswer = z.object({
+  sessions: z.array(
+    z
+      .object({
+        session_id: z.string(),
+        client_id: z.string(),
+        client_name: z.string().nullable(),
+        created_at: z.iso.datetime(),
+        last_used_at: z.iso.datetime(),
+        current: z.boolean().meta({ description: 'Whether the request came with it.' }),
+      })
+      .meta({ id: 'Session' }),
+  ),
+})
 
 export function sessionRoutes({ config, database, tokens }: Core) {
   /** Lists where the account is signed in. */
@@ -57,5 +74,17 @@ export function sessionRoutes({ config, database, tokens }: Core) {
     ctx.status = 204
   }
 
-  return { list, endOne, endOthers, logout }
+  return {
+    list: documented(list, { summary: 'Lists where the account is signed in.', 200: listAnswer }),
+    endOne: documented(endOne, {
+      summary: "Ends one of the account's sessions.",
+      204: null,
+      404: ['not_found'],
+    }),
+    endOthers: documented(endOthers, {
+      summary: 'Ends every session but the current one.',
+      204: null,
+    }),
+    logout: documented(logout, { summary: 'Ends the current session.', 204: null }),
+  }
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import { recipientOf, type Client } from '../clients/clients.ts'
 import type { Account } from '../database/schema.ts'
@@ -7,13 +8,13 @@ import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
 
 /** RFC 6749 §5.1. */
-export interface TokenPair {
-  readonly access_token: string
-  readonly refresh_token: string
-  readonly token_type: 'Bearer'
-  /** Seconds. */
-  readonly expires_in: number
-}
+export const tokenPair = z.object({
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().meta({ description: 'Seconds.' }),
+})
+export type TokenPair = Readonly<z.infer<typeof tokenPair>>
 
 /** What a session's tokens say about it. */
 interface TokenSession {

@@ -3,6 +3,7 @@ import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import { audit } from '../log/audit.ts'
 import { requestOf } from '../http/bearer.ts'
 import type { AppContext, Handler } from '../http/context.ts'
+import { descriptionOf, documented } from '../http/documented.ts'
 import { HttpError } from '../http/http-error.ts'
 import { narrowScope } from '../http/require-scope.ts'
 import { acceptBody } from '../http/body-rules.ts'
@@ -12,6 +13,7 @@ import type { Account } from '../database/schema.ts'
 import type { FeatureParts } from '../feature.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { endOwnSession } from './own-sessions.ts'
+import { tokenPair } from './token-pair.ts'
 import { accessToken, refreshToken, type TokenKind } from '../token/kinds.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
 import { rememberAgreement, validate, type ValidToken } from '../token/validate.ts'
@@ -135,20 +137,38 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   }
 
   /** Of a feature: every request counts for its address. */
-  const limited =
-    (handler: Handler): Handler =>
-    async (ctx) => {
+  const limited = (handler: Handler): Handler =>
+    documented<Handler>(async (ctx) => {
       await countForAddress(ctx)
       await handler(ctx)
-    }
+    }, descriptionOf(handler))
 
+  const refreshGrant = documented(refresh, {
+    summary: 'A fresh pair for a refresh token, which is used up (RFC 6749 §6).',
+    body: refreshSchema,
+    200: tokenPair.extend({ scope: z.string().optional() }),
+    400: ['invalid_grant', 'invalid_scope'],
+  })
   const grants = new Map<string, Handler>([
-    ['refresh_token', refresh],
+    ['refresh_token', refreshGrant],
     ...features.flatMap(({ grants = {} }) =>
       Object.entries(grants).map(([type, handler]) => [type, limited(handler)] as const),
     ),
   ])
-  return { grant, revoke }
+  return {
+    grant: documented(grant, {
+      summary: 'Issues tokens (RFC 6749 §3.2).',
+      form: true,
+      grants,
+      400: ['unsupported_grant_type'],
+    }),
+    revoke: documented(revoke, {
+      summary: 'Ends the session of a token, whatever it is (RFC 7009).',
+      body: revokeSchema,
+      form: true,
+      200: z.object({}),
+    }),
+  }
 }
 
 /** A token that is refused here is a grant that is refused (RFC 6749 §5.2). */

@@ -1,10 +1,11 @@
 import { z } from 'zod'
-import { presentAccount } from '../../accounts/account-fields.ts'
+import { accountSchema, presentAccount } from '../../accounts/account-fields.ts'
 import type { Database } from '../../database/open.ts'
 import type { Account } from '../../database/schema.ts'
 import { auditEnded } from '../../log/audit.ts'
 import type { SessionState } from '../../sessions/authenticate.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { HttpError } from '../../http/http-error.ts'
 import type { Core } from '../../composition.ts'
 import { endSessionsOf } from '../../sessions/own-sessions.ts'
@@ -20,6 +21,10 @@ const querySchema = z.object({
     .default(50),
   // Our cursors are under 100 characters.
   cursor: z.string('must be given only once').max(256, 'is not valid').optional(),
+})
+const listAnswer = z.object({
+  accounts: z.array(accountSchema),
+  next_cursor: z.string().nullable(),
 })
 const cursorSchema = z.object({ createdAt: z.int(), id: z.string() })
 
@@ -47,7 +52,18 @@ export function adminRoutes({ accounts, database }: Core) {
     ctx.status = 204
   }
 
-  return { list, endSessions }
+  return {
+    list: documented(list, {
+      summary: 'Lists all accounts, oldest first, in pages.',
+      query: querySchema,
+      200: listAnswer,
+    }),
+    endSessions: documented(endSessions, {
+      summary: 'Signs an account out everywhere.',
+      204: null,
+      404: ['not_found'],
+    }),
+  }
 }
 
 /** The account after which a page begins. */

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { presentAccount } from '../../accounts/account-fields.ts'
+import { presentAccount, sessionAnswer } from '../../accounts/account-fields.ts'
 import type { Core } from '../../composition.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { opaque, text } from '../../http/fields.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { addressKey } from '../../limits/client-address.ts'
@@ -27,6 +28,11 @@ const exchangeSchema = z.object({
   scope: text(1024).optional(),
   resource: opaque.optional(),
   audience: opaque.optional(),
+})
+
+const exchangeAnswer = sessionAnswer.extend({
+  issued_token_type: z.literal(ACCESS_TOKEN),
+  scope: z.string().optional(),
 })
 
 interface ExchangeOptions {
@@ -88,7 +94,7 @@ export function createExchange(
     }
   }
 
-  return async function answer(ctx) {
+  const answer: Handler = async (ctx) => {
     try {
       await exchange(ctx)
     } catch (error) {
@@ -98,4 +104,11 @@ export function createExchange(
       throw refusalOf(ctx, error)
     }
   }
+  return documented(answer, {
+    summary: 'A session for an ID token of another provider (RFC 8693).',
+    body: exchangeSchema,
+    200: exchangeAnswer,
+    400: ['invalid_client', 'invalid_target'],
+    409: ['account_exists'],
+  })
 }

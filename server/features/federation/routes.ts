@@ -4,6 +4,7 @@ import type { Core } from '../../composition.ts'
 import type { Proof } from '../../feature.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { opaque } from '../../http/fields.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { audit } from '../../log/audit.ts'
@@ -22,6 +23,9 @@ import { useUp } from './used-id-tokens.ts'
 const MAX_PROOF_AGE = 300
 
 const linkSchema = z.object({ subject_token: opaque })
+const identityAnswer = z
+  .object({ identity_id: z.string(), issuer: z.string(), created_at: z.iso.datetime() })
+  .meta({ id: 'Identity' })
 
 export function identityRoutes(
   { clock, database }: Pick<Core, 'clock' | 'database'>,
@@ -102,7 +106,25 @@ export function identityRoutes(
       throw refusalOf(ctx, error)
     })
 
-  return { list, link, unlink, prove }
+  return {
+    list: documented(list, {
+      summary: 'Lists the identities that are linked to the account.',
+      200: z.object({ identities: z.array(identityAnswer) }),
+    }),
+    link: documented(link, {
+      summary: 'Links the person in an ID token to the account.',
+      body: linkSchema,
+      201: identityAnswer,
+      409: ['identity_exists'],
+    }),
+    unlink: documented(unlink, {
+      summary: 'Unlinks an identity.',
+      204: null,
+      404: ['not_found'],
+      409: ['last_way_in'],
+    }),
+    prove,
+  }
 }
 
 const present = ({ id, issuer, created_at }: Identity) => ({

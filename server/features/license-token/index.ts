@@ -1,12 +1,18 @@
+import { z } from 'zod'
 import { recipientOf, type Client } from '../../clients/clients.ts'
 import { defineFeature, type FeatureVariables } from '../../feature.ts'
 import type { SessionState } from '../../sessions/authenticate.ts'
 import type { Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { tokenRefused } from '../../http/http-error.ts'
 import { audit } from '../../log/audit.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { seald } from './seald.ts'
 import type { Vendor } from './vendor.ts'
+
+const signUpMembers = {
+  user_license_token: z.string().meta({ description: 'A JWE for the client.' }),
+}
 
 /**
  * Issues tokens for a third party's SDK, whose secret stays on the server. The tokens are encrypted to
@@ -46,8 +52,14 @@ export function createLicenseToken<V extends FeatureVariables>(vendor: Vendor<V>
 
       return {
         routes: ({ signedIn }) => {
-          signedIn('POST', '/account/license-token', renew)
+          const description = {
+            summary: "A fresh token for the third party's SDK.",
+            200: z.object(signUpMembers),
+            429: ['rate_limited'],
+          } as const
+          signedIn('POST', '/account/license-token', documented(renew, description))
         },
+        signUpMembers,
         async signUpAnswer(account, client, log) {
           const answer = await answerFor(account.id, client)
           audit(log, 'license_token_issued', { account_id: account.id, client_id: client.id })

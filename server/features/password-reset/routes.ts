@@ -6,6 +6,7 @@ import { parseBody } from '../../http/body.ts'
 import { requestOf } from '../../http/bearer.ts'
 import type { Handler } from '../../http/context.ts'
 import { email, password } from '../../accounts/account-fields.ts'
+import { documented } from '../../http/documented.ts'
 import { opaque } from '../../http/fields.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { addressKey } from '../../limits/client-address.ts'
@@ -51,7 +52,19 @@ export function resetRoutes(core: Core, resets: PasswordResets, limits: RateLimi
     ctx.status = 204
   }
 
-  return { request, complete }
+  return {
+    request: documented(request, {
+      summary: 'Mails a reset token, if there is an account with this address.',
+      body: requestSchema,
+      202: z.object({}),
+    }),
+    complete: documented(complete, {
+      summary: 'Sets a new password with a reset token, and ends every session.',
+      body: resetSchema,
+      204: null,
+      400: ['invalid_grant'],
+    }),
+  }
 }
 
 const resetRefused = (): HttpError =>

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PROJECT_ROOT } from '../../config/config.ts'
 import type { Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { HttpError } from '../../http/http-error.ts'
 
 /** Where `npm run build` puts the page. */
@@ -39,8 +40,8 @@ const CONTENT_SECURITY_POLICY = [
  * @param folder The folder with the built files.
  */
 export function playgroundFiles(folder = FOLDER) {
-  return (name: keyof typeof FILES): Handler =>
-    async (ctx) => {
+  return (name: keyof typeof FILES): Handler => {
+    const serve: Handler = async (ctx) => {
       const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
         throw new HttpError('not_found', 'The playground is not built. Run: npm run build')
@@ -51,4 +52,7 @@ export function playgroundFiles(folder = FOLDER) {
       ctx.type = FILES[name]
       ctx.body = bytes
     }
+    const [type = ''] = FILES[name].split(';')
+    return documented(serve, { summary: `The playground: ${name}.`, 200: type, 404: ['not_found'] })
+  }
 }

@@ -1,6 +1,9 @@
+import { JOSE } from '../../../protocol/sealed-bodies.ts'
 import type { Client } from '../../clients/clients.ts'
 import type { Core } from '../../composition.ts'
+import type { Next } from 'koa'
 import type { AppContext, AppMiddleware } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { errors } from '../../http/error-handler.ts'
 import { HttpError } from '../../http/http-error.ts'
 import type { ReplayCache } from '../../limits/replay-cache.ts'
@@ -9,6 +12,8 @@ import { isSealed, isSealedAnswerWanted } from './media-type.ts'
 import { createOpenBody } from './open-body.ts'
 import { createSealAnswer } from './seal-answer.ts'
 
+/** With `required`, only sealed answers have this member. */
+const DATABASE_KEY = 'database_key'
 /** The route that answers in JOSE whatever is asked for. */
 const ALWAYS_SEALED = '/clients/:client_id/configuration'
 
@@ -37,7 +42,7 @@ export function createSealing(
     return body.binding.jti
   }
 
-  return async function sealing(ctx, next) {
+  async function sealing(ctx: AppContext, next: Next): Promise<void> {
     const isBodySealed = isSealed(ctx)
     const isWanted = isSealedAnswerWanted(ctx)
     if (!isBodySealed && !isWanted && policy === 'optional') {
@@ -70,12 +75,16 @@ export function createSealing(
     if (isWanted && client !== undefined && req !== undefined) await sealAnswer(ctx, client, req)
     else if (policy === 'required') removeDatabaseKey(ctx)
   }
+  return documented(sealing, {
+    jsonType: JOSE,
+    ...(policy === 'required' ? { withheld: DATABASE_KEY } : {}),
+  })
 }
 
 function removeDatabaseKey(ctx: AppContext): void {
   const body = ctx.body as object
   // JSON leaves out what is undefined.
-  if (Object.hasOwn(body, 'database_key')) ctx.body = { ...body, database_key: undefined }
+  if (Object.hasOwn(body, DATABASE_KEY)) ctx.body = { ...body, [DATABASE_KEY]: undefined }
 }
 
 /** Whether the answer has a JSON body. */

@@ -13,6 +13,19 @@ import { useUpAssertion } from './used-assertions.ts'
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
+/** How a service client authenticates, for the API documents. */
+export const privateKeyJwt = (publicUrl: string) => ({
+  type: 'oauth2',
+  description:
+    'The members `client_assertion_type` and `client_assertion` of the body: a JWT that the service signs with its registered key (`private_key_jwt`, RFC 7523 §3). There is no client secret.',
+  flows: { clientCredentials: { tokenUrl: `${publicUrl}/token`, scopes: {} } },
+})
+export const assertionFields = {
+  client_assertion_type: z.literal(JWT_BEARER),
+  client_assertion: z.string(),
+  client_id: z.string().optional(),
+}
+
 /** Whatever they are: each fault has the same answer. */
 const credentialsSchema = z.object({
   client_assertion_type: z.unknown().optional(),

@@ -4,13 +4,14 @@ import { requestOf } from '../../http/bearer.ts'
 import { acceptBody } from '../../http/body-rules.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
 import { opaque } from '../../http/fields.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { addressKey } from '../../limits/client-address.ts'
 import { sign } from '../../token/issue.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { nowInSeconds } from '../../token/token-context.ts'
-import type { AuthenticateService } from './authenticate-service.ts'
+import { assertionFields, privateKeyJwt, type AuthenticateService } from './authenticate-service.ts'
 import { recipientOf } from './client-credentials.ts'
 import type { Introspect, Introspection } from './introspection.ts'
 import type { ServiceClient } from './service-clients.ts'
@@ -22,6 +23,24 @@ const JWT_TYPE = 'token-introspection+jwt'
 const JWT_MEDIA_TYPE = `application/${JWT_TYPE}`
 
 const tokenSchema = z.object({ token: opaque })
+
+const introspectionAnswer = z.union([
+  z.object({ active: z.literal(false) }),
+  z.object({
+    active: z.literal(true),
+    token_type: z.literal('Bearer'),
+    iss: z.string(),
+    sub: z.string(),
+    aud: z.string(),
+    client_id: z.string(),
+    iat: z.int(),
+    exp: z.int(),
+    jti: z.string(),
+    sid: z.string().optional(),
+    scope: z.string(),
+    cnf: z.object({ jwk: z.looseObject({ kty: z.string(), crv: z.string() }) }).optional(),
+  }),
+])
 
 /** `POST /introspect` (RFC 7662), in JSON or as a JWT for the service that asks (RFC 9701). */
 export function createIntrospectionRoute(
@@ -52,7 +71,7 @@ export function createIntrospectionRoute(
     return seal(jws, recipientOf(client), config.algorithms.encryptionEnc, { cty: 'JWT' })
   }
 
-  return async function introspectionRoute(ctx) {
+  const introspectionRoute: Handler = async (ctx) => {
     const client = await authenticateCounting(ctx)
     await acceptBody(ctx)
     if (!client.scope.split(' ').includes(SCOPE)) {
@@ -67,4 +86,14 @@ export function createIntrospectionRoute(
       ctx.body = introspection
     }
   }
+  return documented(introspectionRoute, {
+    summary: 'Whether an access token is good now (RFC 7662).',
+    body: tokenSchema.extend(assertionFields),
+    form: true,
+    security: { private_key_jwt: privateKeyJwt(config.publicUrl) },
+    answerType: JWT_MEDIA_TYPE,
+    200: introspectionAnswer,
+    401: ['invalid_client'],
+    403: ['insufficient_scope'],
+  })
 }
