@@ -1,5 +1,6 @@
 import type { Feature } from './feature.ts'
 import { admin } from './features/admin/index.ts'
+import { apiDocs } from './features/api-docs/index.ts'
 import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
@@ -19,5 +20,6 @@ export const features: readonly Feature[] = [
   licenseToken,
   serviceClients,
   admin,
+  apiDocs,
   playground,
 ]
