@@ -20,7 +20,7 @@ export function proxyStep({ server, issuer, offersSealing }: Page): Step {
         'p',
         { class: 'soft' },
         offersSealing
-          ? 'Either way, the proxy sees which browser asks for what, when, the status, and how long everything is. One that rewrites what it passes on can do more: give keys of its own to a browser that is new here, or another script to this page.'
+          ? 'Either way, the proxy sees which browser asks for what, when, the status, and how long everything is. One that rewrites what it passes on can do more: give this browser keys of its own, or this page another script.'
           : 'This server does not offer sealed bodies.',
       ),
     )
