@@ -73,7 +73,8 @@ async function startJoseCommand(): Promise<ForeignJose> {
         if (error === null) resolve(stdout)
         else reject(new Error('The jose command failed.', { cause: error }))
       })
-      child.stdin?.end(input)
+      // A command that ends without reading it closes the pipe.
+      child.stdin?.on('error', () => undefined).end(input)
     })
   const withKey = async (key: JWK, args: readonly string[], input: string) => {
     await writeFile(keyFile, JSON.stringify(key))
