@@ -37,10 +37,10 @@ export async function openAnswer(
 ): Promise<Response> {
   const { status, statusText, ok } = response
   if (mediaTypeOf(response) !== JOSE) {
-    // The server seals JSON alone.
-    const isExpected =
-      mediaTypeOf(response) === 'application/json' || context.sealedBodies === 'required'
-    if (ok && status !== NO_CONTENT && isExpected) throw notSealed(response)
+    // The server seals nothing but JSON.
+    const isJson = mediaTypeOf(response) === 'application/json'
+    const mustBeSealed = isJson || context.sealedBodies === 'required'
+    if (ok && status !== NO_CONTENT && mustBeSealed) throw notSealed(response)
     return response
   }
   const jwe = await textOf(response)

@@ -1,8 +1,8 @@
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { JOSE } from '../../protocol/sealed-bodies.ts'
-import { utf8 } from '../bytes.ts'
+import { utf8, type Bytes } from '../bytes.ts'
 import type { ClientContext } from '../context.ts'
-import { dateOf, json, mediaTypeOf, send } from '../http.ts'
+import { dateOf, json, mediaTypeOf, send, textOf } from '../http.ts'
 import { parseObject } from '../json.ts'
 import { register } from '../registration.ts'
 import type { ClientKey } from '../token/client-key.ts'
@@ -37,7 +37,7 @@ export async function sendJson(
 async function sendSealed(
   context: ClientContext,
   path: string,
-  content: ReturnType<typeof utf8>,
+  content: Bytes,
   method: string,
   key: ClientKey,
 ): Promise<Response> {
@@ -80,5 +80,5 @@ const CLOCK_TOLERANCE = BINDING_TOLERANCE / 2
 /** Whether the server could not open the body, and so does not know whom to seal the answer for. */
 async function isRefused(response: Response): Promise<boolean> {
   if (response.status !== 400 || mediaTypeOf(response) === JOSE) return false
-  return parseObject(await response.clone().text())?.['error'] === 'invalid_request'
+  return parseObject(await textOf(response.clone()))?.['error'] === 'invalid_request'
 }

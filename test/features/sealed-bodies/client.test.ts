@@ -311,6 +311,22 @@ describe('an old key and a wrong clock cost one more attempt', () => {
     expect(wire.count('POST /account/login')).toBe(2)
   })
 
+  test('a connection that breaks in the middle of a refusal is one', async () => {
+    const { client, wire } = clientOf(server)
+    const body = () =>
+      new ReadableStream({
+        pull: (stream) => {
+          stream.error(new TypeError('gone'))
+        },
+      })
+    const headers = { 'content-type': 'application/json' }
+    wire.on('POST /account/login', () =>
+      Promise.resolve(new Response(body(), { status: 400, headers })),
+    )
+    const person = { email: 'x@mail.test', password: GOOD_PASSWORD }
+    expect(await codeOf(client.signIn(person))).toBe('network')
+  })
+
   test('a refusal for another reason is not asked again', async () => {
     const { client, wire } = clientOf(server)
     const weak = { email: someEmail(), password: 'x' }
