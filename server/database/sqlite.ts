@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely } from 'kysely'
@@ -22,7 +22,11 @@ export async function openSqlite(file: string, busyTimeout: number): Promise<Kys
   let db: Kysely<Schema> | undefined
   try {
     const isFile = file !== ':memory:'
-    if (isFile) makePrivate(file)
+    if (isFile) {
+      makePrivate(file)
+      // SQLite also opens what it may only read, and a database that is up to date needs no write now.
+      accessSync(file, constants.W_OK)
+    }
     const sqlite = new Libsql(file, { timeout: BLOCKED_AT_MOST })
     db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite, busyTimeout) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
