@@ -9,7 +9,7 @@ import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { createRouter } from '../../server/routes.ts'
 import { createFeatures } from '../../server/start.ts'
-import { testConfig } from '../support/config.ts'
+import { testConfig, UNLIMITED_VARIABLES } from '../support/config.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { freePort, run, type Program } from '../support/process.ts'
 
@@ -40,10 +40,6 @@ async function everyFeature(folder: string): Promise<Record<string, string>> {
   }
 }
 
-const OFF = Object.fromEntries(
-  ['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map((name) => [`RATE_LIMIT_${name}`, 'off']),
-)
-
 const linesAt = (program: Program, ...levels: string[]): unknown[] =>
   program.logs().filter(({ level }) => levels.includes(level as string))
 
@@ -56,7 +52,7 @@ export async function startHostileServer(
   const file = join(folder, 'auth.db')
   const program = run('server/index.ts', {
     ...(await everyFeature(folder)),
-    ...OFF,
+    ...UNLIMITED_VARIABLES,
     PORT: String(port),
     ISSUER: `http://127.0.0.1:${port}`,
     DATABASE_URL: `file:${file}`,

@@ -25,3 +25,7 @@ export const UNLIMITED: Config['rateLimits'] = {
   clients: off,
   refresh: off,
 }
+/** The same for a program. */
+export const UNLIMITED_VARIABLES = Object.fromEntries(
+  ['LOGIN', 'SIGN_UP', 'CLIENTS', 'RESET', 'REFRESH'].map((name) => [`RATE_LIMIT_${name}`, 'off']),
+)

@@ -1,0 +1,142 @@
+/** A server killed under load, again and again. CYCLES says how often, in each mode on each database. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { GOOD_PASSWORD, TestClient } from '../support/client.ts'
+import { describePostgres } from '../support/describe-postgres.ts'
+import { createDatabase, startPostgres, type PostgresServer } from '../support/postgres.ts'
+import { random } from '../support/record-history.ts'
+import { count, report } from '../support/report.ts'
+import { createLastingServer, type LastingServer } from './lasting-server.ts'
+import { refresh, startLoad, type Entry } from './ledger.ts'
+
+const CYCLES = Number(process.env['CYCLES'] ?? 13)
+const SEED = Number(process.env['SEED'] ?? 20_261_129)
+const WORKERS = 6
+/** How many answers come before a kill, at least and at most. */
+const ANSWERS = { least: 10, most: 80 }
+
+/** What was found again, over all cycles. */
+interface Found {
+  accounts: number
+  sessions: number
+  endings: number
+  refreshes: number
+  /** Asked for, and not answered: either outcome is right. */
+  open: number
+}
+
+const login = (client: TestClient, { email }: Entry) => client.login(email, GOOD_PASSWORD)
+
+async function expectEnded(client: TestClient, entry: Entry): Promise<void> {
+  expect((await client.sendAs(entry, 'GET', '/account')).status).toBe(401)
+  const answer = await refresh(client, entry.refreshJws)
+  expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
+}
+
+async function expectAlive(client: TestClient, entry: Entry, found: Found): Promise<void> {
+  const { status, body } = await client.sendAs(entry, 'GET', '/account')
+  expect(status).toBe(200)
+  if (entry.pending === 'rename') found.open += 1
+  else expect(body.account.name).toBe(entry.name)
+  // An answer that was lost can be had again.
+  if (entry.pending === 'refresh') found.open += 1
+  expect((await refresh(client, entry.refreshJws)).status).toBe(200)
+  if (entry.usedJws === undefined) return
+  // Its successor is in use, so this one is behind.
+  const used = await refresh(client, entry.usedJws)
+  expect([used.status, used.body.error]).toEqual([400, 'invalid_grant'])
+  found.refreshes += 1
+}
+
+async function verifyPreserved(client: TestClient, entry: Entry, found: Found): Promise<void> {
+  if (entry.pending === 'logout' || entry.pending === 'revoke') {
+    found.open += 1
+  } else if (entry.isEnded) {
+    await expectEnded(client, entry)
+    found.endings += 1
+  } else {
+    await expectAlive(client, entry, found)
+    found.sessions += 1
+  }
+  await login(client, entry)
+  found.accounts += 1
+}
+
+async function verifyRegenerated(client: TestClient, entry: Entry, found: Found): Promise<void> {
+  await expectEnded(client, entry)
+  found.endings += 1
+  const session = await login(client, entry)
+  const { body } = await client.sendAs(session, 'GET', '/account/sessions')
+  expect(body.sessions).toHaveLength(1)
+  found.accounts += 1
+}
+
+async function killCycles(name: string, server: LastingServer, preserve: boolean): Promise<void> {
+  const found: Found = { accounts: 0, sessions: 0, endings: 0, refreshes: 0, open: 0 }
+  const next = random(SEED)
+  await server.start()
+  const client = await TestClient.registered(server.url)
+  for (let cycle = 0; cycle < CYCLES; cycle++) {
+    const load = startLoad(client, WORKERS, next)
+    const enough = ANSWERS.least + next() * (ANSWERS.most - ANSWERS.least)
+    // Ends early, with its error, if the load does.
+    let failure: unknown
+    load.over.catch((error: unknown) => (failure = error))
+    while (load.answers < enough && failure === undefined) await sleep(5)
+    load.stop()
+    await server.end('SIGKILL')
+    await load.over
+    await server.start()
+    // The first of these meets other keys, and the client asks for them.
+    await client.sendAs(load.ledger[0]!, 'GET', '/account')
+    const verify = preserve ? verifyPreserved : verifyRegenerated
+    await Promise.all(load.ledger.map((entry) => verify(client, entry, found)))
+    const faults = server.program.logs().filter(({ level }) => level === 'error')
+    expect(faults).toEqual([])
+  }
+  const { accounts, sessions, endings, refreshes, open } = found
+  report(
+    `${name}: ${CYCLES} kills, ${count(accounts)} accounts, ${count(sessions)} sessions, ${count(refreshes)} refreshes and ${count(endings)} ended sessions found again, none lost; ${open} requests without an answer`,
+  )
+  expect(accounts).toBeGreaterThanOrEqual(CYCLES)
+}
+
+const MODES = [
+  ['preserved', true],
+  ['regenerated', false],
+] as const
+const timeout = 60_000 + CYCLES * 60_000
+
+describe('on SQLite', () => {
+  test.each(MODES)(
+    'killed under load, keys %s',
+    killed('SQLite', () => Promise.resolve(undefined)),
+    timeout,
+  )
+})
+
+describePostgres('on PostgreSQL', () => {
+  let postgres: PostgresServer
+  beforeAll(async () => {
+    postgres = await startPostgres()
+  })
+  afterAll(() => postgres.remove())
+  test.each(MODES)(
+    'killed under load, keys %s',
+    killed('PostgreSQL', () => createDatabase(postgres.url)),
+    timeout,
+  )
+})
+
+function killed(name: string, database: () => Promise<string | undefined>) {
+  return async (keys: string, preserve: boolean) => {
+    const url = await database()
+    const databaseUrl = url === undefined ? {} : { databaseUrl: url }
+    const server = await createLastingServer({ preserve, ...databaseUrl })
+    try {
+      await killCycles(`${name}, keys ${keys}`, server, preserve)
+    } finally {
+      await server.remove()
+    }
+  }
+}
