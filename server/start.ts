@@ -9,14 +9,15 @@ import { describeDatabase } from './database/location.ts'
 import { isShared, openConfigured } from './database/open.ts'
 import { lockDatabase } from './database/server-lock.ts'
 import type { Feature, FeatureParts } from './feature.ts'
-import { createHttpServer, type HttpServer } from './http/http-server.ts'
+import { createHttpServer } from './http/http-server.ts'
+import { listen } from './http/listen.ts'
 import { recordSigningKey } from './commands/keys/record-signing-key.ts'
 import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
 import { removeAllSessions } from './sessions/sessions.ts'
 import { startSweeping, sweepExpired } from './sessions/sweep.ts'
-import { StartupError, together } from './errors/startup-error.ts'
+import { together } from './errors/startup-error.ts'
 
 /** Milliseconds that requests in flight get to finish. */
 const STOP_GRACE = 10_000
@@ -156,18 +157,4 @@ export async function createFeatures(
     parts.push(await create(core, core.config.featureVariables))
   }
   return parts
-}
-
-async function listen(server: HttpServer, { host, port }: Config): Promise<string> {
-  try {
-    const actualPort = await server.listen(port, host)
-    return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new StartupError([
-      code === 'EADDRINUSE'
-        ? `Port ${port} of ${host} is taken by another process. Stop that one, or choose another PORT.`
-        : `The server cannot listen on HOST ${host}, PORT ${port} (${code ?? 'unknown'}). Choose an address of this machine and a port that it may open.`,
-    ])
-  }
 }
