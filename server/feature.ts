@@ -41,6 +41,12 @@ export interface FeatureParts {
    * @returns The number of removed rows.
    */
   readonly sweep?: (now: number) => Promise<number>
+  /**
+   * Listens on a port of the feature's own, when the server begins to listen.
+   *
+   * @throws StartupError
+   */
+  readonly listen?: () => Promise<void>
   /** Finishes the work under way, and closes what the feature has opened. */
   readonly stop?: () => Promise<void>
 }

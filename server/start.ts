@@ -65,6 +65,10 @@ export async function startServer(
     throw error
   }
   const lock = await lockDatabase(config.database, !config.preserveSessions, onFatal).catch(closing)
+  const releasing = async (error: unknown) => {
+    await lock.release()
+    return closing(error)
+  }
   for (const warning of warnings) logger.warn(warning)
   if (config.production && config.publicUrl.startsWith('http:')) {
     logger.warn(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
@@ -90,16 +94,23 @@ export async function startServer(
     ...{ config, keystore, database, logger, clock, passwords },
     ...{ bindingsNotBefore, isStopping },
   })
-  const parts = await createFeatures(core, features)
+  const parts = await createFeatures(core, features).catch(releasing)
   const app = createApp(core, parts)
 
   // Koa handles every rejection itself.
   const callback = app.callback()
   const server = createHttpServer((request, response) => void callback(request, response))
   await sleep(Math.max(0, bindingsNotBefore - clock()))
-  const url = await listen(server, config).catch(async (error: unknown) => {
-    await lock.release()
-    return closing(error)
+  const stopFeatures = async () => {
+    for (const { stop } of parts) await stop?.()
+  }
+  const [url] = await together(
+    listen(server, config),
+    ...parts.map(async (feature) => feature.listen?.()),
+  ).catch(async (error: unknown) => {
+    await server.stop(0)
+    await stopFeatures()
+    return releasing(error)
   })
   if (!config.preserveSessions) {
     // The keys of their tokens are gone, so nobody can use these sessions any more.
@@ -135,7 +146,7 @@ export async function startServer(
       await server.stop(STOP_GRACE)
       core.refusedTokens.flush()
       await stopSweeping()
-      for (const { stop } of parts) await stop?.()
+      await stopFeatures()
       await lock.release()
       await database.destroy()
     },

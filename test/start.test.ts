@@ -10,6 +10,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
+import { Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -18,6 +19,7 @@ import type { Config } from '../server/config/config.ts'
 import { generateKeys, rotateKeys } from '../server/commands/keys/folder-changes.ts'
 import { loadKeys } from '../server/keystore/key-set.ts'
 import { describeDatabase } from '../server/database/location.ts'
+import { defineFeature, type Feature } from '../server/feature.ts'
 import { createLogger } from '../server/log/logger.ts'
 import { startServer, type RunningServer } from '../server/start.ts'
 import { StartupError } from '../server/errors/startup-error.ts'
@@ -51,11 +53,12 @@ afterEach(async () => {
 async function start(
   changes: Partial<Config> = {},
   startedAt = Date.now() - 1000,
+  features: Feature[] = [],
 ): Promise<RunningServer> {
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, database, keysDir, ...changes })
-  const server = await startServer(config, [], logger, { startedAt })
+  const server = await startServer(config, features, logger, { startedAt })
   running.push(server)
   return server
 }
@@ -65,8 +68,11 @@ async function stop(server: RunningServer): Promise<void> {
   await server.stop()
 }
 
-async function problemsOf(changes: Partial<Config>): Promise<readonly string[]> {
-  const error = await start(changes).catch((error: unknown) => error)
+async function problemsOf(
+  changes: Partial<Config>,
+  features: Feature[] = [],
+): Promise<readonly string[]> {
+  const error = await start(changes, undefined, features).catch((error: unknown) => error)
   expect(error).toBeInstanceOf(StartupError)
   return (error as StartupError).problems
 }
@@ -362,6 +368,55 @@ describe('a server that cannot start says why', () => {
       expect.stringMatching(/^There are no keys in .*npm run keys/),
       expect.stringMatching(/^The database .*auth\.db cannot be opened/),
     ])
+  })
+
+  test('the port and those of features together, and closes what was opened', async () => {
+    const other = await start({ database: ':memory:' })
+    const port = Number(new URL(other.url).port)
+    const events: string[] = []
+    const listening = (name: string, listen: () => void) =>
+      defineFeature({
+        create: () => ({
+          async listen() {
+            await Promise.resolve()
+            listen()
+          },
+          async stop() {
+            await Promise.resolve()
+            events.push(`${name} stopped`)
+          },
+        }),
+      })
+    const fail = () => {
+      throw new StartupError(['The port of b is taken.'])
+    }
+    const features = [listening('a', () => void events.push('a listens')), listening('b', fail)]
+    expect(await problemsOf({ port, database: databaseFile }, features)).toEqual([
+      expect.stringMatching(new RegExp(`^Port ${port} `)),
+      'The port of b is taken.',
+    ])
+    expect(events).toEqual(['a listens', 'a stopped', 'b stopped'])
+    expect(await tablesInFile()).toBeGreaterThan(3)
+  })
+
+  test('when a feature cannot be created, and closes the database', async () => {
+    const broken = defineFeature({
+      create: () => {
+        throw new StartupError(['A feature is broken.'])
+      },
+    })
+    expect(await problemsOf({ database: databaseFile }, [broken])).toEqual(['A feature is broken.'])
+    expect(await tablesInFile()).toBeGreaterThan(3)
+  })
+
+  test('when only a feature cannot listen, and does not listen either', async () => {
+    const listen = jest.spyOn(Server.prototype, 'listen')
+    const broken = defineFeature({
+      create: () => ({ listen: () => Promise.reject(new StartupError(['It is taken.'])) }),
+    })
+    expect(await problemsOf({}, [broken])).toEqual(['It is taken.'])
+    expect((listen.mock.contexts as Server[]).map(({ listening }) => listening)).toEqual([false])
+    listen.mockRestore()
   })
 })
 
