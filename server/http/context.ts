@@ -1,6 +1,7 @@
 import type { ParameterizedContext, Next } from 'koa'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { Logger } from '../log/logger.ts'
+import type { LoggedOutcomes } from '../log/observers.ts'
 import type { ValidToken } from '../token/validate.ts'
 
 /** What the middleware puts on `ctx.state` for the handlers. */
@@ -17,7 +18,7 @@ export interface RequestState {
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
   route?: string
   /** Members that a handler adds to the request's log line. */
-  logged?: Record<string, unknown>
+  logged?: LoggedOutcomes
 }
 
 /** What a feature wants to be told about a body before its handler acts on it. */

@@ -12,6 +12,7 @@ export function errors(): AppMiddleware {
       await next()
     } catch (thrown) {
       const error = toHttpError(thrown, ctx.state.log)
+      if (thrown instanceof TooManyTries) ctx.state.logged = { limit: thrown.limit }
       // The handler may have set these for a successful answer.
       ctx.remove('ETag')
       ctx.set('Cache-Control', 'no-store')

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AppMiddleware, RequestState } from './context.ts'
 import type { Logger } from '../log/logger.ts'
+import { observersOf, type AccessLine } from '../log/observers.ts'
 import { ACCESS_LINE } from '../log/output.ts'
 import { parseTraceparent } from './trace-context.ts'
 
@@ -48,17 +49,16 @@ export function accessLog(logger: Logger): AppMiddleware {
   return async function accessLog(ctx, next) {
     const start = performance.now()
     await next()
-    lines.info(
-      {
-        request_id: ctx.state.requestId,
-        ...parseTraceparent(ctx.get('traceparent')),
-        method: ctx.method,
-        route: ctx.state.route ?? null,
-        status: ctx.status,
-        ...ctx.state.logged,
-        ms: Math.round((performance.now() - start) * 10) / 10,
-      },
-      ACCESS_LINE,
-    )
+    const line: AccessLine = {
+      request_id: ctx.state.requestId,
+      ...parseTraceparent(ctx.get('traceparent')),
+      method: ctx.method,
+      route: ctx.state.route ?? null,
+      status: ctx.status,
+      ...ctx.state.logged,
+      ms: Math.round((performance.now() - start) * 10) / 10,
+    }
+    lines.info(line, ACCESS_LINE)
+    for (const { onRequest } of observersOf(logger)) onRequest?.(line)
   }
 }

@@ -1,28 +1,32 @@
 import type { Logger } from './logger.ts'
+import { observersOf } from './observers.ts'
 
-/** The events of the audit trail. Yours to extend: send them to a sink of your own as well. */
-export type AuditEvent =
-  | 'account_created'
-  | 'account_deleted'
-  | 'login'
-  | 'login_failed'
-  | 'login_locked'
-  | 'logout'
-  | 'session_ended'
-  | 'refresh_reused'
-  | 'request_replayed'
-  | 'password_changed'
-  | 'password_reset'
-  | 'scope_changed'
-  | 'identity_linked'
-  | 'identity_unlinked'
-  | 'token_exchanged'
-  | 'exchange_refused'
-  | 'license_token_issued'
-  | 'service_authenticated'
-  | 'service_refused'
-  | 'service_client_added'
-  | 'service_client_removed'
+/** The events of the audit trail. */
+export const AUDIT_EVENTS = [
+  'account_created',
+  'account_deleted',
+  'login',
+  'login_failed',
+  'login_locked',
+  'logout',
+  'session_ended',
+  'refresh_reused',
+  'request_replayed',
+  'password_changed',
+  'password_reset',
+  'scope_changed',
+  'identity_linked',
+  'identity_unlinked',
+  'token_exchanged',
+  'exchange_refused',
+  'license_token_issued',
+  'service_authenticated',
+  'service_refused',
+  'service_client_added',
+  'service_client_removed',
+] as const
+
+export type AuditEvent = (typeof AUDIT_EVENTS)[number]
 
 /** Who and what an event is about: only ids, and only those that are known. */
 export interface AuditSubject {
@@ -44,7 +48,7 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
 
 /**
  * Writes an event to the log as one structured line, whatever LOG_LEVEL is. `audit` names the
- * event.
+ * event. To send events to a sink of your own as well, see observers.ts.
  *
  * @param log The logger of the request, which adds the request id.
  * @example
@@ -52,6 +56,7 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
  */
 export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): void {
   audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
+  for (const { onAudit } of observersOf(log)) onAudit?.(event, subject)
 }
 
 /** Records that sessions of an account have ended, one line for each. */

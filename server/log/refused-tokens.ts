@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts'
+import { observersOf } from './observers.ts'
 import type { TokenReason } from '../errors/token-error.ts'
 
 /** Milliseconds. */
@@ -34,6 +35,7 @@ export function createRefusedTokens(logger: Logger): RefusedTokens {
   return {
     count(reason) {
       counts.set(reason, (counts.get(reason) ?? 0) + 1)
+      for (const { onTokenRefused } of observersOf(logger)) onTokenRefused?.(reason)
       // The first refusal after a quiet second is logged at once.
       if (timer === undefined) flush()
     },

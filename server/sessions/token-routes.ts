@@ -67,7 +67,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const refresh: Handler = async (ctx) => {
     const { body, valid, account } = await countingFailures(ctx, async () => {
       const body = parseBody(ctx, refreshSchema, { form: true })
-      const read = await check(() => readToken(ctx, refreshToken, body.refresh_token))
+      const read = await check(ctx, () => readToken(ctx, refreshToken, body.refresh_token))
       return { body, ...read }
     })
     const { claims } = valid
@@ -79,6 +79,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     if (body.client_id !== undefined && body.client_id !== client.id) throw refused()
     const scope = narrowScope(account.scope, body.scope)
     const refreshed = await sessions.refresh(claims, client, account, scope)
+    ctx.state.logged = { refresh: refreshed.outcome }
     if (refreshed.outcome === 'reused') {
       const ids = { account_id: claims.sub, session_id: claims.sid, client_id: claims.client_id }
       audit(ctx.state.log, 'refresh_reused', ids)
@@ -172,11 +173,13 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
 }
 
 /** A token that is refused here is a grant that is refused (RFC 6749 §5.2). */
-async function check<T>(work: () => Promise<T>): Promise<T> {
+async function check<T>(ctx: AppContext, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw error instanceof TokenError ? refused() : error
+    if (!(error instanceof TokenError)) throw error
+    ctx.state.logged = { refresh: error.reason }
+    throw refused()
   }
 }
 

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { TestClient } from '../support/client.ts'
+import { UNLIMITED } from '../support/config.ts'
 import { logLines } from '../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+
+const LIMIT = { count: 6, duration: 3600 }
 
 let server: TestServer
 let client: TestClient
 
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ config: { rateLimits: { ...UNLIMITED, clients: LIMIT } } })
   client = await TestClient.registered(server.url)
 })
 afterAll(() => server.stop())
@@ -55,4 +58,23 @@ test.each([
     },
   ])
   expect(server.logs.join('')).not.toContain('secret')
+})
+
+test.each([
+  [
+    'why a refresh token is refused',
+    '/token',
+    { refresh_token: 'x' },
+    400,
+    { refresh: 'segments' },
+  ],
+  ['which limit is exceeded', '/clients', {}, 429, { limit: 'requests' }],
+])('the line says %s', async (_, path, body, status, outcome) => {
+  const id = `outcome-${status}`
+  const parameters = { grant_type: 'refresh_token', ...body }
+  if (status === 429) for (let i = 0; i < LIMIT.count; i++) await client.send('POST', path, {})
+  await client.send('POST', path, parameters, { 'x-request-id': id })
+  expect(logLines(server, id).filter(({ msg }) => msg === 'request')).toEqual([
+    expect.objectContaining({ route: path, status, ...outcome }),
+  ])
 })
