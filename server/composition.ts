@@ -69,6 +69,7 @@ export function compose(dependencies: Dependencies) {
     clock,
     isStopping,
     tokens,
+    caches,
     limitStore,
     bindingsNotBefore,
     rateLimits,

@@ -19,6 +19,8 @@ export interface FairQueue {
    * done.
    */
   run<T>(requester: Requester, work: () => Promise<T>): Promise<T>
+  /** How many pieces of work wait. */
+  readonly waiting: number
 }
 
 /**
@@ -53,6 +55,9 @@ export function createFairQueue(atOnce: number, capacity: number): FairQueue {
   }
 
   return {
+    get waiting() {
+      return accounts.length + addresses.length
+    },
     run: (requester, work) =>
       new Promise((resolve, reject) => {
         const isAccount = 'account' in requester
@@ -86,6 +91,10 @@ class Lane {
 
   constructor(capacity: number) {
     this.#capacity = capacity
+  }
+
+  get length(): number {
+    return this.#jobs.length
   }
 
   add(job: Job): void {

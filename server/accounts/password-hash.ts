@@ -38,6 +38,16 @@ const WAITING = 64
 /** Stands for the hash of an account that has no password. */
 export const NO_PASSWORD = ''
 
+/** What a hasher has to do, and has done since it was created. */
+export interface HashingLoad {
+  /** Passwords that wait to be hashed. */
+  readonly waiting: number
+  /** Passwords that were hashed, for a new hash or to compare. */
+  readonly done: number
+  /** The time that this took, without the waiting, in milliseconds. */
+  readonly ms: number
+}
+
 export interface PasswordHasher {
   /** A new hash, in PHC string format, with a random salt. */
   hash(password: string, requester: Requester): Promise<string>
@@ -48,6 +58,7 @@ export interface PasswordHasher {
   verify(passwordHash: string | undefined, password: string, requester: Requester): Promise<boolean>
   /** Whether a hash was made with parameters other than this hasher's. */
   needsRehash(passwordHash: string): boolean
+  load(): HashingLoad
 }
 
 /** The defaults are those of production, except for the threads. */
@@ -69,18 +80,32 @@ export function createPasswordHasher(options: HasherOptions = {}): PasswordHashe
   const queue = createFairQueue(AT_ONCE, WAITING)
   // A salt and a hash of zeros, in their usual lengths. No password has this hash.
   const dummy = `${prefix}${'A'.repeat(22)}$${'A'.repeat(43)}`
+  let done = 0
+  let ms = 0
+
+  /** Hashes when it is the requester's turn. */
+  const run = <T>(requester: Requester, work: () => Promise<T>): Promise<T> =>
+    queue.run(requester, async () => {
+      const start = performance.now()
+      const result = await work()
+      done += 1
+      ms += performance.now() - start
+      return result
+    })
+
   return {
     hash: (password, requester) =>
-      queue.run(requester, async () => argon2.hash(normalisePassword(password), parameters)),
+      run(requester, async () => argon2.hash(normalisePassword(password), parameters)),
     async verify(passwordHash, password, requester) {
       const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
       const against = hasPassword ? passwordHash : dummy
-      const matches = await queue.run(requester, async () =>
+      const matches = await run(requester, async () =>
         argon2.verify(against, normalisePassword(password)),
       )
       return matches && hasPassword
     },
     needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),
+    load: () => ({ waiting: queue.waiting, done, ms }),
   }
 }
 

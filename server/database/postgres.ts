@@ -1,4 +1,5 @@
 import { Kysely, sql } from 'kysely'
+import type { Pool } from 'pg'
 import { StartupError } from '../errors/startup-error.ts'
 import { describeDatabase } from './location.ts'
 import { migrate } from './migrate.ts'
@@ -18,6 +19,12 @@ interface PostgresOptions {
   /** Milliseconds that connecting, a statement, or the pause between two of a transaction may take. */
   readonly timeout: number
 }
+
+/** The connections of a database on PostgreSQL. */
+const pools = new WeakMap<Kysely<Schema>, Pool>()
+
+/** The connection pool of a database; `undefined` on SQLite, which has one connection. */
+export const poolOf = (database: Kysely<Schema>): Pool | undefined => pools.get(database)
 
 /**
  * Opens a PostgreSQL database and runs its migrations. Connections are made when they are needed,
@@ -43,6 +50,7 @@ export async function openPostgres(
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<Schema>({ dialect: new PatientPostgresDialect(pool, timeout + GRACE) })
+  pools.set(db, pool)
   try {
     await requireUtf8(db)
     await migrate(db, CORE_HISTORY)

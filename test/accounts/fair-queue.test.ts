@@ -42,6 +42,12 @@ test('runs the given number of pieces at once, and each returns its result', asy
   expect(await finish()).toEqual(['b', 'c'])
   expect(await finish()).toEqual(['c', 'd'])
   const queue = createFairQueue(1, 1)
+  const work = [VICTIM, VICTIM, { address: 'x' }].map((by) =>
+    queue.run(by, () => Promise.resolve()),
+  )
+  expect(queue.waiting).toBe(2)
+  await Promise.all(work)
+  expect(queue.waiting).toBe(0)
   expect(await queue.run(VICTIM, () => Promise.resolve(7))).toBe(7)
   const failure = new Error('argon2 has failed')
   await expect(queue.run(VICTIM, () => Promise.reject(failure))).rejects.toBe(failure)

@@ -74,6 +74,21 @@ test('a password that nobody has bounded is not normalized', async () => {
   await expect(hasher.verify(undefined, endless, BY)).rejects.toThrow(RangeError)
 })
 
+test('what waits and what was done is counted, but not what failed', async () => {
+  const argon2 = {
+    hash: () => Promise.resolve('hash'),
+    verify: () => Promise.reject(new Error('argon2 has failed')),
+  }
+  const counting = createPasswordHasher({ argon2 })
+  expect(counting.load()).toEqual({ waiting: 0, done: 0, ms: 0 })
+  const hashes = Array.from({ length: 5 }, () => counting.hash('password', BY))
+  expect(counting.load().waiting).toBeGreaterThan(0)
+  await Promise.all(hashes)
+  await expect(counting.verify('hash', 'password', BY)).rejects.toThrow('argon2 has failed')
+  expect(counting.load()).toEqual({ waiting: 0, done: 5, ms: expect.any(Number) })
+  expect(counting.load().ms).toBeGreaterThan(0)
+})
+
 describe('a full queue', () => {
   const cheap = createCheapHasher()
 

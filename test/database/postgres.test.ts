@@ -5,6 +5,7 @@ import pg from 'pg'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
+import { poolOf } from '../../server/database/postgres.ts'
 import { StorageError } from '../../server/database/storage-error.ts'
 import { inTransaction } from '../../server/database/transaction.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
@@ -43,6 +44,14 @@ describePostgres('a PostgreSQL database', () => {
   }
   const rename = (db: Database, id: string, name: string) =>
     db.updateTable('clients').set({ client_name: name }).where('client_id', '=', id).execute()
+
+  test('has a pool, which SQLite has not', async () => {
+    const db = await openNew()
+    expect(poolOf(db)).toMatchObject({ waitingCount: 0, options: { max: 4 } })
+    const sqlite = await openDatabase(':memory:')
+    opened.push(sqlite)
+    expect(poolOf(sqlite)).toBeUndefined()
+  })
 
   describe('that is opened', () => {
     test('by eight servers at once is migrated once, and each of them works', async () => {
