@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
 import { drive } from './drive.js'
 import { fsyncTime } from './fsync.js'
-import { SCALE_SUBJECTS } from './our-subjects.js'
+import { SCALE_SUBJECTS, variantSubjects } from './our-subjects.js'
 import { isPinned, pinToLoadCore } from './processes.js'
 import { SUBJECTS } from './subjects.js'
 import { quantile } from './support.js'
@@ -19,6 +19,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     /** Compares our server with few and with many clients and accounts, instead of the peers. */
     scale: { type: 'boolean', default: false },
+    /** Compares our server without and with a variable, `NAME=value`, instead of the peers. */
+    with: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -28,9 +30,9 @@ const [rounds, seconds, connections] = [values.rounds, values.seconds, values.co
 pinToLoadCore()
 const say = (text) => process.stderr.write(text)
 
-const subjects = (values.scale ? SCALE_SUBJECTS : SUBJECTS).filter(({ name }) =>
-  name.includes(values.only),
-)
+const ours = values.with === undefined ? SCALE_SUBJECTS : variantSubjects(values.with)
+const isAlone = values.scale || values.with !== undefined
+const subjects = (isAlone ? ours : SUBJECTS).filter(({ name }) => name.includes(values.only))
 const runs = []
 for (const subject of subjects) {
   const server = await subject.start({ connections })

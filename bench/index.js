@@ -11,7 +11,7 @@ if (others.includes(name)) {
   await import(`./${name}.js`)
 } else if (name !== undefined && !name.startsWith('--')) {
   console.error(
-    'Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | sealed [rounds] | soak [minutes] [sessions] | --scale --json …]',
+    'Usage: npm run bench -- [timing [tries] | sign-ins [seconds] | sealed [rounds] | soak [minutes] [sessions] | --scale --with NAME=value --json …]',
   )
   process.exitCode = 2
 } else {

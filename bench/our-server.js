@@ -19,9 +19,11 @@ const PER_AGREEMENT = 1000
  * @param options.pinned Whether it runs on one core only.
  * @param options.keyBound How many more people are signed in with key-bound clients.
  * @param options.others How many more accounts are in the database, each with a session.
+ * @param options.variables Environment variables.
  */
 export async function startOurServer(sessions, options = {}) {
-  const { program: script = PROGRAM, pinned = true, keyBound = 0, others = 0 } = options
+  const { program: script = PROGRAM, pinned = true, keyBound = 0 } = options
+  const { others = 0, variables = {} } = options
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const folder = mkdtempSync(join(tmpdir(), 'jwe-auth-bench-'))
@@ -41,6 +43,7 @@ export async function startOurServer(sessions, options = {}) {
           'off',
         ]),
       ),
+      ...variables,
     },
     { pinned },
   )

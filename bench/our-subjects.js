@@ -1,4 +1,5 @@
 // The subjects of our own server, including those with many clients and accounts.
+import { httpRequest } from './seal.js'
 import { accountRequests, keepRefreshToken, refreshRequest, startOurServer } from './our-server.js'
 
 /**
@@ -30,6 +31,11 @@ export function account({ clients, ...options }) {
   }
 }
 
+export function healthz({ url }) {
+  const bytes = httpRequest(url, 'GET', '/healthz')
+  return { next: () => bytes }
+}
+
 /** Each connection uses the refresh tokens of one person. */
 export const refresh = ({ url, people }) => ({
   next: (connection) => refreshRequest(url, people[connection]),
@@ -51,3 +57,21 @@ export const SCALE_SUBJECTS = [
   ourSubject('POST /token, few accounts', startSmall, refresh),
   ourSubject('POST /token, 20,000 accounts', startLarge, refresh),
 ]
+
+/** For `--with`: a server without, and one with these variables, such as `METRICS_PORT=9464`. */
+export function variantSubjects(assignment) {
+  const [name, value] = assignment.split('=')
+  const sides = [
+    ['', {}],
+    [`, ${assignment}`, { [name]: value }],
+  ]
+  return sides.flatMap(([suffix, variables]) => {
+    let server
+    const start = async (connections) =>
+      (server ??= await startOurServer(connections, { variables }))
+    return [
+      ourSubject(`GET /healthz${suffix}`, start, healthz),
+      ourSubject(`GET /account, bound${suffix}`, start, account({ bound: true })),
+    ]
+  })
+}

@@ -4,7 +4,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CompactEncrypt, SignJWT } from 'jose'
-import { account, ourSubject, refresh } from './our-subjects.js'
+import { account, healthz, ourSubject, refresh } from './our-subjects.js'
 import { startOurServer } from './our-server.js'
 import { freePort, startProgram } from './processes.js'
 import { httpRequest } from './seal.js'
@@ -120,10 +120,7 @@ export const SUBJECTS = [
     name: 'oidc-provider, encrypted JWT',
     start: () => startPeer('oidc-provider', { BENCH_ENCRYPT: '1' }, clientCredentials),
   },
-  ourSubject('GET /healthz', startOurs, ({ url }) => {
-    const bytes = httpRequest(url, 'GET', '/healthz')
-    return { next: () => bytes }
-  }),
+  ourSubject('GET /healthz', startOurs, healthz),
   ourSubject('GET /account', startOurs, account({ bound: false })),
   ourSubject('GET /account, bound', startOurs, account({ bound: true })),
   ourSubject('GET /account, bound, key-bound', startOurs, account({ bound: true, keyBound: true })),
