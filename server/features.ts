@@ -3,6 +3,7 @@ import { admin } from './features/admin/index.ts'
 import { apiDocs } from './features/api-docs/index.ts'
 import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
+import { metrics } from './features/metrics/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
 import { sealedBodies } from './features/sealed-bodies/index.ts'
@@ -22,4 +23,5 @@ export const features: readonly Feature[] = [
   admin,
   apiDocs,
   playground,
+  metrics,
 ]

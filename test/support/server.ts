@@ -75,6 +75,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     response.setHeader('Date', new Date(clock()).toUTCString())
     void callback(request, response)
   })
+  for (const { listen } of parts) await listen?.()
   const port = await server.listen(0, '127.0.0.1')
   return {
     url: `http://127.0.0.1:${port}`,
@@ -85,6 +86,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     logs,
     async stop() {
       await server.stop(1000)
+      for (const { stop } of parts) await stop?.()
       if (options.database === undefined) await database.destroy()
     },
   }
