@@ -11,6 +11,8 @@ export type Answer = z.ZodType | string | readonly ErrorCode[] | null
 export interface Description {
   /** What the route does, in one sentence. */
   readonly summary?: string
+  /** Lists the route under another heading than the first segment of its path. */
+  readonly tag?: string
   readonly query?: z.ZodObject
   /** The body, or the alternatives for it. */
   readonly body?: z.ZodObject | readonly z.ZodObject[]

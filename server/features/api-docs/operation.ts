@@ -20,7 +20,7 @@ export function toOperation(route: Route, components: Components): Part {
   return {
     operationId: toOperationId(route),
     ...(summary === undefined ? {} : { summary }),
-    tags: [isDiscovery ? 'discovery' : firstSegment(route.path)],
+    tags: [description.tag ?? (isDiscovery ? 'discovery' : firstSegment(route.path))],
     ...(isPublic ? {} : { security: Object.keys(security).map((name) => ({ [name]: [] })) }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(requestBody === undefined ? {} : { requestBody }),

@@ -8,6 +8,7 @@ const SHARED: Description = { 500: ['server_error'], 503: ['temporarily_unavaila
 /** The descriptions of all steps of a route, together. */
 export interface RouteDescription {
   readonly summary: string | undefined
+  readonly tag: string | undefined
   readonly query: z.ZodObject | undefined
   /** Alternatives; none if the route takes no body. */
   readonly bodies: readonly z.ZodObject[]
@@ -34,6 +35,7 @@ export function describeRoute({ steps }: Route): RouteDescription {
   if (bodies.length === 0) for (const status of [413, 415]) answers.delete(status)
   return {
     summary: all.findLast(({ summary }) => summary !== undefined)?.summary,
+    tag: all.find(({ tag }) => tag !== undefined)?.tag,
     query: all.find(({ query }) => query !== undefined)?.query,
     bodies,
     isFormAccepted: all.some(({ form }) => form),

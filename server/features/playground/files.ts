@@ -53,6 +53,11 @@ export function playgroundFiles(folder = FOLDER) {
       ctx.body = bytes
     }
     const [type = ''] = FILES[name].split(';')
-    return documented(serve, { summary: `The playground: ${name}.`, 200: type, 404: ['not_found'] })
+    return documented(serve, {
+      summary: `The playground: ${name}.`,
+      tag: 'pages',
+      200: type,
+      404: ['not_found'],
+    })
   }
 }
