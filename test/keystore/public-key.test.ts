@@ -169,10 +169,14 @@ test.each(['00', '01'])('a point of low order on X25519 (%s…) is refused', asy
 
 test('a bug while a key is read is not reported as a fault of the key', async () => {
   const bug = new RangeError('Array buffer allocation failed')
+  const key = jwkOf(pairs['EC P-256'].publicKey)
+  // Fails only when Node reads it, after our own check of its length. From `crv`, Node 24 hides the error.
+  let reads = 0
   const jwk = {
-    ...jwkOf(pairs['EC P-256'].publicKey),
-    get crv(): string {
-      throw bug
+    ...key,
+    get x() {
+      if (++reads > 1) throw bug
+      return key.x!
     },
   }
   await expect(importPublicKey(jwk, P256)).rejects.toBe(bug)
