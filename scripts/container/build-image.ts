@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import process from 'node:process'
 import { parseDockerfile, parseIgnore, type Instruction } from './dockerfile.ts'
 import { finish, NODE, ROOT, startContainer, type Base, type Container } from './namespaces.ts'
 
@@ -85,7 +86,10 @@ async function apply(
       const startedAt = performance.now()
       const command = isExec ? args : ['sh', '-c', text]
       const env = { ...image.env, HOME: '/tmp', npm_config_cache: '/tmp/npm' }
-      const online = { ...env, npm_config_prefer_offline: 'true' }
+      // A registry behind a proxy may have a certificate that only this machine trusts.
+      const { NODE_EXTRA_CA_CERTS: ca } = process.env
+      const trust = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }
+      const online = { ...env, ...trust, npm_config_prefer_offline: 'true' }
       const { code, output } = await finish(startContainer({ ...image, env: online }, command))
       if (code !== 0) throw new Error(`RUN ${args.join(' ')} ended with ${code}:\n${output}`)
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
