@@ -121,7 +121,7 @@ test(
     expect([...outcomes, ...refusals].filter((status) => Number(status) >= 500)).toEqual([])
     expect(server.faults()).toEqual([])
 
-    const after = { ...(await coolDown(before.files + SLACK)), handles: await handles() }
+    const after = { ...(await coolDown(before.files + SLACK / 2)), handles: await handles() }
     report(
       `memory: ${most('memory').toFixed(0)} MiB at most; files: ${before.files} before, ${most('files')} at most, ${after.files} after; ` +
         `handles: ${before.handles} before, ${after.handles} after; threads: ${most('threads')} at most`,
