@@ -50,7 +50,9 @@ export const json = (body: unknown, method = 'POST'): RequestInit => ({
  *   as a proxy's error page.
  */
 export async function readAnswer(response: Response): Promise<Json> {
-  const body = parseObject(await textOf(response))
+  const text = await textOf(response)
+  // Otherwise, a proxy could pass a plain answer off as one that the server does not seal.
+  const body = isJson(response) ? parseObject(text) : undefined
   if (!response.ok) throw errorOf(response, body)
   if (body !== undefined) return body
   if (response.status === 204 || response.status === 202) return {}
@@ -69,6 +71,10 @@ export async function textOf(response: Response): Promise<string> {
 /** The media type of a request or an answer, without parameters; empty without one. */
 export const mediaTypeOf = ({ headers }: Request | Response): string =>
   (headers.get('content-type') ?? '').replace(/;.*$/, '').trim().toLowerCase()
+
+/** Whether a message says that it is JSON (RFC 6839 §3.1). */
+export const isJson = (message: Request | Response): boolean =>
+  /^application\/(.+\+)?json$/.test(mediaTypeOf(message))
 
 /** The date of an answer (RFC 9110 §6.6.1) in seconds since the epoch; NaN without one. */
 export const dateOf = ({ headers }: Response): number =>

@@ -2,7 +2,7 @@ import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { ANSWER_TYPE, JOSE } from '../../protocol/sealed-bodies.ts'
 import type { ClientContext } from '../context.ts'
 import { AuthError, inPlaceOf } from '../errors.ts'
-import { mediaTypeOf, textOf } from '../http.ts'
+import { isJson, mediaTypeOf, textOf } from '../http.ts'
 import { isTime } from '../json.ts'
 import type { ClientKey } from '../token/client-key.ts'
 import { decrypt } from '../token/decrypt.ts'
@@ -38,8 +38,7 @@ export async function openAnswer(
   const { status, statusText, ok } = response
   if (mediaTypeOf(response) !== JOSE) {
     // The server seals nothing but JSON.
-    const isJson = mediaTypeOf(response) === 'application/json'
-    const mustBeSealed = isJson || context.sealedBodies === 'required'
+    const mustBeSealed = isJson(response) || context.sealedBodies === 'required'
     if (ok && status !== NO_CONTENT && mustBeSealed) throw notSealed(response)
     return response
   }

@@ -305,7 +305,7 @@ describe('a client that has asked', () => {
       const { url, method, headers } = request
       const answer = await send(new Request(url, { method, headers, body: JSON.stringify(asked) }))
       const body = { ...((await answer.json()) as object), key_bound_tokens: true }
-      return new Response(JSON.stringify(body), { status: answer.status })
+      return Response.json(body, { status: answer.status })
     })
     const person = { email: someEmail(), password: GOOD_PASSWORD }
     expect(await codeOf(client.signUp(person))).toBe('token_invalid')
