@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Libsql from 'libsql'
 import { databaseCommand } from '../../../server/commands/database/database-command.ts'
 import { openDatabase } from '../../../server/database/open.ts'
 import { StartupError } from '../../../server/errors/startup-error.ts'
@@ -62,11 +64,42 @@ test('of what is no database leaves no file', async () => {
   expect(await problemsOf(backUp())).toEqual([
     `${source} could not be copied to ${copy} (SQLITE_NOTADB). Check the disk, and that it is a database.`,
   ])
-  await expect(stat(copy)).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(await readdir(folder)).toEqual(['auth.db'])
+})
+
+test('of a folder is refused with what SQLite says of it', async () => {
+  expect(await problemsOf(backUp(folder))).toEqual([
+    expect.stringMatching(/could not be copied to .* \(.*Unable to open.*\)\. Check/),
+  ])
+})
+
+test('takes its name only when it is whole, so that a kill leaves no half of one', async () => {
+  await (await openDatabase(source)).destroy()
+  const seen: string[] = []
+  const prepare = Object.getOwnPropertyDescriptor(Libsql.prototype, 'prepare')?.value as (
+    this: Libsql.Database,
+    sql: string,
+  ) => Libsql.Statement
+  const watched = jest.spyOn(Libsql.prototype, 'prepare').mockImplementation(function (
+    this: Libsql.Database,
+    sql,
+  ) {
+    seen.push(...readdirSync(folder))
+    return prepare.call(this, sql)
+  })
+  try {
+    expect(await backUp()).toBe(0)
+  } finally {
+    watched.mockRestore()
+  }
+  expect(seen).toContainEqual(expect.stringMatching(/^copy\.db\..*\.part$/))
+  expect(seen).not.toContain('copy.db')
+  expect((await readdir(folder)).filter((name) => name.startsWith('copy'))).toEqual(['copy.db'])
 })
 
 test.each([
   ['to a folder that is not there', () => backUp(source, join(folder, 'no', 'x')), /ENOENT/],
+  ['to no file', () => backUp(source, ':memory:'), /^A backup needs a file\.$/],
   ['of PostgreSQL', () => backUp('postgres://u:hunter2@db/auth'), /^postgres:\/\/db\/auth is/],
   ['to PostgreSQL', () => backUp(source, 'postgres://u:hunter2@db/auth'), /pg_dump/],
 ])('%s is refused', async (_, work, message) => {
