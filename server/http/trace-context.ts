@@ -8,7 +8,7 @@ export interface TraceIds {
 
 /** Version, trace id, parent id, flags, and what only a later version may add. */
 const TRACEPARENT =
-  /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-[\da-f]{2}($|-)/
+  /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-[\da-f]{2}($|-[^,]*$)/
 
 /**
  * Parses a `traceparent` header (W3C Trace Context §3.2). The ids have a fixed length and only

@@ -32,6 +32,7 @@ test.each([
   ['a space before', ` 00-${TRACE}-${PARENT}-01`],
   ['a line break after', `00-${TRACE}-${PARENT}-01\n`],
   ['two of them', `00-${TRACE}-${PARENT}-01, 00-${TRACE}-${PARENT}-01`],
+  ['two of a later version', `01-${TRACE}-${PARENT}-01-x, 01-${TRACE}-${PARENT}-01-x`],
   ['something long', '0'.repeat(65_536)],
 ])('nothing of one that is malformed: %s', (_, header) => {
   expect(parseTraceparent(header)).toBeUndefined()
