@@ -1,12 +1,12 @@
 // `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a link
-// path or command in a Markdown page is broken, or if a feature has no page.
+// path or command in a Markdown page is broken, or if a feature has no page or is not in their list.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'
 import { isPlaceholder, VARIABLES } from '../server/config/variables.ts'
 import { features } from '../server/features.ts'
 import { findConfigurationProblems, withoutMissingFeatures } from './configuration-docs.ts'
-import { featureNames, pageOf } from './feature-files.ts'
+import { FEATURE_PAGE, featureNames, pageOf, withoutLineOf } from './feature-files.ts'
 import { findBrokenCommands } from './markdown-commands.ts'
 import { findBrokenLinks } from './markdown-links.ts'
 
@@ -44,6 +44,9 @@ const problems = [
   ...featureNames()
     .filter((name) => !existsSync(pageOf(name)))
     .map((name) => `The feature ${name} has no page: ${pageOf(name)} is missing.`),
+  ...featureNames()
+    .filter((name) => withoutLineOf(name, read(FEATURE_PAGE)) === read(FEATURE_PAGE))
+    .map((name) => `${FEATURE_PAGE} does not list the feature ${name}.`),
 ]
 for (const problem of problems) process.stdout.write(`${problem}\n`)
 if (problems.length === 0) {

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs'
 
 export const FEATURE_LIST = 'server/features.ts'
+/** The page that lists the features' pages. */
+export const FEATURE_PAGE = 'docs/features/README.md'
 
 /** The names of the features: the folders in server/features/, below the working directory. */
 export const featureNames = (): string[] =>
@@ -36,6 +38,17 @@ export function unlisted(list: string, name: string): string {
   }
   return `${head.replace(line, '')}[${kept.join(', ')}]\n`
 }
+
+/**
+ * The page that lists the features without the line of the given one.
+ *
+ * @param page The text of docs/features/README.md.
+ */
+export const withoutLineOf = (name: string, page: string): string =>
+  page
+    .replace(new RegExp(`^- \\[[^\\]]*\\]\\(${name}\\.md\\).*\\n`, 'm'), '')
+    // After the last line of the list, one blank line is enough.
+    .replaceAll(/\n{3,}/g, '\n\n')
 
 /** The text before the array at the end, and the members of the array. */
 function splitAtArray(list: string): [string, string[]] {

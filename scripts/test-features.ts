@@ -16,7 +16,15 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
-import { FEATURE_LIST, featureExample, featureNames, filesOf, unlisted } from './feature-files.ts'
+import {
+  FEATURE_LIST,
+  FEATURE_PAGE,
+  featureExample,
+  featureNames,
+  filesOf,
+  unlisted,
+  withoutLineOf,
+} from './feature-files.ts'
 
 const PROJECT = join(import.meta.dirname, '..')
 /** Files that are large, generated or secret. */
@@ -57,12 +65,15 @@ const at = (path: string): string => join(copy, path)
 
 function takeOut(name: string): () => void {
   const list = readFileSync(at(FEATURE_LIST), 'utf8')
+  const page = readFileSync(at(FEATURE_PAGE), 'utf8')
   writeFileSync(at(FEATURE_LIST), unlisted(list, name))
+  writeFileSync(at(FEATURE_PAGE), withoutLineOf(name, page))
   const moved = filesOf(name).map((path, i): [string, string] => [at(path), join(stash, `${i}`)])
   for (const [from, to] of moved) renameSync(from, to)
   return () => {
     for (const [from, to] of moved) renameSync(to, from)
     writeFileSync(at(FEATURE_LIST), list)
+    writeFileSync(at(FEATURE_PAGE), page)
   }
 }
 

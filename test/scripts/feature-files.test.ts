@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import {
   FEATURE_LIST,
+  FEATURE_PAGE,
   featureExample,
   featureNames,
   unlisted,
+  withoutLineOf,
 } from '../../scripts/feature-files.ts'
 
 const ONE_LINE = `import type { Feature } from './feature.ts'
@@ -44,6 +46,18 @@ test('every folder of server/features/ is listed', () => {
   let list = readFileSync(FEATURE_LIST, 'utf8')
   for (const name of featureNames()) list = unlisted(list, name)
   expect(list).toMatch(/= \[\]\n$/)
+})
+
+test('a feature is taken out of the page that lists them, and the list may become empty', () => {
+  const page = 'Text.\n\n- [A](a.md): one.\n- [B](b.md): after [A](a.md#x).\n\n## Next\n'
+  expect(withoutLineOf('a', page)).toBe('Text.\n\n- [B](b.md): after [A](a.md#x).\n\n## Next\n')
+  expect(withoutLineOf('b', withoutLineOf('a', page))).toBe('Text.\n\n## Next\n')
+})
+
+test('the page lists every folder of server/features/', () => {
+  let page = readFileSync(FEATURE_PAGE, 'utf8')
+  for (const name of featureNames()) page = withoutLineOf(name, page)
+  expect(page).not.toMatch(/^- /m)
 })
 
 test('the example of a README is the block that begins with its path', () => {
