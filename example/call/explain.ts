@@ -5,7 +5,7 @@ import { printable } from './readable-json.ts'
 
 /** What to do about an error, by its code. */
 const ADVICE: Readonly<Record<string, string>> = {
-  network: 'Is the server running? npm start starts it, and --server names another.',
+  network: 'Is it running? npm start starts the server, and --server names another.',
   not_signed_in: 'Sign in first: npm run call -- sign-in <email>',
   session_ended: 'Sign in again: npm run call -- sign-in <email>',
   account_exists: 'Sign in to it: npm run call -- sign-in <email>',

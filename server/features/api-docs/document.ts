@@ -9,8 +9,8 @@ a signed JWT inside. The client decrypts it, and encrypts the JWT again to a key
 each request: see \`GET /.well-known/jwks.json\`.
 
 Every answer has an \`X-Request-Id\`. An error has a code and a sentence: \`error\` and
-\`error_description\`. Members of a body that are not described are ignored. A body where none is
-described can be refused like any other: 413 or 415.
+\`error_description\`. Members of a body that are not described are ignored. A route that
+describes no body still refuses one that is too large (413) or of the wrong type (415).
 `.trim()
 
 /**

@@ -31,7 +31,7 @@ describe('without a session or a server', () => {
     const { code, stdout, stderr } = await runCall(args, { input: GOOD_PASSWORD })
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toContain(`✗ ${url}/.well-known/`)
-    expect(stderr).toContain('cannot be reached.\n  Is the server running?')
+    expect(stderr).toContain('cannot be reached.\n  Is it running?')
   })
 
   test('signing out while the server is unreachable', async () => {
