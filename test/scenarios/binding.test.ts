@@ -476,7 +476,7 @@ describe('a bound refresh token', () => {
 
 describe('a token that is bound to one request', () => {
   test.each(['accessJws', 'refreshJws'] as const)(
-    'cannot be moved to /revoke by who has captured it: %s',
+    'cannot be moved to /revoke by whoever has captured it: %s',
     async (name) => {
       const { client } = scene
       const session = await client.signUp()
