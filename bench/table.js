@@ -17,7 +17,10 @@ export function printTable(report) {
   const cores = pinned ? 'a core each for server and load' : 'server and load share the cores'
   console.log(`${date}, Node ${node}, ${machine}, ${cores}.`)
   console.log(`${connections} connections, medians of ${rounds} rounds of ${seconds} s.`)
-  console.log(`Making 4 KiB durable (fsync) takes ${report.fsync_ms.toFixed(2)} ms.\n`)
+  console.log(
+    `An fsync of 4 KiB takes ${report.fsync_ms.toFixed(2)} ms. CPU ms: the server's for a request.`,
+  )
+  console.log('÷: requests per second, divided by those of that row.\n')
   const references = Object.entries(REFERENCES).filter(([, name]) => find(subjects, name))
   const head = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', ...references.map(([key]) => `÷ ${key}`)]
   const rows = subjects.map((subject) => [
