@@ -17,13 +17,23 @@ export async function encryptKey(recipient: PublicJwk, contentKey: Bytes): Promi
 /**
  * Decrypts a content encryption key with RSA-OAEP-256.
  *
+ * @param length Bytes of the content encryption key.
  * @throws DOMException `OperationError` if it was not encrypted to this key.
  */
-export async function decryptKey(privateKey: CryptoKey, encryptedKey: Bytes): Promise<Bytes> {
+export async function decryptKey(
+  privateKey: CryptoKey,
+  encryptedKey: Bytes,
+  length: number,
+): Promise<Bytes> {
   // OpenSSL would also accept a number without leading zeros: another spelling of the same input.
   const { modulusLength } = privateKey.algorithm as RsaHashedKeyAlgorithm
   if (encryptedKey.length * 8 !== modulusLength) {
     throw new DOMException('The encrypted key has another length.', 'OperationError')
   }
-  return new Uint8Array(await crypto.subtle.decrypt(RSA_OAEP, privateKey, encryptedKey))
+  const key = new Uint8Array(await crypto.subtle.decrypt(RSA_OAEP, privateKey, encryptedKey))
+  if (key.length >= length) return key
+  // WebKitGTK 2.50 drops leading zeros: one key in 256 came out a byte too short.
+  const whole = new Uint8Array(length)
+  whole.set(key, length - key.length)
+  return whole
 }

@@ -47,7 +47,9 @@ async function contentKeyOf(
   enc: EncryptionEnc,
 ): Promise<Bytes> {
   const { keyLength } = CONTENT_ENCRYPTIONS[enc]
-  if (alg === 'RSA-OAEP-256') return orRandom(decryptKey(key.privateKey, encryptedKey), keyLength)
+  if (alg === 'RSA-OAEP-256') {
+    return orRandom(decryptKey(key.privateKey, encryptedKey, keyLength), keyLength)
+  }
   if (isWrapping(alg)) {
     const agreed = await agreedKey(header, key, alg, WRAPPING_KEY_LENGTH[alg])
     const wrappingKey = await importWrappingKey(agreed, 'unwrapKey')
