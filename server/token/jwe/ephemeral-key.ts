@@ -81,11 +81,12 @@ export function sharedSecret(
   publicKey: EphemeralKey | ConfirmationKey,
   reason: TokenReason = 'epk',
 ): Buffer {
+  const { crv, x, y = '' } = publicKey
+  if (crv !== curveOf(privateKey)) throw invalid(reason)
+  const ecdh = crv === 'X25519' ? undefined : ecdhOf(privateKey)
   // The private key is ours and valid, so any failure is caused by the public key.
   try {
-    const { crv, x, y } = publicKey
-    if (crv !== curveOf(privateKey)) throw invalid(reason)
-    if (y !== undefined) return ecdhOf(privateKey).computeSecret(pointOf(x, y))
+    if (ecdh !== undefined) return ecdh.computeSecret(pointOf(x, y))
     const key = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
     return diffieHellman({ privateKey, publicKey: key })
   } catch {
@@ -100,8 +101,8 @@ const pointOf = (x: string, y: string): Buffer =>
 const imported = new WeakMap<KeyObject, ECDH>()
 
 /**
- * A private key for ECDH with points, whose place on the curve it checks. To import a point as a key
- * takes nearly as long as the agreement.
+ * Prepares a private key to agree with points: it checks that they are on its curve. To import a point
+ * as a key first would take nearly as long as the agreement.
  */
 function ecdhOf(privateKey: KeyObject): ECDH {
   let ecdh = imported.get(privateKey)
