@@ -41,7 +41,7 @@ beforeEach(() => {
   signIn = create()
 })
 
-/** What was thrown, if anything was: a refusal's reason, or the name of the error. */
+/** Undefined if the password is accepted, else the reason of the refusal or the name of the error. */
 async function confirm(password: string, clientId = 'phone'): Promise<string | undefined> {
   return signIn.confirm({ clientId, account }, password).then(
     () => undefined,
@@ -49,12 +49,12 @@ async function confirm(password: string, clientId = 'phone'): Promise<string | u
   )
 }
 
-test('the right password is let through, and a wrong one is not', async () => {
+test('accepts the right password and refuses a wrong one', async () => {
   expect(await confirm(PASSWORD)).toBeUndefined()
   expect(await confirm('wrong')).toBe('wrong_password')
 })
 
-test('wrong ones count, and the right one forgets them', async () => {
+test('counts wrong passwords until the right one clears the count', async () => {
   for (let i = 0; i < 4; i++) expect(await confirm('wrong')).toBe('wrong_password')
   expect(await confirm(PASSWORD)).toBeUndefined()
   for (let i = 0; i < 5; i++) expect(await confirm('wrong')).toBe('wrong_password')
@@ -63,7 +63,7 @@ test('wrong ones count, and the right one forgets them', async () => {
   expect(await confirm(PASSWORD)).toBeUndefined()
 })
 
-test('wrong ones count together with those of signing in with this client, and no other', async () => {
+test('counts wrong passwords together with failed sign-ins of the same client, and of no other', async () => {
   const tryOnce = (knownClient: string) =>
     wrongPasswords.check({ account: EMAIL, source: { knownClient } }, () => Promise.resolve(false))
   for (let i = 0; i < 3; i++) await confirm('wrong')
@@ -73,7 +73,7 @@ test('wrong ones count together with those of signing in with this client, and n
   expect(await confirm(PASSWORD, 'laptop')).toBeUndefined()
 })
 
-test('the right one ends what strangers have brought about', async () => {
+test('the right password ends the lockout of unknown clients', async () => {
   const guess = (index: number) =>
     wrongPasswords.check({ account: EMAIL, source: { address: `host ${index}` } }, () =>
       Promise.resolve(false),
@@ -84,7 +84,7 @@ test('the right one ends what strangers have brought about', async () => {
   await expect(guess(100)).resolves.toBe(false)
 })
 
-test('RATE_LIMIT_LOGIN holds for the client, and what it refuses is no wrong password', async () => {
+test('RATE_LIMIT_LOGIN applies per client, and its refusals do not count as wrong passwords', async () => {
   signIn = create({ count: 2, duration: 60 })
   for (let i = 0; i < 2; i++) expect(await confirm('wrong')).toBe('wrong_password')
   for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('TooManyTries')
@@ -94,7 +94,7 @@ test('RATE_LIMIT_LOGIN holds for the client, and what it refuses is no wrong pas
   expect(await confirm('wrong')).toBe('TooManyTries')
 })
 
-test('a password that cannot be checked is neither right nor wrong', async () => {
+test('a password that could not be checked does not count as wrong', async () => {
   const verify = () => Promise.reject(new RangeError('no memory'))
   signIn = create(WIDE, { ...hasher, verify })
   for (let i = 0; i < 9; i++) expect(await confirm(PASSWORD)).toBe('RangeError')

@@ -43,7 +43,7 @@ beforeEach(async () => {
 })
 afterEach(() => database.destroy())
 
-/** For somebody who has proved who they are in another way. */
+/** Accepts the proof that replaces the current password, such as a reset token. */
 const ALLOWED = () => Promise.resolve(true)
 
 describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[], object]>([
@@ -66,48 +66,48 @@ describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[],
     { scope: 'user admin' },
   ],
 ])('%s', (_, change, ended, values) => {
-  test('changes just this, raises the version, and ends sessions', async () => {
+  test('changes only its own columns, raises the version and ends all sessions of the account', async () => {
     expect((await change(account))?.toSorted()).toEqual(ended)
     expect(await read()).toEqual({ ...account, ...values, version: account.version + 1 })
     expect(await read(bystander)).toEqual(bystander)
     expect(await sessionIds()).toEqual(['a1', 'a2', 'e1'].filter((id) => !ended.includes(id)))
   })
 
-  test('changes nothing where the account has changed since it was read', async () => {
+  test('changes nothing if the account has changed since it was read', async () => {
     expect(await credentials().changeScope(account, 'user')).toBeDefined()
     const before = [await read(), await sessionIds()]
     expect(await change(account)).toBeUndefined()
     expect([await read(), await sessionIds()]).toEqual(before)
   })
 
-  test('changes nothing where the account is gone', async () => {
+  test('changes nothing if the account has been deleted', async () => {
     await database.deleteFrom('accounts').where('id', '=', account.id).execute()
     expect(await change(account)).toBeUndefined()
     expect(await sessionIds()).toEqual(['e1'])
   })
 
-  test('of ten at once one succeeds', async () => {
+  test('succeeds once if called ten times at once', async () => {
     const results = await Promise.all(Array.from({ length: 10 }, () => change(account)))
     expect(results.filter((result) => result !== undefined)).toHaveLength(1)
     expect((await read()).version).toBe(account.version + 1)
   })
 })
 
-test('replacePassword changes nothing unless what stands in for the old one is used up', async () => {
+test('replacePassword changes nothing if its proof is refused', async () => {
   const refuse = () => Promise.resolve(false)
   expect(await credentials().replacePassword(account, 'new', refuse)).toBeUndefined()
   expect(await read()).toEqual(account)
   expect(await sessionIds()).toEqual(['a1', 'a2', 'e1'])
 })
 
-test('replacePassword leaves the time when the address was first proved', async () => {
+test('replacePassword keeps the time at which the address was first verified', async () => {
   await credentials().replacePassword(account, 'new', ALLOWED)
   const later = createCredentials(database, () => 7)
   expect(await later.replacePassword(await read(), 'newer', ALLOWED)).toEqual([])
   expect(await read()).toMatchObject({ password_hash: 'newer', email_verified_at: 0 })
 })
 
-describe('clients are no longer known', () => {
+describe('the known clients of an account', () => {
   const BYSTANDER = ['eve@mail.test', 'client']
   beforeEach(async () => {
     const other = { client_id: 'intruder', client_name: null, jwk: '{}', created_at: 0 }
@@ -117,20 +117,27 @@ describe('clients are no longer known', () => {
   })
 
   test.each<[string, () => Promise<unknown>, string[][]]>([
-    ['replacePassword', () => credentials().replacePassword(account, 'new', ALLOWED), []],
-    ['revokeAccess', () => database.transaction().execute((trx) => revokeAccess(trx, account)), []],
     [
-      'changePassword, but for the one that it was made with',
+      'are forgotten after replacePassword',
+      () => credentials().replacePassword(account, 'new', ALLOWED),
+      [],
+    ],
+    [
+      'are forgotten after revokeAccess',
+      () => database.transaction().execute((trx) => revokeAccess(trx, account)),
+      [],
+    ],
+    [
+      'are forgotten after changePassword, except the one that changed it',
       async () => changePassword(await sessionOf(database, 'a1')),
       [['ada@mail.test', 'client']],
     ],
-    // If the proof is not good, nothing changes.
     [
-      'no replacePassword that fails',
+      'are kept if the proof for replacePassword is refused',
       () => credentials().replacePassword(account, 'new', () => Promise.resolve(false)),
       ['client', 'intruder'].map((id) => ['ada@mail.test', id]),
     ],
-  ])('after %s', async (_, change, left) => {
+  ])('%s', async (_, change, left) => {
     await change()
     const known = await database
       .selectFrom('known_clients')
@@ -143,7 +150,7 @@ describe('clients are no longer known', () => {
   })
 })
 
-test('replacePassword uses nothing up for an account that has changed', async () => {
+test('replacePassword does not consume its proof if the account has changed', async () => {
   expect(await credentials().changeScope(account, 'user')).toBeDefined()
   let isAsked = false
   const consume = () => {
@@ -154,12 +161,12 @@ test('replacePassword uses nothing up for an account that has changed', async ()
   expect(isAsked).toBe(false)
 })
 
-test('another hash of the same password is no change: rehashing keeps the version', async () => {
+test('rehashing the same password keeps the version', async () => {
   await accounts().rehash(account, 'rehashed')
   expect(await read()).toEqual({ ...account, password_hash: 'rehashed' })
 })
 
-test('a rehash that comes after a change does not bring the old password back', async () => {
+test('a rehash of the old password does not overwrite a changed one', async () => {
   await changePassword(await sessionOf(database, 'a1'))
   await accounts().rehash(account, 'rehash of the old')
   expect((await read()).password_hash).toBe('new')
@@ -180,7 +187,7 @@ describe('changePassword', () => {
     for (const id of ['a1', 'a2', 'e1']) await recordRefreshToken(database, id, `of ${id}`, 5)
   })
 
-  test('raises the version, ends the other sessions, and leaves this one its next generation', async () => {
+  test('raises the version, ends the other sessions and starts the next generation of this one', async () => {
     expect(await changePassword(await sessionOf(database, 'a1'))).toEqual(['a2'])
     expect(await read()).toEqual({ ...account, password_hash: 'new', version: 1 })
     expect(await read(bystander)).toEqual(bystander)
@@ -199,41 +206,41 @@ describe('changePassword', () => {
 
   test.each<[string, string, () => Promise<unknown>]>([
     [
-      'its session has ended',
+      'the session ends',
       'session_ended',
       () => database.deleteFrom('sessions').where('id', '=', 'a1').execute(),
     ],
     [
-      'its session has expired',
+      'the session expires',
       'session_ended',
       () => database.updateTable('sessions').set({ expires_at: 0 }).execute(),
     ],
     [
-      'its session has changed the password before',
+      'the same session changes the password',
       'session_ended',
       async () => changePassword(await sessionOf(database, 'a1'), 'before'),
     ],
     [
-      'another session has changed the password',
+      'another session changes the password',
       'session_ended',
       async () => changePassword(await sessionOf(database, 'a2'), 'before'),
     ],
     [
-      'the password was reset',
+      'the password is reset',
       'session_ended',
       () => credentials().replacePassword(account, 'other', ALLOWED),
     ],
     [
-      'the account is gone',
+      'the account is deleted',
       'session_ended',
       () => database.deleteFrom('accounts').where('id', '=', account.id).execute(),
     ],
     [
-      'the account has another version, and the session lives',
+      'the version of the account changes, but the session lives,',
       'account_changed',
       () => database.updateTable('accounts').set({ version: 1, password_hash: 'other' }).execute(),
     ],
-  ])('changes nothing where %s meanwhile', async (_, reason, interfere) => {
+  ])('changes nothing if %s meanwhile', async (_, reason, interfere) => {
     const session = await sessionOf(database, 'a1')
     await interfere()
     const state = async () => [
@@ -246,7 +253,7 @@ describe('changePassword', () => {
     expect(await state()).toEqual(before)
   })
 
-  test('of ten at once one succeeds', async () => {
+  test('succeeds once if called ten times at once', async () => {
     const session = await sessionOf(database, 'a1')
     const changes = await Promise.allSettled(
       Array.from({ length: 10 }, (_, i) => changePassword(session, `next-${i}`)),

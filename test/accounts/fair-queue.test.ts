@@ -7,7 +7,7 @@ import {
 
 const VICTIM = { account: 'ada@mail.test' }
 
-/** A queue whose work is done when a test says so. */
+/** A queue whose jobs finish when the test says so. */
 function setUp(atOnce: number, capacity: number) {
   const queue: FairQueue = createFairQueue(atOnce, capacity)
   const refused: string[] = []
@@ -15,7 +15,7 @@ function setUp(atOnce: number, capacity: number) {
   return {
     refused,
     running: () => running.map(({ name }) => name),
-    /** Whose work it is, and which piece. */
+    /** Queues a job for the requester; `name` identifies it. */
     ask: (requester: Requester, name = Object.values(requester).join()) => {
       const work = () =>
         new Promise<void>((resolve) => {
@@ -26,7 +26,7 @@ function setUp(atOnce: number, capacity: number) {
         refused.push(name)
       })
     },
-    /** Finishes the piece that has run the longest; gives what runs then. */
+    /** Finishes the job that has run the longest; returns the jobs that run then. */
     finish: async () => {
       running.shift()?.finish()
       await new Promise((resolve) => setImmediate(resolve))
@@ -35,7 +35,7 @@ function setUp(atOnce: number, capacity: number) {
   }
 }
 
-test('runs the given number of pieces at once, and each returns its result', async () => {
+test('runs the given number of jobs at once and returns their results', async () => {
   const { ask, running, finish } = setUp(2, 8)
   for (const name of ['a', 'b', 'c', 'd']) ask({ address: 'x' }, name)
   expect(running()).toEqual(['a', 'b'])
@@ -69,7 +69,7 @@ test.each<[string, (i: number) => Requester]>([
   for (let tries = 0; tries < 10; tries++) {
     ask(VICTIM)
     for (let i = 0; i < 100; i++) ask(attacker(i), 'attack')
-    // After the piece that runs, or one of the other lane.
+    // At most the running job and one of the other lane come first.
     let steps = 0
     while (!running().includes('ada@mail.test')) {
       await finish()
@@ -95,13 +95,13 @@ test('one address cannot keep out strangers at other addresses', async () => {
   expect(new Set(refused)).toEqual(new Set(['attack']))
 })
 
-test('among equals, the first comes first, and the last is refused', async () => {
+test('serves equal requesters in order of arrival, and refuses the last if the queue is full', async () => {
   const { ask, finish, refused, running } = setUp(1, 2)
   for (const address of ['a', 'b', 'c', 'd']) ask({ address })
   const order = running()
   for (let i = 0; i < 2; i++) order.push(...(await finish()))
   expect([order, refused]).toEqual([['a', 'b', 'c'], ['d']])
-  // What was refused does not count as done.
+  // A refused job does not count as done.
   ask({ address: 'e' }, 'running')
   await finish()
   ask({ address: 'c' })
@@ -109,7 +109,7 @@ test('among equals, the first comes first, and the last is refused', async () =>
   expect(await finish()).toEqual(['d'])
 })
 
-test('work of long ago no longer counts', async () => {
+test('does not hold work of long ago against a requester', async () => {
   const queue = createFairQueue(1, 3)
   const nothing = () => Promise.resolve()
   for (let i = 0; i < 40; i++) await queue.run({ address: 'once busy' }, nothing)

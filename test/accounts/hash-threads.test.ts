@@ -38,7 +38,7 @@ test('hashes and verifies', async () => {
   expect(await verify(passwordHash, 'password')).toBe(false)
 })
 
-test('has a lower priority than the rest of the process, or reports that it has not', async () => {
+test('a thread has a lower priority than the process, or a warning is logged', async () => {
   await create().hash('password', CHEAP)
   if (process.platform === 'linux') {
     const lower = Math.min(getPriority() + 10, 19)
@@ -49,7 +49,7 @@ test('has a lower priority than the rest of the process, or reports that it has 
   }
 })
 
-test('logs once that a thread cannot have its own priority', async () => {
+test('logs once if the priority of threads cannot be lowered', async () => {
   const { verify } = create(`parentPort.postMessage({ result: true, priorityProblem: 'EACCES' })`)
   await Promise.all([verify('', 'one'), verify('', 'at once')])
   expect(await verify('', 'later')).toBe(true)
@@ -57,14 +57,14 @@ test('logs once that a thread cannot have its own priority', async () => {
   expect(JSON.parse(warnings[0]!)).toMatchObject({ level: 'warn', reason: 'EACCES' })
 })
 
-test('as many threads as hashes at once, used again', async () => {
+test('starts one thread for each simultaneous hash, and reuses the threads', async () => {
   const { verify } = create('parentPort.postMessage({ result: threadId })')
   const [first, second] = await Promise.all([verify('', ''), verify('', '')])
   expect(second).not.toBe(first)
   for (let n = 0; n < 3; n++) expect([first, second]).toContain(await verify('', ''))
 })
 
-test('an error of argon2 does not end the thread', async () => {
+test('an error of argon2 is passed on, and later hashes succeed', async () => {
   const { hash, verify } = create()
   const error: unknown = await verify('no hash', 'password').catch((thrown: unknown) => thrown)
   expect(error).toHaveProperty('message')
@@ -73,9 +73,9 @@ test('an error of argon2 does not end the thread', async () => {
 })
 
 test.each([
-  ['ends', 'process.exit(3)', 'The thread has ended with code 3.'],
+  ['exits', 'process.exit(3)', 'The thread has ended with code 3.'],
   ['throws', `throw new Error('out of memory')`, 'out of memory'],
-])('a thread that %s is no verdict, and is replaced', async (_, fault, message) => {
+])('a thread that %s makes its hash unavailable, and is replaced', async (_, fault, message) => {
   const { verify } = create(
     `if (password === 'fatal') ${fault}; else parentPort.postMessage({ result: true })`,
   )
@@ -89,19 +89,19 @@ test.each([
   for (const password of ['one', 'two']) expect(await verify('', password)).toBe(true)
 })
 
-test('threads that end between two hashes are replaced', async () => {
+test('replaces threads that exit between two hashes', async () => {
   const { verify } = create('parentPort.postMessage({ result: threadId }); process.exit()')
   const answers = new Set<unknown>()
-  // A job can still meet the end of a thread, but none waits for one that has ended.
+  // A job may fail because its thread exits, but no job waits for a thread that has exited.
   while (answers.size < 30) {
     answers.add(await verify('', '').catch((error: unknown) => error))
-    // The later ones come after its end is known.
+    // Later jobs come after the exit has been noticed.
     for (let turn = 0; answers.size > 15 && turn < 300; turn++) await nextTurn()
   }
   expect([...answers].filter((answer) => typeof answer === 'number').length).toBeGreaterThan(1)
 })
 
-test('a program that cannot start hashes nothing', async () => {
+test('hash is unavailable if the threads cannot start', async () => {
   const { hash } = create(') no JavaScript (')
   await expect(hash('password', CHEAP)).rejects.toMatchObject({
     name: 'UnavailableError',
@@ -109,7 +109,7 @@ test('a program that cannot start hashes nothing', async () => {
   })
 })
 
-test('after stop, current and later tasks are refused', async () => {
+test('stop makes current and later hashes unavailable', async () => {
   const { verify } = create('/* no answer */')
   const waiting = expect(verify('', '')).rejects.toMatchObject({ name: 'UnavailableError' })
   await threads.stop()

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Somebody new, signed in. */
+/** A new account, signed in. */
 async function person() {
   const email = someEmail()
   return { email, session: await client.signUp(email) }
@@ -31,7 +31,7 @@ const change = (
   current_password: unknown,
   new_password: unknown,
 ) => client.sendAs(session, 'PUT', '/account/password', { current_password, new_password })
-/** Changes the password; gives the fresh pair, opened. */
+/** Changes the password; returns the new pair, decrypted. */
 async function changed(session: { readonly accessJws: string }, from: string, to: string) {
   const { status, text, body } = await change(session, from, to)
   if (status !== 200) throw new Error(`${status} ${text}`)
@@ -47,7 +47,7 @@ const refresh = async (jws: string) =>
   })
 
 describe('changing the password', () => {
-  test('takes the current one; the session stays, the others end, the new one counts', async () => {
+  test('keeps this session, ends the others, and makes only the new password valid', async () => {
     const { email, session } = await person()
     const others = [await client.login(email), await client.login(email)]
     const bystander = await person()
@@ -84,13 +84,13 @@ describe('changing the password', () => {
   test.each<[string, (email: string) => unknown]>([
     ['too short', () => 'seven77'],
     ['too long', () => 'x'.repeat(129)],
-    ['a common one', () => 'password123'],
-    ['the address', (email) => `my ${email.toUpperCase()}`],
+    ['common', () => 'password123'],
+    ['the address and more', (email) => `my ${email.toUpperCase()}`],
     ['the name in the address', (email) => email.split('@')[0]],
-    ['no string', () => 12345678],
-    ['a lone surrogate', () => 'a long and winding \ud800'],
+    ['not a string', () => 12345678],
+    ['not well-formed Unicode', () => 'a long and winding \ud800'],
     ['missing', () => undefined],
-  ])('a new one that is refused is named: %s', async (_, password) => {
+  ])('names new_password if it is %s', async (_, password) => {
     const { email, session } = await person()
     const answer = await change(session, GOOD_PASSWORD, password(email))
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
@@ -98,14 +98,14 @@ describe('changing the password', () => {
     expect(await tryLogin(email, GOOD_PASSWORD)).toBe(200)
   })
 
-  test('without the current one is refused, and named', async () => {
+  test('names current_password if it is missing', async () => {
     const { session } = await person()
     const answer = await change(session, undefined, NEW_PASSWORD)
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
     expect(answer.body.error_description).toMatch(/^current_password /)
   })
 
-  test('without a token of any kind is challenged', async () => {
+  test('without a token is answered with a challenge', async () => {
     const answer = await client.send('PUT', '/account/password', {
       current_password: GOOD_PASSWORD,
       new_password: NEW_PASSWORD,
@@ -114,7 +114,7 @@ describe('changing the password', () => {
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="jwe-auth-server"')
   })
 
-  test('of several at once, one wins', async () => {
+  test('succeeds for one of several sessions that try at once', async () => {
     const { email, session } = await person()
     const sessions = [session, await client.login(email), await client.login(email)]
     const answers = await Promise.all(
@@ -133,7 +133,7 @@ describe('changing the password', () => {
     }
   })
 
-  test('of ten by one session at once, one wins', async () => {
+  test('succeeds once if a session tries ten times at once', async () => {
     const { email, session } = await person()
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, i) => change(session, GOOD_PASSWORD, `${NEW_PASSWORD} ${i}`)),
@@ -146,7 +146,7 @@ describe('changing the password', () => {
     expect(await tryLogin(email, `${NEW_PASSWORD} ${winners[0]}`)).toBe(200)
   })
 
-  test('the refresh tokens of the sessions that ended are dead', async () => {
+  test('invalidates the refresh tokens of the ended sessions', async () => {
     const { email, session } = await person()
     const other = await client.login(email)
     await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
@@ -154,8 +154,8 @@ describe('changing the password', () => {
   })
 })
 
-describe('tokens from before a change of the password, in the session that made it', () => {
-  test('are dead everywhere, and end nothing; the fresh ones go on', async () => {
+describe('after a change of the password, the older tokens of its session', () => {
+  test('are refused everywhere and end nothing, while the new pair works', async () => {
     const { session } = await person()
     const renewed = await client.login(session.answer.body.account.email as string)
     const before = [session.accessJws, session.refreshJws]
@@ -170,7 +170,7 @@ describe('tokens from before a change of the password, in the session that made 
     const refused = await client.sendAs(session, 'GET', '/account')
     expect(refused.headers.get('www-authenticate')).toContain('error="invalid_token"')
     expect((await client.sendAs(session, 'POST', '/account/logout')).status).toBe(401)
-    // Before reuse detection: its record is gone, and that must not be taken for a copy.
+    // Refused before reuse detection, which would take the missing record for a stolen copy.
     for (let use = 0; use < 2; use++) {
       expect((await refresh(session.refreshJws)).body.error).toBe('invalid_grant')
       server.clock.advance(11)
@@ -182,7 +182,7 @@ describe('tokens from before a change of the password, in the session that made 
     expect(server.logs.some((line) => line.includes('refresh_reused'))).toBe(false)
   })
 
-  test('used before or not, a copy of the refresh token is dead', async () => {
+  test('are refused at /token, whether used before or not', async () => {
     const { session } = await person()
     const next = await refresh(session.refreshJws)
     const copies = [session.refreshJws, await client.open(next.body.refresh_token)]
@@ -191,7 +191,7 @@ describe('tokens from before a change of the password, in the session that made 
     expect(await isAlive(fresh)).toBe(true)
   })
 
-  test('the fresh ones say which generation they are of, and it grows', async () => {
+  test('are replaced by a pair that carries the next generation', async () => {
     const { session } = await person()
     expect(decodeJwt(session.accessJws)).not.toHaveProperty('gen')
     let current: { accessJws: string; refreshJws: string } = session
@@ -205,7 +205,7 @@ describe('tokens from before a change of the password, in the session that made 
     expect(decodeJwt(await client.open(body.access_token))).toMatchObject({ gen: 3 })
   })
 
-  test('the fresh pair lives as long as the session, and its vault key stays', async () => {
+  test('are replaced by a pair with the same refresh expiry, session and database key', async () => {
     const { session } = await person()
     server.clock.advance(60)
     const fresh = await changed(session, GOOD_PASSWORD, NEW_PASSWORD)
@@ -217,7 +217,7 @@ describe('tokens from before a change of the password, in the session that made 
     expect(body.session_id).toBe(session.sessionId)
   })
 
-  test('use up none of the renewals that RATE_LIMIT_REFRESH leaves to the fresh ones', async () => {
+  test('do not use up the RATE_LIMIT_REFRESH of the new pair', async () => {
     const rateLimits = { ...server.config.rateLimits, refresh: { count: 2, duration: 60 } }
     const limited = await startTestServer({ config: { rateLimits, trustedProxies: 1 } })
     try {
@@ -239,12 +239,12 @@ describe('tokens from before a change of the password, in the session that made 
   })
 })
 
-/** What a server's routes work with, beside that server: over the same database, keys and clock. */
+/** The services behind a server's routes, once more: over its database, keys and clock. */
 const services = ({ config, keystore, database, clock }: TestServer) =>
   compose({ config, keystore, database, clock, logger: createLogger('silent') })
 
 describe('signing in while the password changes', () => {
-  test('leaves no session but the one that changed it', async () => {
+  test('starts no session if the old password was checked before the change', async () => {
     const { email, session } = await person()
     const { accounts, clients, sessions } = services(server)
     // A sign-in that has checked the password, and has not yet started its session.
@@ -262,7 +262,7 @@ describe('signing in while the password changes', () => {
     expect(await sessions.start(fresh, registered)).toMatchObject({ outcome: 'started' })
   })
 
-  test('over HTTP: whatever the order, no session of the old password is left', async () => {
+  test('leaves no session of the old password over HTTP, whatever the order', async () => {
     const { email, session } = await person()
     const [changed, ...logins] = await Promise.all([
       change(session, GOOD_PASSWORD, NEW_PASSWORD),

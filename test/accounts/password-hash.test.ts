@@ -6,7 +6,7 @@ import { createCheapHasher } from '../support/passwords.ts'
 const hasher = createPasswordHasher()
 const BY = { address: '192.0.2.1' }
 
-test('a hash is argon2id with the parameters of OWASP, and a salt of its own', async () => {
+test('hashes with argon2id, the parameters of OWASP and a fresh salt', async () => {
   const hashes = [await hasher.hash('password', BY), await hasher.hash('password', BY)]
   for (const text of hashes) {
     expect(text).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22,}\$[\w+/]{43,}$/)
@@ -16,18 +16,18 @@ test('a hash is argon2id with the parameters of OWASP, and a salt of its own', a
 })
 
 test.each([
-  ['the same', 'p\u00e4ssword ', 'p\u00e4ssword ', true],
-  ['composed in another way', 'p\u00e4ssword', 'pa\u0308ssword', true],
-  ['trimmed', 'password ', 'password', false],
-  ['in capitals', 'password', 'Password', false],
-  ['cut off at 72 bytes', 'x'.repeat(100), 'x'.repeat(72), false],
-  ['cut off at a zero', 'pass\u0000word', 'pass', false],
-  ['a compatible spelling', '\ufb01sh and chips', 'fish and chips', false],
+  ['matches itself', 'p\u00e4ssword ', 'p\u00e4ssword ', true],
+  ['matches itself in another Unicode normalization form', 'p\u00e4ssword', 'pa\u0308ssword', true],
+  ['does not match when trimmed', 'password ', 'password', false],
+  ['does not match in another case', 'password', 'Password', false],
+  ['does not match when cut off at 72 bytes', 'x'.repeat(100), 'x'.repeat(72), false],
+  ['does not match when cut off at a NUL', 'pass\u0000word', 'pass', false],
+  ['does not match a compatible spelling', '\ufb01sh and chips', 'fish and chips', false],
 ])('a password %s', async (_, password, given, matches) => {
   expect(await hasher.verify(await hasher.hash(password, BY), given, BY)).toBe(matches)
 })
 
-test.each([undefined, ''])('without a hash (%j) no password is right', async (none) => {
+test.each([undefined, ''])('no password matches if there is no hash (%j)', async (none) => {
   for (const password of ['', 'password', 'undefined']) {
     expect(await hasher.verify(none, password, BY)).toBe(false)
   }
@@ -62,19 +62,19 @@ test.each([
   ['one pass', { memoryCost: 19 * 1024, timeCost: 1, parallelism: 1 }],
   ['more lanes', { memoryCost: 19 * 1024, timeCost: 2, parallelism: 2 }],
   ['argon2i', { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1, algorithm: 1 }],
-])('a hash made with %s is right, and is to be made again', async (_, parameters) => {
+])('a hash made with %s still matches, and needs a rehash', async (_, parameters) => {
   const old = await hash('password', parameters)
   expect(hasher.needsRehash(old)).toBe(true)
   expect(await hasher.verify(old, 'password', BY)).toBe(true)
 })
 
-test('a password that nobody has bounded is not normalized', async () => {
+test('throws for a password over the length limit instead of normalizing it', async () => {
   const endless = '\u0300'.repeat(513)
   await expect(hasher.hash(endless, BY)).rejects.toThrow(RangeError)
   await expect(hasher.verify(undefined, endless, BY)).rejects.toThrow(RangeError)
 })
 
-test('what waits and what was done is counted, but not what failed', async () => {
+test('load() counts waiting and finished hashes, but not failed ones', async () => {
   const argon2 = {
     hash: () => Promise.resolve('hash'),
     verify: () => Promise.reject(new Error('argon2 has failed')),
@@ -95,7 +95,7 @@ describe('a full queue', () => {
   test.each<[string, (password: string) => Promise<unknown>]>([
     ['hash', (password) => cheap.hash(password, BY)],
     ['verify', (password) => cheap.verify(undefined, password, BY)],
-  ])('makes %s unavailable, and no longer than it lasts', async (_, work) => {
+  ])('makes %s unavailable only while it lasts', async (_, work) => {
     await cheap.verify(undefined, 'for the dummy to be there', BY)
     const results = await Promise.allSettled(
       Array.from({ length: 70 }, async (_, index) => work(`password ${index}`)),

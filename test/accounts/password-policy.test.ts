@@ -12,7 +12,7 @@ test.each([
   ['128 characters', 'xy'.repeat(64)],
   ['128 emoji', '🦊🐻'.repeat(64)],
   ['one word and no digit', 'floccinaucinihilipilification'],
-  ['spaces around it', '  battery staple  '],
+  ['spaces at both ends', '  battery staple  '],
   ['nothing but spaces and tabs', ' \t'.repeat(5)],
   ['two characters repeated', 'xxxxxxxy'],
   ['one letter in both cases', 'xXxXxXxX'],
@@ -20,7 +20,7 @@ test.each([
   ['more than the name in the address', 'ada.lovelace, 1815'],
   ['more than the name of the service', 'through the looking glass'],
   ['punctuation alone', '.,.,.,.,'],
-])('a password of %s is taken', (_, password) => {
+])('accepts %s', (_, password) => {
   expect(fault(password)).toBeUndefined()
 })
 
@@ -28,11 +28,11 @@ test.each([
   ['seven characters', 'x7Kq-9f', /at least 8/],
   ['seven emoji', '🦊🐻🐼🐨🐯🦁🐮', /at least 8/],
   ['four letters, each in two code points', 'e\u0301a\u0301i\u0301o\u0301', /at least 8/],
-  ['nothing', '', /at least 8/],
+  ['an empty password', '', /at least 8/],
   ['129 characters', 'x'.repeat(129), /at most 128/],
   ['129 emoji', '🦊'.repeat(129), /at most 128/],
-  ['the most common ones', 'password', /common/],
-  ['the common ones, in capitals', 'PassWord123', /common/],
+  ['a common password', 'password', /common/],
+  ['a common password in another case', 'PassWord123', /common/],
   ['one letter', 'xxxxxxxx', /repeated/],
   ['one letter, 128 times', 'x'.repeat(128), /repeated/],
   ['one emoji', '🦊'.repeat(8), /repeated/],
@@ -40,23 +40,27 @@ test.each([
   ['nothing but spaces', ' '.repeat(9), /repeated/],
   ['the name in the address', 'ada.lovelace', /name in the e-mail/],
   ['the name in the address, in capitals and spaced', 'Ada  Lovelace!', /name in the e-mail/],
-  ['the service', 'jwe-auth-server', /name of the service/],
-  ['the service, in capitals and in one word', 'JweAuthServer', /name of the service/],
+  ['the name of the service', 'jwe-auth-server', /name of the service/],
+  [
+    'the name of the service in another case and in one word',
+    'JweAuthServer',
+    /name of the service/,
+  ],
   ["the service's host", 'accounts.looking-glass.test', /name of the service/],
   ["the service's domain", 'Looking Glass Test', /name of the service/],
   ["a label of the service's host", 'lookingglass', /name of the service/],
   ['the address', 'ada.lovelace@mail.test', /address/],
   ['the address in capitals, and more', 'my ADA.LOVELACE@MAIL.TEST!', /address/],
-])('a password of %s is refused', (_, password, reason) => {
+])('refuses %s', (_, password, reason) => {
   expect(fault(password)).toMatch(reason)
 })
 
-test('the least length is configured', () => {
+test('the minimum length is configurable', () => {
   expect(fault('fourteen chars', 15)).toMatch(/at least 15/)
   expect(fault('fifteen chars..', 15)).toBeUndefined()
 })
 
-test('an address without a letter before the @ forbids nothing else', () => {
+test('an address without a letter before the @ rules out no password', () => {
   expect(fault('!?!?!?!?', 8, '+-@mail.test')).toBeUndefined()
 })
 

@@ -32,7 +32,7 @@ test('the whole round trip: sign up, read the account, sign out', async () => {
   expect((await client.sendAs(session, 'GET', '/account')).status).toBe(401)
 })
 
-test('HEAD of the account has no body', async () => {
+test('HEAD /account has no body', async () => {
   const session = await client.signUp()
   const answer = await client.sendAs(session, 'HEAD', '/account')
   expect([answer.status, answer.text]).toEqual([200, ''])
@@ -40,7 +40,7 @@ test('HEAD of the account has no body', async () => {
 })
 
 describe('several sessions', () => {
-  test('have a database key each, and signing out ends one alone', async () => {
+  test('have separate database keys, and signing out ends only one', async () => {
     const email = someEmail()
     const phone = await TestClient.registered(server.url)
     const one = await client.signUp(email)
@@ -66,7 +66,7 @@ describe('several sessions', () => {
 })
 
 describe('changing the account', () => {
-  test('sets the name, and nothing else that is sent', async () => {
+  test('sets the name and ignores every other member', async () => {
     const session = await client.signUp()
     const { account } = session.answer.body
     const row = await accountRow(account.id)
@@ -108,7 +108,7 @@ describe('changing the account', () => {
 })
 
 describe('deleting the account', () => {
-  test('takes the password, and removes the account with all its sessions', async () => {
+  test('needs the password, and removes the account with all its sessions', async () => {
     const email = someEmail()
     const one = await client.signUp(email)
     const two = await client.login(email)

@@ -80,7 +80,7 @@ test.each([
   ['password', 'x'.repeat(513)],
   ['client_id', undefined],
   ['client_id', {}],
-])('the member %s that is %j is a bad request', async (name, value) => {
+])('names the member %s if it is %j', async (name, value) => {
   const answer = await login({ [name]: value })
   expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
   expect(answer.body.error_description).toMatch(new RegExp(`^${name} `))
@@ -112,7 +112,7 @@ describe('a hash made with other parameters', () => {
         .executeTakeFirstOrThrow()
     ).password_hash
 
-  test('is replaced when its owner signs in, and not before or again', async () => {
+  test('is replaced once, when its owner signs in', async () => {
     await client.signUp(email)
     const weak = await hash(GOOD_PASSWORD, { memoryCost: 8 * 1024, timeCost: 1, parallelism: 1 })
     await server.database

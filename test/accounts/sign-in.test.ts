@@ -26,11 +26,11 @@ let database: Database
 let accounts: Accounts
 let account: Account
 let clock: TestClock
-/** What was looked at, in order. */
+/** What each password was verified against, in order. */
 const verified: string[] = []
-/** Whom it was done for. */
+/** The requester of each verification. */
 const requesters: Requester[] = []
-/** A hasher that is busy fails every verification. */
+/** Whether every verification fails as unavailable. */
 let isBusy: boolean
 const hasher = createCheapHasher()
 const passwords: PasswordHasher = {
@@ -71,7 +71,7 @@ beforeEach(() => {
   signIn = create(WIDE)
 })
 
-/** Whether somebody is signed in; or the name of what was thrown. */
+/** Whether the sign-in succeeds, or the name of the error. */
 async function attempt(changes: Partial<Attempt> = {}): Promise<boolean | string> {
   const right = {
     email: account.email,
@@ -92,25 +92,25 @@ test.each([
   ['a wrong one', 'ada@mail.test', 'wrong', false, 'hash'],
   ['an unknown address', 'eve@mail.test', PASSWORD, false, 'nothing'],
   ['no address', '', PASSWORD, false, 'nothing'],
-])('%s takes one look at a password', async (_, email, password, isRight, what) => {
+])('%s costs exactly one password verification', async (_, email, password, isRight, what) => {
   expect(await attempt({ email, password })).toBe(isRight)
   expect(verified).toEqual([what])
 })
 
 describe('wrong passwords', () => {
   test.each(['ada@mail.test', 'ADA@mail.test', 'eve@mail.test'])(
-    'of strangers are counted for the address that they come from: %s',
+    'of unknown clients are counted for their address: %s',
     async (email) => {
       for (let i = 0; i < 5; i++) expect(await wrong({ email })).toBe(false)
       expect(await wrong({ email })).toBe('TooManyTries')
       expect(verified).toHaveLength(5)
-      // Another client there is no way around; another address is another stranger.
+      // Another unknown client shares the count; another address has its own.
       expect(await wrong({ email, client: { id: 'third' } as Client })).toBe('TooManyTries')
       expect(await wrong({ email, address: '192.0.2.2' })).toBe(false)
     },
   )
 
-  test('of a known client are counted for it, wherever it is', async () => {
+  test('of a known client are counted for the client, whatever its address', async () => {
     for (let i = 0; i < 5; i++) {
       expect(await wrong({ client: OWN, address: `192.0.2.${i}` })).toBe(false)
     }
@@ -118,15 +118,15 @@ describe('wrong passwords', () => {
     expect(await attempt({ address: '192.0.2.1' })).toBe(true)
   })
 
-  test('of strangers keep no known client out, however many there are', async () => {
+  test('of unknown clients never lock out a known client, which ends the lockout', async () => {
     for (let i = 0; i < 100; i++) await wrong({ address: `host ${i}` })
     expect(await attempt({ address: 'another host' })).toBe('TooManyTries')
     expect(await attempt({ client: OWN, address: 'host 1' })).toBe(true)
-    // Which ends it.
+    // The success of a known client ends the lockout.
     expect(await attempt({ address: 'another host' })).toBe(true)
   })
 
-  test('count only if the password was looked at', async () => {
+  test('count only if the password was verified', async () => {
     isBusy = true
     for (let i = 0; i < 10; i++) expect(await attempt()).toBe('UnavailableError')
     isBusy = false
@@ -135,7 +135,7 @@ describe('wrong passwords', () => {
   })
 })
 
-test('a known client waits in the turn of its account, anybody else in that of their address', async () => {
+test('queues hashes by account for a known client, and by address for any other', async () => {
   await attempt({ client: OWN, email: 'ADA@mail.test' })
   await attempt()
   await attempt({ email: 'eve@mail.test', client: OWN })
@@ -150,7 +150,7 @@ test('a known client waits in the turn of its account, anybody else in that of t
 })
 
 describe('the rate limit', () => {
-  test('is that of an address for strangers, and that of its own for a known client', async () => {
+  test('applies per address to unknown clients, and per client to known ones', async () => {
     signIn = create({ count: 2, duration: 60 })
     for (let i = 0; i < 2; i++) expect(await attempt()).toBe(true)
     expect(await attempt()).toBe('TooManyTries')
@@ -160,7 +160,7 @@ describe('the rate limit', () => {
     expect(await attempt({ client: OWN, address: '192.0.2.3' })).toBe('TooManyTries')
   })
 
-  test('is asked before the password is looked at, and what it refuses is no wrong password', async () => {
+  test('applies before the password is verified', async () => {
     signIn = create({ count: 3, duration: 60 })
     for (let i = 0; i < 3; i++) expect(await wrong({ client: OWN })).toBe(false)
     for (let i = 0; i < 10; i++) expect(await wrong({ client: OWN })).toBe('TooManyTries')
@@ -206,7 +206,7 @@ test('a rehash does not overwrite a password that was changed in the meantime', 
     address: '192.0.2.1',
     onAllowed,
   }
-  // What it gives back is stale: no session can be started with it.
+  // The returned account is stale: no session can be started with it.
   expect((await signIn.check(right))?.version).toBe(old.version)
   expect((await accounts.find(old.id))?.password_hash).toBe('changed')
 })

@@ -30,7 +30,7 @@ const countRows = async () => ({
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-test('an account is made and signed in, with everything in the answer and nothing more', async () => {
+test('creates an account and a session, and ignores members that clients may not set', async () => {
   const email = 'Grace.Hopper+navy@Mail.test'
   const answer = await signUp({
     email,
@@ -60,11 +60,11 @@ test('an account is made and signed in, with everything in the answer and nothin
   expect(JSON.stringify(answer.body.account)).not.toMatch(/password|argon2|email_key|version/)
 })
 
-test('the name may be left out', async () => {
+test('the name is optional', async () => {
   expect((await signUp()).body.account.name).toBeNull()
 })
 
-test('the tokens are nested JWTs for the client, as the contract describes them', async () => {
+test('the tokens are nested JWTs, encrypted to the client, with the claims of the contract', async () => {
   const { body } = await signUp()
   const iat = Math.floor(server.clock() / 1000)
   const { kid } = server.keystore.signingKey
@@ -95,11 +95,11 @@ test('the tokens are nested JWTs for the client, as the contract describes them'
   }
 })
 
-describe('an address', () => {
+describe('an e-mail address', () => {
   test.each([
-    ['the same', 'twice@mail.test', 'twice@mail.test'],
+    ['spelled alike', 'twice@mail.test', 'twice@mail.test'],
     ['in another case', 'cases@mail.test', 'CASES@Mail.Test'],
-  ])('has one account: %s again is a conflict', async (_, first, second) => {
+  ])('that has an account is a conflict: %s', async (_, first, second) => {
     expect((await signUp({ email: first })).status).toBe(201)
     const rows = await countRows()
     const answer = await signUp({ email: second, password: 'another good password' })
@@ -108,7 +108,7 @@ describe('an address', () => {
     expect((await login(second, GOOD_PASSWORD)).status).toBe(200)
   })
 
-  test('has one account when several sign up with it at once', async () => {
+  test('gets one account from simultaneous sign-ups', async () => {
     const rows = await countRows()
     const emails = ['race@mail.test', 'RACE@mail.test', 'Race@mail.test']
     const answers = await Promise.all(emails.map((email) => signUp({ email })))
@@ -120,7 +120,7 @@ describe('an address', () => {
   })
 })
 
-describe('a wrong member is named, and nothing is stored:', () => {
+describe('an invalid member is named, and nothing is stored:', () => {
   const longest = `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`
 
   test.each([
@@ -193,8 +193,8 @@ describe('a password', () => {
     ['of 128 characters', 'xy'.repeat(64)],
     ['of 128 emoji', '🦊🐻'.repeat(64)],
     ['in any script', 'пароль от почты 密码'],
-    ['with a zero in it', 'before\u0000after'],
-  ])('%s is taken, and signs in', async (_, password) => {
+    ['with a NUL in it', 'before\u0000after'],
+  ])('%s is accepted and signs in', async (_, password) => {
     const email = someEmail()
     expect((await signUp({ email, password })).status).toBe(201)
     expect((await login(email, password)).status).toBe(200)
@@ -219,7 +219,7 @@ describe('a password', () => {
   test.each([
     ['NFC', 'NFD'],
     ['NFD', 'NFC'],
-  ])('typed as %s signs in when it is typed as %s', async (first, second) => {
+  ])('set in %s signs in when typed in %s', async (first, second) => {
     const email = someEmail()
     const password = 'crème brûlée à la façon'
     expect(password.normalize(first)).not.toBe(password.normalize(second))
@@ -227,7 +227,7 @@ describe('a password', () => {
     expect((await login(email, password.normalize(second))).status).toBe(200)
   })
 
-  test('is stored as an argon2id hash alone', async () => {
+  test('is stored only as an argon2id hash', async () => {
     const email = someEmail()
     await signUp({ email })
     const rows = await server.database.selectFrom('accounts').selectAll().execute()
@@ -235,7 +235,7 @@ describe('a password', () => {
     expect(JSON.stringify(rows)).not.toContain(GOOD_PASSWORD)
   })
 
-  test('has the configured least length', async () => {
+  test('has the configured minimum length', async () => {
     const strict = await startTestServer({ config: { passwordMinLength: 15 } })
     const other = await TestClient.registered(strict.url)
     const statusOf = async (password: string) =>
