@@ -61,17 +61,11 @@ function isWhole(pem: string): boolean {
   const body = /BEGIN ENCRYPTED PRIVATE KEY-----([\s\S]*?)-----END ENCRYPTED/.exec(pem)?.[1]
   if (body === undefined) return /Proc-Type[^]*-----END/.test(pem)
   const der = Buffer.from(body, 'base64')
-  if (der.length < 2) return false
-  const first = der.readUInt8(1)
-  const long = first & 0x80
-  const lengthBytes = long ? first & 0x7f : 0
-  if (
-    der[0] !== 0x30 ||
-    (long && lengthBytes === 0) ||
-    lengthBytes > 4 ||
-    der.length < 2 + lengthBytes
-  )
-    return false
-  const length = long ? der.readUIntBE(2, lengthBytes) : first
-  return der.length === 2 + lengthBytes + length
+  const [tag, first = 0x80] = der
+  // X.690 §8.1.3: the length, or how many bytes it takes. 0x80 says that there is none.
+  const lengthBytes = first > 0x80 ? first - 0x80 : 0
+  const start = 2 + lengthBytes
+  if (tag !== 0x30 || first === 0x80 || lengthBytes > 4 || der.length < start) return false
+  const length = lengthBytes > 0 ? der.readUIntBE(2, lengthBytes) : first
+  return der.length === start + length
 }
