@@ -6,10 +6,11 @@ import pLimit from 'p-limit'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import type { Algorithms, KeyUse } from '../../protocol/algorithms.ts'
+import { algorithmOf } from './key-algorithm.ts'
+import type { KeyPair } from './key-pair.ts'
 import { finishCommit, isCommitting } from './folder-transaction.ts'
 import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './key-records.ts'
-import { createOpenedKeys, type OpenedKeys } from './opened-keys.ts'
-import { readKey } from './read-key.ts'
+import { OpenedKeys, readKey } from './read-key.ts'
 
 /** Where a server's keys are, and what they must be like. */
 export interface KeyFolder {
@@ -17,7 +18,7 @@ export interface KeyFolder {
   readonly passphrase: string | undefined
   readonly algorithms: Algorithms
   /** How expensive it is to encrypt a key. The default is for production. */
-  readonly scryptCost?: ScryptCost
+  readonly scryptCost?: ScryptCost | undefined
   /** Keys that were decrypted before, so that they need not be decrypted again. */
   readonly opened?: OpenedKeys
 }
@@ -38,6 +39,8 @@ export interface StoredKey {
   readonly pem: string
   readonly key: KeyObject
   readonly kid: string
+  /** The one algorithm that it is bound to. */
+  readonly alg: KeyPair['alg']
   readonly record: KeyRecord | undefined
   /** Milliseconds since the epoch. */
   readonly createdAt: number
@@ -72,15 +75,13 @@ export interface FolderContents {
  * @throws StartupError with one sentence for each key that cannot be read.
  */
 export async function readFolder(folder: KeyFolder): Promise<FolderContents> {
-  const { path, passphrase, opened = createOpenedKeys() } = folder
+  const { path, opened = new OpenedKeys() } = folder
   for (let attempt = 0; ; attempt++) {
     await finishCommit(path).catch((error: unknown) => {
       throw folderUnreadable(path, error)
     })
     const before = await fingerprint(path)
-    const outcome = await readKeys(path, passphrase, opened).catch(
-      (error: unknown) => error as Error,
-    )
+    const outcome = await readKeys(folder, opened).catch((error: unknown) => error as Error)
     const isStable = before === (await fingerprint(path)) && !(await isCommitting(path))
     if (!isStable && attempt < 10) continue
     if (outcome instanceof Error) throw outcome
@@ -112,29 +113,30 @@ export async function listKeyFiles(path: string): Promise<string[]> {
 }
 
 async function readKeys(
-  folder: string,
-  passphrase: string | undefined,
+  folder: KeyFolder,
   opened: OpenedKeys,
 ): Promise<Omit<FolderContents, 'fingerprint'>> {
-  const records = await readRecords(folder)
+  const records = await readRecords(folder.path)
   // A starting server may use every core. A running one has requests to answer.
   const limit = pLimit(opened.isEmpty ? availableParallelism() : 1)
-  const results = await limit.map(await listKeyFiles(folder), async (name) => {
-    const path = join(folder, name)
-    const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
-    const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
-    const raw = await readKey(path, passphrase, opened)
-    if (typeof raw === 'string') return raw
-    const { kid } = raw
-    if (state === 'previous' && role !== kid) {
-      return `${path} does not contain the key that it is named after. Restore it from your backup, or delete it.`
-    }
-    const record = records[kid]
-    const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
-    const currentSince = Date.parse(record?.current_since ?? '') || createdAt
-    const stored: StoredKey = { ...raw, use, state, name, path, record, createdAt, currentSince }
-    return stored
-  })
+  const results = await limit.map(
+    await listKeyFiles(folder.path),
+    async (name): Promise<StoredKey | string> => {
+      const path = join(folder.path, name)
+      const [, use, role] = KEY_FILE.exec(name) as unknown as [string, KeyUse, string | undefined]
+      const state = role === undefined ? 'current' : role === 'next' ? 'next' : 'previous'
+      const raw = await readKey(path, folder.passphrase, opened)
+      if (typeof raw === 'string') return raw
+      if (state === 'previous' && role !== raw.kid) {
+        return `${path} does not contain the key that it is named after. Restore it from your backup, or delete it.`
+      }
+      const record = records[raw.kid]
+      const alg = algorithmOf({ use, state, key: raw.key, record }, folder.algorithms)
+      const createdAt = record === undefined ? raw.modifiedAt : Date.parse(record.created)
+      const currentSince = Date.parse(record?.current_since ?? '') || createdAt
+      return { ...raw, use, state, name, path, alg, record, createdAt, currentSince }
+    },
+  )
   const problems = results.filter((result) => typeof result === 'string')
   if (problems.length > 0) throw new StartupError(problems)
   const keys = results.filter((result) => typeof result !== 'string')

@@ -1,26 +1,15 @@
 import type { Logger } from '../log/logger.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { fingerprint, type KeyFolder } from './folder.ts'
+import { fingerprint } from './folder.ts'
 import { loadKeys } from './key-set.ts'
-import type { ReloadableKeystore } from './keystore.ts'
+import type { Keystore } from './keystore.ts'
+import type { KeySource } from './open-keystore.ts'
 
 /** Milliseconds. Polls, because file notifications are unreliable on network file systems. */
 const INTERVAL = 1000
 /** Milliseconds between two searches for unknown kids: anybody can make up a kid. */
 const COOL_DOWN = 5000
-
-export interface FolderFollower {
-  /** Reads the folder now, whether it has changed or not. */
-  reload(): Promise<void>
-  stop(): void
-}
-
-interface Followed {
-  readonly folder: KeyFolder
-  /** The state of the folder when the keystore's keys were read: see folder.ts. */
-  readonly fingerprint: string
-}
 
 /**
  * Reloads a keystore whenever its folder changes. If the folder cannot be used, the log says so
@@ -29,11 +18,11 @@ interface Followed {
  * @param clock Milliseconds since the epoch.
  */
 export function followFolder(
-  keystore: ReloadableKeystore,
+  keystore: Keystore,
   logger: Logger,
-  { folder, fingerprint: loaded }: Followed,
-  clock: () => number = Date.now,
-): FolderFollower {
+  { folder, fingerprint: loaded }: KeySource,
+  clock: () => number,
+) {
   let seen: string | undefined = loaded
   let reported = ''
   let work = Promise.resolve()
@@ -71,38 +60,30 @@ export function followFolder(
     return work
   }
 
+  let search: Promise<void> | undefined
+  let searchedAt = 0
   async function look(): Promise<void> {
     await queue(check)
     if (reported === '') return
     throw new UnavailableError('The key folder cannot be used.', COOL_DOWN / 1000)
   }
+  keystore.follow(() => {
+    const age = clock() - searchedAt
+    // The age is negative if the clock was set back.
+    if (search === undefined || age >= COOL_DOWN || age < 0) {
+      searchedAt = clock()
+      search = look()
+    }
+    return search
+  })
 
-  keystore.follow(atMostOnceIn(COOL_DOWN, clock, look))
   void queue(check)
   const timer = setInterval(() => void queue(check), INTERVAL).unref()
   return {
+    /** Reads the folder now, whether it has changed or not. */
     reload: () => queue(load),
     stop() {
       clearInterval(timer)
     },
-  }
-}
-
-/** Starts `work` at most once per interval. Calls in between get the result of the last run. */
-function atMostOnceIn(
-  interval: number,
-  clock: () => number,
-  work: () => Promise<void>,
-): () => Promise<void> {
-  let last: Promise<void> | undefined
-  let begun = 0
-  return () => {
-    const age = clock() - begun
-    // The age is negative if the clock was set back.
-    if (last === undefined || age >= interval || age < 0) {
-      begun = clock()
-      last = work()
-    }
-    return last
   }
 }

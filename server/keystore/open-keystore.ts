@@ -1,24 +1,23 @@
-import type { ScryptCost } from '../../pkcs8/scrypt.ts'
-import type { Algorithms } from '../../protocol/algorithms.ts'
+import type { Config } from '../config/config.ts'
 import type { KeyFolder } from './folder.ts'
 import { loadKeys } from './key-set.ts'
-import { createEphemeralKeystore, createKeystore, type ReloadableKeystore } from './keystore.ts'
-import { createOpenedKeys } from './opened-keys.ts'
+import { createEphemeralKeystore, createKeystore, type Keystore } from './keystore.ts'
+import { OpenedKeys } from './read-key.ts'
 
-interface KeyFolderConfig {
-  readonly keysDir: string
-  readonly privateKeyPassphrase: string | undefined
-  readonly algorithms: Algorithms
-  /** See KeyFolder. */
-  readonly scryptCost?: ScryptCost
+type FolderConfig = Pick<Config, 'keysDir' | 'privateKeyPassphrase' | 'algorithms'>
+
+/** A folder, and its state when it was read: see `fingerprint`. */
+export interface KeySource {
+  readonly folder: KeyFolder
+  readonly fingerprint: string
 }
 
 interface OpenedKeystore {
-  readonly keystore: ReloadableKeystore
+  readonly keystore: Keystore
   /** What the operator should know, one sentence each. */
   readonly warnings: readonly string[]
-  /** The folder to follow, and its state when it was read. `undefined` for keys in memory. */
-  readonly source: { readonly folder: KeyFolder; readonly fingerprint: string } | undefined
+  /** The folder to follow. `undefined` for keys in memory. */
+  readonly source: KeySource | undefined
 }
 
 /**
@@ -30,7 +29,7 @@ interface OpenedKeystore {
  * @throws StartupError if there are no keys in the folder, or they cannot be used.
  */
 export async function openKeystore(
-  config: KeyFolderConfig & { readonly preserveSessions: boolean },
+  config: FolderConfig & Pick<Config, 'preserveSessions'>,
   prepare: (folder: KeyFolder, now: number) => Promise<readonly string[]>,
   now = Date.now(),
 ): Promise<OpenedKeystore> {
@@ -49,15 +48,9 @@ export async function openKeystore(
 }
 
 /** The configured key folder. It remembers keys that were decrypted before. */
-export const keyFolderOf = ({
-  keysDir: path,
-  privateKeyPassphrase: passphrase,
-  algorithms,
-  scryptCost,
-}: KeyFolderConfig): KeyFolder => ({
-  path,
-  passphrase,
-  algorithms,
-  opened: createOpenedKeys(),
-  ...(scryptCost === undefined ? {} : { scryptCost }),
+export const keyFolderOf = (config: FolderConfig): KeyFolder => ({
+  path: config.keysDir,
+  passphrase: config.privateKeyPassphrase,
+  algorithms: config.algorithms,
+  opened: new OpenedKeys(),
 })

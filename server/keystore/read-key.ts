@@ -1,6 +1,40 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import type { OpenedKeys } from './opened-keys.ts'
-import { isEncrypted, PemError, type PemFault } from './pem.ts'
+import { calculateJwkThumbprint } from 'jose'
+import { isEncrypted, parsePrivateKey, PemError, type PemFault } from './pem.ts'
+
+/** A private key and its thumbprint. */
+interface OpenedKey {
+  readonly key: KeyObject
+  readonly kid: string
+}
+
+/**
+ * A cache of decrypted keys, by the text of their files. Decrypting a key takes about 50 ms of CPU
+ * time, so only the files that have changed are decrypted when a folder is read again.
+ */
+export class OpenedKeys {
+  readonly #keys = new Map<string, OpenedKey>()
+
+  get isEmpty(): boolean {
+    return this.#keys.size === 0
+  }
+
+  /** Reads the key of a PEM text. @throws PemError */
+  async open(pem: string, passphrase: string | undefined): Promise<OpenedKey> {
+    const known = this.#keys.get(pem)
+    if (known !== undefined) return known
+    const key = await parsePrivateKey(pem, passphrase)
+    const kid = await calculateJwkThumbprint(createPublicKey(key).export({ format: 'jwk' }))
+    this.#keys.set(pem, { key, kid })
+    return { key, kid }
+  }
+
+  /** Forgets the keys of all texts but these. */
+  retain(pems: ReadonlySet<string>): void {
+    for (const pem of this.#keys.keys()) if (!pems.has(pem)) this.#keys.delete(pem)
+  }
+}
 
 /**
  * Reads a private key and the properties of its file.

@@ -10,7 +10,7 @@ import {
   type KeyFolder,
 } from '../../server/keystore/folder.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
-import { createOpenedKeys, type OpenedKeys } from '../../server/keystore/opened-keys.ts'
+import { OpenedKeys } from '../../server/keystore/read-key.ts'
 import { DEFAULTS, ecKey, emptyFolder, fill, pkcs8, problemsOf } from './fixtures.ts'
 
 let path: string
@@ -74,7 +74,7 @@ describe('reading', () => {
   })
 
   test('opens only the files that have changed, and forgets those that are gone', async () => {
-    const opened = createOpenedKeys()
+    const opened = new OpenedKeys()
     const remembering = { ...folder, opened }
     await generateKeys(folder)
     expect(opened.isEmpty).toBe(true)
@@ -94,23 +94,17 @@ describe('reading', () => {
   })
 
   test('opens changed files one by one while a server runs', async () => {
-    const inner = createOpenedKeys()
     let underWay = 0
     const most: number[] = []
-    const opened: OpenedKeys = {
-      get isEmpty() {
-        return inner.isEmpty
-      },
-      retain: (pems) => {
-        inner.retain(pems)
-      },
-      async open(pem, passphrase) {
+    class Slow extends OpenedKeys {
+      override async open(pem: string, passphrase: string | undefined) {
         most.push(++underWay)
         await setImmediate()
         underWay--
-        return inner.open(pem, passphrase)
-      },
+        return super.open(pem, passphrase)
+      }
     }
+    const opened = new Slow()
     await generateKeys(folder)
     await loadKeys({ ...folder, opened })
     expect(most).toHaveLength(4)

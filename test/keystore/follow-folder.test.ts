@@ -9,7 +9,7 @@ import {
   rotateKeys,
 } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
+import { followFolder } from '../../server/keystore/follow-folder.ts'
 import { readRecords } from '../../server/keystore/key-records.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { createKeystore, type Keystore } from '../../server/keystore/keystore.ts'
@@ -26,7 +26,7 @@ const INTERVAL = 1000
 const COOL_DOWN = 5000
 
 let folder: KeyFolder
-const following: { readonly keystore: Keystore; readonly follower: FolderFollower }[] = []
+const following: { keystore: Keystore; follower: ReturnType<typeof followFolder> }[] = []
 /** Milliseconds that their clock is ahead. */
 let ahead: number
 beforeEach(async () => {

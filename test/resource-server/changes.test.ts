@@ -4,7 +4,7 @@ import { decodeProtectedHeader } from 'jose'
 import Koa from 'koa'
 import type { SigningAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
-import { createEphemeralKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import {
   createHttpServer,
   createLogger,
@@ -64,7 +64,7 @@ test('the keys of the auth server are followed when they change', async () => {
 
 test('a rotation from EdDSA to Ed25519 signs nobody out', async () => {
   const { clock, server } = scene
-  const keystore = server.keystore as ReloadableKeystore
+  const keystore = server.keystore
   const keyFor = (signingAlg: SigningAlg) => generateKeyPair('sig', { ...DEFAULTS, signingAlg })
   const [old, fresh] = [await keyFor('EdDSA'), await keyFor('Ed25519')]
   const signedBy = async ({ client }: Person) => (await client.accessToken()).header['alg']

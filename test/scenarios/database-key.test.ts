@@ -6,9 +6,9 @@ import { base64url, CompactEncrypt, decodeProtectedHeader, importJWK, type JWK }
 import type { Database } from '../../server/database/open.ts'
 import { generateKeys, pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { followFolder, type FolderFollower } from '../../server/keystore/follow-folder.ts'
+import { followFolder } from '../../server/keystore/follow-folder.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
-import { createKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { createKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { DEFAULTS, emptyFolder } from '../keystore/fixtures.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
@@ -23,12 +23,12 @@ const KEEP = 3_600_000
 let folder: KeyFolder
 let database: Database
 let clock: TestClock
-let one: TestServer & { keys: ReloadableKeystore }
+let one: TestServer & { keys: Keystore }
 /** Shares the database and the folder with the first. Neither looks at the folder by itself. */
 let other: typeof one
 let client: TestClient
 let session: TestSession
-const followers: FolderFollower[] = []
+const followers: ReturnType<typeof followFolder>[] = []
 
 beforeEach(async () => {
   folder = { path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS }
@@ -61,7 +61,7 @@ const lookOnly = (server: typeof one) => {
 /** Takes the folder away from a server that follows it. */
 async function takeFolder({ keys }: typeof one) {
   await rename(folder.path, `${folder.path}-away`)
-  const follower = followFolder(keys, createLogger('silent'), { folder, fingerprint: '' })
+  const follower = followFolder(keys, createLogger('silent'), { folder, fingerprint: '' }, Date.now)
   followers.push(follower)
   return async function giveBack(): Promise<void> {
     await rename(`${folder.path}-away`, folder.path)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { CompactEncrypt } from 'jose'
 import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { createReplayCache } from '../../server/limits/replay-cache.ts'
-import { createKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { createKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
 import { GOOD_PASSWORD, TestClient, type Answer, type TestSession } from '../support/client.ts'
@@ -23,7 +23,7 @@ const replayCache: ReplayCache = {
   },
 }
 
-let keystore: ReloadableKeystore
+let keystore: Keystore
 let server: TestServer
 beforeAll(async () => {
   keystore = createKeystore(

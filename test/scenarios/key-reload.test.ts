@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import type { KeyFolder } from '../../server/keystore/folder.ts'
-import { createOpenedKeys } from '../../server/keystore/opened-keys.ts'
+import { OpenedKeys } from '../../server/keystore/read-key.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { startServer, type RunningServer } from '../../server/start.ts'
 import { DEFAULTS, PASSPHRASE } from '../keystore/fixtures.ts'
@@ -41,7 +41,7 @@ function askHealth(url: string): Promise<void> {
 test('with ten keys under a passphrase, /healthz answers all the while', async () => {
   const folder: KeyFolder = {
     ...{ path: join(scratch, 'keys'), passphrase: PASSPHRASE, algorithms: DEFAULTS },
-    opened: createOpenedKeys(),
+    opened: new OpenedKeys(),
   }
   await generateKeys(folder)
   for (let round = 0; round < 3; round++) await rotateKeys(folder, Date.now(), KEEP)

@@ -10,7 +10,7 @@ import type { AuthClientOptions } from '../../client/options.ts'
 import { memoryStore } from '../../client/stores/memory-store.ts'
 import type { ClientStore } from '../../client/stores/client-store.ts'
 import type { Config } from '../../server/config/config.ts'
-import { createKeystore, type ReloadableKeystore } from '../../server/keystore/keystore.ts'
+import { createKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
@@ -144,7 +144,7 @@ export async function rotatingKeystore(algorithms: Algorithms = DEFAULTS) {
     )
     return { ...keySet(rings[0]!, rings[1]!), removed }
   }
-  const keystore: ReloadableKeystore = createKeystore(all())
+  const keystore: Keystore = createKeystore(all())
   return {
     keystore,
     /** Makes the current keys previous and the next keys current, and generates next keys. */

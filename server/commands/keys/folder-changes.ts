@@ -16,7 +16,8 @@ import {
 } from '../../keystore/folder.ts'
 import { generateKeyPair, type KeyPair } from '../../keystore/key-pair.ts'
 import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
-import { algorithmOf, currentOf, hasRetired, unfit } from '../../keystore/key-set.ts'
+import { misfit } from '../../keystore/key-algorithm.ts'
+import { currentOf, hasRetired } from '../../keystore/key-set.ts'
 import { markRemoved, recordOf, recordsOf, type Records } from './record-changes.ts'
 import { toPem } from './write-key.ts'
 
@@ -55,17 +56,16 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
   await changeFolder(folder, async ({ keys, removed }) => {
     const retires = new Date(now + keepFor).toISOString()
     const files: Record<string, string | null> = {}
-    const records = recordsOf(folder, keys, removed, now)
+    const records = recordsOf(keys, removed, now)
     for (const use of USES) {
       const current = requireCurrent(folder, keys, use)
       files[keyFileName(use, 'previous', current.kid)] = current.pem
-      const alg = algorithmOf(current, folder.algorithms)
-      records[current.kid] = { ...recordOf(folder, current), alg, retires }
+      records[current.kid] = { ...recordOf(current), alg: current.alg, retires }
       const next = keys.find((key) => key.use === use && key.state === 'next')
-      if (next !== undefined && unfit(next, folder.algorithms).length === 0) {
+      if (next !== undefined && misfit(next, folder.algorithms) === undefined) {
         files[keyFileName(use, 'current')] = next.pem
         records[next.kid] = {
-          ...recordOf(folder, next),
+          ...recordOf(next),
           current_since: new Date(now).toISOString(),
         }
       } else {
@@ -79,7 +79,7 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
         files[key.name] = null
         markRemoved(records, key.kid, now)
         // A previous key whose record was lost must not be kept forever.
-      } else records[key.kid] = { retires, ...recordOf(folder, key) }
+      } else records[key.kid] = { retires, ...recordOf(key) }
     }
     return { ...files, [RECORDS_FILE]: formatRecords(records) }
   })
@@ -88,7 +88,7 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
 /** Replaces every key with a new one and keeps none, so that tokens of the old ones are refused. */
 export async function revokeKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
   await changeFolder(folder, async ({ keys, removed }) => {
-    const records = recordsOf(folder, keys, removed, now)
+    const records = recordsOf(keys, removed, now)
     for (const { kid } of keys) markRemoved(records, kid, now)
     const files = Object.fromEntries(keys.map(({ name }) => [name, null]))
     return { ...files, ...(await freshKeys(folder, records, now)) }
@@ -100,7 +100,7 @@ export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[
   let retired: StoredKey[] = []
   await changeFolder(folder, ({ keys, removed }) => {
     retired = keys.filter((key) => hasRetired(key, now))
-    const records = recordsOf(folder, keys, removed, now)
+    const records = recordsOf(keys, removed, now)
     for (const { kid } of retired) markRemoved(records, kid, now)
     return {
       ...Object.fromEntries(retired.map(({ name }) => [name, null])),
@@ -122,7 +122,7 @@ export async function changePassphrase(
       files[name] = await toPem(key, { ...folder, passphrase: newPassphrase })
     }
     // Rewriting a file changes its modification time, so the age of its key is recorded.
-    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed, now)) }
+    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(keys, removed, now)) }
   })
 }
 

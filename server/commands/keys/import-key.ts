@@ -44,7 +44,7 @@ export async function importKey(
       problems.push(`${file.path} has a key that is already in the folder. Import another one.`)
     }
     if (problems.length > 0) throw new StartupError(problems)
-    const records = recordsOf(folder, keys, removed, now)
+    const records = recordsOf(keys, removed, now)
     const replaced = keys.find((key) => key.name === name)
     if (replaced !== undefined) markRemoved(records, replaced.kid, now)
     records[pair.kid] = { alg, created: new Date(now).toISOString() }

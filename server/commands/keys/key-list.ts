@@ -1,7 +1,6 @@
 import { basename } from 'node:path'
 import { readFolder, type KeyFolder, type KeyState } from '../../keystore/folder.ts'
 import { curveName } from '../../keystore/key-type.ts'
-import { algorithmOf } from '../../keystore/key-set.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { toTable } from '../table.ts'
 
@@ -30,7 +29,7 @@ export async function describeKeys(folder: KeyFolder): Promise<KeyDescription[]>
     .map((key) => ({
       kid: key.kid,
       use: key.use,
-      alg: algorithmOf(key, folder.algorithms),
+      alg: key.alg,
       crv: curveName(key.key) ?? null,
       state: key.state,
       created: new Date(key.createdAt).toISOString(),

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import type { ScryptCost } from '../../../pkcs8/scrypt.ts'
 import type { Config } from '../../config/config.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { isPlaceholder } from '../../config/variables.ts'
@@ -41,6 +40,9 @@ export interface CommandPassphrases {
   readonly imported?: string | undefined
 }
 
+/** The configuration, and how expensive it is to encrypt a key: see KeyFolder. */
+type KeysConfig = Config & Pick<KeyFolder, 'scryptCost'>
+
 /**
  * Runs one `npm run keys` command.
  *
@@ -49,7 +51,7 @@ export interface CommandPassphrases {
  */
 export async function keysCommand(
   args: readonly string[],
-  config: Config & { readonly scryptCost?: ScryptCost },
+  config: KeysConfig,
   terminal: Terminal,
   passphrases: CommandPassphrases = {},
 ): Promise<number> {
@@ -162,8 +164,12 @@ export async function keysCommand(
 }
 
 /** The folder that a command works on, with its passphrase. Asks for the passphrase if needed. */
-async function openFolder(command: string, config: Config, terminal: Terminal): Promise<KeyFolder> {
-  const folder = keyFolderOf(config)
+async function openFolder(
+  command: string,
+  config: KeysConfig,
+  terminal: Terminal,
+): Promise<KeyFolder> {
+  const folder = { ...keyFolderOf(config), scryptCost: config.scryptCost }
   if (command === 'generate' && isPlaceholder(folder.passphrase ?? '')) {
     throw new StartupError([
       'PRIVATE_KEY_PASSPHRASE still has the placeholder from .env.example, which everybody knows. Set your own value.',

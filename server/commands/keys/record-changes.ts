@@ -1,6 +1,5 @@
-import type { KeyFolder, StoredKey } from '../../keystore/folder.ts'
+import type { StoredKey } from '../../keystore/folder.ts'
 import type { KeyRecord, KeyRecords } from '../../keystore/key-records.ts'
-import { algorithmOf } from '../../keystore/key-set.ts'
 
 /** Milliseconds for which records of removed keys are kept: much longer than a session lasts. */
 const REMEMBERED = 2 * 365 * 86_400_000
@@ -9,24 +8,19 @@ const REMEMBERED = 2 * 365 * 86_400_000
 export type Records = Record<string, KeyRecord>
 
 /** The records to write, for the keys in the folder and for removed keys. */
-export function recordsOf(
-  folder: KeyFolder,
-  keys: readonly StoredKey[],
-  removed: KeyRecords,
-  now: number,
-): Records {
+export function recordsOf(keys: readonly StoredKey[], removed: KeyRecords, now: number): Records {
   const remembered = Object.entries(removed).filter(
     ([, record]) => Date.parse(record.removed ?? '') > now - REMEMBERED,
   )
-  const present = keys.map((key) => [key.kid, recordOf(folder, key)] as const)
+  const present = keys.map((key) => [key.kid, recordOf(key)] as const)
   return Object.fromEntries([...remembered, ...present])
 }
 
 /** The record of a key in the folder. A key that a backup has brought back is not removed. */
-export function recordOf(folder: KeyFolder, key: StoredKey): KeyRecord {
+export function recordOf(key: StoredKey): KeyRecord {
   if (key.record !== undefined) return { ...key.record, removed: undefined }
   return {
-    alg: algorithmOf(key, folder.algorithms),
+    alg: key.alg,
     created: new Date(key.createdAt).toISOString(),
   }
 }

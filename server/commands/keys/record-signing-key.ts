@@ -26,7 +26,7 @@ export async function recordSigningKey(folder: KeyFolder, now = Date.now()): Pro
   }
   try {
     await changeFolder(folder, ({ keys, removed }) => ({
-      [RECORDS_FILE]: formatRecords(recordsOf(folder, keys, removed, now)),
+      [RECORDS_FILE]: formatRecords(recordsOf(keys, removed, now)),
     }))
     return []
   } catch (error) {
