@@ -2,10 +2,10 @@ import { sql, type Transaction, type Updateable } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Account, AccountRow, Schema } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { beginGeneration, type NextGeneration } from '../sessions/generation.ts'
 import { forgetClientsOf } from '../limits/known-clients.ts'
 import { asSession, lockAccount } from '../sessions/lock-session.ts'
 import { endSessionsOf } from '../sessions/own-sessions.ts'
+import { beginGeneration, type NextRefreshToken } from '../sessions/refresh-tokens.ts'
 import type { Session } from '../sessions/sessions.ts'
 import { NO_PASSWORD } from './password-hash.ts'
 
@@ -22,7 +22,7 @@ export interface Credentials {
    *
    * @throws RefusedError
    */
-  changePassword(session: Session, passwordHash: string, next: NextGeneration): Promise<string[]>
+  changePassword(session: Session, passwordHash: string, next: NextRefreshToken): Promise<string[]>
   /**
    * Sets a password for somebody who has received a message at the account's address, which proves
    * the address. Ends every session and makes every client unknown. `undefined` if the account has
@@ -48,7 +48,7 @@ export function createCredentials(database: Database, clock = Date.now): Credent
     changePassword: (session, passwordHash, next) =>
       asSession(database, session, clock(), async (trx) => {
         await change(trx, session.account, { password_hash: passwordHash })
-        await beginGeneration(trx, session, next)
+        await beginGeneration(trx, session.id, next)
         await forgetClientsOf(trx, session.account.id, session.clientId)
         return endSessionsOf(trx, session.account.id, session.id)
       }),

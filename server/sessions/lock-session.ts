@@ -17,35 +17,26 @@ import type { Session } from './sessions.ts'
  */
 export function asSession<T>(
   database: Database,
-  session: Session,
+  { id, generation, account }: Session,
   now: number,
   work: (trx: Transaction<Schema>) => Promise<T>,
 ): Promise<T> {
   return inTransaction(database, async (trx) => {
-    await lockSession(trx, session, now)
+    // Locks by updates that change nothing. The account comes first, as everywhere, to avoid
+    // deadlocks.
+    const isAccountAsBefore = await lockAccount(trx, account)
+    const { numUpdatedRows } = await trx
+      .updateTable('sessions')
+      .set({ generation })
+      .where('id', '=', id)
+      .where('account_id', '=', account.id)
+      .where('generation', '=', generation)
+      .where('expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) throw new RefusedError('session_ended')
+    if (!isAccountAsBefore) throw new RefusedError('account_changed')
     return work(trx)
   })
-}
-
-/**
- * Locks by updates that change nothing. The account comes first, as everywhere, to avoid deadlocks.
- */
-async function lockSession(
-  trx: Transaction<Schema>,
-  { id, generation, account }: Session,
-  now: number,
-): Promise<void> {
-  const isAccountAsBefore = await lockAccount(trx, account)
-  const { numUpdatedRows } = await trx
-    .updateTable('sessions')
-    .set({ generation })
-    .where('id', '=', id)
-    .where('account_id', '=', account.id)
-    .where('generation', '=', generation)
-    .where('expires_at', '>', now)
-    .executeTakeFirstOrThrow()
-  if (numUpdatedRows === 0n) throw new RefusedError('session_ended')
-  if (!isAccountAsBefore) throw new RefusedError('account_changed')
 }
 
 /**

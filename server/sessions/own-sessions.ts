@@ -1,21 +1,18 @@
 import type { Database } from '../database/open.ts'
-import type { ClientRow, SessionRow } from '../database/schema.ts'
-
-/** A session as its owner sees it. */
-type SessionSummary = Pick<SessionRow, 'id' | 'client_id' | 'created_at' | 'last_used_at'> &
-  Pick<ClientRow, 'client_name'>
 
 /**
- * An account's live sessions, newest first.
+ * The most sessions to end at once. A database from before the limit may hold any number; later
+ * sign-ins end the rest.
+ */
+const MAX_ENDED = 100
+
+/**
+ * An account's live sessions, as their owner sees them, newest first.
  *
+ * @param now Milliseconds since the epoch.
  * @param limit If there are more, only those used most recently.
  */
-export async function listSessions(
-  db: Database,
-  accountId: string,
-  now: number,
-  limit: number,
-): Promise<SessionSummary[]> {
+export async function listSessions(db: Database, accountId: string, now: number, limit: number) {
   const sessions = await db
     .selectFrom('sessions')
     .innerJoin('clients', 'clients.client_id', 'sessions.client_id')
@@ -61,5 +58,39 @@ export async function endSessionsOf(
   let query = db.deleteFrom('sessions').where('account_id', '=', accountId)
   if (except !== undefined) query = query.where('id', '!=', except)
   const rows = await query.returning('id').execute()
+  return rows.map(({ id }) => id)
+}
+
+/**
+ * Ends the sessions of an account that exceed the limit: those unused the longest, and never
+ * `newest`. Call it in the transaction that begins `newest`.
+ *
+ * @param limit The most sessions that the account may have.
+ * @returns The ids of the ended sessions.
+ */
+export async function endSurplusSessions(
+  trx: Database,
+  accountId: string,
+  newest: string,
+  now: number,
+  limit: number,
+): Promise<string[]> {
+  const rows = await trx
+    .deleteFrom('sessions')
+    .where('id', 'in', (sessions) =>
+      sessions
+        .selectFrom('sessions')
+        .select('id')
+        .where('account_id', '=', accountId)
+        .where('id', '!=', newest)
+        .where('expires_at', '>', now)
+        .orderBy('last_used_at', 'desc')
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .offset(limit - 1)
+        .limit(MAX_ENDED),
+    )
+    .returning('id')
+    .execute()
   return rows.map(({ id }) => id)
 }

@@ -1,5 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/open.ts'
+import type { Schema } from '../database/schema.ts'
 
 /** The stored form of a token's `jti`. Needs no salt, because a `jti` is random. */
 export const hash = (jti: string): string => createHash('sha256').update(jti).digest('base64url')
@@ -31,4 +33,29 @@ export async function recordRefreshToken(
     .insertInto('refresh_tokens')
     .values({ jti_hash: hash(jti), session_id: sessionId, used_at: null, expires_at: expiresAt })
     .execute()
+}
+
+/** The refresh token of a session's next generation, made in advance: see `prepareGeneration`. */
+export interface NextRefreshToken {
+  readonly jti: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/**
+ * Begins the next generation of a session. From now on, its older tokens are refused, and reusing
+ * one does not end the session. Needs the locks of `asSession`.
+ */
+export async function beginGeneration(
+  trx: Transaction<Schema>,
+  sessionId: string,
+  { jti, expiresAt }: NextRefreshToken,
+): Promise<void> {
+  await trx
+    .updateTable('sessions')
+    .set({ generation: sql`generation + 1` })
+    .where('id', '=', sessionId)
+    .execute()
+  await trx.deleteFrom('refresh_tokens').where('session_id', '=', sessionId).execute()
+  await recordRefreshToken(trx, sessionId, jti, expiresAt)
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AccessTokenClaims, RefreshTokenClaims } from '../../protocol/tokens.ts'
 import { recordSignIn } from '../limits/known-clients.ts'
 import { markUsed, type Client } from '../clients/clients.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
@@ -11,12 +12,11 @@ import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
 import { createSessionLookup } from './find-session.ts'
 import { isUseDue, recordUse } from './last-used.ts'
-import type { NextGeneration } from './generation.ts'
 import { lockAccount } from './lock-session.ts'
+import { endSurplusSessions } from './own-sessions.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
-import { rotateRefreshToken, type Rotation } from './refresh.ts'
-import { endSurplusSessions } from './session-limit.ts'
-import { issuePair, type TokenPair } from './token-pair.ts'
+import { rotateRefreshToken } from './refresh.ts'
+import { issuePair } from './token-pair.ts'
 
 /** A live session and its account. */
 export interface Session {
@@ -40,68 +40,19 @@ export const idsOf = ({ id, account, clientId }: Session): AuditSubject => ({
   client_id: clientId,
 })
 
-/** The answer to signing in. */
-export interface SignedIn extends TokenPair {
-  readonly session_id: string
-  readonly database_key: string
-}
+type SessionOptions = Pick<
+  Config,
+  'accessTokenTtl' | 'refreshTokenTtl' | 'refreshReuseInterval' | 'sessionMaxAge' | 'maxSessions'
+>
 
-export type Started =
-  /** `ended`: the sessions that were ended to make room. */
-  | { readonly outcome: 'started'; readonly signedIn: SignedIn; readonly ended: readonly string[] }
-  /** The account's password or scope has changed since it was read, or the account is gone. */
-  | { readonly outcome: 'account_changed' }
-
-export type Refreshed =
-  | { readonly outcome: 'refreshed'; readonly tokens: TokenPair }
-  | Exclude<Rotation, { readonly outcome: 'rotated' }>
-
-export interface Sessions {
-  /**
-   * Starts another session of an account. Beyond the limit, ends the sessions unused the longest.
-   *
-   * @throws RefusedError if the client has been removed since it was found, because it was unused.
-   */
-  start(account: Account, client: Client): Promise<Started>
-  /** The session of an access token, if it is alive and the token's account and client match it. */
-  findAlive(claims: AccessTokenClaims): Promise<Session | undefined>
-  /** The account of that session, for an access or refresh token. */
-  ownerOf(claims: RefreshTokenClaims): Promise<Account | undefined>
-  /**
-   * Issues a new pair for a validated refresh token.
-   *
-   * @param account The account that the claims name.
-   * @param scope All or part of the account's scope.
-   */
-  refresh(
-    claims: RefreshTokenClaims,
-    client: Client,
-    account: Account,
-    scope: string,
-  ): Promise<Refreshed>
-  /**
-   * Makes a pair of the session's next generation, which becomes valid when `beginGeneration`
-   * records it. If either fails, nothing has changed.
-   */
-  prepareGeneration(session: Session, client: Client): Promise<NextGeneration>
-}
-
-interface SessionOptions {
-  /** In seconds, like the next two. */
-  readonly accessTokenTtl: number
-  readonly refreshTokenTtl: number
-  readonly refreshReuseInterval: number
-  readonly sessionMaxAge: number
-  /** The most sessions of an account. */
-  readonly maxSessions: number
-}
+export type Sessions = ReturnType<typeof createSessions>
 
 export function createSessions(
   db: Database,
   context: TokenContext,
   options: SessionOptions,
   log: Logger,
-): Sessions {
+) {
   const { clock } = context
   const findSession = createSessionLookup(db)
   const { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge, maxSessions } =
@@ -112,15 +63,22 @@ export function createSessions(
     Math.min(clock() + refreshTokenTtl * 1000, createdAt + sessionMaxAge * 1000)
 
   return {
-    async start(account, client) {
+    /**
+     * Starts another session of an account. Beyond the limit, ends the sessions unused the longest.
+     *
+     * @returns The answer to signing in, and the ids of the ended sessions. `undefined` if the
+     *   account's password or scope has changed since it was read, or the account is gone.
+     * @throws RefusedError if the client has been removed since it was found, because it was unused.
+     */
+    async start(account: Account, client: Client) {
       const databaseKey = createDatabaseKey(context)
       const id = randomUUID()
       const now = clock()
       const expiresAt = expiryOf(now)
       const jti = randomUUID()
-      const begun = await inTransaction(db, async (trx) => {
+      const ended = await inTransaction(db, async (trx) => {
         // The lock comes before the first read.
-        if (!(await lockAccount(trx, account))) return { outcome: 'account_changed' } as const
+        if (!(await lockAccount(trx, account))) return undefined
         await markUsed(trx, client.id)
         await trx
           .insertInto('sessions')
@@ -135,18 +93,19 @@ export function createSessions(
           })
           .execute()
         await recordSignIn(trx, account.id, client.id, now)
-        const ended = await endSurplusSessions(trx, account.id, id, { maxSessions, now })
+        const ended = await endSurplusSessions(trx, account.id, id, now, maxSessions)
         await recordRefreshToken(trx, id, jti, expiresAt)
-        return { outcome: 'started', ended } as const
+        return ended
       })
-      if (begun.outcome !== 'started') return begun
+      if (ended === undefined) return undefined
       const session = { id, account, generation: 0, expiresAt, jti }
       const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
       const signedIn = { session_id: id, database_key: databaseKey.plain, ...tokens }
-      return { outcome: 'started', signedIn, ended: begun.ended }
+      return { signedIn, ended }
     },
 
-    async findAlive(claims) {
+    /** The session of an access token, if it is alive and the token's account and client match it. */
+    async findAlive(claims: AccessTokenClaims): Promise<Session | undefined> {
       const { sid, client_id, scope, gen: generation = 0 } = claims
       const now = clock()
       const row = await findSession(claims, now)
@@ -164,8 +123,22 @@ export function createSessions(
       }
     },
 
-    ownerOf: (claims) => findSession(claims, clock()),
-    async refresh({ sid, jti, gen = 0 }, client, account, scope) {
+    /** The account of that session, for an access or refresh token. */
+    ownerOf: (claims: RefreshTokenClaims): Promise<Account | undefined> =>
+      findSession(claims, clock()),
+
+    /**
+     * Issues a new pair for a validated refresh token.
+     *
+     * @param account The account that the claims name.
+     * @param scope All or part of the account's scope.
+     */
+    async refresh(
+      { sid, jti, gen = 0 }: RefreshTokenClaims,
+      client: Client,
+      account: Account,
+      scope: string,
+    ) {
       // Before the token is used up, so that a failure can be retried.
       await moveDatabaseKey(db, context, sid)
       const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
@@ -175,10 +148,14 @@ export function createSessions(
       if (rotation.outcome !== 'rotated') return rotation
       const session = { id: sid, account, generation: gen, ...rotation }
       const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
-      return { outcome: 'refreshed', tokens }
+      return { outcome: 'refreshed', tokens } as const
     },
 
-    async prepareGeneration({ id, account, generation, expiresAt }, client) {
+    /**
+     * Makes a pair of the session's next generation, which becomes valid when `beginGeneration`
+     * records it. If either fails, nothing has changed.
+     */
+    async prepareGeneration({ id, account, generation, expiresAt }: Session, client: Client) {
       const jti = randomUUID()
       const next = { id, account, generation: generation + 1, expiresAt, jti }
       const tokens = await issuePair(context, next, client, account.scope, accessTokenTtl)

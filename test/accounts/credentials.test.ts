@@ -172,9 +172,8 @@ test('a rehash of the old password does not overwrite a changed one', async () =
   expect((await read()).password_hash).toBe('new')
 })
 
-const tokens = { access_token: '', refresh_token: '', token_type: 'Bearer', expires_in: 1 } as const
 const changePassword = (session: Session, jti = 'next') =>
-  credentials().changePassword(session, 'new', { jti, expiresAt: 7, tokens })
+  credentials().changePassword(session, 'new', { jti, expiresAt: 7 })
 
 describe('changePassword', () => {
   const refreshTokens = () =>

@@ -1,14 +1,14 @@
 /** Rows to work on, without the server around them. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { openTestDatabase } from '../support/database.ts'
-import type { Session, SignedIn, Started } from '../../server/sessions/sessions.ts'
+import type { Session, Sessions } from '../../server/sessions/sessions.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
 
 /** What a session that has started gave. */
-export async function signedInBy(start: Promise<Started>): Promise<SignedIn> {
+export async function signedInBy(start: ReturnType<Sessions['start']>) {
   const started = await start
-  if (started.outcome !== 'started') throw new Error(started.outcome)
+  if (started === undefined) throw new Error('The session has not started.')
   return started.signedIn
 }
 

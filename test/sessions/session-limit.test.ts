@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Database } from '../../server/database/open.ts'
-import { endSurplusSessions } from '../../server/sessions/session-limit.ts'
+import { endSurplusSessions } from '../../server/sessions/own-sessions.ts'
 import { addSession, NOW, openFilled, sessionIds } from './fixtures.ts'
 
 let db: Database
@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => db.destroy())
 
 const end = (newest: string, maxSessions: number) =>
-  endSurplusSessions(db, 'ada', newest, { maxSessions, now: NOW })
+  endSurplusSessions(db, 'ada', newest, NOW, maxSessions)
 
 test('up to the limit, none ends', async () => {
   for (const id of ['a', 'b', 'c']) await addSession(db, id)

@@ -74,7 +74,7 @@ export function createExchange(
     const { account, outcome, ended } = admission
     const { log } = ctx.state
     const started = await sessions.start(account, client)
-    if (started.outcome !== 'started') throw new IdTokenRefused('account_changed')
+    if (started === undefined) throw new IdTokenRefused('account_changed')
     const { signedIn } = started
     const ids = {
       account_id: account.id,
