@@ -32,13 +32,13 @@ test('a client keeps the algorithm that it was registered for', async () => {
   expect(recipientOf(found!)).toMatchObject({ kid: client.id, alg: 'ECDH-ES+A128KW' })
 })
 
-test('an unknown client is undefined', async () => {
+test('find returns undefined for an unknown client', async () => {
   expect(
     await createClients(after.database, after.clock, after.config).find('nobody'),
   ).toBeUndefined()
 })
 
-test('a change of the curve leaves a registered client able to sign in', async () => {
+test('a registered client can still sign in after the curve changes', async () => {
   const elsewhere = Object.assign(Object.create(client) as TestClient, { url: after.url })
   const session = await elsewhere.login(email)
   expect(session.accessJws.split('.')).toHaveLength(3)

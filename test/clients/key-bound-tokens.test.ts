@@ -21,7 +21,7 @@ async function register({ url }: TestServer, jwk: JWK, key_bound_tokens?: unknow
   })
   return [response.status, (await response.json()) as Record<string, unknown>] as const
 }
-/** What a registration says of the client's tokens. */
+/** Status and `key_bound_tokens` of a registration. */
 const echo = async (...parameters: Parameters<typeof register>) => {
   const [status, body] = await register(...parameters)
   return [status, body['key_bound_tokens']]
@@ -41,7 +41,7 @@ describe('by default', () => {
   })
   afterAll(() => server.stop())
 
-  test('a client gets them if it asks, and the answer and the metadata say so', async () => {
+  test('a client that asks gets key-bound tokens, and the metadata offers them', async () => {
     expect(await supported(server)).toBe(true)
     expect(await echo(server, somebody(), true)).toEqual([201, true])
     expect(await echo(server, somebody(), false)).toEqual([201, false])
@@ -51,7 +51,7 @@ describe('by default', () => {
   test.each([
     [true, [false, undefined, true]],
     [false, [true, undefined, false]],
-  ])('the first registration with %s decides: nobody else can change it', async (first, later) => {
+  ])('the first registration with %s decides for all later ones', async (first, later) => {
     const jwk = somebody()
     expect(await echo(server, jwk, first)).toEqual([201, first])
     for (const again of later) expect(await echo(server, jwk, again)).toEqual([200, first])
@@ -63,7 +63,7 @@ describe('by default', () => {
     expect(key_bound_tokens).toBe(Number(first))
   })
 
-  test('of simultaneous registrations that differ, all are told the same', async () => {
+  test('simultaneous registrations that differ all get the same answer', async () => {
     const jwk = somebody()
     const answers = await Promise.all(
       [true, false, true, false].map((wanted) => register(server, jwk, wanted)),
@@ -72,7 +72,7 @@ describe('by default', () => {
     expect(new Set(answers.map(([, body]) => body['key_bound_tokens'])).size).toBe(1)
   })
 
-  test.each([null, 0, 1, '', 'true', [], {}])('%j is no answer to it', async (value) => {
+  test.each([null, 0, 1, '', 'true', [], {}])('key_bound_tokens: %j is refused', async (value) => {
     const before = await countClients(server)
     const [status, { error, error_description }] = await register(server, somebody(), value)
     expect([status, error]).toEqual([400, 'invalid_client_metadata'])
@@ -80,7 +80,7 @@ describe('by default', () => {
     expect(await countClients(server)).toBe(before)
   })
 
-  test('the tokens of such a client carry its public key, and nothing more of it', async () => {
+  test('key-bound tokens carry only the public members of the client’s key', async () => {
     const client = await TestClient.registered(server.url, { key_bound_tokens: true })
     const { accessJws, refreshJws } = await client.signUp()
     const { kty, crv, x, y } = client.publicJwk
@@ -92,7 +92,7 @@ describe('by default', () => {
   })
 })
 
-test('with KEY_BOUND_TOKENS=off, a new client does not get them, and others keep them', async () => {
+test('with KEY_BOUND_TOKENS=off, new clients do not get key-bound tokens, and existing ones keep them', async () => {
   const on = await startTestServer()
   const off = await startTestServer({
     variables: { KEY_BOUND_TOKENS: 'off' },
@@ -113,7 +113,7 @@ test('with KEY_BOUND_TOKENS=off, a new client does not get them, and others keep
   }
 })
 
-test('with RSA keys nobody gets them: there is no key agreement', async () => {
+test('with RSA keys no client gets key-bound tokens, since RSA has no key agreement', async () => {
   const [sig, enc] = [
     await generateKeyPair('sig', DEFAULTS),
     await generateKeyPair('enc', RSA_ENCRYPTION),

@@ -18,7 +18,7 @@ test('an unusable key is refused, and the error names the fault', async () => {
   })
 })
 
-test('a bug while the key is read is not reported as a bad registration', async () => {
+test('a bug while reading the key is not reported as a bad registration', async () => {
   const bug = new RangeError('Array buffer allocation failed')
   const key = {
     ...jwk,

@@ -50,7 +50,7 @@ describe('with the default configuration', () => {
   })
   afterAll(() => server.stop())
 
-  test('a key is registered, once', async () => {
+  test('registers a key once', async () => {
     const id = await calculateJwkThumbprint(good)
     const first = await register(server, { client_name: 'A phone', jwks: { keys: [good] } })
     const client = {
@@ -69,7 +69,7 @@ describe('with the default configuration', () => {
     expect(await countClients(server)).toBe(1)
   })
 
-  test('of simultaneous registrations of one key, one is the first', async () => {
+  test('of simultaneous registrations of one key, exactly one is new', async () => {
     const body = { jwks: { keys: [jwkOf(ec('P-256').publicKey)] } }
     const before = await countClients(server)
     const answers = await Promise.all(Array.from({ length: 5 }, () => register(server, body)))
@@ -81,8 +81,8 @@ describe('with the default configuration', () => {
   test.each<[string, (jwk: JWK) => unknown]>([
     ['the right alg', (jwk) => ({ ...jwk, alg: 'ECDH-ES+A128KW' })],
     ['a kid of its own choice', (jwk) => ({ ...jwk, kid: 'mine' })],
-    ['members that nobody knows', (jwk) => ({ ...jwk, x5t: 'x', ext: true, key_ops: [] })],
-  ])('a key with %s is taken, and named by its thumbprint', async (_, change) => {
+    ['unknown members', (jwk) => ({ ...jwk, x5t: 'x', ext: true, key_ops: [] })],
+  ])('accepts a key with %s, and names it by its thumbprint', async (_, change) => {
     const jwk = jwkOf(ec('P-256').publicKey)
     const kid = await calculateJwkThumbprint(jwk)
     const answer = await register(server, { jwks: { keys: [change(jwk)], more: 1 }, scope: 'x' })
@@ -95,11 +95,14 @@ describe('with the default configuration', () => {
     })
   })
 
-  test.each(['x', 'x'.repeat(100), '日本語 ✓'])('the client name "%s" is taken', async (name) => {
-    const keys = [jwkOf(ec('P-256').publicKey)]
-    const answer = await register(server, { client_name: name, jwks: { keys } })
-    expect([answer.status, answer.body.client_name]).toEqual([201, name])
-  })
+  test.each(['x', 'x'.repeat(100), '日本語 ✓'])(
+    'the client name "%s" is accepted',
+    async (name) => {
+      const keys = [jwkOf(ec('P-256').publicKey)]
+      const answer = await register(server, { client_name: name, jwks: { keys } })
+      expect([answer.status, answer.body.client_name]).toEqual([201, name])
+    },
+  )
 
   test.each([
     '\u200b',
@@ -124,18 +127,18 @@ describe('with the default configuration', () => {
     ['text', { jwks: 'x' }],
     ['a list', { jwks: [good] }],
     ['a key', { jwks: good }],
-    ['keys that are no list', { jwks: { keys: good } }],
+    ['keys that are not a list', { jwks: { keys: good } }],
     ['no key', { jwks: { keys: [] } }],
     ['two keys', { jwks: { keys: [good, jwkOf(ec('P-256').publicKey)] } }],
     ['the same key twice', { jwks: { keys: [good, good] } }],
     ['an encryption and a signing key', { jwks: { keys: [good, { ...good, use: 'sig' }] } }],
-  ])('jwks that is %s is refused', async (_, body) => {
+  ])('jwks is refused: %s', async (_, body) => {
     await expectRefused(server, body)
   })
 
   test.each<[string, unknown]>([
     ['null', null],
-    ['text', 'x'],
+    ['a string', 'x'],
     ['a PEM', publicKey.export({ type: 'spki', format: 'pem' })],
     ['a number', 1],
     ['a list', []],
@@ -150,7 +153,7 @@ describe('with the default configuration', () => {
     ['with another alg', { ...good, alg: 'ECDH-ES+A256KW' }],
     ['with an alg that signs', { ...good, alg: 'ES256' }],
     ['with an empty alg', { ...good, alg: '' }],
-    ['with an alg that is no text', { ...good, alg: ['ECDH-ES+A128KW'] }],
+    ['with an alg that is not a string', { ...good, alg: ['ECDH-ES+A128KW'] }],
     ['the private key', jwkOf(privateKey)],
     ...['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].flatMap((member): [string, unknown][] => [
       [`with the private member ${member}`, { ...good, [member]: 'AQAB' }],
@@ -168,7 +171,7 @@ describe('with the default configuration', () => {
     ['without an x', { ...good, x: undefined }],
     ['without a y', { ...good, y: undefined }],
     ['with an empty x', { ...good, x: '' }],
-    ['with an x that is no text', { ...good, x: 1 }],
+    ['with an x that is not a string', { ...good, x: 1 }],
     ['off the curve', { ...good, y: good.x }],
     ['at the origin', { ...good, x: 'A'.repeat(43), y: 'A'.repeat(43) }],
     ['with padding in its x', { ...good, x: `${good.x!}=` }],
@@ -185,11 +188,11 @@ describe('with the default configuration', () => {
         ),
       },
     ],
-  ])('a key that is %s is refused', async (_, key) => {
+  ])('a key is refused: %s', async (_, key) => {
     await expectRefused(server, { jwks: { keys: [key] } })
   })
 
-  test('the server’s own keys are refused, whatever they are called, and nothing is stored', async () => {
+  test('the server’s own keys are refused under any name, and nothing is stored', async () => {
     const published = await fetch(`${server.url}/.well-known/jwks.json`)
     const { keys } = (await published.json()) as { keys: JWK[] }
     expect(keys.map(({ use }) => use).sort()).toEqual(['enc', 'sig'])
@@ -265,7 +268,7 @@ describe('with X25519', () => {
   })
   afterAll(() => server.stop())
 
-  test('a key is registered, and its client can open what it gets', async () => {
+  test('registers a key, and its client can decrypt its configuration', async () => {
     const { status, body } = await register(server, { jwks: { keys: [good] } })
     expect([status, body.jwks.keys[0].alg]).toEqual([201, 'ECDH-ES'])
     const answer = await fetch(`${server.url}/clients/${body.client_id}/configuration`)
@@ -298,7 +301,7 @@ describe('with X25519', () => {
     ['the private key', jwkOf(privateKey)],
     ['with another alg', { ...good, alg: 'ECDH-ES+A128KW' }],
     ['with stray bits in its x', { ...good, x: strayBits(good.x) }],
-  ])('a key that is %s is refused', async (_, key) => {
+  ])('a key is refused: %s', async (_, key) => {
     await expectRefused(server, { jwks: { keys: [key] } })
   })
 })
@@ -318,7 +321,7 @@ describe('with RSA-OAEP-256', () => {
   })
   afterAll(() => server.stop())
 
-  test('a key is registered, and its client can open what it gets', async () => {
+  test('registers a key, and its client can decrypt its configuration', async () => {
     const { status, body } = await register(server, { jwks: { keys: [good] } })
     expect([status, body.jwks.keys[0]]).toEqual([
       201,
@@ -344,7 +347,7 @@ describe('with RSA-OAEP-256', () => {
     ['with the alg RSA-OAEP', { ...good, alg: 'RSA-OAEP' }],
     ['with the alg RSA1_5', { ...good, alg: 'RSA1_5' }],
     ['with the use sig', { ...good, use: 'sig' }],
-  ])('a key that is %s is refused', async (_, key) => {
+  ])('a key is refused: %s', async (_, key) => {
     await expectRefused(server, { jwks: { keys: [key] } })
   })
 })

@@ -27,12 +27,12 @@ test('a client learns the issuer, its audience, the algorithms and the lifetimes
   })
 })
 
-test('a client learns that it has to bind its requests', () => {
+test('a client learns that it must bind its requests', () => {
   const policy = { ...POLICY, requestBinding: 'required' } as const
   expect(tokenConfiguration(policy, 'client-1').request_binding).toBe('required')
 })
 
-test('RSA has no curve to tell', () => {
+test('the configuration for RSA has no curve', () => {
   const { signingAlg, encryptionEnc } = DEFAULTS
   const algorithms = { signingAlg, encryptionEnc, encryptionAlg: 'RSA-OAEP-256' } as const
   const configuration = tokenConfiguration({ ...POLICY, algorithms }, 'client-1')
@@ -40,12 +40,12 @@ test('RSA has no curve to tell', () => {
   expect(configuration).not.toHaveProperty('encryption_key_crv')
 })
 
-test('nothing else of a configuration gets in', () => {
+test('includes nothing else of the server’s configuration', () => {
   const config = { ...POLICY, privateKeyPassphrase: 'secret', keysDir: '/keys' }
   expect(JSON.stringify(tokenConfiguration(config, 'client-1'))).not.toMatch(/secret|keys/)
 })
 
-test('encrypted to a client, it is read by that client and by no other', async () => {
+test('only the client that it is encrypted to can read it', async () => {
   const { client } = await setUp()
   const { client: stranger } = await setUp()
   const configuration = tokenConfiguration(POLICY, client.kid)

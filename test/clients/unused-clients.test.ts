@@ -8,7 +8,7 @@ import { openTestDatabase } from '../support/database.ts'
 
 /** Seconds. */
 const TTL = 3600
-/** Seconds; longer than an expired client is kept for those who have just found it. */
+/** Seconds; an expired client is removed by then. */
 const LATER = TTL + 3600
 
 let db: Database
@@ -38,7 +38,7 @@ test('a client that is never used is found until it expires', async () => {
   expect(await isFound()).toBe(false)
 })
 
-test('it is removed some minutes later, when nobody can be signing in with it any more', async () => {
+test('an expired client is removed after ten minutes, when no sign-in can still use it', async () => {
   await register()
   clock.advance(TTL)
   await sweepExpired(db, clock())
@@ -51,7 +51,7 @@ test('it is removed some minutes later, when nobody can be signing in with it an
   expect(await stored()).toEqual([])
 })
 
-test('its key can be registered again, as a new client', async () => {
+test('the key of a removed client can be registered again, as a new client', async () => {
   await register()
   clock.advance(LATER)
   await sweepExpired(db, clock())
@@ -59,7 +59,7 @@ test('its key can be registered again, as a new client', async () => {
   expect(await isFound()).toBe(true)
 })
 
-test('a client that has been used stays, also when its sessions are gone', async () => {
+test('a used client stays, even without sessions', async () => {
   await register()
   await markUsed(db, 'phone')
   clock.advance(100 * LATER)
@@ -67,7 +67,7 @@ test('a client that has been used stays, also when its sessions are gone', async
   expect(await isFound()).toBe(true)
 })
 
-test('what has been removed cannot be used', async () => {
+test('an unknown client cannot be used', async () => {
   await expect(markUsed(db, 'phone')).rejects.toMatchObject({ reason: 'unknown_client' })
 })
 
@@ -82,7 +82,7 @@ describe('a second registration', () => {
     expect(await isFound()).toBe(false)
   })
 
-  test('finds one again that has expired and was not removed yet', async () => {
+  test('revives a client that has expired but has not been removed yet', async () => {
     const first = await register()
     clock.advance(TTL)
     expect(await register()).toEqual({ client: first.client, isNew: false })
@@ -100,7 +100,7 @@ describe('a second registration', () => {
     expect(await isFound()).toBe(true)
   })
 
-  test('at the same time is still one client, and new once', async () => {
+  test('at the same time creates one client, and only one answer says that it is new', async () => {
     const registered = await Promise.all(Array.from({ length: 10 }, () => register()))
     expect(registered.filter(({ isNew }) => isNew)).toHaveLength(1)
     expect(await stored()).toEqual(['phone'])
@@ -111,7 +111,7 @@ test('clients from before there was an expiry are never removed, with or without
   const old = await openFilled()
   await addSession(old, 's', { clientId: 'phone', expiresAt: NOW + 1 })
   const later = NOW + 10 * 365 * 86_400_000
-  // The session alone.
+  // Only the session is removed.
   expect(await sweepExpired(old, later)).toBe(1)
   for (const id of ['phone', 'tab']) {
     const row = old.selectFrom('clients').select('client_id').where('client_id', '=', id)
