@@ -83,7 +83,7 @@ describe('without any variable', () => {
     } satisfies Config)
   })
 
-  test('the configuration is frozen, all the way down', () => {
+  test('the configuration is deeply frozen', () => {
     const config = load()
     const { algorithms, corsOrigins, featureVariables, rateLimits } = config
     const all = [config, algorithms, corsOrigins, featureVariables, rateLimits]
@@ -91,7 +91,7 @@ describe('without any variable', () => {
     expect(() => Object.assign(config, { port: 1 })).toThrow(TypeError)
   })
 
-  test('the environment is that of the process', () => {
+  test('variables are read from process.env', () => {
     process.env['PASSWORD_MIN_LENGTH'] = '33'
     try {
       expect(loadConfig([], undefined, NOWHERE).passwordMinLength).toBe(33)
@@ -101,7 +101,7 @@ describe('without any variable', () => {
   })
 })
 
-describe('a good value is taken', () => {
+describe('a valid value is accepted', () => {
   test.each<[string, string, Partial<Config>]>([
     ['PRESERVE_SESSIONS_ON_REBOOT', '1', { preserveSessions: true }],
     ['PRESERVE_SESSIONS_ON_REBOOT', 'Off', { preserveSessions: false }],
@@ -168,7 +168,7 @@ describe('a good value is taken', () => {
     ['RATE_LIMIT_SIGN_UP', 'signUp'],
     ['RATE_LIMIT_CLIENTS', 'clients'],
     ['RATE_LIMIT_REFRESH', 'refresh'],
-  ])('%s, or off', (name, member) => {
+  ])('%s=7/2h and off', (name, member) => {
     for (const [value, limit] of [
       ['7/2h', { count: 7, duration: 7200 }],
       ['off', 'off'],
@@ -202,7 +202,7 @@ describe('a good value is taken', () => {
     }
   })
 
-  test('TOKEN_ENCRYPTION_ALG=RSA-OAEP-256, which has no curve', () => {
+  test('TOKEN_ENCRYPTION_ALG=RSA-OAEP-256, without a curve', () => {
     const { algorithms } = load({ TOKEN_ENCRYPTION_ALG: 'RSA-OAEP-256' })
     expect(algorithms.encryptionAlg).toBe('RSA-OAEP-256')
     expect(algorithms).not.toHaveProperty('encryptionCrv')
@@ -242,7 +242,7 @@ describe('an invalid value is refused with its name and the accepted values', ()
   ])('%s', (name, values, accepted) => {
     for (const value of values) {
       const problems = problemsOf({ [name]: value })
-      // An empty value is named as that; what is accepted may be left to the reader's choice.
+      // An empty value is called empty, and the accepted values may be left out.
       const sentence = value === '' ? new RegExp(`^${name} is empty\\. .*\\.$`) : accepted
       expect({ value, problems }).toEqual({ value, problems: [expect.stringMatching(sentence)] })
       expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
@@ -250,8 +250,8 @@ describe('an invalid value is refused with its name and the accepted values', ()
   })
 })
 
-describe('values that make no sense together', () => {
-  test.each(['P-256', 'X25519'])('RSA-OAEP-256 with the curve %s', (crv) => {
+describe('contradictory values', () => {
+  test.each(['P-256', 'X25519'])('RSA-OAEP-256 with the curve %s is refused', (crv) => {
     expect(problemsOf({ TOKEN_ENCRYPTION_ALG: 'RSA-OAEP-256', TOKEN_ENCRYPTION_CRV: crv })).toEqual(
       [expect.stringMatching(/TOKEN_ENCRYPTION_CRV.*RSA-OAEP-256.*Remove/)],
     )
@@ -260,7 +260,7 @@ describe('values that make no sense together', () => {
     ['15m', '15m'],
     ['1h', '59m'],
     ['60m', '1h'],
-  ])('an access token of %s and a refresh token of %s', (access, refresh) => {
+  ])('an access token of %s and a refresh token of %s are refused', (access, refresh) => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: access, REFRESH_TOKEN_TTL: refresh })).toEqual([
       expect.stringMatching(/REFRESH_TOKEN_TTL.*ACCESS_TOKEN_TTL/),
     ])
@@ -269,20 +269,20 @@ describe('values that make no sense together', () => {
     ['15m', '15m'],
     ['1m', '1h'],
     ['60s', '1m'],
-  ])('an access token of %s and a reuse interval of %s', (access, interval) => {
+  ])('an access token of %s and a reuse interval of %s are refused', (access, interval) => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: access, REFRESH_REUSE_INTERVAL: interval })).toEqual([
       expect.stringMatching(/^REFRESH_REUSE_INTERVAL .*ACCESS_TOKEN_TTL/),
     ])
   })
-  test('a reuse interval one second shorter than an access token is short enough', () => {
+  test('a reuse interval one second shorter than an access token is accepted', () => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_REUSE_INTERVAL: '59s' })).toEqual([])
   })
-  test('one second more is enough', () => {
+  test('a refresh token one second longer than an access token is accepted', () => {
     expect(problemsOf({ ACCESS_TOKEN_TTL: '60s', REFRESH_TOKEN_TTL: '61s' })).toEqual([])
   })
 })
 
-test('all problems are reported at once, and no value is repeated', () => {
+test('reports all problems at once, without repeating any value', () => {
   const problems = problemsOf({
     PRESERVE_SESSIONS_ON_REBOOT: 'maybe-hunter2',
     PRIVATE_KEY_PASSPHRASE: 'change-me-hunter2',
@@ -316,7 +316,7 @@ describe('the variables of a feature', () => {
       GREETER: z.string().optional(),
     },
     contradictions: ({ GREETING }, isSet) =>
-      GREETING === 'Bye' && isSet('GREETER') ? ['GREETER goes with no Bye.'] : [],
+      GREETING === 'Bye' && isSet('GREETER') ? ['GREETER contradicts Bye.'] : [],
     create: () => ({}),
   })
   const loadWith = (env: NodeJS.ProcessEnv) => loadConfig([feature], env, NOWHERE)
@@ -336,19 +336,19 @@ describe('the variables of a feature', () => {
       { GREETING: 'Bye', GREETER: '' },
       { GREETING: 'Bye', GREETER: undefined },
     ],
-  ])('of %j', (env, values) => {
+  ])('are parsed from %j and frozen', (env, values) => {
     const { featureVariables } = loadWith(env)
     expect(featureVariables).toEqual(values)
     expect(Object.isFrozen(featureVariables)).toBe(true)
   })
 
-  test('are refused with those of the core, all at once', () => {
+  test('are refused together with those of the core', () => {
     expect(problemsWith({ GREETING: 'Hi', PORT: 'many' })).toEqual([
       expect.stringMatching(/^PORT /),
       'GREETING must be three letters or more.',
     ])
     expect(problemsWith({ GREETING: '' })[0]).toMatch(/^GREETING is empty. /)
-    expect(problemsWith({ GREETING: 'Bye', GREETER: 'Ada' })).toEqual(['GREETER goes with no Bye.'])
+    expect(problemsWith({ GREETING: 'Bye', GREETER: 'Ada' })).toEqual(['GREETER contradicts Bye.'])
   })
 
   test('are not read without the feature', () => {
@@ -374,7 +374,7 @@ describe('placeholders', () => {
     'https://auth.counterexample.com',
     'https://example.community',
     'https://example.dev',
-  ])('%s is somebody’s own domain', (issuer) => {
+  ])('%s is accepted: it is not an example domain', (issuer) => {
     expect(problemsOf({ ISSUER: issuer, NODE_ENV: 'production' })).toEqual([])
   })
 })
@@ -395,7 +395,7 @@ describe('a .env file', () => {
     expect(load({ PORT: '5000' }, dotenv)).toMatchObject({ port: 5000, host: '::1' })
   })
 
-  test('is overridden by an empty value where empty means "not set"', async () => {
+  test('is overridden by an empty variable if empty means "not set"', async () => {
     await writeFile(dotenv, 'ISSUER=https://auth.mail.test\n')
     expect(load({ ISSUER: '' }, dotenv).issuer).toBe('http://localhost:3000')
   })
@@ -416,7 +416,7 @@ describe('a .env file', () => {
     expect(process.env['PORT']).not.toBe('4000')
   })
 
-  test('that cannot be read is refused in a sentence', async () => {
+  test('that cannot be read is refused by name', async () => {
     await mkdir(dotenv)
     expect(problemsOf({}, dotenv)).toEqual([expect.stringContaining('.env')])
   })
@@ -432,11 +432,11 @@ describe('.env.example', () => {
     expect(named).toEqual(expect.arrayContaining(VARIABLES))
   })
 
-  test('has the defaults, but for a passphrase to replace', () => {
+  test('has the defaults, except for a passphrase to replace', () => {
     expect(load({}, path)).toEqual({ ...load(), privateKeyPassphrase: 'change-me' })
   })
 
-  test('has commented-out lines that are good as they are', () => {
+  test('has commented-out lines that are valid as they are', () => {
     const uncommented = parseEnv(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ''))
     expect(problemsOf(uncommented)).toEqual([])
   })
@@ -464,11 +464,11 @@ describe('the passphrases of a command', () => {
       { fresh, imported },
     ],
     [{ PRIVATE_KEY_PASSPHRASE: 'another' }, { fresh: undefined, imported: undefined }],
-  ])('of %j', (env, passphrases) => {
+  ])('are read from %j', (env, passphrases) => {
     expect(loadCommandPassphrases(env)).toEqual(passphrases)
   })
 
-  test('are those of the process, and no part of the configuration', () => {
+  test('are read from process.env, and are not part of the configuration', () => {
     process.env['IMPORT_PASSPHRASE'] = imported
     try {
       expect(loadCommandPassphrases()).toEqual({ fresh: undefined, imported })
@@ -497,12 +497,12 @@ test.each([
 })
 
 describe('relative paths', () => {
-  test('start in the folder that holds package.json', () => {
+  test('resolve against the folder of package.json', () => {
     expect(PROJECT_ROOT).toBe(ROOT)
     expect(existsSync(join(PROJECT_ROOT, 'package.json'))).toBe(true)
   })
 
-  test('do not depend on where the command was typed', () => {
+  test('do not depend on the working directory', () => {
     const here = process.cwd()
     const before = load({ KEYS_DIR: 'k', DATABASE_URL: 'file:d.db' })
     process.chdir(tmpdir())
@@ -514,7 +514,7 @@ describe('relative paths', () => {
   })
 })
 
-test('whatever the values, there is a configuration or a StartupError', () => {
+test('any values give a configuration or a StartupError', () => {
   const value = fc.oneof(
     fc.string(),
     anyText,

@@ -19,7 +19,7 @@ const accepts = (parser: Parser, text: string, value: unknown) => {
   expect(parser.safeParse(text)).toEqual({ success: true, data: value })
 }
 
-/** Refuses, with one message that finishes the sentence "NAME …" and does not repeat the value. */
+/** Refuses, with one message that completes the sentence "NAME …" and does not repeat the value. */
 const refuses = (parser: Parser, text: string, message: RegExp) => {
   const result = parser.safeParse(text) as { error?: { issues: { message: string }[] } }
   expect(result.error?.issues).toEqual([
@@ -35,7 +35,7 @@ describe('flag', () => {
     accepts(flag, text, false)
   })
   test.each(['', ' ', '2', '01', '1 ', ' true', 'y', 'n', 't', 'tru', 'enabled', 'null', '真'])(
-    '%j means nothing',
+    '%j is refused',
     (text) => {
       refuses(flag, text, /^must be 1 or 0/)
     },
@@ -58,7 +58,7 @@ describe('duration', () => {
     ...['', '0s', '0d', '15', 'm', '15 m', ' 15m', '15m ', '15M', '15ms', '1w', '1y', '1h30m'],
     ...['-1s', '+1s', '1.5h', '1e3s', '0x10s', '015m', '１５m', '15m\n', '3651d', '315360001s'],
     ...['99999999999999999999d', 'Infinitys', 'NaNs'],
-  ])('%j is none', (text) => {
+  ])('%j is refused', (text) => {
     refuses(duration, text, /^must be a duration: .*s, m, h or d/)
   })
   test('is count times unit, for every count and unit of at most ten years', () => {
@@ -97,7 +97,7 @@ describe('integer', () => {
 
 describe('oneOf', () => {
   const letter = oneOf(['alpha', 'beta'])
-  test('a word of the list is accepted', () => {
+  test('accepts a word of the list', () => {
     accepts(letter, 'beta', 'beta')
   })
   test.each(['', 'gamma', 'Alpha', 'alpha ', 'toString', '__proto__'])('%j is refused', (text) => {
@@ -114,7 +114,7 @@ describe('baseUrl', () => {
     'https://example.com/a/b',
     'https://[::1]:3000',
     'http://127.0.0.1',
-  ])('%s is one', (text) => {
+  ])('%s is accepted', (text) => {
     accepts(baseUrl, text, text)
   })
   test.each([
@@ -132,14 +132,14 @@ describe('baseUrl', () => {
       'https:example.com',
     ],
     ...['https://example.com:99999', 'https:\\\\example.com', 'https://example.com/ä'],
-  ])('%j is none', (text) => {
+  ])('%j is refused', (text) => {
     refuses(baseUrl, text, /^must be an http or https URL/)
   })
   test.each([
     'https://example.com/auth?',
     'https://example.com/auth#',
     'https://example.com/auth?#',
-  ])('%j has a query or fragment, if an empty one', (text) => {
+  ])('%j is refused for its empty query or fragment', (text) => {
     refuses(baseUrl, text, /^must be an http or https URL/)
   })
 })
@@ -151,7 +151,7 @@ describe('origins', () => {
       'https://a.example.com, http://localhost:5173 ,https://[::1]',
       ['https://a.example.com', 'http://localhost:5173', 'https://[::1]'],
     ],
-  ])('%j is a list', (text, list) => {
+  ])('%j is accepted', (text, list) => {
     accepts(origins, text, list)
   })
   test.each([
@@ -177,14 +177,14 @@ describe('rateLimit', () => {
     ['1000000/1d', { count: 1_000_000, duration: 86_400 }],
     ['5/24h', { count: 5, duration: 86_400 }],
     ['off', 'off'],
-  ])('%s is one', (text, value) => {
+  ])('%s is accepted', (text, value) => {
     accepts(rateLimit, text, value)
   })
   test.each([
     ...['', '10', '/', '10/', '/1m', '10/1m/', '10/1m/1m', '10 / 1m', ' 10/1m', '10/1m '],
     ...['0/1m', '-1/1m', '1.5/1m', '1e3/1m', '1000001/1m', '10/0s', '10/2d', '10/86401s'],
     ...['10/60', '10/1w', 'Off', 'OFF', 'off/1m', 'none', '0', 'off '],
-  ])('%j is none', (text) => {
+  ])('%j is refused', (text) => {
     refuses(rateLimit, text, /^must be off, or a count and a duration of at most 1d/)
   })
 })
