@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { setImmediate } from 'node:timers/promises'
 import { inOneBatch } from '../../server/database/batch.ts'
 
-/** A function for many items that answers when it is told to. */
+/** A batched function whose batches are answered when the test says so. */
 function controlled() {
   const batches: { items: readonly number[]; answer: () => void; fail: (error: Error) => void }[] =
     []
@@ -18,7 +18,7 @@ function controlled() {
   return { ask, batches, sizes: () => batches.map(({ items }) => items.length) }
 }
 
-test('what is asked for in one turn travels together, and each gets its own result', async () => {
+test('calls of one turn share a batch, and each gets its own result', async () => {
   const { ask, batches } = controlled()
   const results = Promise.all([ask(1), Promise.resolve().then(() => ask(2)), ask(3)])
   await setImmediate()
@@ -27,7 +27,7 @@ test('what is asked for in one turn travels together, and each gets its own resu
   expect(await results).toEqual([10, 20, 30])
 })
 
-test('two batches are under way at once; what arrives meanwhile waits and goes together', async () => {
+test('runs two batches at once, and collects the calls that arrive meanwhile in the next', async () => {
   const { ask, batches, sizes } = controlled()
   const results = []
   for (let item = 0; item < 5; item++) {
@@ -45,7 +45,7 @@ test('two batches are under way at once; what arrives meanwhile waits and goes t
   expect(await Promise.all(results)).toEqual([0, 10, 20, 30, 40])
 })
 
-test('a batch has a thousand items at most', async () => {
+test('a batch has at most 1000 items', async () => {
   const { ask, batches, sizes } = controlled()
   const results = Promise.all(Array.from({ length: 1500 }, (_, item) => ask(item)))
   await setImmediate()
@@ -55,7 +55,7 @@ test('a batch has a thousand items at most', async () => {
   expect((await results).at(-1)).toBe(14_990)
 })
 
-test('a batch that fails fails all of its items, and no other', async () => {
+test('a failed batch rejects all of its calls, and no others', async () => {
   const { ask, batches } = controlled()
   const results = Promise.allSettled([ask(1), ask(2)])
   await setImmediate()

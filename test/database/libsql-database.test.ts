@@ -36,7 +36,7 @@ test.each([
   ['a write', () => insert(1).execute()],
   ['a write that returns rows', () => insert(1).returning('id').execute()],
   ['a transaction', () => db.transaction().execute((trx) => trx.selectFrom('notes').execute())],
-])('%s that found the database locked does not spoil what follows', async (_, work) => {
+])('%s that finds the database locked does not affect later ones', async (_, work) => {
   other.exec('begin immediate')
   await expect(work()).rejects.toEqual(BUSY)
   other.exec('rollback')
@@ -66,10 +66,10 @@ describe('while another process writes', () => {
       'a transaction',
       () => db.transaction().execute((trx) => trx.insertInto('notes').values({ id: 1 }).execute()),
     ],
-  ])('%s waits, and neither the process nor a reader does', async (_, work) => {
+  ])('%s waits without blocking the process or readers', async (_, work) => {
     let isDone = false
     const written = work().then(() => (isDone = true))
-    // If the process waited, the write would give up before the other can commit.
+    // If the process blocked, the write would time out before the other can commit.
     for (let turn = 0; turn < 20; turn++) {
       expect(await db.selectFrom('notes').selectAll().execute()).toEqual([])
       await setImmediate()
@@ -80,7 +80,7 @@ describe('while another process writes', () => {
     expect(committed()).toEqual([{ id: 1 }, { id: 2 }])
   })
 
-  test('writes that wait do not mix with each other', async () => {
+  test('waiting transactions do not mix with each other', async () => {
     const works = Array.from({ length: 10 }, (_, id) =>
       db.transaction().execute(async (trx) => {
         await trx.insertInto('notes').values({ id }).execute()
@@ -97,7 +97,7 @@ describe('while another process writes', () => {
     expect(committed()).toEqual([0, 2, 4, 6, 8, 20].map((id) => ({ id })))
   })
 
-  test('a write that is not worth waiting for fails at once, as the storage’s fault', async () => {
+  test('a write without waiting fails at once with a StorageError', async () => {
     const start = performance.now()
     const query = withoutWaiting(insert(1).compile())
     const error = await db.executeQuery(query).catch((thrown: unknown) => thrown)
@@ -110,7 +110,7 @@ describe('while another process writes', () => {
   })
 })
 
-test('a file that cannot grow is the storage’s fault, and harms nothing', async () => {
+test('a file that cannot grow is a StorageError, and later writes succeed', async () => {
   sqlite.exec('create table big (x)')
   sqlite.exec('pragma max_page_count = 10')
   const fill = sql`insert into big (x) values (zeroblob(100000))`
@@ -134,7 +134,7 @@ test.each([
   ['SQLITE_CORRUPT', false],
   ['SQLITE_FULLY', false],
   ['', false],
-])('%s is the storage’s fault: %s', (code, isFault) => {
+])('%s becomes a StorageError: %s', (code, isFault) => {
   const error = Object.assign(new Error('x'), { code })
   const thrown = toStorageError(error)
   expect(thrown instanceof StorageError).toBe(isFault)
@@ -167,7 +167,7 @@ test.each([
     'a transaction',
     () => db.transaction().execute((trx) => trx.insertInto('notes').values({ id: 1 }).execute()),
   ],
-])('%s that SQLite rolls back by itself fails with the cause', async (_, work) => {
+])('%s that SQLite itself rolls back rejects with the cause', async (_, work) => {
   // As it does when the disk is full.
   other.exec(`create trigger full before insert on notes when new.id = 1
     begin select raise(rollback, 'the disk is full'); end`)
@@ -176,7 +176,7 @@ test.each([
   expect(committed()).toEqual([{ id: 2 }])
 })
 
-test('rows are told apart from counts', async () => {
+test('returns the number of changed rows for a statement without rows', async () => {
   await insert(1).execute()
   const { numDeletedRows } = await db.deleteFrom('notes').executeTakeFirstOrThrow()
   expect(numDeletedRows).toBe(1n)

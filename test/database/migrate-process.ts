@@ -1,6 +1,6 @@
 /**
- * A process that migrates the databases it is told about, and says when it has. It kills itself
- * after the statement that it is given, counted from 1.
+ * A process that migrates the databases it is given, and reports the outcome of each. With
+ * `killAfter`, it kills itself after that many statements.
  */
 import process from 'node:process'
 import { Kysely } from 'kysely'

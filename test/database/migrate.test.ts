@@ -55,7 +55,7 @@ describe("the core's history", () => {
     expect(NAMES.slice(0, FIRST_NAMES.length)).toEqual(FIRST_NAMES)
   })
 
-  test('begins with migrations that make what they always made', async () => {
+  test('begins with migrations that create the database of the first release', async () => {
     const { migrations } = CORE_HISTORY
     const first = Object.fromEntries(FIRST_NAMES.map((name) => [name, migrations[name]!]))
     await migrate(db, { ...CORE_HISTORY, migrations: first })
@@ -68,7 +68,7 @@ describe("the core's history", () => {
     await other.destroy()
   })
 
-  test.each(starts)('brings a database %s up to date and keeps every row', async (start) => {
+  test.each(starts)('migrates a database and keeps every row: %s', async (start) => {
     sqlite.exec(STARTS[start])
     await migrate(db, CORE_HISTORY)
     const made = await definitionsOf(db)
@@ -81,7 +81,7 @@ describe("the core's history", () => {
     expect(await executed()).toEqual(NAMES)
   })
 
-  test.each(starts)('gives a database %s the tables of an empty one', async (start) => {
+  test.each(starts)('makes the same tables as in an empty database: %s', async (start) => {
     sqlite.exec(STARTS[start])
     await migrate(db, CORE_HISTORY)
     const empty = new Kysely<Schema>({
@@ -92,7 +92,7 @@ describe("the core's history", () => {
     await empty.destroy()
   })
 
-  test('gives what had no expiry one that is over, and accounts their first version', async () => {
+  test('gives old sessions an expiry in the past, and accounts version 0', async () => {
     sqlite.exec(STARTS['of version 1'])
     await migrate(db, CORE_HISTORY)
     expect(await db.selectFrom('sessions').select(['id', 'expires_at']).execute()).toEqual([
@@ -115,7 +115,7 @@ describe("the core's history", () => {
     ])
   })
 
-  test('takes the known clients from the sessions, each with its last sign-in', async () => {
+  test('fills known_clients from the sessions, each with its last sign-in', async () => {
     sqlite.exec(STARTS['of version 2'])
     sqlite.exec(`insert into sessions (id, account_id, client_id, database_key, created_at, last_used_at, expires_at)
       values ('u', 'b', 'c', 'k3', 10, 11, 99), ('v', 'b', 'c', 'k4', 7, 20, 99)`)
@@ -130,7 +130,7 @@ describe("the core's history", () => {
   test.each([
     ['accounts', 'id', 'b'],
     ['sessions', 'id', 't'],
-  ])('makes tables of which %s take with them what hangs on them', async (table, column, id) => {
+  ])('deletes the rows that depend on a row deleted from %s', async (table, column, id) => {
     sqlite.exec(STARTS['of version 2'])
     await migrate(db, CORE_HISTORY)
     await sql`delete from ${sql.table(table)} where ${sql.ref(column)} = ${id}`.execute(db)
@@ -142,7 +142,7 @@ describe("the core's history", () => {
 
 describe('a database of the first release', () => {
   test.each(['of version 1', 'of version 2'] as const)(
-    '%s is refused by its own server from then on',
+    '%s is refused by the first release after the migration',
     async (start) => {
       sqlite.exec(STARTS[start])
       await migrate(db, CORE_HISTORY)
@@ -153,7 +153,7 @@ describe('a database of the first release', () => {
     },
   )
 
-  test('whose owner added a third migration is refused, and stays as it is', async () => {
+  test('whose owner added a third migration is refused, and left unchanged', async () => {
     sqlite.exec(STARTS['of version 2'])
     sqlite.exec('insert into migrations (version) values (3)')
     const before = await definitionsOf(db)
@@ -167,14 +167,14 @@ describe('a database of the first release', () => {
     expect(await executed()).toEqual([])
   })
 
-  test('that made nothing yet but its table of versions counts as empty', async () => {
+  test('with nothing but its table of versions counts as empty', async () => {
     sqlite.exec('create table migrations (version integer primary key)')
     await migrate(db, CORE_HISTORY)
     expect(await executed()).toEqual(NAMES)
   })
 })
 
-test("a table `migrations` of somebody else's is left alone", async () => {
+test('a table `migrations` of another program is left alone', async () => {
   sqlite.exec(`create table migrations (version text, name text);
     insert into migrations (version, name) values ('9', 'theirs')`)
   await migrate(db, CORE_HISTORY)
@@ -190,7 +190,7 @@ describe('a database of a newer server', () => {
     migrations: { ...CORE_HISTORY.migrations, '998-new': { up: addTable('new') } },
   }
 
-  test('is refused by the name of its migration, and not changed', async () => {
+  test('is refused with the name of its migration, and left unchanged', async () => {
     await migrate(db, newer)
     const before = { definitions: await definitionsOf(db), executed: await executed() }
     const error = await failure()
@@ -203,7 +203,7 @@ describe('a database of a newer server', () => {
     expect({ definitions: await definitionsOf(db), executed: await executed() }).toEqual(before)
   })
 
-  test('is opened whatever the clock said when its migrations ran', async () => {
+  test('is opened by that server, whatever times its migrations recorded', async () => {
     await migrate(db, newer)
     sqlite.exec(`update kysely_migration set timestamp = '2001-01-01T00:00:00.000Z'
       where name = '998-new'`)
@@ -213,7 +213,7 @@ describe('a database of a newer server', () => {
 })
 
 describe('a migration that fails', () => {
-  test('is undone, with those that ran before it, and made up for later', async () => {
+  test('is rolled back with those before it, and runs again later', async () => {
     sqlite.exec('create table refresh_tokens (somebody_elses text)')
     expect(await failure()).toMatchObject({ message: expect.stringMatching(/refresh_tokens/) })
     expect((await definitionsOf(db)).map(({ name }) => name)).toEqual(['refresh_tokens'])
@@ -240,7 +240,7 @@ describe("a feature's history", () => {
     migrations: { '001-notes': { up: addTable('notes') } },
   }
 
-  test('is recorded in its own table and needs no name that the core lacks', async () => {
+  test('is recorded in its own table, apart from the history of the core', async () => {
     await migrate(db, CORE_HISTORY)
     await migrate(db, FEATURE)
     await migrate(db, FEATURE)
@@ -249,14 +249,14 @@ describe("a feature's history", () => {
     expect(await tableNames()).toContain('notes')
   })
 
-  test('starts again without the feature: its table stays and nothing is refused', async () => {
+  test('does not stop a start without the feature, and its table stays', async () => {
     await migrate(db, CORE_HISTORY)
     await migrate(db, FEATURE)
     await migrate(db, CORE_HISTORY)
     expect(await tableNames()).toContain('notes')
   })
 
-  test('of a newer feature is refused', async () => {
+  test('from a newer version of the feature is refused', async () => {
     await migrate(db, CORE_HISTORY)
     await migrate(db, {
       ...FEATURE,

@@ -42,7 +42,7 @@ async function refusal(file: string, busyTimeout?: number): Promise<string> {
   return problems[0]!
 }
 
-/** Permissions alone. */
+/** The permission bits. */
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777
 
 const pragma = async (db: Database, name: string): Promise<unknown> => {
@@ -70,7 +70,7 @@ const session = (id: string, account_id: string, client_id: string) => ({
 })
 
 describe('a file', () => {
-  test('is made, and so is its folder, for the owner alone', async () => {
+  test('is created with its folder, for the owner alone', async () => {
     await open(join(folder, 'a', 'b', 'auth.db'))
     expect(await readdir(join(folder, 'a', 'b'))).toContain('auth.db')
     if (process.platform !== 'win32') {
@@ -81,8 +81,8 @@ describe('a file', () => {
     }
   })
 
-  test('that others may read is for the owner alone from then on, in use or not', async () => {
-    // It has no such bits.
+  test('that others may read is restricted to its owner, even while it is in use', async () => {
+    // Windows has no such permission bits.
     if (process.platform === 'win32') return
     const file = join(folder, 'auth.db')
     const inUse = await open(file)
@@ -102,7 +102,7 @@ describe('a file', () => {
     expect((await stat(file)).size).toBeGreaterThan(0)
   })
 
-  test('keeps what was written when it is opened again', async () => {
+  test('keeps its rows when it is opened again', async () => {
     const file = join(folder, 'auth.db')
     const first = await openDatabase(file)
     await first.insertInto('clients').values(client('c')).execute()
@@ -113,7 +113,7 @@ describe('a file', () => {
     ])
   })
 
-  test('holds all of it alone once it is closed: a copy of it is a backup', async () => {
+  test('is complete once it is closed, so that a copy is a backup', async () => {
     const file = join(folder, 'auth.db')
     const db = await openDatabase(file)
     await db.insertInto('clients').values(client('c')).execute()
@@ -125,13 +125,13 @@ describe('a file', () => {
     ])
   })
 
-  test('is written ahead and synced, so that what was answered is on the disk', async () => {
+  test('uses WAL and synchronous=FULL, so that answered writes are on the disk', async () => {
     const db = await open(join(folder, 'auth.db'))
     expect(await pragma(db, 'journal_mode')).toBe('wal')
     expect(await pragma(db, 'synchronous')).toBe(2)
   })
 
-  test('is shared by two connections, each of which sees what the other wrote', async () => {
+  test('is shared by two connections that see each other’s writes', async () => {
     const file = join(folder, 'auth.db')
     const [one, two] = [await open(file), await open(file)]
     await one.insertInto('clients').values(client('one')).execute()
@@ -141,7 +141,7 @@ describe('a file', () => {
   })
 })
 
-describe('a database that somebody else is making', () => {
+describe('a database that another process is creating', () => {
   /** Another connection, on a thread of its own, that holds the file for a tenth of a second. */
   async function holdWith(
     file: string,
@@ -175,7 +175,7 @@ describe('a database that somebody else is making', () => {
   })
 })
 
-test('a bug in a migration is no fault of the file', async () => {
+test('a bug in a migration is not reported as a fault of the file', async () => {
   const migrations = CORE_HISTORY.migrations as Record<string, Migration>
   const bug = new TypeError('x is not a function')
   migrations['999-bug'] = { up: () => Promise.reject(bug) }
@@ -186,8 +186,8 @@ test('a bug in a migration is no fault of the file', async () => {
   }
 })
 
-describe('what cannot be opened is refused with one sentence that names it and DATABASE_URL', () => {
-  test('refuses a file that is not a database, and leaves it unchanged', async () => {
+describe('refuses to open, with one sentence that names it,', () => {
+  test('a file that is not a database, and leaves it unchanged', async () => {
     const file = join(folder, 'notes.txt')
     await writeFile(file, 'not a database, but long enough to be one '.repeat(50))
     const { size, mode } = await stat(file)
@@ -203,14 +203,14 @@ describe('what cannot be opened is refused with one sentence that names it and D
     expect((await stat(file)).mode).toBe(mode)
   })
 
-  test('a path whose folder cannot be made', async () => {
+  test('a path whose folder cannot be created', async () => {
     await writeFile(join(folder, 'file'), '')
     expect(await refusal(join(folder, 'file', 'auth.db'))).toMatch(
       /auth\.db cannot be opened for writing \((EEXIST|ENOTDIR)\).*DATABASE_URL/,
     )
   })
 
-  test('a database that another program has locked for longer than we wait', async () => {
+  test('a database that another program locks for longer than the timeout', async () => {
     const file = join(folder, 'auth.db')
     const holder = await openDatabase(file)
     opened.push(holder)
@@ -221,8 +221,8 @@ describe('what cannot be opened is refused with one sentence that names it and D
   })
 })
 
-describe('every database', () => {
-  test('a database in memory has no file and is not shared', async () => {
+describe('a database', () => {
+  test('in memory is not shared', async () => {
     const [one, two] = [await open(':memory:'), await open(':memory:')]
     await one.insertInto('clients').values(client('one')).execute()
     expect(await two.selectFrom('clients').selectAll().execute()).toEqual([])
@@ -232,7 +232,7 @@ describe('every database', () => {
   test.each([
     ['account', 'accounts', 'id', 'a'],
     ['client', 'clients', 'client_id', 'c'],
-  ] as const)('loses the sessions of a removed %s with it, and no others', async (...row) => {
+  ] as const)('loses the sessions of a removed %s, and no others', async (...row) => {
     const [, table, column, id] = row
     const db = await open(':memory:')
     await db
@@ -263,7 +263,7 @@ describe('every database', () => {
     })
   })
 
-  test('holds an e-mail address once', async () => {
+  test('refuses a second account with the same e-mail address', async () => {
     const db = await open(':memory:')
     await db.insertInto('accounts').values(account('a')).execute()
     const twin = { ...account('b'), email_key: 'a' }

@@ -45,7 +45,7 @@ describePostgres('a PostgreSQL database', () => {
   const rename = (db: Database, id: string, name: string) =>
     db.updateTable('clients').set({ client_name: name }).where('client_id', '=', id).execute()
 
-  test('has a pool, which SQLite has not', async () => {
+  test('has a connection pool, unlike SQLite', async () => {
     const db = await openNew()
     expect(poolOf(db)).toMatchObject({ waitingCount: 0, options: { max: 4 } })
     const sqlite = await openDatabase(':memory:')
@@ -54,7 +54,7 @@ describePostgres('a PostgreSQL database', () => {
   })
 
   describe('that is opened', () => {
-    test('by eight servers at once is migrated once, and each of them works', async () => {
+    test('by eight servers at once is migrated once, and works for each', async () => {
       const url = await createDatabase(server.url)
       const all = await Promise.all(Array.from({ length: 8 }, () => open(url)))
       for (const [index, db] of all.entries()) await addClients(db, `client ${index}`)
@@ -62,7 +62,7 @@ describePostgres('a PostgreSQL database', () => {
       expect(rows).toHaveLength(Object.keys(CORE_HISTORY.migrations).length)
     })
 
-    test('waits for a migration that takes longer than any statement may', async () => {
+    test('waits for a migration that takes longer than the statement timeout', async () => {
       const url = await createDatabase(server.url)
       const first = await open(url)
       const slow = {
@@ -96,23 +96,26 @@ describePostgres('a PostgreSQL database', () => {
 
     test.each<[string, Partial<URL>, Record<string, string>, string]>([
       ['no such database', { pathname: '/nowhere' }, {}, '3D000'],
-      ['a user who may not', {}, { user: 'nobody' }, '28000'],
-      ['nobody there', { host: encodeURIComponent('/nonexistent') }, {}, 'ENOENT'],
-      ['TLS that it lacks', {}, { sslmode: 'verify-full' }, 'no connection'],
-    ])('with %s is refused, without the password', async (_, place, parameters, code) => {
-      const url = Object.assign(new URL(server.url), place)
-      for (const [name, value] of Object.entries({ ...parameters, password: 'hunter2' })) {
-        url.searchParams.set(name, value)
-      }
-      const problems = await problemsOf(url.href)
-      expect(problems).toMatch(
-        new RegExp(`^The database postgres://.* cannot be opened \\(${code}`),
-      )
-      expect(problems).not.toMatch(/hunter2|password|user=/)
-    })
+      ['a user without access', {}, { user: 'nobody' }, '28000'],
+      ['no server at its address', { host: encodeURIComponent('/nonexistent') }, {}, 'ENOENT'],
+      ['TLS that the server lacks', {}, { sslmode: 'verify-full' }, 'no connection'],
+    ])(
+      'with %s is refused in a message without the password',
+      async (_, place, parameters, code) => {
+        const url = Object.assign(new URL(server.url), place)
+        for (const [name, value] of Object.entries({ ...parameters, password: 'hunter2' })) {
+          url.searchParams.set(name, value)
+        }
+        const problems = await problemsOf(url.href)
+        expect(problems).toMatch(
+          new RegExp(`^The database postgres://.* cannot be opened \\(${code}`),
+        )
+        expect(problems).not.toMatch(/hunter2|password|user=/)
+      },
+    )
   })
 
-  test('gives times and counts as numbers, and the rows that a statement changed', async () => {
+  test('returns times and counts as numbers, and the number of changed rows', async () => {
     const db = await openNew()
     await addClients(db, 'a', 'b')
     const { numUpdatedRows } = await db
@@ -124,7 +127,7 @@ describePostgres('a PostgreSQL database', () => {
     expect(rows).toEqual([{ count: 2, max: 1_893_456_000_000 }])
   })
 
-  test('finds nothing for a text that it cannot store', async () => {
+  test('finds nothing for a text with a NUL, which it cannot store', async () => {
     const db = await openNew()
     const where = db.selectFrom('clients').select('client_id').where('client_id', '=', 'a\0')
     expect(await where.execute()).toEqual([])
@@ -133,7 +136,7 @@ describePostgres('a PostgreSQL database', () => {
     await expect(addClients(db, 'a\0')).rejects.toMatchObject({ code: '22021' })
   })
 
-  test('a transaction in which a statement failed is never taken for committed', async () => {
+  test('a transaction with a failed statement rejects, and changes nothing', async () => {
     const db = await openNew()
     const work = inTransaction(db, async (trx) => {
       await addClients(trx, 'a')
@@ -143,7 +146,7 @@ describePostgres('a PostgreSQL database', () => {
     expect(await db.selectFrom('clients').selectAll().execute()).toEqual([])
   })
 
-  describe('with transactions that wait for each other', () => {
+  describe('after a deadlock or a conflict', () => {
     /** Two transactions, each of which changes both rows, in opposite orders. */
     async function cross(db: Database, meet: () => Promise<void>) {
       let runs = 0
@@ -158,7 +161,7 @@ describePostgres('a PostgreSQL database', () => {
       return { runs, outcomes: outcomes.map(({ status }) => status) }
     }
 
-    test('both succeed: one runs again', async () => {
+    test('runs one of the transactions again, so that both succeed', async () => {
       const url = new URL(await createDatabase(server.url))
       url.searchParams.set('options', '-c deadlock_timeout=20ms')
       const db = await open(url.href)
@@ -173,7 +176,7 @@ describePostgres('a PostgreSQL database', () => {
       expect([runs, outcomes]).toEqual([3, ['fulfilled', 'fulfilled']])
     })
 
-    test('a conflict that goes on fails after five tries, as storage that is away', async () => {
+    test('gives up after five tries, with a StorageError', async () => {
       const db = await openNew()
       let tries = 0
       const work = () =>
@@ -185,7 +188,7 @@ describePostgres('a PostgreSQL database', () => {
       expect(tries).toBe(5)
     })
 
-    test('a single statement is run again, too', async () => {
+    test('runs a single statement again, too', async () => {
       const db = await openNew()
       await sql`create sequence tries`.execute(db)
       await sql`create function fail_twice() returns bigint language plpgsql as $$ begin
@@ -197,7 +200,7 @@ describePostgres('a PostgreSQL database', () => {
     })
   })
 
-  test('a lock that somebody holds for too long is storage that is away', async () => {
+  test('a wait of too long for a lock makes the database unavailable', async () => {
     const url = await createDatabase(server.url)
     const db = await open(url)
     await addClients(db, 'a')
@@ -211,7 +214,7 @@ describePostgres('a PostgreSQL database', () => {
     await rename(db, 'a', 'next')
   })
 
-  test('a transaction that pauses for too long is ended: its process may be frozen', async () => {
+  test('ends a transaction that is idle for too long, since its process may be frozen', async () => {
     const db = await openNew()
     await addClients(db, 'a')
     const work = inTransaction(db, async (trx) => {
@@ -223,7 +226,7 @@ describePostgres('a PostgreSQL database', () => {
     await rename(db, 'a', 'next')
   })
 
-  test('connections that are cut are made again, in a transaction and out of one', async () => {
+  test('connects again after its connections were cut, in a transaction and outside one', async () => {
     const url = await createDatabase(server.url)
     const db = await open(url)
     await addClients(db, 'a')
@@ -245,10 +248,10 @@ describePostgres('a PostgreSQL database', () => {
     await rename(db, 'a', 'kept')
   })
 
-  describe('whose server', () => {
+  describe('while its server', () => {
     const logger = createLogger('silent')
 
-    test('is frozen fails each query in time, and works when it goes on', async () => {
+    test('is frozen, fails each query in time, and works again afterwards', async () => {
       const db = await openNew()
       expect(await isReachable(db, logger)).toBe(true)
       const pids = await asAdmin(
@@ -270,7 +273,7 @@ describePostgres('a PostgreSQL database', () => {
       expect(await isReachable(db, logger)).toBe(true)
     })
 
-    test('is stopped is not reachable, and is again when it is started', async () => {
+    test('is stopped, is not reachable, and works again afterwards', async () => {
       const db = await openNew()
       await addClients(db, 'a')
       await server.stop()

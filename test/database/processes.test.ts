@@ -41,7 +41,7 @@ async function startProcess(): Promise<ChildProcess> {
   return child
 }
 
-/** What the process says of a task, or the signal that ended it. */
+/** The process's report on a task, or the signal that ended the process. */
 async function perform(child: ChildProcess, task: Task): Promise<string> {
   return new Promise((resolve) => {
     const onMessage = (message: string) => {
@@ -75,7 +75,7 @@ async function statementsFrom(start: Start): Promise<string[]> {
   return statements
 }
 
-/** What a file holds, without migrating it. */
+/** The tables and indexes in a file, without migrating it. */
 async function readDatabase(file: string) {
   const db = new Kysely<Schema>({
     dialect: new LibsqlDialect(new Libsql(file)),
@@ -95,7 +95,7 @@ async function expectMigrated(file: string, start: Start): Promise<void> {
 }
 
 test(
-  'two processes that start at once both find a whole database',
+  'two processes that migrate at once both find a complete database',
   async () => {
     const [one, two] = await Promise.all([startProcess(), startProcess()])
     for (const start of starts) {
@@ -119,13 +119,13 @@ const trials: [Start, string[]][] = IS_FULL
   : NAMES.map((name) => [startBefore(name), [name]])
 
 test.each(trials)(
-  'a process killed while it migrates a file %s: %j',
+  'a kill during a migration loses nothing, and the next start completes it: %s, %j',
   async (start, names) => {
     const statements = await statementsFrom(start)
     expect(statements).toEqual(expect.arrayContaining(['commit', ...NAMES]))
     const points = IS_FULL
       ? statements.map((_, index) => index + 1)
-      : // Done, but not recorded yet.
+      : // When the migration has run, but is not recorded yet.
         names.map((name) => statements.indexOf(name))
     writeDatabase(join(folder, 'before.db'), start)
     const before = await readDatabase(join(folder, 'before.db'))

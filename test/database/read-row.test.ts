@@ -46,7 +46,7 @@ const row = (id: string) => ({
   ...{ key_bound_tokens: 0, last: 7 },
 })
 
-test('finds a row by the parameters of the call, past Kysely, or nothing', async () => {
+test('finds the row of the parameters, or undefined, without going through Kysely', async () => {
   await add('tab')
   const execute = jest.spyOn(db.getExecutor(), 'executeQuery')
   expect(await find(['tab'])).toEqual(row('tab'))
@@ -61,13 +61,13 @@ test('sees at once what another process has written', async () => {
   expect(await find(['phone'])).toBeUndefined()
 })
 
-test('leaves no transaction open, which would keep the log from being emptied', async () => {
+test('leaves no transaction open, so that the WAL can be truncated', async () => {
   await find(['phone'])
   await add('tab')
   expect(other.pragma('wal_checkpoint(TRUNCATE)')).toEqual([expect.objectContaining({ busy: 0 })])
 })
 
-test('a transaction under way is waited for, so that nothing uncommitted is seen', async () => {
+test('waits for a running transaction, so that it reads nothing uncommitted', async () => {
   let found: Promise<unknown> | undefined
   const work = db.transaction().execute(async (trx) => {
     await add('tab', trx)
@@ -79,13 +79,13 @@ test('a transaction under way is waited for, so that nothing uncommitted is seen
   expect(await found).toBeUndefined()
 })
 
-test('each value keeps its name when another process adds a column', async () => {
+test('gives each value the right name after another process adds a column', async () => {
   expect(await find(['phone'])).toEqual(row('phone'))
   other.exec("alter table clients add column theme text default 'dark'")
   expect(await find(['phone'])).toEqual({ ...row('phone'), theme: 'dark' })
 })
 
-test('a statement that has failed is not used again: libsql may have left it in progress', async () => {
+test('prepares a failed statement again, since libsql may have left it in progress', async () => {
   const { adapter } = db.getExecutor()
   if (!(adapter instanceof LibsqlAdapter)) throw new Error('This is another database.')
   const prepare = jest.spyOn(adapter.database, 'prepareRow')

@@ -41,14 +41,14 @@ function behavesAsALock(): void {
     await take(false)
   })
 
-  test('one with keys of its own refuses company, until it is alone', async () => {
+  test('a server with keys of its own starts only once it is alone', async () => {
     const first = await take(false)
     expect(await refusalOf(true)).toMatch(/^Another server is using this database/)
     await release(first)
     await take(true)
   })
 
-  test('and nobody joins it, until it has stopped', async () => {
+  test('no server starts beside one with keys of its own until that has stopped', async () => {
     const first = await take(true)
     const refusals = await Promise.all([refusalOf(true), refusalOf(false)])
     expect(refusals).toEqual([
@@ -59,7 +59,7 @@ function behavesAsALock(): void {
     await take(false)
   })
 
-  test('one that starts while the one before stops waits for it', async () => {
+  test('a server that starts waits for one that is stopping', async () => {
     const first = await take(true)
     const second = take(true)
     await sleep(200)
@@ -81,13 +81,13 @@ describe('on SQLite', () => {
 
   behavesAsALock()
 
-  test('a database in memory is nobody else’s', async () => {
+  test('each database in memory has a lock of its own', async () => {
     location = ':memory:'
     await take(true)
     await take(true)
   })
 
-  test('a second program refuses to start; when the first was killed, a third one starts', async () => {
+  test('a second process refuses to start, and a third starts once the first is killed', async () => {
     const start = async () =>
       run('server/index.ts', {
         ...{ DATABASE_URL: `file:${location}`, PORT: String(await freePort()) },
@@ -134,7 +134,7 @@ describePostgres('on PostgreSQL', () => {
     return holder
   }
 
-  test('a lock that is lost with its connection is taken again', async () => {
+  test('takes the lock again if its connection is lost', async () => {
     await take(true)
     await cut()
     while ((await entries()).length === 0) await sleep(20)
@@ -145,12 +145,12 @@ describePostgres('on PostgreSQL', () => {
     await refusalOf(true)
   })
 
-  test('if another server has taken it meanwhile, this one cannot go on', async () => {
+  test('reports the lock as lost if another server has taken it meanwhile', async () => {
     await take(true)
     const [{ id } = { id: 0 }] = await entries()
     const other = new pg.Client({ connectionString: location })
     await other.connect()
-    // It waits for the lock, and so has it before anybody can ask again.
+    // It is already waiting for the lock, and so gets it before the server can ask again.
     const taken = other.query(`select pg_advisory_lock(${id})`)
     while ((await entries()).length < 2) await sleep(20)
     await cut()
@@ -160,7 +160,7 @@ describePostgres('on PostgreSQL', () => {
     await other.end()
   })
 
-  test('a database that is away gives no lock', async () => {
+  test('is unavailable while the database is away', async () => {
     await server.stop()
     await expect(take(true)).rejects.toMatchObject({ name: 'UnavailableError' })
     await server.start()

@@ -7,7 +7,7 @@ import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
 import type { Schema } from '../../../server/database/schema.ts'
 import { STARTS } from '../fixtures.ts'
 
-test('existing sessions have generation 0, and their refresh tokens no salt', async () => {
+test('existing sessions get generation 0, and their refresh tokens no salt', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
   const db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })

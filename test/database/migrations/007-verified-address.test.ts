@@ -7,7 +7,7 @@ import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
 import type { Schema } from '../../../server/database/schema.ts'
 import { STARTS } from '../fixtures.ts'
 
-test('no account that is there counts as proved, and its sessions stay', async () => {
+test('existing accounts count as unverified, and their sessions stay', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
   const db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })

@@ -7,7 +7,7 @@ import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
 import type { Schema } from '../../../server/database/schema.ts'
 import { STARTS } from '../fixtures.ts'
 
-test('no client that is there already is key-bound', async () => {
+test('existing clients are not key-bound', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
   const db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
