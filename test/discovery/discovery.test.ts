@@ -18,7 +18,7 @@ const get = (path: string, headers: [string, string][] = []) =>
 describe('the JWK Set', () => {
   const path = '/.well-known/jwks.json'
 
-  test('holds the public halves, with their use, alg and thumbprint', async () => {
+  test('holds the public keys with their use, alg and thumbprint', async () => {
     const answer = await get(path)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
@@ -34,7 +34,7 @@ describe('the JWK Set', () => {
     }
   })
 
-  test('has an ETag, and is not sent again to a client that has it', async () => {
+  test('has an ETag, and answers 304 to a client that has it', async () => {
     const etag = (await get(path)).headers.get('etag')!
     expect(etag).toMatch(/^"[\w-]+"$/)
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
@@ -47,7 +47,7 @@ describe('the JWK Set', () => {
     expect([other.status, other.headers.get('etag')]).toEqual([200, etag])
   })
 
-  test('has another ETag when the keys are others', async () => {
+  test('has another ETag if the keys differ', async () => {
     const other = await startTestServer()
     const answer = await rawRequest(other.url, path)
     await other.stop()
@@ -65,7 +65,7 @@ test.each(['sig', 'enc'] as const)('/keys/%s.pem is the current public key', asy
   expect(createPublicKey(answer.text).export({ format: 'jwk' })).toEqual({ kty, crv, x, y })
 })
 
-test('the metadata document has the endpoints and the algorithms of tokens', async () => {
+test('the metadata document lists the endpoints and the token algorithms', async () => {
   const answer = await get('/.well-known/oauth-authorization-server')
   expect(answer.status).toBe(200)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
@@ -97,7 +97,7 @@ test.each<[string, Algorithms, Record<string, unknown>]>([
     { encryption_key_kty: 'OKP', encryption_key_crv: 'X25519' },
   ],
   [
-    'RSA, which has no curve',
+    'RSA, without a curve',
     { signingAlg: 'ES384', encryptionAlg: 'RSA-OAEP-256', encryptionEnc: 'A128CBC-HS256' },
     { encryption_key_kty: 'RSA', encryption_key_crv: undefined },
   ],
@@ -117,7 +117,7 @@ test.each<[string, Algorithms, Record<string, unknown>]>([
 test.each([
   ['/healthz', { status: 'ok' }],
   ['/readyz', { status: 'ready' }],
-])('%s answers', async (path, body) => {
+])('%s answers 200, and is not cached', async (path, body) => {
   const answer = await get(path)
   expect([answer.status, answer.body]).toEqual([200, body])
   expect(answer.headers.get('cache-control')).toBe('no-store')
