@@ -3,7 +3,7 @@ import { StartupError, together } from '../../server/errors/startup-error.ts'
 
 const failing = (...problems: string[]) => Promise.reject(new StartupError(problems))
 
-test('a StartupError holds its problems, and its message has one a line', () => {
+test('a StartupError lists its problems, one a line in its message', () => {
   const error = new StartupError(['First.', 'Second.'])
   expect(error).toMatchObject({
     name: 'StartupError',
@@ -12,7 +12,7 @@ test('a StartupError holds its problems, and its message has one a line', () => 
   })
 })
 
-test('the results of all steps come back in their order', async () => {
+test('together() returns the results of all steps in their order', async () => {
   const slow = new Promise<string>((resolve) =>
     setTimeout(() => {
       resolve('slow')
@@ -25,7 +25,7 @@ test('the results of all steps come back in their order', async () => {
   ])
 })
 
-test('no steps have no results', async () => {
+test('together() of no steps returns no results', async () => {
   expect(await together()).toEqual([])
 })
 
