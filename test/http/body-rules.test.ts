@@ -6,7 +6,7 @@ import { rawRequest } from '../support/raw-request.ts'
 import { refuseSecrets } from '../support/refuse-secrets.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-describe('the routes whose bodies hold a secret', () => {
+describe('whether the body of a route is marked as holding a secret:', () => {
   let plain: TestServer
   let server: TestServer
   let client: TestClient
@@ -46,7 +46,7 @@ describe('a feature’s own type of body', () => {
   let server: TestServer | undefined
   afterEach(() => server?.stop())
 
-  /** Bodies in capitals, each of which is accepted once. */
+  /** A feature that takes bodies in capitals, and records what happens to each. */
   function shouting(events: string[]) {
     return defineFeature({
       create: () => ({
@@ -96,7 +96,7 @@ describe('a feature’s own type of body', () => {
     expect((await send('/loud', '{}', 'text/quiet')).status).toBe(415)
   })
 
-  test('at sign-in, renewal and revocation it is accepted after the limits within', async () => {
+  test('is accepted after the rate limits of sign-in, renewal and revocation', async () => {
     const events: string[] = []
     const none = { count: 1, duration: 60 }
     const rateLimits = { login: none, signUp: none, clients: none, refresh: none }

@@ -58,20 +58,20 @@ test.each([
   ['is shorter than it says', () => read(Readable.from([Buffer.from('abc')]), '4')],
   ['is cut off', () => read(failing(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })))],
   ['is only a byte order mark', () => read(Readable.from([Buffer.from('\uFEFF')]))],
-])('a body that %s is a bad request', async (_, work) => {
+])('a body that %s is refused', async (_, work) => {
   await expect(work()).rejects.toMatchObject({ code: 'invalid_request' })
 })
 
-test('a body that cannot be read because of a bug is not refused as malformed', async () => {
+test('a bug while reading a body is not reported as a malformed body', async () => {
   const bug = new TypeError('x is not a function')
   await expect(read(failing(bug))).rejects.toBe(bug)
   const stream = Readable.from([Buffer.from('{ }')])
   await read(stream)
-  // Somebody has read it already.
+  // The stream has already been read.
   await expect(read(stream)).rejects.toMatchObject({ type: 'stream.not.readable' })
 })
 
-test('a body that something else has read is an internal error', async () => {
+test('a body that other middleware has already read is an internal error', async () => {
   const ctx = contextOf(Readable.from([Buffer.from('{ }')]))
   ctx.request.body = {}
   const work = async () => readBody()(ctx, () => Promise.resolve())
@@ -115,7 +115,7 @@ test.each([
   expect(answer.body.error).toBe('unsupported_media_type')
 })
 
-test('a body in another charset is refused with 415, and not for being no JSON', async () => {
+test('a body in another charset is refused with 415 before it is parsed', async () => {
   const body = Buffer.from(JSON.stringify(good), 'utf16le')
   expect((await post(body, 'application/json; charset=utf-16')).status).toBe(415)
 })
@@ -147,7 +147,7 @@ test.each([
 })
 
 test.each<[string, string | Uint8Array]>([
-  ['nothing', ''],
+  ['empty', ''],
   ['white space', '  \n'],
   ['half an object', '{"jwks":'],
   ['two objects', '{}{}'],
@@ -159,7 +159,7 @@ test.each<[string, string | Uint8Array]>([
   ['a UTF-8 sequence cut short', Buffer.from('{"client_name":"\xe2\x82"}', 'latin1')],
   ['a surrogate encoded as UTF-8', Buffer.from('{"client_name":"\xed\xa0\x80"}', 'latin1')],
   ['UTF-16', Buffer.from('{"client_name":"x"}', 'utf16le')],
-  ['an object behind a byte order mark', '\uFEFF{}'],
+  ['an object after a byte order mark', '\uFEFF{}'],
   ['a form', 'client_name=x'],
   ['an object with a member twice', '{"client_name":"x","client_name":"x"}'],
   ['an object with a member twice further in', '{"jwks":{"keys":[{"kty":"EC","\\u006bty":"EC"}]}}'],
@@ -172,17 +172,17 @@ test.each<[string, string | Uint8Array]>([
   })
 })
 
-test('chunks of nothing are no body', async () => {
+test('an empty chunked body counts as no body', async () => {
   const answer = await rawRequest(server.url, '/clients', { method: 'POST' })
   expect(answer.body).toMatchObject({ error_description: 'A body is required.' })
 })
 
-test('members that nobody asked for are ignored', async () => {
+test('unknown members are ignored', async () => {
   const text = `{"__proto__":{"jwks":1},"toString":1,"":[],${JSON.stringify(good).slice(1)}`
   expect((await post(text)).status).toBe(200)
 })
 
-describe('over 64 KiB', () => {
+describe('the limit of 64 KiB', () => {
   const padded = (size: number) => JSON.stringify(good).padEnd(size)
 
   test('a body of exactly 64 KiB is read', async () => {
@@ -192,7 +192,7 @@ describe('over 64 KiB', () => {
   test.each([
     ['of a declared length', '/clients', (size: number) => [['Content-Length', String(size)]]],
     ['in chunks', '/clients', () => []],
-    ['without a token, where one is needed', '/account/logout', () => []],
+    ['without the token that the route needs', '/account/logout', () => []],
   ] as [string, string, (size: number) => [string, string][]][])(
     'a body %s is refused with 413, and the connection closed',
     async (_, path, headers) => {
@@ -213,7 +213,7 @@ describe('Expect: 100-continue', () => {
     'POST /clients HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n' +
     `Expect: 100-continue\r\nContent-Length: ${size}\r\n\r\n`
 
-  test('is met for a body of 64 KiB', async () => {
+  test('is answered with 100 for a body of 64 KiB', async () => {
     const connection = await openConnection(server.url)
     connection.send(head(64 * KIB))
     await connection.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
@@ -224,15 +224,15 @@ describe('Expect: 100-continue', () => {
 
   test.each([
     ['/clients', 64 * KIB + 1],
-    // 1 as a 32-bit integer.
+    // As a 32-bit integer this would be 1.
     ['/clients', 2 ** 32 + 1],
     ['/nowhere', 64 * KIB + 1],
   ])(
-    'with a body over 64 KiB, %s answers at once, and closes the connection (%i)',
+    'is refused at once for a larger body, and the connection closed: %s, %i bytes',
     async (path, size) => {
       const connection = await openConnection(server.url)
       connection.send(head(size).replace('/clients', path))
-      // Nothing is sent: only an answer at once ends the connection.
+      // No body is sent, so only an immediate answer can end the connection.
       const answer = await connection.ended
       expect(answer).toMatch(path === '/clients' ? /^HTTP\/1\.1 413 / : /^HTTP\/1\.1 404 /)
       expect(answer).toMatch(/\r\nConnection: close\r\n/)
@@ -243,7 +243,7 @@ describe('Expect: 100-continue', () => {
   )
 })
 
-test('a body that breaks off is a bad request and no fault of the server', async () => {
+test('a body that its client breaks off is logged as a 400, not as an error of the server', async () => {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
   socket.on('error', () => undefined)
   socket.write(
@@ -278,15 +278,15 @@ describe('a form', () => {
 
   test.each<[string, string | Uint8Array, Record<string, string>]>([
     ['a value', 'a=1', { a: '1' }],
-    ['two, and escapes', 'a=1+2&%62=%C3%A9', { a: '1 2', b: 'é' }],
+    ['two values and escapes', 'a=1+2&%62=%C3%A9', { a: '1 2', b: 'é' }],
     ['unescaped UTF-8', 'a=é', { a: 'é' }],
-    ['parameters without a value, which are as if not sent', 'a=1&b=&c', { a: '1' }],
+    ['parameters without a value, which are ignored,', 'a=1&b=&c', { a: '1' }],
   ])('with %s is read', async (_, body, members) => {
     const answer = await send(body)
     expect(answer.body).toEqual(members)
   })
 
-  test('and JSON are both taken', async () => {
+  test('can be replaced by JSON', async () => {
     expect((await send('{"a":"1"}', 'application/json')).body).toEqual({ a: '1' })
   })
 

@@ -50,7 +50,7 @@ test.each([
   expect(words(headers.get('vary'))).toContain('origin')
 })
 
-test('a preflight lists what an app may send', async () => {
+test('a preflight lists the methods and headers that an app may send', async () => {
   const { status, headers, text } = await preflight(open, APP)
   expect([status, text]).toEqual([204, ''])
   expect(headers.get('access-control-allow-origin')).toBe(APP)
@@ -80,14 +80,14 @@ test.each([
   }
 })
 
-test('without configured origins, nobody does', async () => {
+test('without configured origins, no origin gets a CORS header', async () => {
   for (const { headers } of [await ask(closed, APP), await preflight(closed, APP)]) {
     expect(corsHeaders(headers)).toEqual([])
   }
   expect((await preflight(closed, APP)).status).toBe(405)
 })
 
-test('OPTIONS that is no preflight is a method like any other', async () => {
+test('OPTIONS without a preflight is refused with 405', async () => {
   const answer = await rawRequest(open.url, '/account', {
     method: 'OPTIONS',
     headers: [['Origin', APP]],

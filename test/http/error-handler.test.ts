@@ -36,35 +36,38 @@ test.each<[string, string, unknown?]>([
   ['POST', '/account/login', { email: 'a@b.test', password: GOOD_PASSWORD, client_id: 'x' }],
   ['POST', '/account', { email: 'a@b.test', password: GOOD_PASSWORD, client_id: 'x' }],
   ['GET', '/clients/x/configuration'],
-])('with a failing database, %s %s is a bare 500', async (...[method, path, body]) => {
-  const id = `failing-${method}-${path.replaceAll(/\W/g, '-')}`
-  const answer = await client.send(method, path, body, {
-    authorization: `Bearer ${token}`,
-    'x-request-id': id,
-  })
-  expect(answer.status).toBe(500)
-  expect(answer.headers.get('x-request-id')).toBe(id)
-  expect(answer.headers.get('cache-control')).toBe('no-store')
-  expect(answer.headers.has('www-authenticate')).toBe(false)
-  expect(answer.body).toEqual({
-    error: 'server_error',
-    error_description: 'Something went wrong on the server.',
-  })
+])(
+  'with a failing database, %s %s answers a 500 without details, and logs them',
+  async (...[method, path, body]) => {
+    const id = `failing-${method}-${path.replaceAll(/\W/g, '-')}`
+    const answer = await client.send(method, path, body, {
+      authorization: `Bearer ${token}`,
+      'x-request-id': id,
+    })
+    expect(answer.status).toBe(500)
+    expect(answer.headers.get('x-request-id')).toBe(id)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.has('www-authenticate')).toBe(false)
+    expect(answer.body).toEqual({
+      error: 'server_error',
+      error_description: 'Something went wrong on the server.',
+    })
 
-  const failures = logLines(server, id).filter(({ level }) => level === 'error')
-  expect(failures).toEqual([
-    expect.objectContaining({
-      msg: 'request failed',
-      err: {
-        type: 'Error',
-        message: expect.stringMatching(/driver/),
-        stack: expect.stringMatching(/driver.*\n\s+at /),
-      },
-    }),
-  ])
-})
+    const failures = logLines(server, id).filter(({ level }) => level === 'error')
+    expect(failures).toEqual([
+      expect.objectContaining({
+        msg: 'request failed',
+        err: {
+          type: 'Error',
+          message: expect.stringMatching(/driver/),
+          stack: expect.stringMatching(/driver.*\n\s+at /),
+        },
+      }),
+    ])
+  },
+)
 
-test('the process keeps running and is not ready', async () => {
+test('with a failing database, the process keeps running and is not ready', async () => {
   const live = await client.send('GET', '/healthz')
   expect([live.status, live.body]).toEqual([200, { status: 'ok' }])
   const ready = await client.send('GET', '/readyz')
@@ -72,7 +75,7 @@ test('the process keeps running and is not ready', async () => {
   expect((await client.send('GET', '/.well-known/jwks.json')).status).toBe(200)
 })
 
-/** How something that is thrown below the middleware is answered, and what is logged of it. */
+/** The answer to what is thrown below the middleware, and the failures that are logged. */
 async function answerTo(thrown: unknown) {
   const logs: string[] = []
   const app = new Koa<RequestState>()
@@ -95,9 +98,14 @@ async function answerTo(thrown: unknown) {
 const CAUSE = new Error('connect ECONNREFUSED')
 
 test.each<[string, unknown, unknown[], boolean]>([
-  ['an error on purpose', new HttpError('not_found', 'No.'), [404, 'not_found', null], false],
+  ['an HttpError', new HttpError('not_found', 'No.'), [404, 'not_found', null], false],
   ['too many requests', new TooManyTries('requests', 6.2), [429, 'rate_limited', '7'], false],
-  ['no wait at all', new TooManyTries('requests', 0), [429, 'rate_limited', '1'], false],
+  [
+    'too many requests without a wait',
+    new TooManyTries('requests', 0),
+    [429, 'rate_limited', '1'],
+    false,
+  ],
   [
     'too many wrong passwords',
     new TooManyTries('wrong_passwords', 900),
@@ -106,20 +114,20 @@ test.each<[string, unknown, unknown[], boolean]>([
   ],
   ['a full queue', new UnavailableError('full', 5), [503, 'temporarily_unavailable', '5'], false],
   [
-    'a store that is away',
+    'storage that is away',
     new UnavailableError('away', 5, { cause: CAUSE }),
     [503, 'temporarily_unavailable', '5'],
     true,
   ],
   ['a bug', new TypeError('x is not a function'), [500, 'server_error', null], true],
-  ['something that is no error', 'thrown', [500, 'server_error', null], true],
-])('%s', async (_, thrown, expected, isLogged) => {
+  ['something thrown that is not an Error', 'thrown', [500, 'server_error', null], true],
+])('answers %s, and logs only faults of the server', async (_, thrown, expected, isLogged) => {
   const { answer, failures } = await answerTo(thrown)
   expect(answer).toEqual(expected)
   expect(failures).toHaveLength(isLogged ? 1 : 0)
 })
 
-test('what made something unavailable is in the log', async () => {
+test('logs the cause of a 503', async () => {
   const { failures } = await answerTo(new UnavailableError('away', 5, { cause: CAUSE }))
   expect(failures[0]?.err).toMatchObject({ message: 'away', cause: { message: CAUSE.message } })
 })

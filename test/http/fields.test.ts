@@ -11,25 +11,25 @@ describe('a name', () => {
     ['one letter', 'x'],
     ['one digit', '7'],
     ['a symbol', '∞'],
-    ['spaces around it', ' Ada '],
+    ['letters between spaces', ' Ada '],
     ['right-to-left letters', 'עדה לאבלייס'],
     ['a zero-width non-joiner, which Persian needs', 'علی\u200cرضا'],
     ['a zero-width joiner, which Sinhala needs', 'ශ්\u200dරී'],
-    ['an emoji of three', '👩\u200d👩\u200d👧'],
+    ['an emoji joined from three', '👩\u200d👩\u200d👧'],
     ['a variation selector', '❤\ufe0f'],
     ['a flag made of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
     ['letters and marks', 'Zoe\u0308'],
     ['vowel signs', 'हिन्दी'],
     ['a private-use character', '\ue000'],
     ['a character that Unicode has not assigned yet', '\u{1fadf}'],
-  ])('of %s is taken', (_, value) => {
+  ])('of %s is accepted', (_, value) => {
     expect(faultOf(value)).toBeUndefined()
   })
 
   test.each([
     ['a line feed', 'a\nb'],
     ['a tab', 'a\tb'],
-    ['a zero', 'a\u0000'],
+    ['a NUL', 'a\u0000'],
     ['a delete', 'a\u007f'],
     ['a C1 control', 'a\u0085b'],
     ['a line separator', 'a\u2028b'],
@@ -70,12 +70,12 @@ describe('a name', () => {
   test.each([
     ['21 letters', 'x'.repeat(21)],
     ['21 emoji', '🦊'.repeat(21)],
-    ['far too many', 'x'.repeat(41)],
+    ['41 letters', 'x'.repeat(41)],
   ])('of %s is refused', (_, value) => {
     expect(faultOf(value)).toBe('must have at most 20 characters')
   })
 
-  test('of nothing is refused', () => {
+  test('that is empty is refused', () => {
     expect(faultOf('')).toBe('must not be empty')
   })
 })

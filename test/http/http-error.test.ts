@@ -20,32 +20,32 @@ test.each<[ErrorCode, number]>([
   ['unsupported_media_type', 415],
   ['server_error', 500],
   ['temporarily_unavailable', 503],
-])('%s is %i', (code, status) => {
+])('%s has the status %i', (code, status) => {
   const error = new HttpError(code, 'Something is not right.')
   expect(error.status).toBe(status)
   expect(error.headers).toEqual({})
   expect(error.body).toEqual({ error: code, error_description: 'Something is not right.' })
 })
 
-test('a status and headers of its own go before the usual ones', () => {
+test('an explicit status and headers replace the usual ones', () => {
   const headers = { 'Retry-After': '1' }
   const error = new HttpError('invalid_grant', 'No.', { status: 401, headers })
   expect([error.status, error.headers]).toEqual([401, headers])
 })
 
 test.each([
-  ['none was sent', tokenRequired(), 'Bearer realm="jwe-auth-server"'],
+  ['no token was sent', tokenRequired(), 'Bearer realm="jwe-auth-server"'],
   [
-    'it is refused',
+    'the token is refused',
     tokenRefused(),
     'Bearer realm="jwe-auth-server", error="invalid_token", error_description="The access token is not valid."',
   ],
   [
-    'it has expired',
+    'the token has expired',
     tokenExpired(),
     'Bearer realm="jwe-auth-server", error="invalid_token", error_description="The access token has expired."',
   ],
-])('the challenge for a token when %s', (_, error, challenge) => {
+])('the challenge if %s', (_, error, challenge) => {
   expect([error.status, error.code]).toEqual([401, 'invalid_token'])
   expect(error.headers).toEqual({ 'WWW-Authenticate': challenge })
 })

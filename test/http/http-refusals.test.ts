@@ -40,7 +40,7 @@ function expectRefused(answer: string, status: number, description: RegExp) {
   expect(seen).toEqual([])
 }
 
-/** One header is Host's. */
+/** A request with `count` headers, Host included. */
 const withHeaders = (count: number, last = 'X-Last: x') =>
   [
     'GET /many HTTP/1.1',
@@ -60,13 +60,13 @@ describe('the number of headers', () => {
     expectRefused(await send(withHeaders(count)), 431, /more than 100 headers/)
   })
 
-  test('counts each time that a header comes', async () => {
+  test('counts a repeated header each time', async () => {
     const headers = 'Cookie: a=b\r\n'.repeat(100)
     const answer = await send(`GET / HTTP/1.1\r\nHost: test\r\n${headers}\r\n`)
     expectRefused(answer, 431, /more than 100 headers/)
   })
 
-  test('leaves the request its id', async () => {
+  test('is refused with the request id that was sent, if that is valid', async () => {
     expect(await send(withHeaders(101, 'X-Request-Id: mine'))).toMatch(/\r\nX-Request-Id: mine\r\n/)
     expect(await send(withHeaders(101, 'X-Request-Id: a b'))).toMatch(
       /\r\nX-Request-Id: [0-9a-f-]{36}\r\n/,
@@ -92,7 +92,7 @@ const CHUNKS = '2\r\n{}\r\n0\r\n\r\n'
 const post = (version: string, ...headers: string[]) =>
   [`POST /chunks HTTP/${version}`, 'Host: test', ...headers].join('\r\n') + `\r\n\r\n`
 
-test('a chunked body is taken over HTTP/1.1, however it is spelled', async () => {
+test('a chunked body is accepted over HTTP/1.1, in whatever case its coding is written', async () => {
   for (const coding of ['chunked', 'Chunked']) {
     const request = post('1.1', `Transfer-Encoding: ${coding}`, 'Connection: close') + CHUNKS
     expect(await send(request)).toMatch(/^HTTP\/1\.1 200 /)
@@ -112,15 +112,18 @@ describe.each(CODINGS)('HTTP/%s with %j', (version, headers, description) => {
     expectRefused(await send(post(version, ...headers) + CHUNKS), 400, description)
   })
 
-  test.each(['in the same packet', 'later'])('and what follows %s is no request', async (when) => {
-    const next = 'GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n'
-    const request = post(version, ...headers) + CHUNKS
-    const answer = await (when === 'later' ? send(request, next) : send(request + next))
-    expectRefused(answer, 400, description)
-  })
+  test.each(['in the same packet', 'later'])(
+    'is refused, and what follows %s is not taken for a request',
+    async (when) => {
+      const next = 'GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n'
+      const request = post(version, ...headers) + CHUNKS
+      const answer = await (when === 'later' ? send(request, next) : send(request + next))
+      expectRefused(answer, 400, description)
+    },
+  )
 })
 
-test('what follows the last request of a connection does not take its answer', async () => {
+test('bytes after the last request of a connection do not replace its answer', async () => {
   const answer = await send('GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\nmore')
   expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*answered$/)
   expect(seen).toEqual(['/last'])

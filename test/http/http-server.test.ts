@@ -7,7 +7,7 @@ import { getRaw, openConnection, type RawConnection } from '../support/process.t
 
 const GRACE = 20_000
 const GET = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n'
-/** Without its body, whose first byte must be a digit. */
+/** A request without its body, which must begin with a hexadecimal digit. */
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n'
 
 let server: HttpServer
@@ -62,7 +62,7 @@ function parse(answer: string) {
   }
 }
 
-/** An error in the form of every other one, on a connection that is closed after it. */
+/** Expects an error in the usual form, and the connection closed after it. */
 function expectError(answer: string, status: number, description: RegExp) {
   const { headers, body, ...rest } = parse(answer)
   expect(rest).toEqual({ status })
@@ -86,7 +86,7 @@ describe('listening', () => {
     }
   })
 
-  test('on a port that is taken rejects with the code of Node', async () => {
+  test('on a port in use rejects with EADDRINUSE', async () => {
     const other = createHttpServer(() => undefined)
     const { port } = new URL(url)
     await expect(other.listen(Number(port), '127.0.0.1')).rejects.toMatchObject({
@@ -95,13 +95,13 @@ describe('listening', () => {
   })
 })
 
-describe('bytes that are not HTTP get an error in JSON', () => {
+describe('malformed HTTP', () => {
   test.each([
     ['garbage', 'what is this\r\n\r\n'],
     ['a TLS greeting', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
     ['an unknown version', 'GET / HTTP/9.9\r\nHost: test\r\n\r\n'],
     ['a header without a name', 'GET / HTTP/1.1\r\nHost: test\r\n: x\r\n\r\n'],
-    ['a length that is no number', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: x\r\n\r\n'],
+    ['a length that is not a number', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: x\r\n\r\n'],
     [
       'two ways to find the end of the body',
       'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
@@ -111,14 +111,14 @@ describe('bytes that are not HTTP get an error in JSON', () => {
       'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
     ],
     ['a header folded over two lines', 'GET / HTTP/1.1\r\nHost: test\r\nA: b\r\n  c\r\x00\r\n\r\n'],
-  ])('400 for %s', async (_, text) => {
+  ])('is refused with 400 in JSON: %s', async (_, text) => {
     const connection = await open()
     connection.send(text)
     expectError(await connection.ended, 400, /not an HTTP request/)
     expect(requests).toEqual([])
   })
 
-  test('431 for headers over 64 KiB, and none for headers below', async () => {
+  test('is refused with 431 in JSON: headers over 64 KiB, but not headers below', async () => {
     const header = (size: number) =>
       `GET /large HTTP/1.1\r\nHost: test\r\nConnection: close\r\nX: ${'x'.repeat(size)}\r\n\r\n`
     const large = await open()
@@ -130,7 +130,7 @@ describe('bytes that are not HTTP get an error in JSON', () => {
     expect(requests).toHaveLength(1)
   })
 
-  test('an expectation that nobody knows is not one that must be met', async () => {
+  test('does not include an unknown expectation, which is ignored', async () => {
     const connection = await open()
     connection.send(
       'GET /x HTTP/1.1\r\nHost: test\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
@@ -145,30 +145,33 @@ describe('bytes that are not HTTP get an error in JSON', () => {
       `GET / HTTP/1.1\r\nHost: test\r\nX: ${'x'.repeat(66 * 1024)}\r\n\r\n`,
       431,
     ],
-  ])('after %s the server lets go of who never hangs up', async (_, text, status) => {
-    const { hostname, port } = new URL(url)
-    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
-    sockets.push(socket)
-    let answer = ''
-    socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
-    const hasClosed = new Promise<void>((resolve) =>
-      socket.once('close', () => {
-        resolve()
-      }),
-    )
-    // Who writes to a connection that is there no more is told so.
-    socket.on('error', () => undefined)
-    const hasEnded = new Promise<void>((resolve) => socket.once('end', resolve))
-    socket.write(text)
-    await Promise.race([hasEnded, hasClosed])
-    expect(parse(answer).status).toBe(status)
-    const writing = setInterval(() => socket.write('more'), 20)
-    await hasClosed
-    clearInterval(writing)
-    expect(socket.errored).toMatchObject({ code: expect.stringMatching(/^(EPIPE|ECONNRESET)$/) })
-  })
+  ])(
+    'is refused, and the connection closed even if the client keeps it open: %s',
+    async (_, text, status) => {
+      const { hostname, port } = new URL(url)
+      const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+      sockets.push(socket)
+      let answer = ''
+      socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
+      const hasClosed = new Promise<void>((resolve) =>
+        socket.once('close', () => {
+          resolve()
+        }),
+      )
+      // A write to the closed connection is an error.
+      socket.on('error', () => undefined)
+      const hasEnded = new Promise<void>((resolve) => socket.once('end', resolve))
+      socket.write(text)
+      await Promise.race([hasEnded, hasClosed])
+      expect(parse(answer).status).toBe(status)
+      const writing = setInterval(() => socket.write('more'), 20)
+      await hasClosed
+      clearInterval(writing)
+      expect(socket.errored).toMatchObject({ code: expect.stringMatching(/^(EPIPE|ECONNRESET)$/) })
+    },
+  )
 
-  test('a connection that breaks off takes nothing with it', async () => {
+  test('does not affect other connections if one breaks off', async () => {
     const connection = await open()
     connection.send('GET /half HTTP/1.1\r\nHo')
     connection.close()
@@ -177,7 +180,7 @@ describe('bytes that are not HTTP get an error in JSON', () => {
   })
 })
 
-describe('requests that are sent before the last one is answered', () => {
+describe('pipelined requests', () => {
   /** Sends texts in one packet and waits for the requests in them. */
   async function pipeline(connection: RawConnection, texts: string[], count = texts.length) {
     const known = requests.length
@@ -191,7 +194,7 @@ describe('requests that are sent before the last one is answered', () => {
     return requests.slice(known).map(({ response }) => response)
   }
 
-  test('are answered in their order', async () => {
+  test('are answered in order', async () => {
     const connection = await open()
     const responses = await pipeline(
       connection,
@@ -205,7 +208,7 @@ describe('requests that are sent before the last one is answered', () => {
     await connection.until(/answer to \/after/)
   })
 
-  test.each([1, 1000])('32 may wait: %d more close the connection', async (more) => {
+  test.each([1, 1000])('32 may wait, and %d more close the connection', async (more) => {
     const connection = await open()
     connection.send(GET.repeat(32 + more))
     await connection.ended
@@ -213,7 +216,7 @@ describe('requests that are sent before the last one is answered', () => {
     await server.stop(GRACE)
   })
 
-  test('32 may wait, those included that get no answer', async () => {
+  test('count towards the 32 even if they are refused', async () => {
     const connection = await open()
     const refused = `GET / HTTP/1.1\r\n${'A: b\r\n'.repeat(101)}\r\n`
     await pipeline(connection, [GET, refused, GET.repeat(30)], 1)
@@ -222,7 +225,7 @@ describe('requests that are sent before the last one is answered', () => {
     expect(requests).toHaveLength(1)
   })
 
-  test('are forgotten with their connection', async () => {
+  test('do not delay a stop after their connection has closed', async () => {
     const connection = await open()
     const [first] = await pipeline(connection, [GET, GET, GET])
     const closed = once(first!, 'close')
@@ -233,7 +236,7 @@ describe('requests that are sent before the last one is answered', () => {
     expect(performance.now() - start).toBeLessThan(GRACE / 2)
   })
 
-  test('are forgotten with their connection while the server stops', async () => {
+  test('do not delay a stop during which their connection closes', async () => {
     const connection = await open()
     await pipeline(connection, [GET, GET, GET])
     const start = performance.now()
@@ -243,7 +246,7 @@ describe('requests that are sent before the last one is answered', () => {
     expect(performance.now() - start).toBeLessThan(GRACE / 2)
   })
 
-  test('are all answered by a server that stops', async () => {
+  test('are all answered before the server stops', async () => {
     const connection = await open()
     const responses = await pipeline(connection, [GET, GET])
     const stopped = server.stop(GRACE)
@@ -262,7 +265,7 @@ describe('requests that are sent before the last one is answered', () => {
     const inRequest = text.startsWith('POST') ? 1 : 0
     const [first, second] = await pipeline(connection, [GET, GET, text], 2 + inRequest)
     if (name === 'garbage twice') connection.send(text)
-    // Another connection's turn: the server has read what was sent.
+    // Once another connection is answered, the server has read what was sent on this one.
     await getRaw(url, '/meanwhile')
     second!.end('second')
     first!.end('first')
@@ -272,7 +275,7 @@ describe('requests that are sent before the last one is answered', () => {
     expect(JSON.parse(parse(answers[2]!).body)).toMatchObject({ error: 'invalid_request' })
   })
 
-  test('an answer that has begun is finished when the body of its request breaks off', async () => {
+  test('an answer that has begun is finished if the body of its request is malformed', async () => {
     const { connection, response } = await requestInFlight(CHUNKED)
     response.writeHead(200, { 'Content-Length': 8 }).write('half')
     await connection.until(/half/)
@@ -289,7 +292,7 @@ describe('stopping', () => {
     await expect(openConnection(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('lets a request in flight finish, and tells its client that the connection ends', async () => {
+  test('lets a request in flight finish, and answers it with Connection: close', async () => {
     const { connection, response } = await requestInFlight()
     let hasStopped = false
     const stopped = server.stop(GRACE).then(() => (hasStopped = true))
@@ -314,14 +317,14 @@ describe('stopping', () => {
     await stopped
   })
 
-  test.each(['before', 'while'])(
-    'sends a long answer whole that ended %s it stops',
+  test.each(['before', 'during'])(
+    'sends a long answer in full if its handler ended %s the stop',
     async (when) => {
       const { connection, response } = await requestInFlight()
       const body = 'x'.repeat(16 * 1024 * 1024)
       if (when === 'before') response.end(body)
       const stopped = server.stop(GRACE)
-      if (when === 'while') response.end(body)
+      if (when === 'during') response.end(body)
       await stopped
       expect(parse(await connection.ended).body.length).toBe(body.length)
     },
@@ -354,7 +357,7 @@ describe('stopping', () => {
     await stopped
   })
 
-  test('cuts a request off that never ends, after the grace', async () => {
+  test('cuts off a request that never ends after the grace period', async () => {
     const { connection } = await requestInFlight()
     const start = performance.now()
     await server.stop(300)
@@ -386,10 +389,10 @@ describe('stopping', () => {
 
 describe('a request that never ends', () => {
   test.each([
-    ['headers', 'GET / HTTP/1.1\r\nHost: test\r\nX: ', 100],
-    // Both limits count from the connection on, and the headers must come in time.
+    ['header section', 'GET / HTTP/1.1\r\nHost: test\r\nX: ', 100],
+    // Both limits count from the connection on, so the headers must arrive in time, too.
     ['body', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nx', 1500],
-  ])('gets 408 for its %s', async (part, text, timeout) => {
+  ])('gets 408 if its %s does not end', async (part, text, timeout) => {
     await server.stop(0)
     const timeouts = { headersTimeout: timeout, requestTimeout: timeout }
     await start({ ...timeouts, connectionsCheckingInterval: 20 })

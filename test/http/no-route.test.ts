@@ -43,7 +43,7 @@ test.each([
   ['TRACE', '/account', 'DELETE GET HEAD PATCH POST'],
   ['GET', '/account/login', 'POST'],
   ['GET', '/account/logout', 'POST'],
-])('%s %s is not allowed; %s would be', async (method, path, allowed) => {
+])('%s %s is not allowed, but %s', async (method, path, allowed) => {
   const answer = await rawRequest(server.url, path, { method })
   expect(answer.status).toBe(405)
   expect(answer.body.error).toBe('method_not_allowed')
@@ -56,7 +56,7 @@ test('HEAD of a route that only takes POST is not allowed', async () => {
   expect([answer.status, answer.headers.get('allow'), answer.text]).toEqual([405, 'POST', ''])
 })
 
-test('a request line that no URL can be made of is no fault of the server', async () => {
+test('a request target that is not a URL gets a 4xx', async () => {
   const answer = await rawRequest(server.url, 'http://[/healthz')
   expect(answer.status).toBeGreaterThanOrEqual(400)
   expect(answer.status).toBeLessThan(500)

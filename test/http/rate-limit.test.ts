@@ -10,7 +10,7 @@ test.each([
   ['192.0.2.1', '192.0.2.1'],
   ['::ffff:192.0.2.1', '192.0.2.1'],
   ['2001:db8::1', '2001:db8:0:0::/64'],
-])('%s is counted as %s, before what follows', async (ip, key) => {
+])('%s is counted as %s before the next middleware runs', async (ip, key) => {
   const order: string[] = []
   const consume = jest.fn<RateLimits<'reset'>['consume']>(() => {
     order.push('consume')
@@ -31,7 +31,7 @@ test('a part of a limit has its own count', async () => {
   expect(consume.mock.calls).toEqual([['reset', 'address', '192.0.2.1 token']])
 })
 
-test('what follows does not happen for one too many', async () => {
+test('a request over the limit does not reach the next middleware', async () => {
   const next = jest.fn(() => Promise.resolve())
   const consume = () => Promise.reject(new TooManyTries('requests', 7))
   await expect(rateLimit({ consume }, 'login')(contextOf('192.0.2.1'), next)).rejects.toMatchObject(

@@ -13,15 +13,15 @@ test.each([
   '{"1":0,"1":0}',
   '{"a":{"b":1,"b":2}}',
   '[{"a":[{"b":1,"b":2}]}]',
-  // What is dropped had the repeated members.
+  // The member that JSON.parse drops holds the repeated ones.
   '{"a":{"b":1,"b":2},"a":0}',
-  // What is kept has as many members as what is dropped.
+  // The member that JSON.parse keeps has as many members as the one it drops.
   '{"a":{"b":1},"a":{"b":1}}',
   '{"a:":1,"a:":2}',
   '{"\\"":1,"\\"":2}',
   '{"\\\\":1,"\\\\":2}',
   '{"toString":1,"toString":2}',
-])('%s has a member twice', (json) => {
+])('finds the repeated member in %s', (json) => {
   expect(isRepeated(json)).toBe(true)
 })
 
@@ -37,17 +37,17 @@ test.each([
   '{"a":"\\\\\\":","b" : ":{\\"a\\":1,\\"a\\":1}"}',
   '{"__proto__":{"a":1},"constructor":1}',
   '{"é":1,"e\u0301":1}',
-])('%s has none', (json) => {
+])('finds no repeated member in %s', (json) => {
   expect(isRepeated(json)).toBe(false)
 })
 
-test('nesting as deep as a body can hold overflows no stack', () => {
+test('the deepest nesting that a body can hold does not overflow the stack', () => {
   const depth = 10_000
   expect(isRepeated('{"a":'.repeat(depth) + '1' + '}'.repeat(depth))).toBe(false)
   expect(isRepeated('['.repeat(depth) + '{"a":1,"a":1}' + ']'.repeat(depth))).toBe(true)
 })
 
-test('whatever JSON.stringify writes has none, and has one as soon as a member comes again', () => {
+test('finds none in the output of JSON.stringify, and one after a member is added again', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), (object) => {
       const json = JSON.stringify(object)

@@ -23,25 +23,25 @@ test.each(['a', '0', 'Ab_9-z', '-', 'x'.repeat(128)])('the request id %s is kept
 })
 
 test.each([
-  ['nothing', []],
-  ['an empty one', ['']],
+  ['no header', []],
+  ['an empty header', ['']],
   ['129 characters', ['x'.repeat(129)]],
   ['a space', ['a b']],
   ['a dot', ['a.b']],
   ['JSON', ['","level":"fatal']],
   ['a letter beyond ASCII', ['\xe9']],
-  ['two of them', ['one', 'two']],
-])('for %s there is a new request id', async (_, given) => {
+  ['two headers', ['one', 'two']],
+])('makes a new request id for %s', async (_, given) => {
   expect(await idOf('/healthz', ...given)).toMatch(UUID)
 })
 
-test('every request without one gets another', async () => {
+test('gives each request without an id another one', async () => {
   const ids = await Promise.all(Array.from({ length: 20 }, () => idOf('/healthz')))
   expect(new Set(ids).size).toBe(20)
 })
 
 test.each(['/nowhere', '/account', '/keys/sig.pem', '/clients/x/configuration'])(
-  'the answer of %s carries it too, and so does the log',
+  'the answer of %s and its log line carry the request id',
   async (path) => {
     const id = `id${path.replaceAll(/\W/g, '-')}`
     expect(await idOf(path, id)).toBe(id)

@@ -16,12 +16,12 @@ async function ask(request: string): Promise<string> {
 
 test.each([
   ['without a Host', 'GET /healthz HTTP/1.1\r\nAccept: */*'],
-  ['with a Host that is none', 'GET /healthz HTTP/1.1\r\nHost: ['],
+  ['with an invalid Host', 'GET /healthz HTTP/1.1\r\nHost: ['],
   ['with two Hosts', 'GET /healthz HTTP/1.1\r\nHost: test\r\nhost: other.test'],
-  ['with one Host twice', 'GET /healthz HTTP/1.1\r\nHost: test\r\nAccept: */*\r\nHOST: test'],
+  ['with the same Host twice', 'GET /healthz HTTP/1.1\r\nHost: test\r\nAccept: */*\r\nHOST: test'],
   ['with a Host and an empty one', 'GET /healthz HTTP/1.1\r\nHost: test\r\nHost:'],
   ['with two empty Hosts', 'GET /healthz HTTP/1.0\r\nHost:\r\nHost:'],
-  ['to no URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
+  ['to an invalid URL', 'GET http://[/healthz HTTP/1.1\r\nHost: test'],
   ['to a URL without a host', 'GET http:///healthz HTTP/1.1\r\nHost: test'],
   ['to a URL of another scheme', 'GET ftp://test/healthz HTTP/1.1\r\nHost: test'],
   ['to a host of 262 characters', `GET http://${'a.'.repeat(131)}/healthz HTTP/1.1\r\nHost: test`],
@@ -55,9 +55,9 @@ test('a path that looks like a host is a path', async () => {
 
 test.each([
   ['a path', '/healthz?', 'x'],
-  // Whoever parses it as a URL takes this for a host, and normalizes it.
+  // A URL parser would take this for a host and normalize it.
   ['a host', '//a', '%CC%95%CC%80%CC%B4'],
-])('a URL of more than 8 KiB is refused with 414, whatever it begins like: %s', async (...url) => {
+])('a URL of more than 8 KiB is refused with 414, even if it begins like %s', async (...url) => {
   const [, start, unit] = url
   const target = start + unit.repeat(Math.ceil(8193 / unit.length))
   const answer = await ask(`GET ${target} HTTP/1.1\r\nHost: test`)

@@ -38,7 +38,7 @@ test('the challenge names the scope that is missing (RFC 6750 §3)', async () =>
   )
 })
 
-test('what fails behind it is not its business', async () => {
+test('an error of the next middleware is passed on', async () => {
   const ctx = { state: { scope: 'admin' } } as unknown as AppContext<ScopedState>
   const broken = () => Promise.reject(new Error('behind'))
   await expect(requireScope('admin')(ctx, broken)).rejects.toThrow('behind')

@@ -13,32 +13,32 @@ test.each([
   `cc-${TRACE}-${PARENT}-01`,
   `cc-${TRACE}-${PARENT}-01-what-the-future-will-be-like`,
   `01-${TRACE}-${PARENT}-09-`,
-])('the ids of %s', (header) => {
+])('reads the ids of %s', (header) => {
   expect(parseTraceparent(header)).toEqual(IDS)
 })
 
 test.each([
-  ['none', ''],
-  ['of zeros, trace', `00-${'0'.repeat(32)}-${PARENT}-01`],
-  ['of zeros, parent', `00-${TRACE}-${'0'.repeat(16)}-01`],
-  ['the version that is no version', `ff-${TRACE}-${PARENT}-01`],
-  ['more than version 00 has', `00-${TRACE}-${PARENT}-01-`],
-  ['more, without a dash', `cc-${TRACE}-${PARENT}-01.what`],
+  ['an empty header', ''],
+  ['a trace id of zeros', `00-${'0'.repeat(32)}-${PARENT}-01`],
+  ['a parent id of zeros', `00-${TRACE}-${'0'.repeat(16)}-01`],
+  ['the invalid version ff', `ff-${TRACE}-${PARENT}-01`],
+  ['more parts than version 00 has', `00-${TRACE}-${PARENT}-01-`],
+  ['more text without a dash', `cc-${TRACE}-${PARENT}-01.what`],
   ['upper case', `00-${TRACE.toUpperCase()}-${PARENT}-01`],
-  ['too short', `00-${TRACE.slice(1)}-${PARENT}-01`],
-  ['too long', `00-${TRACE}0-${PARENT}-01`],
+  ['a short trace id', `00-${TRACE.slice(1)}-${PARENT}-01`],
+  ['a long trace id', `00-${TRACE}0-${PARENT}-01`],
   ['no flags', `00-${TRACE}-${PARENT}`],
   ['one digit of flags', `00-${TRACE}-${PARENT}-1`],
   ['a space before', ` 00-${TRACE}-${PARENT}-01`],
   ['a line break after', `00-${TRACE}-${PARENT}-01\n`],
-  ['two of them', `00-${TRACE}-${PARENT}-01, 00-${TRACE}-${PARENT}-01`],
-  ['two of a later version', `01-${TRACE}-${PARENT}-01-x, 01-${TRACE}-${PARENT}-01-x`],
-  ['something long', '0'.repeat(65_536)],
-])('nothing of one that is malformed: %s', (_, header) => {
+  ['two values', `00-${TRACE}-${PARENT}-01, 00-${TRACE}-${PARENT}-01`],
+  ['two values of a later version', `01-${TRACE}-${PARENT}-01-x, 01-${TRACE}-${PARENT}-01-x`],
+  ['a long text', '0'.repeat(65_536)],
+])('ignores a malformed header: %s', (_, header) => {
   expect(parseTraceparent(header)).toBeUndefined()
 })
 
-test('whatever is sent, only the ids get into the log', () => {
+test('returns nothing but hexadecimal ids, whatever is sent', () => {
   const hex = (digits: number) =>
     fc.string({ unit: fc.constantFrom('0', '1', 'a', 'f'), minLength: digits, maxLength: digits })
   const headers = fc.oneof(

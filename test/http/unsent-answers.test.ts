@@ -53,18 +53,18 @@ async function open() {
 test.each<[string, (ctx: AppContext) => void, string]>([
   ['a client that resets the connection', () => undefined, 'ECONNRESET'],
   [
-    'a client that goes in the middle of a stream',
+    'a client that disconnects in the middle of a stream',
     (ctx) => {
       ctx.body = new Readable({
         read() {
-          // More when the client has gone.
+          // Has more to send even after the client has gone.
           this.push('some')
         },
       })
     },
     'ERR_STREAM_PREMATURE_CLOSE',
   ],
-])('%s is no error', async (_, prepare, code) => {
+])('%s is logged at the debug level, not as an error', async (_, prepare, code) => {
   let answer: () => void = () => undefined
   const waiting = new Promise<void>((resolve) => {
     handler = (ctx) => {
@@ -84,7 +84,7 @@ test.each<[string, (ctx: AppContext) => void, string]>([
   expect(lines.map(({ level, err }) => [level, err])).toEqual(lines.map(() => ['debug', undefined]))
 })
 
-test('another error is one, with its stack, also if its code is the same', async () => {
+test('another error is logged with its stack, even if its code is ECONNRESET', async () => {
   handler = () => {
     throw Object.assign(new Error('the database hung up'), { code: 'ECONNRESET' })
   }
@@ -105,7 +105,7 @@ test('another error is one, with its stack, also if its code is the same', async
   ])
 })
 
-test('an error without a request is logged all the same', () => {
+test('an error without a context is logged as an error', () => {
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   unsentAnswers(logger)(new Error('no context'))
   expect(lines).toEqual([expect.objectContaining({ level: 'error' })])
