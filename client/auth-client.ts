@@ -13,7 +13,7 @@ import { signInByIdToken, signInByPassword } from './sign-in.ts'
 import { SignedIn } from './signed-in.ts'
 import { within } from './timers.ts'
 import { checkTimes } from './token/check-claims.ts'
-import type { ClientKey } from './token/client-key.ts'
+import type { ClientKey } from './keys/client-key.ts'
 import { temporaryVaults } from './vault/temporary-vault.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 

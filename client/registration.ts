@@ -2,7 +2,7 @@ import type { ClientContext } from './context.ts'
 import { hasCode } from './errors.ts'
 import { badAnswer, json, readAnswer, send, textOf } from './http.ts'
 import { parseObject, type Json } from './json.ts'
-import type { ClientKey } from './token/client-key.ts'
+import type { ClientKey } from './keys/client-key.ts'
 import { decrypt } from './token/decrypt.ts'
 
 /** A registered key. */

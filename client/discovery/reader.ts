@@ -1,6 +1,6 @@
 import type { EncryptionEnc } from '../../protocol/algorithms.ts'
 import { AuthError } from '../errors.ts'
-import type { EncryptionKey, ServerKey } from './server-keys.ts'
+import type { EncryptionKey, ServerKey } from '../keys/server-keys.ts'
 
 /** A recipient of tokens: the server itself, or another service on the list. */
 export interface Reader {

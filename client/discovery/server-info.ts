@@ -7,7 +7,7 @@ import {
 import { AuthError } from '../errors.ts'
 import { badAnswer, readAnswer, send, type Fetch } from '../http.ts'
 import { isObject, isText, type Json } from '../json.ts'
-import { readKeySet, type ServerKey } from './server-keys.ts'
+import { readKeySet, type ServerKey } from '../keys/server-keys.ts'
 
 /** The parts of the server's metadata (RFC 8414) and JWK Set that a client needs. */
 export interface ServerInfo {

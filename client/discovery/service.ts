@@ -3,7 +3,7 @@ import { CachedDocument } from './cached-document.ts'
 import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
 import type { AuthServer } from './server.ts'
 import { fetchKeys } from './server-info.ts'
-import { readKeySet, type ServerKey } from './server-keys.ts'
+import { readKeySet, type ServerKey } from '../keys/server-keys.ts'
 import type { Fetch } from '../http.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 

@@ -5,7 +5,7 @@ import {
 } from '../../protocol/tokens.ts'
 import type { Json } from '../json.ts'
 import { checkAccessClaims, checkClaims, type Expected } from '../token/check-claims.ts'
-import type { ClientKey } from '../token/client-key.ts'
+import type { ClientKey } from '../keys/client-key.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { verify, type VerificationKeys } from '../token/verify.ts'
 

@@ -1,5 +1,5 @@
 import type { KeyType } from '../../protocol/algorithms.ts'
-import type { ClientKey } from '../token/client-key.ts'
+import type { ClientKey } from '../keys/client-key.ts'
 
 /** Storage for a client's key, session and vaults. */
 export interface ClientStore {

@@ -1,6 +1,6 @@
 import { keyNotSupported } from '../errors.ts'
 import { isObject } from '../json.ts'
-import { fits, generateClientKey, nameOf, type ClientKey } from '../token/client-key.ts'
+import { fits, generateClientKey, nameOf, type ClientKey } from '../keys/client-key.ts'
 import type { ClientStore, VaultStorage } from './client-store.ts'
 import { Records } from './indexed-db.ts'
 import { memoryStore } from './memory-store.ts'

@@ -1,5 +1,5 @@
 import { sessionEnded } from '../errors.ts'
-import { fits, generateClientKey, type ClientKey } from '../token/client-key.ts'
+import { fits, generateClientKey, type ClientKey } from '../keys/client-key.ts'
 import type { ClientStore, VaultStorage } from './client-store.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 

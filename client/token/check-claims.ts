@@ -5,8 +5,8 @@ import {
 } from '../../protocol/tokens.ts'
 import { AuthError } from '../errors.ts'
 import { isObject, isTime, texts, type Json } from '../json.ts'
-import { thumbprint } from './public-jwk.ts'
-import { invalid } from './refusal.ts'
+import { thumbprint } from '../keys/public-jwk.ts'
+import { invalid } from '../token-error.ts'
 
 /** The values that a token for this client must have. */
 export interface Expected {

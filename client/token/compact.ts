@@ -1,7 +1,7 @@
 import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
 import { decodeBase64url, type Bytes } from '../bytes.ts'
 import { parseObject, type Json } from '../json.ts'
-import { invalid } from './refusal.ts'
+import { invalid } from '../token-error.ts'
 
 /** A JWS or JWE in compact form, decoded. */
 export interface Compact {

@@ -1,4 +1,4 @@
-import type { ClientKey } from './client-key.ts'
+import type { ClientKey } from '../keys/client-key.ts'
 import type { Recipient } from './jwe/seal-jwe.ts'
 import { deriveProofKey } from './request-proof.ts'
 

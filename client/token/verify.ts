@@ -1,10 +1,10 @@
 import { SIGNING_ALGS, type SigningAlg } from '../../protocol/algorithms.ts'
 import { utf8 } from '../bytes.ts'
-import type { ServerKey } from '../discovery/server-keys.ts'
+import type { ServerKey } from '../keys/server-keys.ts'
 import { parseObject, type Json } from '../json.ts'
 import { parseCompact, type Compact } from './compact.ts'
-import { importPublicKey } from './public-jwk.ts'
-import { invalid, invalidIfRefused } from './refusal.ts'
+import { importPublicKey } from '../keys/public-jwk.ts'
+import { invalid, invalidIfRefused } from '../token-error.ts'
 
 /** Finds the server's signing key with this `kid`. */
 export type VerificationKeys = (kid: string) => Promise<ServerKey | undefined>

@@ -1,6 +1,6 @@
 import type { EncryptionEnc } from '../../../protocol/algorithms.ts'
 import { concat, type Bytes } from '../../bytes.ts'
-import { invalid, invalidIfRefused } from '../refusal.ts'
+import { invalid, invalidIfRefused } from '../../token-error.ts'
 
 /** An encrypted plaintext and its authentication tag. */
 export interface Encrypted {

@@ -1,8 +1,8 @@
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import { decodeBase64url, type Bytes } from '../../bytes.ts'
 import { texts } from '../../json.ts'
-import type { PublicJwk } from '../public-jwk.ts'
-import { invalid } from '../refusal.ts'
+import type { PublicJwk } from '../../keys/public-jwk.ts'
+import { invalid } from '../../token-error.ts'
 
 /** Bytes of a coordinate, and of a shared secret, on each curve (RFC 7518 §6.2.1.2, RFC 7748 §6.1). */
 const COORDINATE_LENGTH: Readonly<Record<EncryptionCrv, number>> = {

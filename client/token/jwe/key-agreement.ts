@@ -1,6 +1,6 @@
 import { concat, decodeBase64url, utf8, type Bytes } from '../../bytes.ts'
 import type { Json } from '../../json.ts'
-import { invalid } from '../refusal.ts'
+import { invalid } from '../../token-error.ts'
 
 /** Information on the two parties, mixed into the derived key (RFC 7518 §4.6.1.2, §4.6.1.3). */
 export interface PartyInfo {

@@ -1,5 +1,5 @@
 import type { Bytes } from '../../bytes.ts'
-import { importPublicKey, type PublicJwk } from '../public-jwk.ts'
+import { importPublicKey, type PublicJwk } from '../../keys/public-jwk.ts'
 
 /** RSAES-OAEP with SHA-256 and MGF1 with SHA-256 (RFC 7518 §4.3). */
 export const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' }

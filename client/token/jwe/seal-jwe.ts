@@ -6,7 +6,7 @@ import {
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
 import { encodeBase64url, randomBytes, utf8, type Bytes } from '../../bytes.ts'
-import { importPublicKey, pickPublic, type PublicJwk } from '../public-jwk.ts'
+import { importPublicKey, pickPublic, type PublicJwk } from '../../keys/public-jwk.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { ecdhOn, sharedSecret } from './ephemeral-key.ts'
 import { deriveKey, type DerivedKey } from './key-agreement.ts'

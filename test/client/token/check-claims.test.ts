@@ -5,8 +5,8 @@ import {
   checkTimes,
   type Expected,
 } from '../../../client/token/check-claims.ts'
-import { generateClientKey } from '../../../client/token/client-key.ts'
-import type { PublicJwk } from '../../../client/token/public-jwk.ts'
+import { generateClientKey } from '../../../client/keys/client-key.ts'
+import type { PublicJwk } from '../../../client/keys/public-jwk.ts'
 import { codeOf, errorOf } from '../../support/auth-client.ts'
 
 const expected = { issuer: 'https://auth.test', clientId: 'client-1' }

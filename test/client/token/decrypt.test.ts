@@ -2,7 +2,7 @@ import { deflateRawSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { CompactEncrypt, decodeProtectedHeader } from 'jose'
 import { decrypt } from '../../../client/token/decrypt.ts'
-import { generateClientKey } from '../../../client/token/client-key.ts'
+import { generateClientKey } from '../../../client/keys/client-key.ts'
 import { codeOf } from '../../support/auth-client.ts'
 import { encryptJwe } from '../../support/foreign-jose.ts'
 import {

@@ -1,7 +1,7 @@
 /** A server's keys, a client of its own key, and the means to make what the server never would. */
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
-import type { ServerKey } from '../../../client/discovery/server-keys.ts'
-import { generateClientKey, type ClientKey } from '../../../client/token/client-key.ts'
+import type { ServerKey } from '../../../client/keys/server-keys.ts'
+import { generateClientKey, type ClientKey } from '../../../client/keys/client-key.ts'
 import { openAccessToken, openRefreshToken, type Opener } from '../../../client/session/tokens.ts'
 import { issue } from '../../../server/token/issue.ts'
 import { accessToken, refreshToken } from '../../../server/token/kinds.ts'

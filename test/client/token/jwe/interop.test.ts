@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { CompactEncrypt } from 'jose'
-import type { ClientKey } from '../../../../client/token/client-key.ts'
-import { pickPublic } from '../../../../client/token/public-jwk.ts'
+import type { ClientKey } from '../../../../client/keys/client-key.ts'
+import { pickPublic } from '../../../../client/keys/public-jwk.ts'
 import { seal } from '../../../../server/token/jwe/seal-jwe.ts'
 import {
   COMBINATIONS,

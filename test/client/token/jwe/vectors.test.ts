@@ -4,7 +4,7 @@ import { CONTENT_ENCRYPTIONS } from '../../../../client/token/jwe/content-encryp
 import { ecdhOn, sharedSecret } from '../../../../client/token/jwe/ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from '../../../../client/token/jwe/key-agreement.ts'
 import { importWrappingKey, unwrapKey, wrapKey } from '../../../../client/token/jwe/key-wrap.ts'
-import { importPublicKey } from '../../../../client/token/public-jwk.ts'
+import { importPublicKey } from '../../../../client/keys/public-jwk.ts'
 import {
   APPENDIX_C,
   CONTENT_VECTORS,

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { readKeySet } from '../../../client/discovery/server-keys.ts'
+import { readKeySet } from '../../../client/keys/server-keys.ts'
 
 test.each([null, 'keys', 1, [], {}, { keys: {} }, { keys: 'x' }, { keys: [null, 1, [], {}] }])(
   'a body that is no JWK Set has no keys: %j',

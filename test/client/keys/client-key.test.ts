@@ -3,9 +3,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, jest, test } from '@jest/globals'
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, importJWK, type JWK } from 'jose'
 import { encryptionAlgsFor, type KeyType } from '../../../protocol/algorithms.ts'
-import { fits, generateClientKey } from '../../../client/token/client-key.ts'
+import { fits, generateClientKey } from '../../../client/keys/client-key.ts'
 import { decrypt } from '../../../client/token/decrypt.ts'
-import { pickPublic, thumbprint } from '../../../client/token/public-jwk.ts'
+import { pickPublic, thumbprint } from '../../../client/keys/public-jwk.ts'
 
 const ec = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve })
 const kinds = [

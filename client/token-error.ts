@@ -1,4 +1,4 @@
-import { AuthError } from '../errors.ts'
+import { AuthError } from './errors.ts'
 
 /** @param reason What is wrong, in the same words as the server's log. It quotes nothing from the token. */
 export const invalid = (reason: string, cause?: unknown): AuthError =>

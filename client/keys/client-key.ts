@@ -1,7 +1,7 @@
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { keyNotSupported } from '../errors.ts'
-import { ecdhOn } from './jwe/ephemeral-key.ts'
-import { RSA_OAEP } from './jwe/key-encryption.ts'
+import { ecdhOn } from '../token/jwe/ephemeral-key.ts'
+import { RSA_OAEP } from '../token/jwe/key-encryption.ts'
 import { pickPublic, thumbprint, type PublicJwk } from './public-jwk.ts'
 
 /** This client's encryption key. The private key is only for decrypting. */

@@ -5,7 +5,7 @@ import {
   type SigningAlg,
 } from '../../protocol/algorithms.ts'
 import { isObject, texts } from '../json.ts'
-import { pickPublic, thumbprint, type PublicJwk } from '../token/public-jwk.ts'
+import { pickPublic, thumbprint, type PublicJwk } from './public-jwk.ts'
 
 /** A public key of the server, for one use and one algorithm. */
 export type ServerKey = PublishedKey<'sig', SigningAlg> | EncryptionKey
