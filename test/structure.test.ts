@@ -30,11 +30,11 @@ function read(path: string): Source {
 
 const featureOf = (path: string) => /^server\/features\/([^/]+)\//.exec(path)?.[1]
 
-/** A feature counts as one folder, and so does a file of server/ itself. */
+/** A feature counts as one folder, and so does a file of server/ or client/ itself. */
 const folderOf = (path: string): string => {
   const feature = featureOf(path)
   if (feature !== undefined) return `server/features/${feature}`
-  return dirname(path) === 'server' ? path : dirname(path)
+  return ['server', 'client'].includes(dirname(path)) ? path : dirname(path)
 }
 
 /** They name what is handed to routes and features, which is nothing to run. */
@@ -90,10 +90,9 @@ test('a circle of folders is found', () => {
   expect(findCircle(files.slice(1))).toBeUndefined()
 })
 
-test('no folders of the server import each other in a circle', () => {
-  expect(findCircle([...inFolder('server'), ...inFolder('protocol'), ...inFolder('pkcs8')])).toBe(
-    undefined,
-  )
+test.each(['server', 'client'])('no folders of %s/ import each other in a circle', (half) => {
+  const files = [half, 'protocol', 'pkcs8'].flatMap(inFolder)
+  expect(findCircle(files)).toBeUndefined()
 })
 
 test('the core imports no feature, and no feature another', () => {

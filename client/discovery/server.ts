@@ -1,7 +1,7 @@
 import { notSignedIn } from '../errors.ts'
 import type { Fetch } from '../http.ts'
+import type { VerificationKeys } from '../keys/server-keys.ts'
 import type { ClientStore } from '../stores/client-store.ts'
-import type { VerificationKeys } from '../token/verify.ts'
 import { CachedDocument } from './cached-document.ts'
 import { encryptionKeyOf, isSame, type Reader, type ReadingKey } from './reader.ts'
 import { fetchServerInfo, parseServerInfo, type ServerInfo } from './server-info.ts'

@@ -1,11 +1,11 @@
 import { encodeBase64url, utf8 } from '../bytes.ts'
+import type { Fetch } from '../http.ts'
+import { readKeySet, type ServerKey } from '../keys/server-keys.ts'
+import type { ClientStore } from '../stores/client-store.ts'
 import { CachedDocument } from './cached-document.ts'
 import { encryptionKeyOf, isSame, type Reader } from './reader.ts'
-import type { AuthServer } from './server.ts'
 import { fetchKeys } from './server-info.ts'
-import { readKeySet, type ServerKey } from '../keys/server-keys.ts'
-import type { Fetch } from '../http.ts'
-import type { ClientStore } from '../stores/client-store.ts'
+import type { AuthServer } from './server.ts'
 
 interface ServiceOptions {
   readonly baseUrl: string

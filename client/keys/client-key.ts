@@ -1,8 +1,7 @@
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { keyNotSupported } from '../errors.ts'
-import { ecdhOn } from '../token/jwe/ephemeral-key.ts'
-import { RSA_OAEP } from '../token/jwe/key-encryption.ts'
 import { pickPublic, thumbprint, type PublicJwk } from './public-jwk.ts'
+import { ecdhOn, RSA_OAEP } from './web-crypto.ts'
 
 /** This client's encryption key. The private key is only for decrypting. */
 export interface ClientKey {

@@ -30,23 +30,3 @@ export function pickPublic(jwk: object): PublicJwk {
  */
 export const thumbprint = (jwk: PublicJwk): Promise<string> =>
   sha256(utf8(JSON.stringify(pickPublic(jwk))))
-
-/** Bits of an RSA key (RFC 7518 §3.3, §4.3). */
-const MIN_MODULUS_LENGTH = 2048
-
-/**
- * Imports a public key into Web Crypto.
- *
- * @throws DOMException `DataError` for a key that is malformed, weak, or of another type than the
- *   algorithm's.
- */
-export async function importPublicKey(
-  jwk: PublicJwk,
-  algorithm: { readonly name: string },
-  usages: KeyUsage[],
-): Promise<CryptoKey> {
-  const key = await crypto.subtle.importKey('jwk', pickPublic(jwk), algorithm, false, usages)
-  const { modulusLength = MIN_MODULUS_LENGTH } = key.algorithm as Partial<RsaKeyAlgorithm>
-  if (modulusLength >= MIN_MODULUS_LENGTH) return key
-  throw new DOMException(`An RSA key of ${modulusLength} bits is too short.`, 'DataError')
-}

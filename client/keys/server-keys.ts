@@ -18,6 +18,9 @@ interface PublishedKey<Use, Alg> extends PublicJwk {
   readonly alg: Alg
 }
 
+/** Finds the server's signing key with this `kid`. */
+export type VerificationKeys = (kid: string) => Promise<ServerKey | undefined>
+
 /**
  * The usable keys of a JWK Set (RFC 7517 §5), in its order: the current key of each use comes first.
  * Skips keys whose `kid` is not their thumbprint.

@@ -5,8 +5,8 @@ import { AuthError, inPlaceOf } from '../errors.ts'
 import { isJson, mediaTypeOf, textOf } from '../http.ts'
 import { isTime } from '../json.ts'
 import type { ClientKey } from '../keys/client-key.ts'
-import { decrypt } from '../token/decrypt.ts'
 import { invalid } from '../token-error.ts'
+import { decrypt } from '../token/decrypt.ts'
 import { verify } from '../token/verify.ts'
 
 /** The one request that an answer must be for. */

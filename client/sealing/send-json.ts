@@ -4,10 +4,10 @@ import { utf8, type Bytes } from '../bytes.ts'
 import type { ClientContext } from '../context.ts'
 import { dateOf, json, mediaTypeOf, send, textOf } from '../http.ts'
 import { parseObject } from '../json.ts'
-import { register } from '../registration.ts'
 import type { ClientKey } from '../keys/client-key.ts'
-import { isSealing } from './policy.ts'
+import { register } from '../registration.ts'
 import { openAnswer } from './open-answer.ts'
+import { isSealing } from './policy.ts'
 import { sealBody } from './seal-body.ts'
 
 /**

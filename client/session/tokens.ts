@@ -4,10 +4,11 @@ import {
   type RefreshTokenClaims,
 } from '../../protocol/tokens.ts'
 import type { Json } from '../json.ts'
-import { checkAccessClaims, checkClaims, type Expected } from '../token/check-claims.ts'
 import type { ClientKey } from '../keys/client-key.ts'
+import type { VerificationKeys } from '../keys/server-keys.ts'
+import { checkAccessClaims, checkClaims, type Expected } from '../token/check-claims.ts'
 import { decrypt } from '../token/decrypt.ts'
-import { verify, type VerificationKeys } from '../token/verify.ts'
+import { verify } from '../token/verify.ts'
 
 /** A token with verified signature and claims, whose expiry has not been checked. */
 export interface VerifiedToken<Claims extends RefreshTokenClaims> {

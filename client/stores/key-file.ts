@@ -3,9 +3,8 @@ import { decryptPrivateKey } from '../../pkcs8/decrypt-key.ts'
 import { encryptPrivateKey } from '../../pkcs8/encrypt-key.ts'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import type { ClientKey } from '../keys/client-key.ts'
-import { ecdhOn } from '../token/jwe/ephemeral-key.ts'
-import { RSA_OAEP } from '../token/jwe/key-encryption.ts'
 import { pickPublic, thumbprint } from '../keys/public-jwk.ts'
+import { ecdhOn, RSA_OAEP } from '../keys/web-crypto.ts'
 import { storeFailed } from './files.ts'
 
 /** Encrypts an extractable private key as a PKCS#8 PEM (RFC 5958 §3). */

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { KeyType } from '../../protocol/algorithms.ts'
 import type { ScryptCost } from '../../pkcs8/scrypt.ts'
+import type { KeyType } from '../../protocol/algorithms.ts'
 import { fits, generateClientKey, type ClientKey } from '../keys/client-key.ts'
 import type { ClientStore } from './client-store.ts'
 import { move, readIfThere, storeFailed, writeWhole } from './files.ts'

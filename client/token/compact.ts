@@ -1,16 +1,8 @@
 import { REFUSED_PARAMETERS } from '../../protocol/headers.ts'
-import { decodeBase64url, type Bytes } from '../bytes.ts'
-import { parseObject, type Json } from '../json.ts'
+import { decodeBase64url } from '../bytes.ts'
+import { parseObject } from '../json.ts'
 import { invalid } from '../token-error.ts'
-
-/** A JWS or JWE in compact form, decoded. */
-export interface Compact {
-  /** The protected header. */
-  readonly header: Json
-  /** The parts as they were sent, and their bytes; the header's come first. */
-  readonly segments: readonly string[]
-  readonly parts: readonly Bytes[]
-}
+import type { Compact } from './jwe/open-jwe.ts'
 
 /**
  * Parses a compact JWS (3 parts, RFC 7515 §7.1) or JWE (5 parts, RFC 7516 §7.1), before any

@@ -1,9 +1,9 @@
 import { ENCRYPTION_ENCS, encryptionAlgsFor } from '../../protocol/algorithms.ts'
 import { decodeUtf8 } from '../json.ts'
 import type { ClientKey } from '../keys/client-key.ts'
+import { invalid } from '../token-error.ts'
 import { parseCompact } from './compact.ts'
 import { openJwe } from './jwe/open-jwe.ts'
-import { invalid } from '../token-error.ts'
 
 /**
  * Decrypts a JWE with this client's key.

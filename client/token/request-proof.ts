@@ -3,9 +3,9 @@ import type { Binding } from '../../protocol/binding.ts'
 import { PROOF_KEY_LENGTH, proofInput, proofKeyInfo } from '../../protocol/request-proof.ts'
 import { encodeBase64url, sha256, utf8 } from '../bytes.ts'
 import type { ClientKey } from '../keys/client-key.ts'
-import { ecdhOn, sharedSecret } from './jwe/ephemeral-key.ts'
+import { ecdhOn, importPublicKey } from '../keys/web-crypto.ts'
+import { sharedSecret } from './jwe/ephemeral-key.ts'
 import type { Recipient } from './jwe/seal-jwe.ts'
-import { importPublicKey } from '../keys/public-jwk.ts'
 
 /**
  * Derives the key of this client's proofs to one recipient: K of protocol/request-proof.ts. It can be

@@ -1,11 +1,13 @@
+import type { EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Binding } from '../../protocol/binding.ts'
 import type { Bytes } from '../bytes.ts'
-import type { ReadingKey } from '../discovery/reader.ts'
 import { AuthError } from '../errors.ts'
 import type { Agreements } from './jwe/agreements.ts'
-import { sealJwe } from './jwe/seal-jwe.ts'
+import { sealJwe, type Recipient } from './jwe/seal-jwe.ts'
 
-interface SealOptions extends ReadingKey {
+interface SealOptions {
+  readonly key: Recipient
+  readonly enc: EncryptionEnc
   /** What is encrypted (RFC 7516 §4.1.12): `JWT` for a token, `json` for a body. */
   readonly cty: 'JWT' | 'json'
   /** The session that it belongs to. Without one, the JWE has a key agreement of its own. */

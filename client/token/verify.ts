@@ -1,13 +1,11 @@
 import { SIGNING_ALGS, type SigningAlg } from '../../protocol/algorithms.ts'
 import { utf8 } from '../bytes.ts'
-import type { ServerKey } from '../keys/server-keys.ts'
 import { parseObject, type Json } from '../json.ts'
-import { parseCompact, type Compact } from './compact.ts'
-import { importPublicKey } from '../keys/public-jwk.ts'
+import type { ServerKey, VerificationKeys } from '../keys/server-keys.ts'
+import { importPublicKey } from '../keys/web-crypto.ts'
 import { invalid, invalidIfRefused } from '../token-error.ts'
-
-/** Finds the server's signing key with this `kid`. */
-export type VerificationKeys = (kid: string) => Promise<ServerKey | undefined>
+import { parseCompact } from './compact.ts'
+import type { Compact } from './jwe/open-jwe.ts'
 
 export interface Verified {
   readonly header: Json

@@ -2,6 +2,7 @@ import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import { decodeBase64url, type Bytes } from '../../bytes.ts'
 import { texts } from '../../json.ts'
 import type { PublicJwk } from '../../keys/public-jwk.ts'
+import { ecdhOn } from '../../keys/web-crypto.ts'
 import { invalid } from '../../token-error.ts'
 
 /** Bytes of a coordinate, and of a shared secret, on each curve (RFC 7518 §6.2.1.2, RFC 7748 §6.1). */
@@ -11,10 +12,6 @@ const COORDINATE_LENGTH: Readonly<Record<EncryptionCrv, number>> = {
   'P-521': 66,
   X25519: 32,
 }
-
-/** What Web Crypto calls ECDH on a curve. */
-export const ecdhOn = (crv: string): EcKeyImportParams =>
-  crv === 'X25519' ? { name: crv, namedCurve: crv } : { name: 'ECDH', namedCurve: crv }
 
 /**
  * Checks the `epk` header parameter (RFC 7518 §4.6.1.1). The import checks that the point is on the

@@ -1,8 +1,6 @@
 import type { Bytes } from '../../bytes.ts'
-import { importPublicKey, type PublicJwk } from '../../keys/public-jwk.ts'
-
-/** RSAES-OAEP with SHA-256 and MGF1 with SHA-256 (RFC 7518 §4.3). */
-export const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' }
+import type { PublicJwk } from '../../keys/public-jwk.ts'
+import { importPublicKey, RSA_OAEP } from '../../keys/web-crypto.ts'
 
 /**
  * Encrypts a content encryption key with RSA-OAEP-256.

@@ -8,14 +8,22 @@ import {
 import { randomBytes, utf8, type Bytes } from '../../bytes.ts'
 import type { Json } from '../../json.ts'
 import type { ClientKey } from '../../keys/client-key.ts'
-import type { Compact } from '../compact.ts'
-import { importPublicKey } from '../../keys/public-jwk.ts'
+import { ecdhOn, importPublicKey } from '../../keys/web-crypto.ts'
 import { invalid, invalidIfRefused, isRefusal } from '../../token-error.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
-import { ecdhOn, parseEphemeralKey, sharedSecret } from './ephemeral-key.ts'
+import { parseEphemeralKey, sharedSecret } from './ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from './key-agreement.ts'
 import { decryptKey } from './key-encryption.ts'
 import { importWrappingKey, unwrapKey } from './key-wrap.ts'
+
+/** A JWS or JWE in compact form, decoded. */
+export interface Compact {
+  /** The protected header. */
+  readonly header: Json
+  /** The parts as they were sent, and their bytes; the header's come first. */
+  readonly segments: readonly string[]
+  readonly parts: readonly Bytes[]
+}
 
 /**
  * Decrypts a JWE in compact form (RFC 7516 §5.2).
@@ -26,7 +34,7 @@ import { importWrappingKey, unwrapKey } from './key-wrap.ts'
  */
 export async function openJwe(
   { header, parts, segments }: Compact,
-  key: Pick<ClientKey, 'publicJwk' | 'privateKey'>,
+  key: ClientKey,
   alg: EncryptionAlg,
   enc: EncryptionEnc,
 ): Promise<Bytes> {
@@ -42,7 +50,7 @@ export async function openJwe(
 async function contentKeyOf(
   encryptedKey: Bytes,
   header: Json,
-  key: Pick<ClientKey, 'publicJwk' | 'privateKey'>,
+  key: ClientKey,
   alg: EncryptionAlg,
   enc: EncryptionEnc,
 ): Promise<Bytes> {
@@ -74,7 +82,7 @@ async function orRandom(decrypted: Promise<Bytes>, length: number): Promise<Byte
 /** The key that the client's key and the header's ephemeral key agree on (RFC 7518 §4.6). */
 async function agreedKey(
   header: Json,
-  { publicJwk, privateKey }: Pick<ClientKey, 'publicJwk' | 'privateKey'>,
+  { publicJwk, privateKey }: ClientKey,
   algorithm: string,
   length: number,
 ): Promise<Bytes> {

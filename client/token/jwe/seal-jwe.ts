@@ -6,9 +6,10 @@ import {
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
 import { encodeBase64url, randomBytes, utf8, type Bytes } from '../../bytes.ts'
-import { importPublicKey, pickPublic, type PublicJwk } from '../../keys/public-jwk.ts'
+import { pickPublic, type PublicJwk } from '../../keys/public-jwk.ts'
+import { ecdhOn, importPublicKey } from '../../keys/web-crypto.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
-import { ecdhOn, sharedSecret } from './ephemeral-key.ts'
+import { sharedSecret } from './ephemeral-key.ts'
 import { deriveKey, type DerivedKey } from './key-agreement.ts'
 import { encryptKey } from './key-encryption.ts'
 import { importWrappingKey, wrapKey } from './key-wrap.ts'

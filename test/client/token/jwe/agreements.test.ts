@@ -31,7 +31,7 @@ afterEach(() => {
 const sealed = (to: Recipient = recipient, sessionId = 'session') =>
   seal(agreements, utf8('a.b.c'), {
     cty: 'JWT',
-    key: { ...to, kty: to.kty!, use: 'enc' },
+    key: to,
     enc: 'A128GCM',
     sessionId,
     req: () => Promise.resolve({ jti: 'one', iat: 0, htm: 'GET', htu: 'https://auth.test/' }),

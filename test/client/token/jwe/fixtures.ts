@@ -1,18 +1,17 @@
 /** The same keys for the client's Web Crypto, the server's node:crypto, and jose. */
+import type { Bytes } from '../../../../client/bytes.ts'
+import type { ClientKey } from '../../../../client/keys/client-key.ts'
+import { pickPublic } from '../../../../client/keys/public-jwk.ts'
+import { ecdhOn, RSA_OAEP } from '../../../../client/keys/web-crypto.ts'
+import { invalid } from '../../../../client/token-error.ts'
+import { parseCompact } from '../../../../client/token/compact.ts'
+import { openJwe } from '../../../../client/token/jwe/open-jwe.ts'
+import { sealJwe, type Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
 import {
   ENCRYPTION_ENCS,
   type EncryptionAlg,
   type EncryptionEnc,
 } from '../../../../protocol/algorithms.ts'
-import type { Bytes } from '../../../../client/bytes.ts'
-import type { ClientKey } from '../../../../client/keys/client-key.ts'
-import { parseCompact } from '../../../../client/token/compact.ts'
-import { ecdhOn } from '../../../../client/token/jwe/ephemeral-key.ts'
-import { RSA_OAEP } from '../../../../client/token/jwe/key-encryption.ts'
-import { openJwe } from '../../../../client/token/jwe/open-jwe.ts'
-import { sealJwe, type Recipient } from '../../../../client/token/jwe/seal-jwe.ts'
-import { pickPublic } from '../../../../client/keys/public-jwk.ts'
-import { invalid } from '../../../../client/token-error.ts'
 import { keyFor, type Crv, type TestKey } from '../../../token/jwe/fixtures.ts'
 
 /** Bytes as Web Crypto takes them. */

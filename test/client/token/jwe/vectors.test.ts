@@ -1,10 +1,10 @@
 /** What the RFCs compute, step by step. */
 import { describe, expect, test } from '@jest/globals'
+import { ecdhOn, importPublicKey } from '../../../../client/keys/web-crypto.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../../client/token/jwe/content-encryption.ts'
-import { ecdhOn, sharedSecret } from '../../../../client/token/jwe/ephemeral-key.ts'
+import { sharedSecret } from '../../../../client/token/jwe/ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from '../../../../client/token/jwe/key-agreement.ts'
 import { importWrappingKey, unwrapKey, wrapKey } from '../../../../client/token/jwe/key-wrap.ts'
-import { importPublicKey } from '../../../../client/keys/public-jwk.ts'
 import {
   APPENDIX_C,
   CONTENT_VECTORS,
