@@ -1,4 +1,4 @@
-/** The key agreements of a signed-in client, as its server meets them. */
+/** The key agreements that a signed-in client makes, as seen by its server. */
 import { afterEach, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import {
@@ -23,7 +23,7 @@ async function setUp() {
   return { keys, server, ...(await signedUp(server)) }
 }
 
-/** The header of every token that a client has sent, in their order. */
+/** The headers of all the tokens that a client has sent, in order. */
 async function headersOf({ sent }: Wire) {
   const tokens = await Promise.all(
     sent.map(async ({ request, line }) => {
@@ -42,7 +42,7 @@ async function epksOf(wire: Wire): Promise<number[]> {
   return epks.map((epk) => epks.indexOf(epk))
 }
 
-test('requests at once, after them, and a refresh share one', async () => {
+test('requests, concurrent or not, and a refresh share one agreement for five minutes', async () => {
   const { client, wire, server } = await setUp()
   const statuses = await Promise.all(
     [1, 2, 3].map(async () => (await client.fetch('/account')).status),
@@ -57,7 +57,7 @@ test('requests at once, after them, and a refresh share one', async () => {
   expect(await epksOf(wire)).toEqual([0, 0, 0, 0, 0, 5])
 })
 
-test('a rotated key has another', async () => {
+test('a rotated server key gets a new agreement', async () => {
   const { client, wire, keys, server } = await setUp()
   await client.fetch('/account')
   await keys.rotate()
@@ -72,7 +72,7 @@ test('a rotated key has another', async () => {
   expect(await epksOf(wire)).toEqual([0, 0, 2])
 })
 
-test('another session has another, and so has another installation', async () => {
+test('a new session and another installation each get their own agreement', async () => {
   const { client, wire, email, server } = await setUp()
   await client.fetch('/account')
   await client.signOut()

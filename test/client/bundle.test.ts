@@ -1,4 +1,4 @@
-/** What a page has to load. */
+/** The bundle that a page loads. */
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
@@ -13,7 +13,7 @@ beforeAll(async () => {
   })
 })
 
-test('is one file, made of the client and the protocol, and needs nothing of Node', () => {
+test('the browser bundle is one file of client and protocol code, without Node modules', () => {
   expect(result.warnings).toEqual([])
   expect(result.outputFiles).toHaveLength(1)
   const [output] = Object.values(result.metafile.outputs)

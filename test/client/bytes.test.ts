@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { concat, decodeBase64url, encodeBase64url, utf8 } from '../../client/bytes.ts'
 import { SPELLINGS } from '../token/fixtures.ts'
 
-test('base64url is that of Node, both ways', () => {
+test('base64url encodes and decodes as Node does', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (given) => {
       const text = encodeBase64url(given)
@@ -13,12 +13,12 @@ test('base64url is that of Node, both ways', () => {
   )
 })
 
-test('a long text is encoded whole', () => {
+test('base64url encodes 200,000 bytes', () => {
   const long = new Uint8Array(200_000).fill(0xfb)
   expect(encodeBase64url(long)).toBe(Buffer.from(long).toString('base64url'))
 })
 
-test('no other text decodes to the same bytes', () => {
+test('base64url accepts only one spelling of any bytes', () => {
   const texts = fc.stringMatching(/^[\w\-+/=. \n\u00e9]{0,12}$/)
   fc.assert(
     fc.property(texts, (text) => {
@@ -30,19 +30,19 @@ test('no other text decodes to the same bytes', () => {
   )
 })
 
-test.each(SPELLINGS)('with %s, it does not decode', (_name, respell) => {
+test.each(SPELLINGS)('base64url with %s is refused', (_name, respell) => {
   expect(decodeBase64url('VGV4dA')).toEqual(utf8('Text'))
   expect(decodeBase64url(respell('VGV4dA'))).toBeUndefined()
 })
 
 test.each(['A', 'AAAAA', '\n', 'AA\n', 'AB', '\u0100\u0100', 'AA=='])(
-  '%j does not decode',
+  'base64url refuses %j',
   (text) => {
     expect(decodeBase64url(text)).toBeUndefined()
   },
 )
 
-test('parts are put together in their order', () => {
+test('concat joins its parts in order', () => {
   expect(concat()).toEqual(new Uint8Array())
   expect(concat(utf8('a'), new Uint8Array(), utf8('bc'))).toEqual(utf8('abc'))
 })

@@ -1,4 +1,4 @@
-/** A machine whose clock is wrong. */
+/** A device whose clock is wrong. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import { clientOf, codeOf, signedUp, startServer, storedSession } from '../support/auth-client.ts'
@@ -17,7 +17,7 @@ describe.each([
 ])('a clock that is %s', (_name, offset) => {
   const clock = () => server.clock() + offset * 1000
 
-  test('signs in, sends bound requests, renews in time and resumes', async () => {
+  test('the client signs in, sends bound requests, renews in time and resumes', async () => {
     const party = await signedUp(server, { clock })
     const { client, wire, store } = party
     const status = async () => (await client.fetch('/account')).status
@@ -43,13 +43,13 @@ describe.each([
   })
 })
 
-test.each([5, -5])('a clock that is %i s off is left as it is', async (offset) => {
+test.each([5, -5])('a clock that is %i s off is not corrected', async (offset) => {
   const { store } = await signedUp(server, { clock: () => server.clock() + offset * 1000 })
   expect((await storedSession(store))?.['clock_offset']).toBe(0)
 })
 
-describe('a clock that is put right while a session is alive', () => {
-  /** Somebody whose clock was ten minutes ahead when they signed up, and is right now. */
+describe('a clock that is corrected during a session', () => {
+  /** Somebody whose clock was ten minutes ahead at sign-up, and is right now. */
   async function putRight() {
     let wrong = 600_000
     const party = await signedUp(server, { clock: () => server.clock() + wrong })
@@ -58,7 +58,7 @@ describe('a clock that is put right while a session is alive', () => {
     return party
   }
 
-  test('costs one more try, by the time that the server says', async () => {
+  test("costs one retry, bound with the server's time", async () => {
     const { client, wire } = await putRight()
     const body = JSON.stringify({ name: 'Ada' })
     const headers = { 'content-type': 'application/json' }
@@ -75,7 +75,7 @@ describe('a clock that is put right while a session is alive', () => {
     expect(bindings[0]!['jti']).not.toBe(bindings[1]!['jti'])
   })
 
-  test('is learned with the next token', async () => {
+  test('is noticed at the next renewal', async () => {
     const { client, wire, store } = await putRight()
     await client.refresh()
     expect((await storedSession(store))?.['clock_offset']).toBe(0)
@@ -84,10 +84,10 @@ describe('a clock that is put right while a session is alive', () => {
   })
 
   test.each([
-    ['nothing', undefined],
-    ['no date', 'half past nine'],
-    ['the time at which it is already taken to be', (now: number) => new Date(now - 600_000)],
-  ])('is mended by a renewal where the answer says %s', async (_name, date) => {
+    ['no date', undefined],
+    ['an invalid date', 'half past nine'],
+    ['a date that matches the stored offset', (now: number) => new Date(now - 600_000)],
+  ])('is noticed by renewing if the 401 has %s', async (_name, date) => {
     const { client, wire, store } = await putRight()
     wire.on('GET /account', async (request, send) => {
       const response = await send(request)
@@ -100,12 +100,12 @@ describe('a clock that is put right while a session is alive', () => {
     })
     expect((await client.fetch('/account')).status).toBe(200)
     expect(wire.count('GET /account')).toBe(2)
-    // The first renewal was refused, and its answer said the time.
+    // The first renewal was refused, and its answer gave the time.
     expect(wire.count('POST /token')).toBe(2)
     expect((await storedSession(store))?.['clock_offset']).toBe(0)
   })
 
-  test('is mended by a renewal where the answer tells the wrong time', async () => {
+  test('is noticed by renewing if the 401 gives a wrong time', async () => {
     const { client, wire, store } = await putRight()
     wire.on('GET /account', async (request, send) => {
       const response = await send(request)
@@ -119,14 +119,14 @@ describe('a clock that is put right while a session is alive', () => {
   })
 })
 
-test('a token that is refused for another reason is not tried again for the time’s sake', async () => {
+test('a token that is refused for another reason is not retried for its time', async () => {
   const { client, wire } = await signedUp(server)
   await server.database.deleteFrom('sessions').execute()
   expect(await codeOf(client.fetch('/account'))).toBe('session_ended')
   expect(wire.count('GET /account')).toBe(1)
 })
 
-test('a token from the future is none', async () => {
+test('a token issued in the future is refused', async () => {
   const { client } = await signedUp(server)
   const { jws } = await client.accessToken()
   const behind = clientOf(server, { clock: () => server.clock() - 6000 })

@@ -1,4 +1,4 @@
-/** The whole HTTP contract, driven by the library as a program on Node uses it. */
+/** The whole HTTP contract, as the library uses it in a Node program. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
@@ -32,14 +32,14 @@ afterAll(() => server.stop())
 
 const stores: [string, () => Promise<() => ClientStore>][] = [
   [
-    'a store in memory',
+    'a memory store',
     () => {
       const store = memoryStore()
       return Promise.resolve(() => store)
     },
   ],
   [
-    'a store in a folder',
+    'a file store',
     async () => {
       const folder = await scratchFolder()
       return () => fileStore({ folder, passphrase, scryptCost: CHEAP_SCRYPT })
@@ -48,13 +48,13 @@ const stores: [string, () => Promise<() => ClientStore>][] = [
 ]
 
 describe.each(stores)('with %s', (_name, makeStore) => {
-  /** Clients of one installation: each is the program started once more. */
+  /** Clients of one installation: each `start` is a restart of the program. */
   async function installation(where = server) {
     const open = await makeStore()
     return { start: () => clientOf(where, { store: open(), clientName: 'contract' }) }
   }
 
-  test('a client that registers again is the same client', async () => {
+  test('registering again gives the same client', async () => {
     const { start } = await installation()
     const key = await start().client.register()
     expect(key.id).toMatch(/^[\w-]{43}$/)
@@ -62,7 +62,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect((await start().client.register()).id).toBe(key.id)
   })
 
-  test('signing up signs in, once', async () => {
+  test('signing up signs the person in and notifies listeners once', async () => {
     const { client } = (await installation()).start()
     const email = someEmail()
     const changes: unknown[] = []
@@ -81,7 +81,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(client.session).toEqual(session)
   })
 
-  test('signing in takes the right password, and replaces the session before', async () => {
+  test('signing in needs the right password and replaces the previous session', async () => {
     const { client } = (await installation()).start()
     const email = someEmail()
     const first = await client.signUp({ email, password: GOOD_PASSWORD })
@@ -102,7 +102,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     ])
   })
 
-  test('a restart finds the signed-in person and the vault', async () => {
+  test('a restarted program finds its session and its vault', async () => {
     const { start } = await installation()
     const before = start()
     expect(await before.client.resume()).toBeUndefined()
@@ -114,7 +114,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(await (await after.client.vault()).get('draft')).toEqual({ text: 'Dear diary' })
   })
 
-  test('without resuming, the first request finds the session', async () => {
+  test('the first request finds the session even without resume()', async () => {
     const { start } = await installation()
     const session = await start().client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
     const { client } = start()
@@ -124,7 +124,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(client.session).toEqual(session)
   })
 
-  test('a session that was ended elsewhere is not resumed, and nothing of it stays', async () => {
+  test('a session that was ended elsewhere is not resumed, and its data is removed', async () => {
     const { start } = await installation()
     const { client, store } = start()
     const email = someEmail()
@@ -140,7 +140,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(await codeOf(after.client.fetch('/account'))).toBe('not_signed_in')
   })
 
-  test('signing out ends the session there and here', async () => {
+  test('signing out ends the session on the server and on the client', async () => {
     const { start } = await installation()
     const { client, store } = start()
     const { sessionId } = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
@@ -154,12 +154,12 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(await codeOf(client.refresh())).toBe('not_signed_in')
     expect(await codeOf(client.vault())).toBe('not_signed_in')
     expect(await start().client.resume()).toBeUndefined()
-    // Signed by the server, and not expired: that it is dead is for the server to say.
+    // Still signed by the server and not expired: only the server knows that the session is over.
     expect((await client.verify(jws)).sid).toBe(sessionId)
     expect(await client.signOut()).toBe(false)
   })
 
-  test('an account that is removed is gone, with its session', async () => {
+  test('removing the account takes its password and ends the session', async () => {
     const { start } = await installation()
     const { client, store } = start()
     const person = { email: someEmail(), password: GOOD_PASSWORD }
@@ -172,7 +172,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
     expect(await codeOf(client.signIn(person))).toBe('invalid_grant')
   })
 
-  test('renewing gives another token of the same session', async () => {
+  test('refreshing gives a new token of the same session', async () => {
     const { client, wire } = (await installation()).start()
     const session = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
     const before = await client.accessToken()
@@ -189,7 +189,7 @@ describe.each(stores)('with %s', (_name, makeStore) => {
 })
 
 describe('requests', () => {
-  test('of every method, with and without a body, are bound to themselves', async () => {
+  test('of every method, with and without a body, are bound to their method, URL and body', async () => {
     const { client, wire } = await signedUp(server)
     const paths = async (path: string, init?: RequestInit) =>
       (await client.fetch(path, init)).status
@@ -202,7 +202,7 @@ describe('requests', () => {
     expect(await paths('/account', { ...rename, body: bytes })).toBe(200)
     expect(await paths('/account', { ...rename, body: new Blob([bytes]) })).toBe(200)
     expect(await paths('/account/sessions', { method: 'DELETE' })).toBe(204)
-    // Not what the route wants, and still the bytes that were bound: it is the body that is refused.
+    // The route refuses this body, but the binding holds: the answer is 400, not 401.
     const binary = new Uint8Array([0, 255, 128, 13, 10])
     expect(await paths('/account', { ...rename, body: binary })).toBe(400)
     expect(await paths('/nowhere')).toBe(404)
@@ -224,7 +224,7 @@ describe('requests', () => {
     expect(new Set(bindings.map(({ jti }) => jti)).size).toBe(bindings.length)
   })
 
-  test('come as a path, a URL or a Request, with headers that stay', async () => {
+  test('can be a path, a URL or a Request, and keep their headers', async () => {
     const { client, wire } = await signedUp(server)
     const url = `${server.url}/account`
     const body = '{"name":"As a request"}'
@@ -255,7 +255,7 @@ describe('requests', () => {
     }
   })
 
-  test('that are refused for their scope come back as they are, without renewing', async () => {
+  test('without the required scope return the 403, without renewing', async () => {
     const { client, wire } = await signedUp(server)
     const response = await client.fetch(SCOPED_PATH)
     expect(response.status).toBe(403)
@@ -264,13 +264,13 @@ describe('requests', () => {
     expect(wire.count('POST /token')).toBe(0)
   })
 
-  test('know when the token expires by the clock of this machine', async () => {
+  test("use an expiry time on the client's own clock", async () => {
     const clock = () => server.clock() + 600_000
     const { client } = await signedUp(server, { clock })
     expect(client.session?.expiresAt).toBe(clock() + server.config.accessTokenTtl * 1000)
   })
 
-  test('that their caller breaks off end as a fetch does', async () => {
+  test('reject with the abort reason when their caller aborts them', async () => {
     const { client } = await signedUp(server)
     const aborted = client.fetch('/account', { signal: AbortSignal.abort() })
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
@@ -280,7 +280,7 @@ describe('requests', () => {
     expect(client.session).toBeDefined()
   })
 
-  test('that are refused for a password are no reason to renew', async () => {
+  test('with a wrong password are not retried and do not renew', async () => {
     const { client, wire } = await signedUp(server)
     expect(await codeOf(client.account.changePassword('wrong', NEW_PASSWORD))).toBe('invalid_grant')
     expect(wire.count('PUT /account/password')).toBe(1)
@@ -289,7 +289,7 @@ describe('requests', () => {
 })
 
 describe('the account', () => {
-  test('is read and renamed', async () => {
+  test('can be read and renamed', async () => {
     const { client, store, email } = await signedUp(server)
     const { account, session_id, database_key } = await client.account.read()
     expect(account).toEqual(client.session?.account)
@@ -308,14 +308,14 @@ describe('the account', () => {
     expect(await codeOf(client.account.rename(''.padEnd(10_000, 'x')))).toBe('invalid_request')
   })
 
-  test('renamed before anybody asked who it is, is renamed all the same', async () => {
+  test('can be renamed before it was ever read', async () => {
     const { store } = await signedUp(server)
     const { client } = clientOf(server, { store })
     expect((await client.account.rename('Ida')).name).toBe('Ida')
     expect(client.session?.account).toBeUndefined()
   })
 
-  test('gets another password; every other session ends', async () => {
+  test('changes its password, which ends every other session', async () => {
     const { client, email } = await signedUp(server)
     const other = clientOf(server)
     await other.client.signIn({ email, password: GOOD_PASSWORD })
@@ -332,7 +332,7 @@ describe('the account', () => {
     )
   })
 
-  test('lists its sessions and ends them, one and all but this one', async () => {
+  test('lists its sessions, and ends one of them or all but the current one', async () => {
     const { client, email } = await signedUp(server, { clientName: 'first' })
     const others = ['second', 'third'].map((clientName) => clientOf(server, { clientName }).client)
     for (const other of others) {
@@ -355,7 +355,7 @@ describe('the account', () => {
     expect(await client.account.sessions()).toHaveLength(1)
   })
 
-  test('changes its password though the address is not known yet', async () => {
+  test('fetches its address before it derives a new password', async () => {
     const { store, email } = await signedUp(server)
     const addresses: string[] = []
     const derivePassword = (password: string, address: string) => {
@@ -368,7 +368,7 @@ describe('the account', () => {
   })
 })
 
-test('the configuration is for this client alone', async () => {
+test('the configuration is encrypted for this client', async () => {
   const { client } = clientOf(server)
   const configuration = await client.configuration()
   expect(configuration).toMatchObject({
@@ -378,7 +378,7 @@ test('the configuration is for this client alone', async () => {
   expect(await client.configuration()).toMatchObject({ aud: configuration['aud'] })
 })
 
-test('a client that the server has forgotten registers again by itself', async () => {
+test('a client that the server has removed registers again by itself', async () => {
   const own = await startServer({ unusedClientTtl: 3600 })
   try {
     const { client } = clientOf(own)
@@ -393,7 +393,7 @@ test('a client that the server has forgotten registers again by itself', async (
   }
 })
 
-test('the whole of it against a server that wants every request bound', async () => {
+test('every call works against a server that requires bound requests', async () => {
   const strict = await startServer({ requestBinding: 'required' })
   try {
     const { client, store, email } = await signedUp(strict)
@@ -420,7 +420,7 @@ describe('algorithms', () => {
     { encryptionAlg: 'ECDH-ES', encryptionCrv: 'P-384' },
     { encryptionAlg: 'ECDH-ES', encryptionCrv: 'X25519' },
   ]
-  // Each signing algorithm and each enc at least once, and each kind of key twice.
+  // Every signing algorithm and every enc at least once, and every kind of key twice.
   const matrix = [0, 5].flatMap((shift) =>
     kinds.map((kind, index): Algorithms => ({
       ...kind,
@@ -462,12 +462,12 @@ describe('algorithms', () => {
   )
 })
 
-test('by default a client is on the clock of the system and the fetch of the platform', async () => {
+test("the defaults are the system's clock and the platform's fetch", async () => {
   const today = await startServer(
     {},
     { clock: Object.assign(Date.now, { advance: () => undefined }) },
   )
-  // Its issuer is the address under which it is called, as with any server that is set up.
+  // Its issuer is the address that clients use, as on a real server.
   const named = await startServer({ issuer: today.url }, { clock: today.clock })
   try {
     const client = new AuthClient({ server: `${today.url}/`, store: memoryStore() })

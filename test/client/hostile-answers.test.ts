@@ -1,4 +1,4 @@
-/** Answers that no server of ours gives: from a proxy, a thief, or a server that is broken. */
+/** Answers that this server never gives: from a proxy, an attacker, or a broken server. */
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -26,7 +26,7 @@ const TOKEN = 'POST /token'
 
 let server: TestServer
 let party: Party
-/** What a good answer to signing in has, with its tokens opened. */
+/** A good sign-in answer, with its tokens decrypted. */
 let good: { access_token: string; refresh_token: string; session_id: string }
 let access: Opened
 let refresh: Opened
@@ -69,7 +69,7 @@ async function sealed(jws: string, header: Record<string, unknown> = {}) {
 const signed = (header: object, claims: object) =>
   forge(header, claims, server.keystore.signingKey.privateKey)
 
-/** Refused when signing in, and when renewing; the session that there was stays as it was. */
+/** Refused at sign-in and at renewal; the existing session stays as it was. */
 async function expectRefused(answer: Record<string, unknown>, code = 'token_invalid') {
   const before = await storedSession(party.store)
   party.wire.on(LOGIN, () => Promise.resolve(jsonResponse({ ...complete, ...answer })))
@@ -81,7 +81,7 @@ async function expectRefused(answer: Record<string, unknown>, code = 'token_inva
   expect(await storedSession(party.store)).toEqual(before)
   expect(party.client.session?.sessionId).toBe(good.session_id)
 }
-/** A good answer, once more. */
+/** A good answer to copy. */
 let complete: Record<string, unknown>
 beforeAll(() => {
   complete = { ...good }
@@ -110,12 +110,12 @@ describe.each([
     ['no session', { sid: undefined }],
     ['another session', { sid: 'another' }],
     ['another person', { sub: 'another' }],
-    ['nobody', { sub: undefined }],
+    ['nobody as its subject', { sub: undefined }],
     ['no exp', { exp: undefined }],
     ['an exp that is text', { exp: '9999999999' }],
     ['no iat', { iat: undefined }],
     ['no jti', { jti: undefined }],
-    ['an end before its beginning', { exp: 1 }],
+    ['an exp before its iat', { exp: 1 }],
   ])('with %s is refused', async (_name, changes) => {
     const jws = signed(own().header, { ...own().claims, ...changes })
     await expectRefused({ [name]: await sealed(jws) })
@@ -129,8 +129,8 @@ describe.each([
     ['no typ', { typ: undefined }],
     ['typ JWT', { typ: 'JWT' }],
     ['crit', { crit: ['exp'] }],
-    ['a key of its own', { jwk: { kty: 'EC' } }],
-  ])('with %s inside is refused', async (_name, changes) => {
+    ['an embedded jwk', { jwk: { kty: 'EC' } }],
+  ])('with %s in its JWS header is refused', async (_name, changes) => {
     await expectRefused({
       [name]: await sealed(signed({ ...own().header, ...changes }, own().claims)),
     })
@@ -138,24 +138,24 @@ describe.each([
 
   test.each<[string, Record<string, unknown>]>([
     ['no kid', { kid: undefined }],
-    ['the kid of another client', { kid: 'another' }],
+    ['another kid', { kid: 'another' }],
     ['zip', { zip: 'DEF' }],
     ['crit', { crit: ['x'] }],
     ['no cty', { cty: undefined }],
-  ])('with %s outside is refused', async (_name, changes) => {
+  ])('with %s in its JWE header is refused', async (_name, changes) => {
     await expectRefused({ [name]: await sealed(own().jws, changes) })
   })
 
-  test('that is the other kind of token is refused', async () => {
+  test('of the other type is refused', async () => {
     await expectRefused({ [name]: await sealed(other().jws) })
     await expectRefused({ [name]: await sealed(signed(other().header, own().claims)) })
   })
 
-  test('that is not encrypted is refused, however good', async () => {
+  test('that is a bare JWS is refused', async () => {
     await expectRefused({ [name]: own().jws })
   })
 
-  test('that is not signed is refused, however well encrypted', async () => {
+  test('that is encrypted but not signed by the server is refused', async () => {
     const { header, claims, jws } = own()
     const [, payload] = jws.split('.')
     const none = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -166,7 +166,7 @@ describe.each([
     await expectRefused({ [name]: await sealed(mac) })
   })
 
-  test('that was signed by the client, or by any other key, is refused', async () => {
+  test("that is signed by another server's key is refused, under either kid", async () => {
     const { signingKey } = (await startedElsewhere()).keystore
     await expectRefused({
       [name]: await sealed(forge(own().header, own().claims, signingKey.privateKey)),
@@ -178,13 +178,13 @@ describe.each([
     })
   })
 
-  test('that is for another client is refused', async () => {
+  test('that is encrypted for another client is refused', async () => {
     const thief = await signedUp(server)
     const answers = (await storedSession(thief.store))!
     await expectRefused({ [name]: answers[name] })
   })
 
-  test('that was touched in any part is refused', async () => {
+  test('with a change in any part is refused', async () => {
     for (const index of [0, 1, 2, 3, 4]) {
       for (const change of [MANGLINGS[0]!, MANGLINGS[1]!, SPELLINGS[3]![1]]) {
         const jwe = String(complete[name])
@@ -203,7 +203,7 @@ describe.each([
   })
 })
 
-test('a refresh token that is dead when it comes is refused', async () => {
+test('a refresh token that is expired or not yet valid is refused', async () => {
   const { iat } = access.claims as { iat: number }
   const dead = { ...refresh.claims, iat: iat - 100, exp: iat }
   await expectRefused(
@@ -214,7 +214,7 @@ test('a refresh token that is dead when it comes is refused', async () => {
   await expectRefused({ refresh_token: await sealed(signed(refresh.header, unborn)) })
 })
 
-test('a client that has no key yet has no tokens to verify', async () => {
+test('verify refuses everything but access tokens of this client', async () => {
   expect(await codeOf(clientOf(server).client.verify(access.jws))).toBe('token_invalid')
   expect(await codeOf(clientOf(server).client.verify('a.b.c'))).toBe('token_invalid')
   expect(await party.client.verify(access.jws)).toEqual(access.claims)
@@ -240,30 +240,34 @@ describe('a session answer', () => {
     ['without session_id', { session_id: undefined }],
     ['with a session_id that is a path', { session_id: '../key' }],
     ['without database_key', { database_key: undefined }],
-    ['with a database_key that was lost already', { database_key: null }],
+    ['with a null database_key', { database_key: null }],
     ['with a short database_key', { database_key: 'A'.repeat(42) }],
     ['with a long database_key', { database_key: 'A'.repeat(44) }],
-    ['with a database_key of other letters', { database_key: `${'A'.repeat(42)}+` }],
-    ['of another token type', { token_type: 'DPoP' }],
-    ['without token type', { token_type: undefined }],
-    ['with a token type that is no text', { token_type: { toString: 1, valueOf: 1 } }],
+    ['with a database_key that is not base64url', { database_key: `${'A'.repeat(42)}+` }],
+    ['with another token type', { token_type: 'DPoP' }],
+    ['without a token type', { token_type: undefined }],
+    ['with a token type that is not a string', { token_type: { toString: 1, valueOf: 1 } }],
   ])('%s is a bad answer', async (_name, changes) => {
     await expectRefused(changes, 'bad_answer')
   })
 
-  test('for another session or another person than its tokens is refused', async () => {
+  test("for another session or account than its tokens' is refused", async () => {
     await expectRefused({ session_id: 'another' })
     await expectRefused({ account })
   })
 
   test.each<[string, () => Response, string]>([
-    ['that is no JSON', () => jsonResponse('hello'), 'network'],
+    ['that is not JSON', () => jsonResponse('hello'), 'network'],
     ['that is a list', () => jsonResponse([]), 'network'],
     ['that is empty', () => new Response(null, { status: 204 }), 'bad_answer'],
-    ['with a page for an error', () => new Response('<h1>', { status: 500 }), 'network'],
-    ['with a sentence for an error code', () => jsonResponse({ error: 'Oh no!' }, 400), 'network'],
-    ['with a bare error code', () => jsonResponse({ error: 'odd_thing' }, 400), 'odd_thing'],
-  ])('%s', async (_name, answer, code) => {
+    ['with an HTML error page', () => new Response('<h1>', { status: 500 }), 'network'],
+    ['with a sentence as its error code', () => jsonResponse({ error: 'Oh no!' }, 400), 'network'],
+    [
+      'with an error code and no description',
+      () => jsonResponse({ error: 'odd_thing' }, 400),
+      'odd_thing',
+    ],
+  ])('%s is an error with its code and a message', async (_name, answer, code) => {
     party.wire.on(LOGIN, () => Promise.resolve(answer()))
     const error = await errorOf(signIn())
     expect(error.code).toBe(code)
@@ -272,7 +276,7 @@ describe('a session answer', () => {
 })
 
 describe('the answer to GET /account', () => {
-  /** A page that has just been opened, to which it says this. */
+  /** A freshly opened page that gets this answer. */
   const resumed = async (changes: Record<string, unknown>) => {
     const { store, client } = await signedUp(server)
     const page = clientOf(server, { store })
@@ -285,7 +289,7 @@ describe('the answer to GET /account', () => {
     ['an empty database_key', { database_key: '' }],
     ['another session', { session_id: 'another' }],
     ['another person', { account: { id: 'x', email: 'x', name: 1, scope: '', created_at: 'x' } }],
-  ])('with %s is no verdict: everything stays', async (_name, changes) => {
+  ])('with %s ends nothing and removes nothing', async (_name, changes) => {
     const { page, store, session } = await resumed(changes)
     const kept = await storedSession(store)
     expect(await codeOf(page.client.resume())).toBe('bad_answer')
@@ -295,7 +299,7 @@ describe('the answer to GET /account', () => {
     expect(await page.client.resume()).toEqual(session)
   })
 
-  test('with a fault of the server: everything stays', async () => {
+  test('with status 500 ends nothing and removes nothing', async () => {
     const { page, store } = await resumed({})
     page.wire.on('GET /account', () =>
       Promise.resolve(jsonResponse({ error: 'server_error' }, 500)),
@@ -305,7 +309,7 @@ describe('the answer to GET /account', () => {
   })
 })
 
-describe('lists and names', () => {
+describe('lists and registrations', () => {
   const entry = {
     ...{ session_id: 's', client_id: 'c', client_name: 1, created_at: 'x', last_used_at: 'x' },
     current: true,
@@ -326,7 +330,7 @@ describe('lists and names', () => {
     expect(await client.account.sessions()).toEqual([{ ...entry, client_name: null }])
   })
 
-  test('a client_id other than that of the key is a bad answer', async () => {
+  test("a registration with another client_id than the key's is a bad answer", async () => {
     const { client, wire } = clientOf(server)
     wire.change('POST /clients', { client_id: 'another' })
     expect(await codeOf(client.register())).toBe('bad_answer')
@@ -339,7 +343,7 @@ describe('the configuration', () => {
   test.each([
     ['another issuer', { iss: 'x' }],
     ['another client', { aud: 'x' }],
-  ])('of %s is a bad answer', async (_name, changes) => {
+  ])('for %s, or without a configuration in it, is refused', async (_name, changes) => {
     const { client, wire, store } = clientOf(server)
     const key = await client.register()
     const own = { iss: server.config.issuer, aud: key.id }
@@ -352,14 +356,14 @@ describe('the configuration', () => {
     const list = encryptJwe('[]', publicKeyOf(key), { kid: key.id, cty: 'json' })
     wire.on(path(key), () => Promise.resolve(new Response(list)))
     expect(await codeOf(client.configuration())).toBe('bad_answer')
-    // A token is no configuration.
+    // A token is not a configuration.
     const token = encryptJwe(JSON.stringify(own), publicKeyOf(key), { kid: key.id, cty: 'JWT' })
     wire.on(path(key), () => Promise.resolve(new Response(token)))
     expect(await codeOf(client.configuration())).toBe('token_invalid')
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('of a server that does not know the client, though it registers, is an error of the server', async () => {
+  test("of a client that stays unknown after it has registered again is the server's error", async () => {
     const { client, wire, store } = clientOf(await startedElsewhere(), { store: party.store })
     const line = path((await store.loadKey())!)
     const answer = { error: 'not_found', error_description: 'There is no such client.' }
@@ -381,7 +385,7 @@ describe('published documents', () => {
     ['no key type', { encryption_key_kty: undefined }, 'bad_answer'],
     ['a symmetric key type', { encryption_key_kty: 'oct' }, 'bad_answer'],
     ['an unknown curve', { encryption_key_crv: 'P-1' }, 'bad_answer'],
-  ])('metadata with %s', async (_name, changes, code) => {
+  ])('metadata with %s is refused before the client registers', async (_name, changes, code) => {
     const { client, wire } = clientOf(server)
     wire.change(METADATA, changes)
     expect(await codeOf(client.register())).toBe(code)
@@ -393,10 +397,10 @@ describe('published documents', () => {
     published().map((key) => (key.use === use ? { ...key, ...changes } : key))
 
   const useless: [string, () => unknown[]][] = [
-    ['a key under another name than its own', () => change('sig', { kid: 'another' })],
-    ['a key without a name', () => change('sig', { kid: undefined })],
-    ['a key of another use', () => change('sig', { use: 'enc' })],
-    ['a key of no use', () => change('sig', { use: undefined })],
+    ['a key under another kid than its own', () => change('sig', { kid: 'another' })],
+    ['a key without a kid', () => change('sig', { kid: undefined })],
+    ['a key with use enc', () => change('sig', { use: 'enc' })],
+    ['a key without use', () => change('sig', { use: undefined })],
     ['a key without an algorithm', () => change('sig', { alg: undefined })],
     ['a key of a symmetric algorithm', () => change('sig', { alg: 'HS256' })],
     ['a key without a type', () => change('sig', { kty: undefined })],
@@ -409,10 +413,13 @@ describe('published documents', () => {
     ['text for a key', () => ['key']],
     ...useless,
     ['no encryption key', () => published().filter(({ use }) => use !== 'enc')],
-    ['an encryption key under another name', () => change('enc', { kid: 'another' })],
-    ['an encryption key of an unknown algorithm', () => change('enc', { alg: 'dir' })],
-    ['an encryption key of another type', () => change('enc', { alg: 'RSA-OAEP-256' })],
-  ])('a key set with %s is a bad answer: nothing is sent, nothing kept', async (_name, keys) => {
+    ['an encryption key under another kid', () => change('enc', { kid: 'another' })],
+    ['an encryption key with an unknown algorithm', () => change('enc', { alg: 'dir' })],
+    [
+      'an encryption key with an algorithm of another key type',
+      () => change('enc', { alg: 'RSA-OAEP-256' }),
+    ],
+  ])('a key set with %s is a bad answer: nothing is sent or stored', async (_name, keys) => {
     const { client, wire, store } = clientOf(server)
     wire.change(JWKS, { keys: keys() })
     const person = { email: someEmail(), password: GOOD_PASSWORD }
@@ -422,23 +429,26 @@ describe('published documents', () => {
     expect(await store.read('server')).toBeUndefined()
   })
 
-  test.each(useless)('a key set with %s beside a good one proves no token', async (_name, keys) => {
-    const { client, wire, store } = clientOf(server)
-    const { publicJwk } = (await startedElsewhere()).keystore.signingKey
-    wire.change(JWKS, { keys: [...keys(), publicJwk] })
-    const person = { email: someEmail(), password: GOOD_PASSWORD }
-    expect(await codeOf(client.signUp(person))).toBe('token_invalid')
-    expect(await storedSession(store)).toBeUndefined()
-  })
+  test.each(useless)(
+    'a key set with %s and a foreign key verifies nothing',
+    async (_name, keys) => {
+      const { client, wire, store } = clientOf(server)
+      const { publicJwk } = (await startedElsewhere()).keystore.signingKey
+      wire.change(JWKS, { keys: [...keys(), publicJwk] })
+      const person = { email: someEmail(), password: GOOD_PASSWORD }
+      expect(await codeOf(client.signUp(person))).toBe('token_invalid')
+      expect(await storedSession(store)).toBeUndefined()
+    },
+  )
 
-  test('a key set that is not found is an error of whoever answered', async () => {
+  test('a key set that answers 404 is a network error with that status', async () => {
     const { client, wire } = clientOf(server)
     wire.on(JWKS, () => Promise.resolve(new Response('nothing here', { status: 404 })))
     expect(await errorOf(client.register())).toMatchObject({ code: 'network', status: 404 })
   })
 })
 
-describe('addresses', () => {
+describe('an address', () => {
   test.each([
     'http://example.com',
     'http://192.168.0.1:3000',
@@ -450,7 +460,7 @@ describe('addresses', () => {
     'javascript:alert(1)',
     'example.com',
     '',
-  ])('%j is no server to talk to, nor a service', (address) => {
+  ])('%j is refused, as a server and as a service', (address) => {
     const store = memoryStore()
     expect(() => new AuthClient({ server: address, store })).toThrow(
       expect.objectContaining({ code: 'insecure_server' }),
@@ -464,11 +474,11 @@ describe('addresses', () => {
   test.each([
     ...['https://example.com', 'https://example.com/auth/', 'http://localhost:3000'],
     ...['http://127.0.0.1:3000/', 'http://[::1]:3000'],
-  ])('%j is one', (address) => {
+  ])('%j is accepted as a server', (address) => {
     expect(() => new AuthClient({ server: address, store: memoryStore() })).not.toThrow()
   })
 
-  test('of anybody else get no token: nothing is sent at all', async () => {
+  test('outside the server gets no request at all', async () => {
     const { client, wire } = await signedUp(server)
     const { port } = new URL(server.url)
     const before = wire.sent.length
@@ -483,12 +493,12 @@ describe('addresses', () => {
       expect(await codeOf(client.fetch(url))).toBe('origin_not_allowed')
     }
     expect(wire.sent.length).toBe(before)
-    // However it looks: a path is a path of the server.
+    // A path is always a path of the server, whatever it looks like.
     expect((await client.fetch('//example.com/account')).status).toBe(404)
     expect(new URL(wire.sent.at(-1)!.request.url).host).toBe(`127.0.0.1:${port}`)
   })
 
-  test('of the server under a path do not reach beside it', async () => {
+  test("beside the server's own path gets no request", async () => {
     const beside = new AuthClient({ server: `${server.url}/auth`, store: memoryStore() })
     expect(await codeOf(beside.fetch('/../account'))).toBe('origin_not_allowed')
     expect(await codeOf(beside.fetch(`${server.url}/authority`))).toBe('origin_not_allowed')
@@ -503,8 +513,8 @@ async function startedElsewhere() {
 }
 afterAll(() => elsewhere?.stop())
 
-describe('a server that redirects', () => {
-  /** Answers everything in this way, on a port of its own. */
+describe('a server that misbehaves', () => {
+  /** A server on its own port that answers every request in this way. */
   async function listening(listener: RequestListener) {
     const seen: string[] = []
     const hostile = createServer((request, response) => {
@@ -522,7 +532,7 @@ describe('a server that redirects', () => {
     return { url, seen, stop }
   }
 
-  test.each([301, 302, 307, 308])('by %i is not followed', async (status) => {
+  test.each([301, 302, 307, 308])('with a redirect (%i) is not followed', async (status) => {
     const target = await listening((_, response) => response.end('{}'))
     const source = await listening((_, response) =>
       response.writeHead(status, { location: `${target.url}/` }).end(),
@@ -546,7 +556,7 @@ describe('a server that redirects', () => {
     }
   })
 
-  test('breaks off, or is not HTTP, counts as unreachable', async () => {
+  test('with a broken answer counts as unreachable', async () => {
     const broken = await listening((_, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{')
       response.destroy()
@@ -559,7 +569,7 @@ describe('a server that redirects', () => {
     }
   })
 
-  test('an error names no query', async () => {
+  test('causes an error that does not contain the query or the fragment', async () => {
     const { client, wire } = await signedUp(server)
     wire.isDown = true
     const error = await errorOf(client.fetch('/account?secret=1#secret'))

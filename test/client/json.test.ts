@@ -13,16 +13,16 @@ test.each<[string | Uint8Array, unknown]>([
   ['"text"', undefined],
   [bytes('\ufeff{}'), undefined],
   [Uint8Array.of(0x7b, 0xff, 0x7d), undefined],
-])('the object in %j', (source, object) => {
+])('parseObject(%j)', (source, object) => {
   expect(parseObject(source)).toEqual(object)
 })
 
-test('bytes are UTF-8, and mended in nothing', () => {
+test('decodeUtf8 keeps a byte order mark and refuses invalid UTF-8', () => {
   expect(decodeUtf8(bytes('\ufeffZoë'))).toBe('\ufeffZoë')
   expect(decodeUtf8(Uint8Array.of(0xc3))).toBeUndefined()
 })
 
-test('a bug is not reported as bad input', () => {
+test('a bug is thrown, not reported as bad input', () => {
   const parse = jest.spyOn(JSON, 'parse').mockImplementation(() => {
     throw new RangeError('Array buffer allocation failed')
   })

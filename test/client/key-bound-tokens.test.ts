@@ -1,4 +1,4 @@
-/** Key-bound tokens as the library asks for them, proves them, and insists on them. */
+/** How the library asks for key-bound tokens, proves them, and insists on them. */
 import { webcrypto } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
@@ -62,7 +62,7 @@ const rows = async ({ database } = server) =>
   database.selectFrom('clients').selectAll().orderBy('created_at').execute()
 const sessions = async () => server.database.selectFrom('sessions').selectAll().execute()
 
-/** Every token that has left, with the line of its request. */
+/** Every token sent, with the method and path of its request. */
 async function tokensOf({ sent }: Wire) {
   const all = await Promise.all(
     sent.map(async ({ request, line }) => {
@@ -76,7 +76,7 @@ async function tokensOf({ sent }: Wire) {
 }
 const reqOf = (jwe: string) => decodeProtectedHeader(jwe)['req'] as Record<string, unknown>
 
-/** The keys of proofs that are derived from now on: what no other HKDF of the client makes. */
+/** The proof keys derived from now on, told from other HKDF keys by their `info`. */
 function watchProofKeys() {
   const derive = jest.spyOn(webcrypto.subtle, 'deriveKey')
   return () =>
@@ -88,7 +88,7 @@ function watchProofKeys() {
     })
 }
 
-/** A store of each kind, and one that opens what the first has written. */
+/** A store of each kind, and a function that opens it again. */
 const STORES: [string, () => Promise<() => ClientStore>][] = [
   [
     'memory',
@@ -107,7 +107,7 @@ const STORES: [string, () => Promise<() => ClientStore>][] = [
 ]
 
 describe('a new installation', () => {
-  test('asks for them, and every token that leaves has a proof', async () => {
+  test('asks for key-bound tokens, and sends a proof with every token', async () => {
     const party = await signedUp(server)
     const { client, wire, store, email } = party
     expect(await bodyOf(wire.sent.find(({ line }) => line === CLIENTS)!.request)).toMatchObject({
@@ -122,7 +122,7 @@ describe('a new installation', () => {
     expect((await client.account.rename('Zoë')).name).toBe('Zoë')
     await client.refresh()
     await client.account.changePassword(GOOD_PASSWORD, 'another long and winding road')
-    // Begins another session and ends this one.
+    // Starts another session and ends this one.
     await client.signIn({ email, password: 'another long and winding road' })
     expect(await sessions()).toHaveLength(1)
     expect(await client.signOut()).toBe(true)
@@ -145,7 +145,7 @@ describe('a new installation', () => {
     expect(new Set(tokens.map(({ jwe }) => reqOf(jwe)['jti'])).size).toBe(tokens.length)
   })
 
-  test('makes the proof that the contract describes', async () => {
+  test('sends the proof that the contract describes', async () => {
     const { client, wire, store } = await signedUp(server)
     const body = JSON.stringify({ name: 'Ada' })
     const headers = { 'content-type': 'application/json' }
@@ -158,18 +158,21 @@ describe('a new installation', () => {
     expect(mac).toBe(await macOf({ privateKey, clientId, recipient: recipient!, jws, req }))
   })
 
-  test.each(['P-384', 'P-521', 'X25519'] as const)('does so on %s', async (encryptionCrv) => {
-    const other = await start({ algorithms: { ...DEFAULTS, encryptionCrv } })
-    const party = await signedUp(other)
-    expect((await party.client.accessToken()).claims.cnf?.jwk.crv).toBe(encryptionCrv)
-    expect(await status(party)).toBe(200)
-    await party.client.refresh()
-    await party.client.signIn({ email: party.email, password: GOOD_PASSWORD })
-    expect(await status(party)).toBe(200)
-    expect(await other.database.selectFrom('sessions').selectAll().execute()).toHaveLength(1)
-  })
+  test.each(['P-384', 'P-521', 'X25519'] as const)(
+    'sends valid proofs on %s',
+    async (encryptionCrv) => {
+      const other = await start({ algorithms: { ...DEFAULTS, encryptionCrv } })
+      const party = await signedUp(other)
+      expect((await party.client.accessToken()).claims.cnf?.jwk.crv).toBe(encryptionCrv)
+      expect(await status(party)).toBe(200)
+      await party.client.refresh()
+      await party.client.signIn({ email: party.email, password: GOOD_PASSWORD })
+      expect(await status(party)).toBe(200)
+      expect(await other.database.selectFrom('sessions').selectAll().execute()).toHaveLength(1)
+    },
+  )
 
-  test('has tokens that are worth nothing to whoever opened them', async () => {
+  test('has tokens that nobody else can use, even decrypted', async () => {
     const { client } = await signedUp(server)
     const { jws } = await client.accessToken()
     const thief = await TestClient.registered(server.url, { key_bound_tokens: true })
@@ -182,10 +185,10 @@ describe('a new installation', () => {
   })
 })
 
-describe('where there are none', () => {
+describe('without server support', () => {
   test.each<[string, Parameters<typeof startServer>[0]]>([
-    ['because they are switched off', { keyBoundTokens: false }],
-    ['because the keys are RSA keys', { algorithms: RSA, keyBoundTokens: false }],
+    ['with key-bound tokens switched off', { keyBoundTokens: false }],
+    ['with RSA keys', { algorithms: RSA, keyBoundTokens: false }],
   ])('%s, the client asks for none', async (_name, config) => {
     const party = await signedUp(await start(config))
     const { client, wire } = party
@@ -201,7 +204,7 @@ describe('where there are none', () => {
     }
   })
 
-  test('a server that claims to have them for RSA keys is asked for none', async () => {
+  test('an RSA server that claims support is asked for none', async () => {
     const rsa = await start({ algorithms: RSA, keyBoundTokens: false })
     const { client, wire } = clientOf(rsa)
     wire.change(METADATA, { key_bound_tokens_supported: true })
@@ -209,7 +212,7 @@ describe('where there are none', () => {
     expect(wire.count(CLIENTS)).toBe(1)
   })
 
-  test('a client that has them already keeps them', async () => {
+  test('a client that already has them keeps them', async () => {
     const { client, store, wire, email } = await signedUp(server)
     server.clock.advance(300)
     wire.change(METADATA, { key_bound_tokens_supported: false })
@@ -220,8 +223,8 @@ describe('where there are none', () => {
   })
 })
 
-describe.each(STORES)('an installation from before, kept in %s,', (_kind, createStore) => {
-  /** Somebody whose client was registered before the server had key-bound tokens. */
+describe.each(STORES)('an older installation, stored in %s,', (_kind, createStore) => {
+  /** Somebody whose client was registered before the server supported key-bound tokens. */
   async function longSignedUp() {
     const open = await createStore()
     const { client, wire } = clientOf(server, { store: open() })
@@ -234,7 +237,7 @@ describe.each(STORES)('an installation from before, kept in %s,', (_kind, create
     return { ...clientOf(server, { store: open() }), open, email }
   }
 
-  test('goes on as it was until the next sign-in, even one that fails', async () => {
+  test('keeps its old key when a sign-in fails', async () => {
     const party = await longSignedUp()
     const { client, store, email, open } = party
     const { id } = (await store.loadKey())!
@@ -251,11 +254,11 @@ describe.each(STORES)('an installation from before, kept in %s,', (_kind, create
     expect(await codeOf(client.signIn(wrong))).toBe('invalid_grant')
     await work(clientOf(server, { store: open() }).client)
     expect((await open().loadKey())?.id).toBe(id)
-    // One more key was made, for both tries.
+    // Both tries share one new key.
     expect((await rows()).map((row) => row.key_bound_tokens)).toEqual([0, 1])
   })
 
-  test('gets a new key with its next sign-in, and the last session is ended', async () => {
+  test('gets a new key at its next sign-in, which ends the previous session', async () => {
     const { client, store, email, open, wire } = await longSignedUp()
     const { id } = (await store.loadKey())!
     await client.resume()
@@ -275,7 +278,7 @@ describe.each(STORES)('an installation from before, kept in %s,', (_kind, create
     expect(wire.count(CLIENTS)).toBe(2)
   })
 
-  test('gets the same key for a nonce and the sign-in that follows it', async () => {
+  test('gets one new key for its nonces, and does not use it before the sign-in', async () => {
     const { client, open } = await longSignedUp()
     const nonce = await client.nonce()
     expect(await clientOf(server, { store: open() }).client.nonce()).toBe(nonce)
@@ -283,8 +286,8 @@ describe.each(STORES)('an installation from before, kept in %s,', (_kind, create
   })
 })
 
-describe('a client that has asked', () => {
-  test('refuses a server that does not do it', async () => {
+describe('a client that has asked for key-bound tokens', () => {
+  test('refuses a registration that does not confirm them', async () => {
     const { client, wire, store } = clientOf(server)
     wire.change(CLIENTS, { key_bound_tokens: false })
     const person = { email: someEmail(), password: GOOD_PASSWORD }
@@ -298,7 +301,7 @@ describe('a client that has asked', () => {
     expect((await client.accessToken()).claims.cnf).toBeDefined()
   })
 
-  test('takes no other tokens at sign-in, whatever was promised', async () => {
+  test('refuses unbound tokens at sign-in, even if the registration confirmed them', async () => {
     const { client, wire, store } = clientOf(server)
     wire.on(CLIENTS, async (request, send) => {
       const asked = { ...(await bodyOf(request)), key_bound_tokens: undefined }
@@ -313,7 +316,7 @@ describe('a client that has asked', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('takes no other tokens later', async () => {
+  test('refuses unbound tokens at renewal', async () => {
     const { client, store } = await signedUp(server)
     const { refresh_token } = (await storedSession(store))!
     await server.database.updateTable('clients').set({ key_bound_tokens: 0 }).execute()
@@ -322,8 +325,8 @@ describe('a client that has asked', () => {
   })
 })
 
-describe('the key of the proofs', () => {
-  test('is derived once for each recipient key, and once for all who ask at once', async () => {
+describe('the proof key', () => {
+  test('is derived once for each recipient key, even for concurrent requests', async () => {
     const party = await signedUp(server)
     const derived = watchProofKeys()
     const first = keys.keystore.encryptionKey.kid
@@ -338,7 +341,7 @@ describe('the key of the proofs', () => {
     expect(derived().map(({ kid }) => kid)).toEqual([first, second])
   })
 
-  test('can be used to sign, and for nothing else', async () => {
+  test('can only sign and cannot be exported', async () => {
     const party = await signedUp(server)
     const derived = watchProofKeys()
     await status(party)
@@ -349,7 +352,7 @@ describe('the key of the proofs', () => {
     await expect(webcrypto.subtle.exportKey('jwk', key)).rejects.toMatchObject(refused)
   })
 
-  test('is dropped with the session', async () => {
+  test('is dropped when the session ends', async () => {
     const party = await signedUp(server)
     const { client, email } = party
     const derived = watchProofKeys()
@@ -369,7 +372,7 @@ describe('the key of the proofs', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('cannot be had without the key of the client', async () => {
+  test('cannot be derived while the store has no client key', async () => {
     const memory = memoryStore()
     let isLost = false
     const loadKey = async () => (isLost ? undefined : memory.loadKey())
@@ -381,7 +384,7 @@ describe('the key of the proofs', () => {
   })
 })
 
-test('a service is sent proofs for its own key, and takes no other tokens', async () => {
+test('a service gets proofs for its own key and accepts them', async () => {
   const { clock } = server
   const auth = await start({ issuer: ISSUER }, { clock })
   const { fetch } = createLine(auth)
@@ -402,7 +405,7 @@ test('a service is sent proofs for its own key, and takes no other tokens', asyn
   }
 })
 
-test('a service without a key on the curve of the client is sent nothing', async () => {
+test("a service without a key on the client's curve is sent nothing", async () => {
   const auth = await start({ issuer: ISSUER })
   const party = await signedUp(auth, { services: ['https://notes.test'] })
   const { publicJwk } = await generateKeyPair('enc', { ...DEFAULTS, encryptionCrv: 'X25519' })
@@ -414,8 +417,8 @@ test('a service without a key on the curve of the client is sent nothing', async
   expect(await status(party)).toBe(200)
 })
 
-describe('when the keys of the server change', () => {
-  test('a proof for a key that is gone is made again for the new one', async () => {
+describe("when the server's keys change", () => {
+  test('a proof for a removed key is made again for the new one', async () => {
     const sig = await generateKeyPair('sig', DEFAULTS)
     const change = async () => keySet(ring(sig), ring(await generateKeyPair('enc', DEFAULTS)))
     const keystore = createKeystore(await change())
@@ -431,7 +434,7 @@ describe('when the keys of the server change', () => {
     expect(party.wire.count(TOKEN)).toBe(2)
   })
 
-  test('to another curve, it stays on its own while there is a key, and then needs a new one', async () => {
+  test("to another curve, the client uses the old curve's key until it is gone, then needs a new sign-in", async () => {
     const sig = await generateKeyPair('sig', DEFAULTS)
     const old = await generateKeyPair('enc', DEFAULTS)
     const algorithms = { ...DEFAULTS, encryptionCrv: 'X25519' } as const
@@ -464,12 +467,12 @@ describe('when the keys of the server change', () => {
 })
 
 describe('a renewal', () => {
-  test('that is asked for again is a request of its own, with the same token', async () => {
+  test('that is retried is a new request with the same token', async () => {
     const { client, wire } = await signedUp(server)
     let answers = 0
     wire.on(TOKEN, async (request, send) => {
       const response = await send(request)
-      // The server has used up the token, and the answer is lost.
+      // The server has used the token, but the answer is lost.
       return ++answers === 1 ? Promise.reject(new TypeError('fetch failed')) : response
     })
     await client.refresh()
@@ -479,7 +482,7 @@ describe('a renewal', () => {
     expect((await client.fetch('/account')).status).toBe(200)
   })
 
-  test.each([61, -61, 6000])('does not end a session because a clock is %i s off', async (off) => {
+  test.each([61, -61, 6000])('does not end a session whose clock is %i s off', async (off) => {
     let wrong = 0
     const clock = () => server.clock() + wrong * 1000
     const { client, wire, store } = await signedUp(server, { clock })
@@ -490,7 +493,7 @@ describe('a renewal', () => {
     expect((await client.fetch('/account')).status).toBe(200)
   })
 
-  test('does not end a session because the clock is slow and the server has just started', async () => {
+  test('does not end a session whose clock is slow when the server has just restarted', async () => {
     const { database, clock, keystore } = server
     const slow = () => clock() - 4000
     const { store } = await signedUp(server, { clock: slow })
@@ -500,7 +503,7 @@ describe('a renewal', () => {
     expect(wire.count(TOKEN)).toBe(2)
   })
 
-  test('of a session that has ended ends it here too', async () => {
+  test('of an ended session ends it on the client too', async () => {
     const { client, wire, store } = await signedUp(server)
     await server.database.deleteFrom('sessions').execute()
     expect(await codeOf(client.refresh())).toBe('session_ended')
@@ -509,7 +512,7 @@ describe('a renewal', () => {
   })
 })
 
-test('the claims say who the key belongs to', async () => {
+test('verify() returns the cnf claim', async () => {
   const { client } = await signedUp(server)
   const { jws } = await client.accessToken()
   expect(decodeJwt(jws)['cnf']).toEqual((await client.verify(jws)).cnf)

@@ -1,4 +1,4 @@
-/** Answers that come late, or never, while the connection stays open. */
+/** Answers that come late or never, on connections that stay open. */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   afterAll,
@@ -43,7 +43,7 @@ const sleep = (time: number) => new Promise<void>((resolve) => setTimeout(resolv
 let server: TestServer
 let database: Database
 beforeAll(async () => {
-  // PostgreSQL's connections have timeouts of their own, and these tests count them.
+  // PostgreSQL's connections have timers of their own, and these tests count timers.
   database = await openDatabase(':memory:')
   server = await startServer({}, { database })
 })
@@ -61,7 +61,7 @@ const expire = () => {
 }
 const status = async ({ client }: Pick<Party, 'client'>) => (await client.fetch('/account')).status
 
-/** Lets requests of one kind reach the server and holds back its answers until they are released. */
+/** Forwards requests of one kind to the server, and holds back its answers until `release()`. */
 function hold(wire: Wire, line: string) {
   let release: () => void = () => undefined
   const released = new Promise<void>((resolve) => (release = resolve))
@@ -74,7 +74,7 @@ function hold(wire: Wire, line: string) {
     return response
   })
   return {
-    /** The server has answered the first one. */
+    /** Resolves when the server has answered the first one. */
     arrived,
     release: () => {
       wire.on(line, undefined)
@@ -83,7 +83,7 @@ function hold(wire: Wire, line: string) {
   }
 }
 
-/** Answers to `POST /token` in turn, each time after the server has given its own. */
+/** Replaces the answers to `POST /token` in turn, after the server has given its own. */
 function answer(wire: Wire, ...answers: ((response: Response) => Promise<Response>)[]) {
   wire.on(TOKEN, async (request, send) => {
     const response = await send(request)
@@ -92,8 +92,8 @@ function answer(wire: Wire, ...answers: ((response: Response) => Promise<Respons
 }
 const tries = (parties: Party[]) => parties.map(({ wire }) => wire.count(TOKEN))
 
-describe('a renewal whose answer does not come', () => {
-  test('is asked for again in time, and the person is still signed in', async () => {
+describe('a renewal without an answer', () => {
+  test('is retried after three seconds, and the session goes on', async () => {
     const [once, twice, late] = [
       await signedUp(server),
       await signedUp(server),
@@ -102,7 +102,7 @@ describe('a renewal whose answer does not come', () => {
     const parties = [once, twice, late]
     answer(once.wire, never)
     answer(twice.wire, never, never)
-    // The first answer comes after all, and the second does not.
+    // The first answer comes late, and the second never.
     answer(late.wire, (response) => sleep(4500).then(() => response), never)
     expire()
     const done: Party[] = []
@@ -111,7 +111,7 @@ describe('a renewal whose answer does not come', () => {
       done.push(party)
       return answered
     })
-    // Each is patient, and one answer is on its way.
+    // For three seconds, one request each.
     await pass(2999, 4)
     expect(tries(parties)).toEqual([1, 1, 1])
     await jest.advanceTimersByTimeAsync(1)
@@ -129,13 +129,13 @@ describe('a renewal whose answer does not come', () => {
     for (const party of parties) {
       party.wire.on(TOKEN, undefined)
       expect(party.client.session?.account?.email).toBe(party.email)
-      // The server holds on to it, too.
+      // The server accepts the newest refresh token, too.
       await party.client.refresh()
       expect(await status(party)).toBe(200)
     }
   })
 
-  test('and is refused then has ended the session, at once', async () => {
+  test('ends the session at once if a try is refused', async () => {
     const refusal = () => Promise.resolve(jsonResponse({ error: 'invalid_grant' }, 400))
     const [first, second] = [await signedUp(server), await signedUp(server)]
     answer(first.wire, refusal)
@@ -152,7 +152,7 @@ describe('a renewal whose answer does not come', () => {
     }
   })
 
-  test('and breaks off then is asked for three times, and the session stays', async () => {
+  test('keeps the session if the connection breaks three times', async () => {
     const party = await signedUp(server)
     answer(party.wire, lost, lost, lost)
     expire()
@@ -163,7 +163,7 @@ describe('a renewal whose answer does not come', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('by a fetch that knows no limit is given up in the end', async () => {
+  test('is given up after three tries, even if fetch ignores the abort signal', async () => {
     let asked = 0
     const fetch = (request: Request) => {
       if (!request.url.endsWith('/token')) return globalThis.fetch(request)
@@ -182,7 +182,7 @@ describe('a renewal whose answer does not come', () => {
   })
 })
 
-/** The access token of the last answer to `POST /token`. */
+/** The access tokens of all answers to `POST /token` from now on. */
 function watchPairs(wire: Wire) {
   const pairs: unknown[] = []
   wire.on(TOKEN, async (request, send) => {
@@ -195,7 +195,7 @@ function watchPairs(wire: Wire) {
 }
 
 describe('a fresh pair', () => {
-  /** A store whose session cannot be written when a test says so. */
+  /** A store that fails to write the session while `isFull` is set. */
   function unreliableStore() {
     const memory = memoryStore()
     const state = { isFull: false }
@@ -209,7 +209,7 @@ describe('a fresh pair', () => {
     return { state, store }
   }
 
-  /** The same pair is taken at the next try, also long after; and then the session goes on. */
+  /** The next try takes the same pair, even much later, and the session goes on. */
   async function expectKept(server: TestServer, party: Party, pairs: unknown[], delay: number) {
     server.clock.advance(delay)
     const came = Math.floor(server.clock() / 1000) - delay
@@ -217,18 +217,18 @@ describe('a fresh pair', () => {
     expect(pairs).toHaveLength(1)
     expect((await storedSession(party.store))?.['access_token']).toBe(pairs[0])
     expect((await party.client.accessToken()).jwe).toBe(pairs[0])
-    // It came when it was made, however long it waited.
+    // Its time is that of its arrival, not of its acceptance.
     expect(session.claims.iat).toBe(came)
     expect((await storedSession(party.store))?.['clock_offset']).toBe(0)
     expect(await status(party)).toBe(200)
     expect(pairs).toHaveLength(1)
-    // The next one is another.
+    // The next refresh asks for a new pair.
     await party.client.refresh()
     expect(pairs).toHaveLength(2)
     expect(await status(party)).toBe(200)
   }
 
-  test.each([0, 60])('waits %i s for the keys to open it', async (delay) => {
+  test.each([0, 60])('is kept %i s until its keys can be fetched', async (delay) => {
     const keys = await rotatingKeystore()
     const rotating = await startServer({}, { keystore: keys.keystore, database })
     try {
@@ -249,7 +249,7 @@ describe('a fresh pair', () => {
     }
   })
 
-  test.each([0, 60])('waits %i s for the store to keep it', async (delay) => {
+  test.each([0, 60])('is kept for %i s until the store can write it', async (delay) => {
     const { store, state } = unreliableStore()
     const party = await signedUp(server, { store })
     const pairs = watchPairs(party.wire)
@@ -263,7 +263,7 @@ describe('a fresh pair', () => {
     await expectKept(server, party, pairs, delay)
   })
 
-  test('that another page has kept, under keys out of reach here, ends nothing', async () => {
+  test('that another page has stored ends nothing while its keys cannot be fetched', async () => {
     const keys = await rotatingKeystore()
     const rotating = await startServer({}, { keystore: keys.keystore, database })
     try {
@@ -286,7 +286,7 @@ describe('a fresh pair', () => {
     }
   })
 
-  test('that expires while it waits is renewed in its turn', async () => {
+  test('that expires before it could be stored is renewed', async () => {
     const { store, state } = unreliableStore()
     const party = await signedUp(server, { store })
     state.isFull = true
@@ -300,7 +300,10 @@ describe('a fresh pair', () => {
 
   test.each<[string, (other: Party) => Promise<unknown>]>([
     ['damaged', () => Promise.resolve('a.b.c.d.e')],
-    ['of somebody else', async ({ store }) => (await storedSession(store))?.['access_token']],
+    [
+      "of somebody else's session",
+      async ({ store }) => (await storedSession(store))?.['access_token'],
+    ],
   ])('that is %s is not kept', async (_name, make) => {
     const party = await signedUp(server)
     party.wire.change(TOKEN, { access_token: await make(await signedUp(server)) })
@@ -313,7 +316,7 @@ describe('a fresh pair', () => {
 })
 
 describe('signing out', () => {
-  test('does not wait for a server that hangs', async () => {
+  test('gives up on a server that hangs after seven seconds', async () => {
     const { client, wire, store } = await signedUp(server)
     const vault = await client.vault()
     await vault.set('secret', 1)
@@ -328,7 +331,7 @@ describe('signing out', () => {
     expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
   })
 
-  test('does not wait for a renewal that hangs, which brings nothing back when it ends', async () => {
+  test('does not wait for a hanging renewal, whose late answer restores nothing', async () => {
     const alone = await signedUp(server)
     const first = await signedUp(server)
     const second = clientOf(server, { store: first.store })
@@ -342,7 +345,7 @@ describe('signing out', () => {
       codeOf(first.client.fetch('/account')),
     ]
     await Promise.all(held.map(({ arrived }) => arrived))
-    // Of two clients on one store, the other one.
+    // For the second one, another client of the same store signs out.
     const signedOut = Promise.all([alone.client.signOut(), second.client.signOut()])
     expect(await hurry(signedOut)).toBeLessThan(12_000)
     expect(await signedOut).toEqual([false, false])
@@ -362,20 +365,20 @@ describe('signing out', () => {
   })
 })
 
-describe('a late answer to the person before does nothing to the person after:', () => {
+describe('a late answer to the previous person does not affect the next person:', () => {
   const signUpB = (client: Party['client']) =>
     client.signUp({ email: someEmail(), password: GOOD_PASSWORD, name: 'B' })
 
   test.each<[string, string, (party: Party) => Promise<unknown>, unknown]>([
-    ['signing out', LOGOUT, ({ client }) => client.signOut(), true],
+    ['a sign-out', LOGOUT, ({ client }) => client.signOut(), true],
     [
-      'the account removed',
+      'an account removal',
       'DELETE /account',
       ({ client }) => client.account.remove(GOOD_PASSWORD),
       undefined,
     ],
     [
-      'another name',
+      'a rename',
       'PATCH /account',
       ({ client }) => client.account.rename('Late'),
       expect.objectContaining({ name: 'Late' }),
@@ -401,7 +404,7 @@ describe('a late answer to the person before does nothing to the person after:',
     expect((await client.account.read()).account.name).toBe('B')
   })
 
-  test('a sign-out in a page that had not resumed yet', async () => {
+  test('a sign-out in a page that has not resumed', async () => {
     const { store } = await signedUp(server)
     const party = clientOf(server, { store })
     const held = hold(party.wire, LOGOUT)
@@ -431,8 +434,8 @@ describe('a late answer to the person before does nothing to the person after:',
   })
 })
 
-describe('a request that its caller breaks off', () => {
-  test('does not wait for a renewal any longer', async () => {
+describe('a request that its caller aborts', () => {
+  test('stops waiting for the renewal, which goes on', async () => {
     const party = await signedUp(server)
     const held = hold(party.wire, TOKEN)
     expire()
@@ -446,13 +449,13 @@ describe('a request that its caller breaks off', () => {
     other.abort(new RangeError('mine'))
     await expect(second).rejects.toThrow(new RangeError('mine'))
     expect(party.wire.count(ACCOUNT)).toBe(0)
-    // The renewal itself goes on.
+    // The renewal itself continues.
     held.release()
     expect(await status(party)).toBe(200)
     expect(party.wire.count(TOKEN)).toBe(1)
   })
 
-  test('before it began sends nothing, and leaves no rejection behind', async () => {
+  test('before it began sends nothing and leaves no unhandled rejection', async () => {
     const party = await signedUp(server)
     expire()
     party.wire.on(TOKEN, lost)
@@ -463,12 +466,12 @@ describe('a request that its caller breaks off', () => {
     await expect(
       party.client.fetch('/account', { signal: AbortSignal.abort() }),
     ).rejects.toMatchObject({ name: 'AbortError' })
-    // Jest fails the test for a rejection that nobody handles.
+    // Jest fails the test for an unhandled rejection.
     await delay(50)
     expect(party.wire.sent.length).toBe(before)
   })
 
-  test('whose renewal fails after that leaves no rejection behind', async () => {
+  test('leaves no unhandled rejection if its renewal fails later', async () => {
     const party = await signedUp(server)
     expire()
     let fail: () => void = () => undefined
@@ -489,7 +492,7 @@ describe('a request that its caller breaks off', () => {
   })
 })
 
-test('a sign-in is kept before the session that it replaces is revoked, and waits for nobody there', async () => {
+test('a sign-in is stored before the old session is revoked, and usable during the revocation', async () => {
   const party = await signedUp(server)
   const { client, wire, store, email } = party
   const before = client.session!.sessionId
@@ -502,7 +505,7 @@ test('a sign-in is kept before the session that it replaces is revoked, and wait
   await inner
   expect(atRevocation[0]).not.toBe(before)
   expect(atRevocation[1]).toBe(atRevocation[0])
-  // Whoever uses it meanwhile can.
+  // The new session can be used meanwhile.
   expect(await status(party)).toBe(200)
   held.release()
   expect((await signingIn).sessionId).toBe(atRevocation[0])

@@ -1,4 +1,4 @@
-/** The fresh pair of a change of the password: every older token is dead, so it must not be lost. */
+/** The new token pair of a password change. Every older token is dead, so it must not be lost. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { memoryStore, type ClientStore } from '../../client/index.ts'
 import { TIMEOUT } from '../../client/http.ts'
@@ -30,7 +30,7 @@ const change = (party: Pick<ReturnType<typeof clientOf>, 'client'>) =>
 const status = async ({ client }: Pick<ReturnType<typeof clientOf>, 'client'>) =>
   (await client.fetch('/account')).status
 
-/** Two clients that share what is kept, as two tabs of a browser do. */
+/** Two clients that share a store, as two tabs of a browser do. */
 async function twoTabs() {
   const first = await signedUp(server)
   const second = clientOf(server, { store: first.store })
@@ -38,7 +38,7 @@ async function twoTabs() {
   return { first, second }
 }
 
-/** Holds the answer of a change until it is let through; the server has made the change by then. */
+/** Holds back the answer of a change until `deliver()`; the server has made the change by then. */
 function heldAnswer({ wire }: Pick<ReturnType<typeof clientOf>, 'wire'>) {
   let deliver: () => void = () => undefined
   const delivered = new Promise<void>((resolve) => (deliver = resolve))
@@ -53,7 +53,7 @@ function heldAnswer({ wire }: Pick<ReturnType<typeof clientOf>, 'wire'>) {
   return { answered, deliver }
 }
 
-/** The status of the first answer to `GET /account` from now on. */
+/** The status of the next answer to `GET /account`. */
 const firstStatusOf = ({ wire }: Pick<ReturnType<typeof clientOf>, 'wire'>) =>
   new Promise<number>((resolve) => {
     wire.on('GET /account', async (request, send) => {
@@ -66,7 +66,7 @@ const firstStatusOf = ({ wire }: Pick<ReturnType<typeof clientOf>, 'wire'>) =>
 
 const soon = () => new Promise<string>((resolve) => setTimeout(resolve, 50, 'waiting'))
 
-test('the new pair is stored when the change resolves, and everything continues with it', async () => {
+test('the new pair is stored when the change resolves, and the session continues with it', async () => {
   const party = await signedUp(server)
   const { client, wire, store } = party
   const before = await storedSession(store)
@@ -88,7 +88,7 @@ test('the new pair is stored when the change resolves, and everything continues 
   expect((await restarted.client.resume())?.account?.email).toBe(party.email)
 })
 
-test('a token that has expired is renewed first', async () => {
+test('an expired access token is renewed before the change', async () => {
   const party = await signedUp(server)
   server.clock.advance(server.config.accessTokenTtl)
   await change(party)
@@ -96,7 +96,7 @@ test('a token that has expired is renewed first', async () => {
   expect(await status(party)).toBe(200)
 })
 
-test('that is given up while a renewal hangs keeps the store until the renewal ends', async () => {
+test('a change that is given up during a hanging renewal keeps the store locked until that ends', async () => {
   const { first, second } = await twoTabs()
   server.clock.advance(server.config.accessTokenTtl)
   let answer: () => void = () => undefined
@@ -111,7 +111,7 @@ test('that is given up while a renewal hangs keeps the store until the renewal e
   const patience = new AbortController()
   const timeout = AbortSignal.timeout.bind(AbortSignal)
   let changes = 0
-  // The first of this length is that of the change itself.
+  // The first timeout of this length is that of the change itself.
   const spy = jest
     .spyOn(AbortSignal, 'timeout')
     .mockImplementation((time) =>
@@ -126,12 +126,12 @@ test('that is given up while a renewal hangs keeps the store until the renewal e
   answer()
   expect(await changing).toBe('network')
   await other
-  // It took over what the first has got: one refresh token was used, once.
+  // The second took over the first one's pair: the refresh token was used once.
   expect([first.wire.count(TOKEN), second.wire.count(TOKEN)]).toEqual([1, 0])
   expect(first.wire.count(CHANGE)).toBe(0)
 })
 
-test('a wrong password changes nothing, and leaves the store to others', async () => {
+test('a wrong password changes nothing and releases the store', async () => {
   const { first, second } = await twoTabs()
   const before = await storedSession(first.store)
   const wrong = first.client.account.changePassword('wrong', NEW_PASSWORD)
@@ -141,7 +141,7 @@ test('a wrong password changes nothing, and leaves the store to others', async (
 })
 
 describe('another page', () => {
-  test('that has the older tokens in memory continues with the stored ones', async () => {
+  test('with the old tokens in memory continues with the stored ones', async () => {
     const { first, second } = await twoTabs()
     await change(first)
     expect(await status(second)).toBe(200)
@@ -152,7 +152,7 @@ describe('another page', () => {
     expect(first.client.session?.claims.gen).toBe(3)
   })
 
-  test('that renews while the answer is on its way waits for it, and is not signed out', async () => {
+  test('that renews before the answer arrives waits for it and stays signed in', async () => {
     const { first, second } = await twoTabs()
     const { answered, deliver } = heldAnswer(first)
     const changing = change(first)
@@ -166,7 +166,7 @@ describe('another page', () => {
     expect([first.wire.count(TOKEN), second.wire.count(TOKEN)]).toEqual([0, 0])
   })
 
-  test('that signs out meanwhile ends it for both', async () => {
+  test('that signs out meanwhile signs out both', async () => {
     const { first, second } = await twoTabs()
     const { answered, deliver } = heldAnswer(first)
     const changing = change(first)
@@ -180,8 +180,8 @@ describe('another page', () => {
   })
 })
 
-describe('a change of which no answer comes', () => {
-  test('and that never arrived has changed nothing', async () => {
+describe('a change without an answer', () => {
+  test('that never reached the server has changed nothing', async () => {
     const party = await signedUp(server)
     party.wire.on(CHANGE, lost)
     expect(await codeOf(change(party))).toBe('network')
@@ -191,7 +191,7 @@ describe('a change of which no answer comes', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('and that was made: the next try says that it has ended, and the new password is good', async () => {
+  test('that reached the server ends the session at the next try, and the new password is valid', async () => {
     const party = await signedUp(server)
     const { client, wire, store, email } = party
     wire.on(CHANGE, async (request, send) => {
@@ -210,7 +210,7 @@ describe('a change of which no answer comes', () => {
   })
 })
 
-/** A store that fails to keep the session as long as it is told to. */
+/** A store that fails to write the session while `isFull` is set. */
 function unreliable(): { readonly store: ClientStore; isFull: boolean } {
   const store = memoryStore()
   const state = { store, isFull: false }
@@ -220,8 +220,8 @@ function unreliable(): { readonly store: ClientStore; isFull: boolean } {
   return state
 }
 
-describe('a pair that has come and cannot be kept', () => {
-  test('for want of room is kept by the next request', async () => {
+describe('a new pair that cannot be stored', () => {
+  test('is stored by the next request, once there is room', async () => {
     const state = unreliable()
     const party = await signedUp(server, { store: state.store })
     state.isFull = true
@@ -232,7 +232,7 @@ describe('a pair that has come and cannot be kept', () => {
     expect((await clientOf(server, { store: state.store }).client.resume())?.claims.gen).toBe(1)
   })
 
-  test('is lost with the program', async () => {
+  test('is lost when the program ends', async () => {
     const state = unreliable()
     const party = await signedUp(server, { store: state.store })
     state.isFull = true
@@ -243,7 +243,7 @@ describe('a pair that has come and cannot be kept', () => {
     expect(await storedSession(state.store)).toBeUndefined()
   })
 
-  test('because its signing key is not to be had is opened when it is', async () => {
+  test('because its signing key cannot be fetched is verified once it can', async () => {
     const keys = await rotatingKeystore()
     const own = await startServer({}, { keystore: keys.keystore })
     try {
@@ -265,13 +265,17 @@ describe('a pair that has come and cannot be kept', () => {
   })
 })
 
-describe('an answer that is not what it should be', () => {
+describe('an invalid answer to the change is refused and leaves the session alone:', () => {
   test.each<[string, object, string]>([
-    ['has no tokens', {}, 'bad_answer'],
-    ['has one token', { access_token: 'x', token_type: 'Bearer' }, 'bad_answer'],
-    ['has no type', { access_token: 'x', refresh_token: 'x', token_type: undefined }, 'bad_answer'],
+    ['without tokens', {}, 'bad_answer'],
+    ['with one token', { access_token: 'x', token_type: 'Bearer' }, 'bad_answer'],
     [
-      'has tokens that are none',
+      'without a token type',
+      { access_token: 'x', refresh_token: 'x', token_type: undefined },
+      'bad_answer',
+    ],
+    [
+      'with damaged tokens',
       { access_token: 'x', refresh_token: 'x', token_type: 'Bearer' },
       'token_invalid',
     ],
@@ -279,12 +283,12 @@ describe('an answer that is not what it should be', () => {
     const party = await signedUp(server)
     party.wire.on(CHANGE, () => Promise.resolve(jsonResponse(body)))
     expect(await codeOf(change(party))).toBe(code)
-    // It was not our server who answered: nothing has changed.
+    // The server did not give this answer, so nothing has changed.
     expect(await status(party)).toBe(200)
     expect(party.wire.count(TOKEN)).toBe(0)
   })
 
-  test('has the tokens of another session', async () => {
+  test("with another session's tokens", async () => {
     const party = await signedUp(server)
     const other = clientOf(server, { store: await copyOfKey(party.store) })
     await other.client.signIn({ email: party.email, password: GOOD_PASSWORD })

@@ -1,4 +1,4 @@
-/** Tokens over time: when they are renewed, how often, and what happens when they cannot be. */
+/** When tokens are renewed, how often, and what happens when they cannot be. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { memoryStore, type AuthClient, type ClientStore } from '../../client/index.ts'
 import {
@@ -31,7 +31,7 @@ const expire = () => {
 const status = async ({ client }: Pick<Party, 'client'>, path = '/account') =>
   (await client.fetch(path)).status
 
-/** Two clients that share what is kept, as two tabs of a browser do. */
+/** Two clients that share a store, as two tabs of a browser do. */
 async function twoTabs() {
   const first = await signedUp(server)
   const second = clientOf(server, { store: first.store })
@@ -40,7 +40,7 @@ async function twoTabs() {
 }
 
 describe('an access token', () => {
-  test('that has expired is renewed once, before it is sent', async () => {
+  test('is renewed once when it has expired, before the request is sent', async () => {
     const party = await signedUp(server)
     const { client, wire, store } = party
     const before = await storedSession(store)
@@ -55,7 +55,7 @@ describe('an access token', () => {
     expect(client.session?.account?.email).toBe(party.email)
   })
 
-  test('is renewed when it would expire on its way, and not sooner', async () => {
+  test('is renewed when it might expire on its way, and not earlier', async () => {
     const party = await signedUp(server)
     server.clock.advance(server.config.accessTokenTtl - 11)
     await status(party)
@@ -65,7 +65,7 @@ describe('an access token', () => {
     expect(party.wire.count(TOKEN)).toBe(1)
   })
 
-  test('that lives for seconds is used for most of them', async () => {
+  test('with a lifetime of seconds is used for most of it', async () => {
     const brief = await startServer({ accessTokenTtl: 5 })
     try {
       const party = await signedUp(brief)
@@ -80,7 +80,7 @@ describe('an access token', () => {
     }
   })
 
-  test('that expires on its way is renewed, and the request sent again with its body', async () => {
+  test('that expires on its way is renewed, and the request is sent again with its body', async () => {
     const brief = await startServer({ accessTokenTtl: 60 })
     try {
       const { client, wire } = await signedUp(brief)
@@ -91,14 +91,14 @@ describe('an access token', () => {
       })
       expect((await client.account.rename('Late')).name).toBe('Late')
       expect([wire.count(TOKEN), wire.count('PATCH /account')]).toEqual([1, 2])
-      // An expired token is no sign that the server has other keys.
+      // An expired token does not mean that the server has new keys.
       expect(wire.count('GET /.well-known/jwks.json')).toBe(1)
     } finally {
       await brief.stop()
     }
   })
 
-  test('that is refused although it was renewed is returned unchanged, without an endless loop', async () => {
+  test('that is refused after a renewal too returns the 401, without a loop', async () => {
     const party = await signedUp(server)
     party.wire.on('GET /account', () => Promise.resolve(refusedToken()))
     expect(await status(party)).toBe(401)
@@ -106,7 +106,7 @@ describe('an access token', () => {
     expect(party.client.session).toBeDefined()
   })
 
-  test('is renewed once for twenty requests at a time', async () => {
+  test('is renewed once for twenty concurrent requests', async () => {
     const party = await signedUp(server)
     expire()
     const all = Array.from({ length: 20 }, () => status(party))
@@ -114,7 +114,7 @@ describe('an access token', () => {
     expect(party.wire.count(TOKEN)).toBe(1)
   })
 
-  test('is renewed once when twenty requests are refused at a time', async () => {
+  test('is renewed once for twenty concurrent 401 answers', async () => {
     const party = await signedUp(server)
     let arrived = 0
     let release: () => void = () => undefined
@@ -136,17 +136,17 @@ describe('an access token', () => {
 
 test.each<[string, Record<string, string>]>([
   ['no challenge', {}],
-  ['another challenge', { 'www-authenticate': 'Bearer realm="x"' }],
-  ['a challenge of another error', { 'www-authenticate': 'Bearer error="insufficient_scope"' }],
-])('an answer of 401 with %s is no refused token', async (_name, headers) => {
+  ['a challenge without an error', { 'www-authenticate': 'Bearer realm="x"' }],
+  ['a challenge with another error', { 'www-authenticate': 'Bearer error="insufficient_scope"' }],
+])('a 401 with %s does not renew', async (_name, headers) => {
   const party = await signedUp(server)
   party.wire.on('GET /account', () => Promise.resolve(jsonResponse({}, 401, headers)))
   expect(await status(party)).toBe(401)
   expect([party.wire.count('GET /account'), party.wire.count(TOKEN)]).toEqual([1, 0])
 })
 
-describe('the answer of a renewal', () => {
-  test('that is lost is asked for again at once', async () => {
+describe('the answer to a renewal', () => {
+  test('that is lost is requested again', async () => {
     const party = await signedUp(server)
     party.wire.on(TOKEN, async (request, send) => {
       party.wire.on(TOKEN, undefined)
@@ -159,7 +159,7 @@ describe('the answer of a renewal', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('that breaks off, or comes from a proxy, is asked for again at once', async () => {
+  test('that breaks off or comes from a proxy is requested again', async () => {
     const party = await signedUp(server)
     const answers = [
       () =>
@@ -181,7 +181,7 @@ describe('the answer of a renewal', () => {
     expect(party.wire.count(TOKEN)).toBe(3)
   })
 
-  test('with 400 ends the session here, and leaves nothing of it', async () => {
+  test('with status 400 ends the session and removes its data', async () => {
     const { client, wire, store } = await signedUp(server)
     await (await client.vault()).set('secret', 1)
     const sessionId = client.session!.sessionId
@@ -203,7 +203,7 @@ describe('the answer of a renewal', () => {
   test.each([
     ['429', 429, 'rate_limited', { 'retry-after': '7', 'x-request-id': 'r-1' }],
     ['503', 503, 'temporarily_unavailable', { 'retry-after': 'later' }],
-  ] as const)('that says %s keeps the session', async (_name, code, error, headers) => {
+  ] as const)('with status %s keeps the session', async (_name, code, error, headers) => {
     const party = await signedUp(server)
     party.wire.on(TOKEN, () =>
       Promise.resolve(jsonResponse({ error, error_description: 'Later.' }, code, headers)),
@@ -243,7 +243,7 @@ describe('the answer of a renewal', () => {
 })
 
 describe('a session that was ended elsewhere', () => {
-  test('is over here with the next request', async () => {
+  test('ends on the client at the next request', async () => {
     const party = await signedUp(server)
     const { client, store, email } = party
     const elsewhere = clientOf(server).client
@@ -255,7 +255,7 @@ describe('a session that was ended elsewhere', () => {
     expect(await codeOf(client.fetch('/account'))).toBe('not_signed_in')
   })
 
-  test.each(['signOut', 'resume'] as const)('is no error to %s', async (what) => {
+  test.each(['signOut', 'resume'] as const)('is no error for %s', async (what) => {
     const { client, store, email } = await signedUp(server)
     const elsewhere = clientOf(server).client
     await elsewhere.signIn({ email, password: GOOD_PASSWORD })
@@ -265,7 +265,7 @@ describe('a session that was ended elsewhere', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('cannot be told to a server that is away; here it is over all the same', async () => {
+  test('and cannot be reached to sign out is still removed from the client', async () => {
     const { client, wire, store } = await signedUp(server)
     wire.isDown = true
     expect(await client.signOut()).toBe(false)
@@ -274,8 +274,8 @@ describe('a session that was ended elsewhere', () => {
   })
 })
 
-describe('two tabs', () => {
-  test('renew once: the other takes over what the first has got', async () => {
+describe('two tabs of one session', () => {
+  test('renew once when both need it at the same time', async () => {
     const { first, second } = await twoTabs()
     expire()
     const both = await Promise.all([status(first), status(second)])
@@ -286,7 +286,7 @@ describe('two tabs', () => {
     expect(second.client.session?.account?.email).toBe(first.email)
   })
 
-  test('renew once when one comes long after the other', async () => {
+  test('renew once when the second needs it much later', async () => {
     const { first, second } = await twoTabs()
     expire()
     expect(await status(first)).toBe(200)
@@ -296,7 +296,7 @@ describe('two tabs', () => {
     expect(second.wire.count('GET /account')).toBe(2)
   })
 
-  test('renew again when what the other has got has expired too', async () => {
+  test('renew again when the shared token has expired too', async () => {
     const { first, second } = await twoTabs()
     expire()
     expect(await status(first)).toBe(200)
@@ -307,7 +307,7 @@ describe('two tabs', () => {
     expect(first.wire.count(TOKEN)).toBe(1)
   })
 
-  test('signed out in one, the other finds out', async () => {
+  test('are both signed out by one, which the other notices at its next request', async () => {
     const { first, second, store } = await twoTabs()
     await first.client.signOut()
     let changes = 0
@@ -319,13 +319,13 @@ describe('two tabs', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('with another person in one, the other does not become that person unasked', async () => {
+  test('do not turn the second one into the person who signs up in the first', async () => {
     const { first, second, store } = await twoTabs()
     const bob = someEmail()
     await first.client.signUp({ email: bob, password: GOOD_PASSWORD })
     expect(await codeOf(second.client.fetch('/account'))).toBe('session_ended')
     expect(second.client.session).toBeUndefined()
-    // Nor with the request after that, nor while signing out somebody who is signed out already.
+    // Nor at the next request, nor by signing out once more.
     expect(await codeOf(second.client.account.rename('Alice'))).toBe('not_signed_in')
     expect(await codeOf(second.client.accessToken())).toBe('not_signed_in')
     expect(await second.client.signOut()).toBe(false)
@@ -335,14 +335,14 @@ describe('two tabs', () => {
     expect(await status(second)).toBe(200)
   })
 
-  test('with another person in one, the other asks first whether its own session is alive', async () => {
+  test("end the second one's session when it resumes after a sign-up in the first", async () => {
     const { first, second } = await twoTabs()
     await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
     expect(await second.client.resume()).toBeUndefined()
     expect(second.client.session).toBeUndefined()
   })
 
-  test('signing out in one that has not noticed leaves the other person signed in', async () => {
+  test('leave the new person signed in when the second one signs out', async () => {
     const { first, second, store } = await twoTabs()
     await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
     expect(await second.client.signOut()).toBe(true)
@@ -351,7 +351,7 @@ describe('two tabs', () => {
     expect(await status(first)).toBe(200)
   })
 
-  test('signed out in one and another person in the other: the first stays signed out', async () => {
+  test('keep the second one signed out after the first signs in again', async () => {
     const { first, second } = await twoTabs()
     await second.client.signOut()
     await first.client.signIn({ email: first.email, password: GOOD_PASSWORD })
@@ -359,7 +359,7 @@ describe('two tabs', () => {
     expect(second.client.session).toBeUndefined()
   })
 
-  test('signed out in one: the other finds out by resuming, and stays signed out', async () => {
+  test('keep a second one that finds out by resuming signed out', async () => {
     const { first, second } = await twoTabs()
     await first.client.signOut()
     let changes = 0
@@ -370,7 +370,7 @@ describe('two tabs', () => {
     expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
   })
 
-  test('the session replaced in one while a request of the other is on its way', async () => {
+  test('end a request of the second one whose session the first replaces meanwhile', async () => {
     const { first, second } = await twoTabs()
     second.wire.on('GET /account', async (request, send) => {
       await first.client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
@@ -382,7 +382,7 @@ describe('two tabs', () => {
   })
 })
 
-test('a late answer to the person before does not sign out the person after', async () => {
+test('a late 401 to the previous person does not sign out the next person', async () => {
   const party = await signedUp(server)
   const { client, wire, store } = party
   const bob = someEmail()
@@ -397,7 +397,7 @@ test('a late answer to the person before does not sign out the person after', as
   expect(await status(party)).toBe(200)
 })
 
-test('a session that vanishes from the store is over', async () => {
+test('a session that vanishes from the store is over at the next renewal', async () => {
   const party = await signedUp(server)
   await party.store.write('session', undefined)
   expect(await status(party)).toBe(200)
@@ -405,8 +405,8 @@ test('a session that vanishes from the store is over', async () => {
   expect(await codeOf(party.client.fetch('/account'))).toBe('session_ended')
 })
 
-describe('what another tab does, told by the store', () => {
-  /** Two clients of a store that tells each of what the other has written. */
+describe("a store that notifies clients of each other's changes", () => {
+  /** Two clients of such a store. */
   async function toldTabs() {
     const memory = memoryStore()
     const listeners = new Set<() => void>()
@@ -433,7 +433,7 @@ describe('what another tab does, told by the store', () => {
       }),
     )
 
-  test('signed out in one, the other is at once', async () => {
+  test('signs out the second tab at once when the first signs out', async () => {
     const { first, second } = await toldTabs()
     const change = told(second.client)
     await first.client.signOut()
@@ -442,14 +442,14 @@ describe('what another tab does, told by the store', () => {
     expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
   })
 
-  test('renewed in one, nothing is over in the other', async () => {
+  test('leaves the second tab signed in when the first renews', async () => {
     const { first, second } = await toldTabs()
     await first.client.refresh()
     expect(second.client.session).toBeDefined()
     expect(await status(second)).toBe(200)
   })
 
-  test('when another person signs in in one, the other is notified, and signed out until it asks', async () => {
+  test('signs out the second tab when another person signs in in the first, until it resumes', async () => {
     const { first, second } = await toldTabs()
     const change = told(second.client)
     const bob = someEmail()
@@ -459,7 +459,7 @@ describe('what another tab does, told by the store', () => {
     expect((await second.client.resume())?.account?.email).toBe(bob)
   })
 
-  test('when somebody signs in in one, the other is notified and can adopt the session', async () => {
+  test('lets a second tab resume the session that the first has just started', async () => {
     const { first, second } = await toldTabs()
     await first.client.signOut()
     const page = clientOf(server, { store: second.store })
@@ -473,7 +473,7 @@ describe('what another tab does, told by the store', () => {
 })
 
 describe('signing in again', () => {
-  test('ends the session that there was; should that fail, it is replaced all the same', async () => {
+  test('revokes the previous session, and replaces it even if that fails', async () => {
     const { client, wire, email, store } = await signedUp(server)
     const first = client.session!.sessionId
     wire.on('POST /revoke', lost)
@@ -486,7 +486,7 @@ describe('signing in again', () => {
     expect(alive.sort()).toEqual([first, third.sessionId].sort())
   })
 
-  test('in place of a damaged session sends nothing of it', async () => {
+  test('in place of a damaged session sends no token of it', async () => {
     const { client, wire, email, store } = await signedUp(server)
     await store.write('session', { ...(await storedSession(store)), refresh_token: 'damaged' })
     await client.signIn({ email, password: GOOD_PASSWORD })
@@ -495,7 +495,7 @@ describe('signing in again', () => {
   })
 })
 
-describe('what the store has is checked', () => {
+describe('a stored session', () => {
   test.each<[string, (kept: Record<string, unknown>) => unknown]>([
     ['nothing', () => undefined],
     ['text', () => 'session'],
@@ -504,8 +504,8 @@ describe('what the store has is checked', () => {
     ['no session', (kept) => ({ ...kept, session_id: undefined })],
     ['no access token', (kept) => ({ ...kept, access_token: '' })],
     ['no refresh token', (kept) => ({ ...kept, refresh_token: 1 })],
-    ['no clock', (kept) => ({ ...kept, clock_offset: 'now' })],
-  ])('%s is no session, and what is left of one is removed', async (_name, change) => {
+    ['no clock offset', (kept) => ({ ...kept, clock_offset: 'now' })],
+  ])('with %s is ignored, and the data left of it is removed', async (_name, change) => {
     const { store, wire } = await signedUp(server)
     await store.write('session', change((await storedSession(store))!))
     await store.vault('left-over').put('a', new Uint8Array(1))
@@ -518,19 +518,19 @@ describe('what the store has is checked', () => {
   })
 
   test.each<[string, string, (kept: Record<string, unknown>) => unknown]>([
-    ['another client', 'jwe_kid', (kept) => ({ ...kept, client_id: 'another' })],
-    ['another session', 'session', (kept) => ({ ...kept, session_id: 'another' })],
+    ['another client_id', 'jwe_kid', (kept) => ({ ...kept, client_id: 'another' })],
+    ['another session_id', 'session', (kept) => ({ ...kept, session_id: 'another' })],
     [
       'a damaged token',
       'base64url',
       (kept) => ({ ...kept, access_token: String(kept['access_token']).replace('.', '=.') }),
     ],
     [
-      'a refresh token in its place',
+      'the refresh token as its access token',
       'typ',
       (kept) => ({ ...kept, access_token: kept['refresh_token'] }),
     ],
-  ])('%s cannot be opened (%s), and stays until the next sign-in', async (_, reason, change) => {
+  ])('with %s is unreadable (%s), and stays until the next sign-in', async (_, reason, change) => {
     const { store, wire, client: before, email } = await signedUp(server)
     const { sessionId } = before.session!
     await (await before.vault()).set('a', 1)
@@ -552,7 +552,7 @@ describe('what the store has is checked', () => {
     expect((await client.fetch('/account')).status).toBe(200)
   })
 
-  test('a session without its key cannot be opened, and stays', async () => {
+  test("without the client's key cannot be opened, and stays", async () => {
     const { store } = await signedUp(server)
     const other = memoryStore()
     for (const name of ['session', 'server']) await other.write(name, await store.read(name))
@@ -561,9 +561,9 @@ describe('what the store has is checked', () => {
   })
 
   test.each([
-    ['the access token', { access_token: 'damaged' }],
-    ['both tokens', { access_token: 'damaged', refresh_token: 'damaged' }],
-  ])('%s, damaged in the store, are replaced by a page that is open', async (_name, damage) => {
+    ['a damaged access token', { access_token: 'damaged' }],
+    ['damaged tokens', { access_token: 'damaged', refresh_token: 'damaged' }],
+  ])('with %s is replaced by a page that is still open', async (_name, damage) => {
     const party = await signedUp(server)
     const { client, store } = party
     await (await client.vault()).set('a', 1)
@@ -575,7 +575,7 @@ describe('what the store has is checked', () => {
     expect(await (await after.vault()).get('a')).toBe(1)
   })
 
-  test('a damaged session that has ended is removed once the server says so', async () => {
+  test('that is damaged and has ended is removed once the server says so', async () => {
     const { client, store } = await signedUp(server)
     await store.write('session', { ...(await storedSession(store)), access_token: 'damaged' })
     await server.database.deleteFrom('sessions').execute()
@@ -583,7 +583,7 @@ describe('what the store has is checked', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('a page whose key is gone is not signed in any more, and nothing is removed', async () => {
+  test('whose client key is gone signs the page out and is not removed', async () => {
     const { client, store, wire } = await signedUp(server)
     const loadKey = store.loadKey.bind(store)
     const kept = await storedSession(store)

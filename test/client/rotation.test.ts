@@ -1,4 +1,4 @@
-/** Keys that change under a server that is running, as the library meets it. */
+/** How the library reacts when the keys of a running server change. */
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
@@ -34,7 +34,7 @@ async function setUp() {
   return { keys, server, party, ...party }
 }
 
-/** The same installation, started with a copy of the server's keys from before a rotation. */
+/** The same installation, restarted with cached keys that the server no longer has. */
 async function withGoneKey(server: TestServer, { store }: Pick<Party, 'store'>) {
   const copy = (await store.read('server')) as { value: { keys: { use: string }[] } }
   const { publicJwk } = await generateKeyPair('enc', DEFAULTS)
@@ -44,12 +44,12 @@ async function withGoneKey(server: TestServer, { store }: Pick<Party, 'store'>) 
 }
 
 const status = async ({ client }: Pick<Party, 'client'>) => (await client.fetch('/account')).status
-/** The `kid` of the token that went out last. */
+/** The `kid` of the last token sent. */
 const lastKid = ({ wire }: Pick<Party, 'wire'>) =>
   decodeProtectedHeader(wire.sent.at(-1)!.request.headers.get('authorization')!.slice(7)).kid
 
 describe('a client with keys in its cache', () => {
-  test('asks for them once in five minutes', async () => {
+  test('fetches them again after five minutes', async () => {
     const { party, server, wire } = await setUp()
     for (const seconds of [0, 100, 199]) {
       server.clock.advance(seconds)
@@ -61,7 +61,7 @@ describe('a client with keys in its cache', () => {
     expect(wire.count(JWKS)).toBe(2)
   })
 
-  test('works on through a rotation, with the keys that it knows', async () => {
+  test('keeps working through a rotation with its cached keys', async () => {
     const { keys, party, wire } = await setUp()
     const before = keys.keystore.encryptionKey.kid
     await keys.rotate()
@@ -69,12 +69,12 @@ describe('a client with keys in its cache', () => {
     expect(lastKid(party)).toBe(before)
     expect([wire.count(JWKS), wire.count(ACCOUNT), wire.count(TOKEN)]).toEqual([1, 1, 0])
     await party.client.refresh()
-    // Signed with what was the next key: published before, so nothing had to be asked.
+    // Signed with what was the next key, which was already published: no fetch is needed.
     expect((await party.client.accessToken()).header['kid']).toBe(keys.keystore.signingKey.kid)
     expect(wire.count(JWKS)).toBe(1)
   })
 
-  test('asks again for a signing key that it does not know', async () => {
+  test('fetches the keys again for an unknown signing key', async () => {
     const { keys, party, wire } = await setUp()
     await keys.rotate()
     await keys.rotate()
@@ -85,7 +85,7 @@ describe('a client with keys in its cache', () => {
     expect(lastKid(party)).toBe(keys.keystore.encryptionKey.kid)
   })
 
-  test('seals once more when the key that it sealed to is gone', async () => {
+  test('seals a token again when its key is gone', async () => {
     const { keys, party, server } = await setUp()
     const old = await withGoneKey(server, party)
     expect(await status(old)).toBe(200)
@@ -96,7 +96,7 @@ describe('a client with keys in its cache', () => {
     expect(wire.count(ACCOUNT)).toBe(3)
   })
 
-  test('seals the refresh token once more, too', async () => {
+  test('seals a refresh token again when its key is gone', async () => {
     const { party, server } = await setUp()
     const old = await withGoneKey(server, party)
     const before = await storedSession(party.store)
@@ -116,7 +116,7 @@ describe('a client with keys in its cache', () => {
     expect([wire.count(ACCOUNT), wire.count(TOKEN)]).toEqual([3, 1])
   })
 
-  test('has no session any more when a refresh token is refused by new keys, too', async () => {
+  test('ends the session when a refresh token is refused with the new keys too', async () => {
     const { keys, client, email, store, server, wire } = await setUp()
     const other = clientOf(server)
     await other.client.signIn({ email, password: GOOD_PASSWORD })
@@ -127,7 +127,7 @@ describe('a client with keys in its cache', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
-  test('keeps its session when the server fails it the second time', async () => {
+  test('keeps the session when the second try is a server error', async () => {
     const { keys, client, store, wire } = await setUp()
     await keys.rotate()
     const refusals = [
@@ -140,7 +140,7 @@ describe('a client with keys in its cache', () => {
   })
 })
 
-test('a server whose TOKEN_ENCRYPTION_ENC has changed is sealed to with the new one', async () => {
+test('a changed TOKEN_ENCRYPTION_ENC is used after a restart', async () => {
   const { keystore } = await rotatingKeystore()
   const first = await startServer({}, { keystore })
   running.push(first)
@@ -149,7 +149,7 @@ test('a server whose TOKEN_ENCRYPTION_ENC has changed is sealed to with the new 
   const { database, clock } = first
   const second = await startServer({ algorithms: changed }, { keystore, database, clock })
   running.unshift(second)
-  // The same installation: what it keeps, with an address that another process answers at now.
+  // The same store, with the address of another process.
   const moved = clientOf(second, { store })
   const resumed = await moved.client.resume()
   expect(resumed).toEqual(client.session)
@@ -160,13 +160,13 @@ test('a server whose TOKEN_ENCRYPTION_ENC has changed is sealed to with the new 
   expect(decodeProtectedHeader(jwe).enc).toBe('A256CBC-HS512')
 })
 
-describe('a server that has entirely new keys', () => {
+describe('a server whose keys were all replaced', () => {
   test.each([
-    // The token can still be read here: the server is asked, and says that it has ended.
+    // The token can still be opened here: the server is asked, and says that the session is over.
     ['at once', 0, 0],
-    // Nobody can say whose token that is. The next sign-in removes it.
-    ['after the keys in the cache have grown old', 600, 1],
-  ])('signs out quietly who starts %s', async (_name, seconds, left) => {
+    // The token cannot be verified at all. The next sign-in removes it.
+    ['after the cached keys have expired', 600, 1],
+  ])('signs out a client that restarts %s', async (_name, seconds, left) => {
     const { keys, server, store, client, email } = await setUp()
     await (await client.vault()).set('secret', 1)
     const sessionId = client.session!.sessionId
@@ -181,7 +181,7 @@ describe('a server that has entirely new keys', () => {
     expect(await store.vault(sessionId).ids()).toEqual([])
   })
 
-  test('signs out a page that is open, and lets it in again with the same key', async () => {
+  test('signs out an open page, which can sign in again with the same key', async () => {
     const { keys, party, client, store, email } = await setUp()
     const { clientId } = client.session!
     await keys.regenerate()
@@ -193,14 +193,14 @@ describe('a server that has entirely new keys', () => {
     expect(await status(party)).toBe(200)
   })
 
-  test('of another type accepts clients with a key of that type', async () => {
+  test('by another type gives the client a new key of that type', async () => {
     const { store, client, email } = await setUp()
     const { database, clock } = running[0]!
     const algorithms = { ...DEFAULTS, encryptionCrv: 'X25519' } as const
     const other = await startServer({ algorithms }, { database, clock })
     running.unshift(other)
     const moved = clientOf(other, { store })
-    // The copy of the other server's metadata is of no use any more.
+    // The cached copy of the old metadata must expire first.
     clock.advance(300)
     expect(await moved.client.resume()).toBeUndefined()
     const session = await moved.client.signIn({ email, password: GOOD_PASSWORD })

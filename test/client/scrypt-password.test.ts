@@ -5,14 +5,14 @@ import { clientOf, codeOf, startServer } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
 import type { TestServer } from '../support/server.ts'
 
-/** Of a derivation whose strength is not the subject: the real one takes a second. */
+/** A cheap cost for tests that are not about strength: the real one takes a second. */
 const CHEAP = { N: 2, r: 1, p: 1, dkLen: 32 }
 const issuer = 'https://auth.test'
-/** Eight characters, and fewer than that without the accent. */
+/** Eight characters: composed, with one outside the BMP. */
 const password = 'caf\u00e9 \u{1f511}ab'
 const address = 'zo\u00eb@mail.test'
 
-/** Another implementation. */
+/** The same with node:crypto. */
 const reference = (
   password: string,
   address: string,
@@ -24,16 +24,16 @@ const reference = (
   }).toString('base64url')
 
 test.each([
-  ['as they are', password, address, issuer],
+  ['as typed', password, address, issuer],
   [
-    'decomposed, in capitals',
+    'decomposed, and in capitals',
     password.normalize('NFD'),
     'ZO\u00cb@Mail.test'.normalize('NFD'),
     issuer,
   ],
-  ['of another server', password, address, 'https://other.test'],
+  ['for another server', password, address, 'https://other.test'],
 ])(
-  'is scrypt over password and address, in one spelling each: %s',
+  'derives scrypt of the normalized password and address: %s',
   async (_name, typed, where, issuer) => {
     expect(await scryptPassword({ issuer }, CHEAP)(typed, where, false)).toBe(
       reference(password, address, issuer),
@@ -41,13 +41,13 @@ test.each([
   },
 )
 
-test('takes 32 MiB and three passes', async () => {
+test('by default takes 32 MiB and three passes', async () => {
   expect(await scryptPassword({ issuer })(password, address, false)).toBe(
     reference(password, address, issuer, { N: 32_768, r: 8, p: 3 }),
   )
 })
 
-test('has a reference that tells everything apart', () => {
+test('the reference gives another result for another password, address or issuer', () => {
   const all = [
     reference(password, address, issuer),
     reference(password.toUpperCase(), address, issuer),
@@ -58,18 +58,18 @@ test('has a reference that tells everything apart', () => {
   expect(new Set(all).size).toBe(all.length)
 })
 
-describe('a short password is refused', () => {
+describe('refuses a new password that is too short:', () => {
   test.each([
     ['', 8],
     ['1234567', 8],
-    // Characters are counted, as the server counts them, and not their parts.
+    // Characters are counted as on the server, not UTF-16 units or combining marks.
     ['\u{1f511}'.repeat(7), 8],
     ['e\u0301'.repeat(7), 8],
     ['12345678901234', 15],
   ])('%j of at least %i', async (short, minLength) => {
     const derive = scryptPassword({ issuer, minLength }, CHEAP)
     expect(await codeOf(derive(short, address, true))).toBe('weak_password')
-    // One that is in use already is not for us to judge.
+    // An existing password is not judged here.
     expect(await derive(short, address, false)).toMatch(/^[A-Za-z0-9_-]{43}$/)
   })
 })
@@ -93,7 +93,7 @@ describe('with a server', () => {
   })
   afterAll(() => server.stop())
 
-  test('signs up and in, however the address is written', async () => {
+  test('signs up and in, whatever the case of the address', async () => {
     const derivePassword = scryptPassword({ issuer: server.config.issuer }, CHEAP)
     const { client, wire } = clientOf(server, { derivePassword })
     const email = someEmail()
@@ -106,7 +106,7 @@ describe('with a server', () => {
     )
   })
 
-  test('tells which password is about to be set, and which one is in use', async () => {
+  test('passes isNew for a password that is being set, and not for one in use', async () => {
     const derived: [string, boolean][] = []
     const derivePassword = (password: string, _address: string, isNew: boolean) => {
       derived.push([password, isNew])
@@ -128,7 +128,7 @@ describe('with a server', () => {
     ])
   })
 
-  test('no request contains a password as it was typed', async () => {
+  test('sends only derived passwords', async () => {
     const derivePassword = (password: string, address: string) =>
       Promise.resolve(createHash('sha256').update(`${password} ${address}`).digest('base64url'))
     const { client, wire } = clientOf(server, { derivePassword })

@@ -1,4 +1,4 @@
-/** What a clone adds on the server reaches the app, though the client does not know it. */
+/** What a server adds to its answers reaches the app, although the client does not know it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { clientOf, jsonResponse, signedUp, startServer } from '../support/auth-client.ts'
 import { GOOD_PASSWORD } from '../support/client.ts'
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test('a claim of the access token', async () => {
+test('an unknown claim of the access token is returned', async () => {
   const { client, store, wire, email } = await signedUp(server)
   const { header, claims } = await client.accessToken()
   const { privateKey } = server.keystore.signingKey
@@ -31,7 +31,7 @@ test('a claim of the access token', async () => {
   expect(await client.verify(jws)).toEqual({ ...claims, plan: 'gold' })
 })
 
-test('a field of the account', async () => {
+test('an unknown field of the account is returned', async () => {
   const { client, store } = await signedUp(server)
   const page = clientOf(server, { store })
   const plan = { level: 'gold', until: null }

@@ -1,4 +1,4 @@
-/** What the server publishes, as it is kept, and what is done while it publishes nonsense. */
+/** The server's published documents: how they are cached, and what happens when they are wrong. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { calculateJwkThumbprint } from 'jose'
 import { memoryStore } from '../../../client/stores/memory-store.ts'
@@ -21,7 +21,7 @@ const HOUR = 3600
 
 let server: TestServer
 beforeAll(async () => {
-  // Nothing but the published keys gets old here.
+  // Tokens outlive these tests, so that only the published keys grow old.
   server = await startServer({ accessTokenTtl: 7 * 86_400 })
 })
 afterAll(() => server.stop())
@@ -37,21 +37,21 @@ const status = async ({ client }: Pick<Party, 'client'>) => (await client.fetch(
 const UNAVAILABLE = { error: 'temporarily_unavailable', error_description: 'Later.' }
 const failures: [string, (wire: Wire) => void, string][] = [
   [
-    'says 503',
+    'answers 503 for its keys',
     (wire) => {
       wire.on(JWKS, () => Promise.resolve(jsonResponse(UNAVAILABLE, 503)))
     },
     'temporarily_unavailable',
   ],
   [
-    'says {} of itself',
+    'publishes {} as its metadata',
     (wire) => {
       wire.on(METADATA, () => Promise.resolve(jsonResponse({})))
     },
     'issuer_mismatch',
   ],
   [
-    'says {} for its keys',
+    'publishes {} as its keys',
     (wire) => {
       wire.on(JWKS, () => Promise.resolve(jsonResponse({})))
     },
@@ -72,14 +72,14 @@ const failures: [string, (wire: Wire) => void, string][] = [
     'bad_answer',
   ],
   [
-    'calls itself another',
+    'publishes another issuer',
     (wire) => {
       wire.change(METADATA, { issuer: 'https://evil.test' })
     },
     'issuer_mismatch',
   ],
   [
-    'is away',
+    'is unreachable',
     (wire) => {
       for (const line of [METADATA, JWKS]) {
         wire.on(line, () => Promise.reject(new TypeError('fetch failed')))
@@ -89,7 +89,7 @@ const failures: [string, (wire: Wire) => void, string][] = [
   ],
 ]
 
-test('a bug is no absence of the server: no copy hides it', async () => {
+test('a bug is thrown, and no cached copy hides it', async () => {
   const store = memoryStore()
   const { client } = await signedUp(server, { store })
   const bug = new TypeError('x is not a function')
@@ -101,7 +101,7 @@ test('a bug is no absence of the server: no copy hides it', async () => {
 })
 
 describe.each(failures)('a server that %s', (_name, fail, code) => {
-  test('is nobody to begin with, and nothing of it is kept', async () => {
+  test('stops a sign-up, and nothing of it is stored', async () => {
     const { client, wire, store } = clientOf(server)
     fail(wire)
     expect(await codeOf(client.signUp({ email: someEmail(), password: GOOD_PASSWORD }))).toBe(code)
@@ -109,7 +109,7 @@ describe.each(failures)('a server that %s', (_name, fail, code) => {
     expect(wire.count('POST /clients')).toBe(0)
   })
 
-  test('does not end the session of a page that starts without a copy', async () => {
+  test('does not end the session of a page that starts without a cached copy', async () => {
     const { store, email } = await signedUp(server)
     await store.write('server', undefined)
     const kept = await storedSession(store)
@@ -119,11 +119,11 @@ describe.each(failures)('a server that %s', (_name, fail, code) => {
     expect(await storedSession(store)).toEqual(kept)
     expect(await store.read('server')).toBeUndefined()
     for (const line of [METADATA, JWKS]) wire.on(line, undefined)
-    // Without a copy there is nothing to go on with: it is asked at once.
+    // Without a copy there is no ten-second wait: the server is asked at once.
     expect((await client.resume())?.account?.email).toBe(email)
   })
 
-  test('leaves the copy in use, and is asked again after ten seconds', async () => {
+  test('is asked again after ten seconds, while the cached copy stays in use', async () => {
     const party = await signedUp(server, { maxKeyAge: HOUR })
     const { client, wire, store } = party
     const copy = await store.read('server')
@@ -144,10 +144,10 @@ describe.each(failures)('a server that %s', (_name, fail, code) => {
     expect(await status(party)).toBe(200)
     expect(asked()).toBe(2)
     expect(await store.read('server')).toEqual(copy)
-    // Also in a page that is opened now.
+    // A page that is opened now uses the copy too.
     const opened = clientOf(server, { store, fetch: wire.fetch, maxKeyAge: HOUR }).client
     expect(await opened.resume()).toBeDefined()
-    // Until the copy is too old to believe.
+    // Once the copy is older than maxKeyAge, it is not used.
     server.clock.advance(HOUR)
     expect(await codeOf(client.fetch('/account'))).toBe('keys_too_old')
     expect(await storedSession(store)).toBeDefined()
@@ -158,7 +158,7 @@ describe.each(failures)('a server that %s', (_name, fail, code) => {
   })
 })
 
-test('a server that hangs is given ten seconds, and then the copy is used', async () => {
+test('a server that hangs is given up after ten seconds, and the cached copy is used', async () => {
   const party = await signedUp(server)
   const { wire } = party
   const timeout = AbortSignal.timeout.bind(AbortSignal)
@@ -177,7 +177,7 @@ test('a server that hangs is given ten seconds, and then the copy is used', asyn
   expect(asked.mock.calls).toEqual([[10_000], [10_000]])
 })
 
-test('of a published key, its public members are taken and nothing else', async () => {
+test('only the public members of a published key are kept', async () => {
   const { client, wire, store } = clientOf(server)
   const more = { d: 'AAAA', p: 'x', key_ops: ['sign'], ext: true, x5c: ['x'], k: 'x', oth: [] }
   wire.change(JWKS, { keys: published().map((key) => ({ ...key, ...more })) })
@@ -190,17 +190,17 @@ test('of a published key, its public members are taken and nothing else', async 
   )
 })
 
-test('a key with a member that is not a string is skipped', async () => {
+test('a key with a member that is not a string is ignored', async () => {
   const { client, wire } = clientOf(server)
   wire.change(JWKS, { keys: published().map((key) => ({ ...key, x: [key['x']] })) })
   expect(await codeOf(client.register())).toBe('bad_answer')
 })
 
 test.each<[string, Record<string, string>]>([
-  ['on no curve', { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA' }],
-  ['on a curve that nobody has', { kty: 'EC', crv: 'P-1', x: 'AAAA', y: 'AAAA' }],
-  ['of a type that nobody has', { kty: 'XY', crv: 'P-256', x: 'AAAA', y: 'AAAA' }],
-])('an encryption key %s is a bad answer, and nothing is sent', async (_name, point) => {
+  ['off its curve', { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA' }],
+  ['on an unknown curve', { kty: 'EC', crv: 'P-1', x: 'AAAA', y: 'AAAA' }],
+  ['of an unknown type', { kty: 'XY', crv: 'P-256', x: 'AAAA', y: 'AAAA' }],
+])('an encryption key %s is a bad answer, and no token is sent', async (_name, point) => {
   const { client, wire, store } = clientOf(server)
   const { alg } = server.keystore.encryptionKey.publicJwk
   const kid = point['kty'] === 'XY' ? await nameOf(point) : await calculateJwkThumbprint(point)
@@ -213,7 +213,7 @@ test.each<[string, Record<string, string>]>([
   expect(await storedSession(store)).toBeDefined()
 })
 
-/** As RFC 7638 would have it of a type that it does not know. */
+/** An RFC 7638 thumbprint of a key type that the RFC does not define. */
 async function nameOf(members: Record<string, string>): Promise<string> {
   const sorted = Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1)))
   const bytes = new TextEncoder().encode(JSON.stringify(sorted))

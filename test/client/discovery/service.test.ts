@@ -1,4 +1,4 @@
-/** Another service that is sent tokens, sealed to a key of its own. */
+/** Tokens for another service, sealed to its own key. */
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -24,11 +24,11 @@ afterEach(async () => {
   listening = undefined
 })
 
-/** A service that publishes a key, opens the token of each request with it, and refuses what it cannot open. */
+/** A service that publishes a key, opens each request's token with it, and answers 401 if it cannot. */
 async function startService() {
   const state = {
     key: await generateKeyPair('enc', DEFAULTS),
-    /** What was in each token that it could open. */
+    /** The tokens that it has opened. */
     opened: [] as { req: { htu: string }; claims: Record<string, unknown>; path: string }[],
     keys: (key: KeyPair): unknown[] => [key.publicJwk],
     url: '',
@@ -59,7 +59,7 @@ async function startService() {
   return state
 }
 
-test('is sent the token, sealed for it alone and bound to its address', async () => {
+test('a service gets the token sealed to its own key and bound to its URL', async () => {
   const service = await startService()
   const { client, wire } = await signedUp(auth, { services: [`${service.url}/`] })
   expect((await client.fetch(`${service.url}/notes?page=2`)).status).toBe(200)
@@ -72,13 +72,13 @@ test('is sent the token, sealed for it alone and bound to its address', async ()
   ])
   expect(service.opened[0]?.claims['sid']).toBe(client.session?.sessionId)
   expect(wire.count('GET /api/.well-known/jwks.json')).toBe(1)
-  // The auth server has not become less for it; beside the service there is nothing.
+  // The auth server still gets its own tokens, and no other path of the service's host gets any.
   expect((await client.fetch('/account')).status).toBe(200)
   const beside = service.url.replace('/api', '/other')
   expect(await codeOf(client.fetch(beside))).toBe('origin_not_allowed')
 })
 
-test('that has another key now is asked for it, and sealed to once more', async () => {
+test('a service with a new key is asked for it, and the token is sealed again', async () => {
   const service = await startService()
   const { client, wire } = await signedUp(auth, { services: [service.url] })
   await client.fetch(`${service.url}/notes`)
@@ -88,7 +88,7 @@ test('that has another key now is asked for it, and sealed to once more', async 
   expect(wire.count('POST /token')).toBe(0)
 })
 
-test('keeps its keys in the store, to be asked for once in five minutes', async () => {
+test("a service's keys are stored, and fetched again after five minutes", async () => {
   const service = await startService()
   const { client, store } = await signedUp(auth, { services: [service.url] })
   await client.fetch(`${service.url}/notes`)
@@ -100,7 +100,7 @@ test('keeps its keys in the store, to be asked for once in five minutes', async 
   expect(restarted.wire.count('GET /api/.well-known/jwks.json')).toBe(1)
 })
 
-test('that publishes no encryption key is sent nothing', async () => {
+test('a service that publishes no encryption key is sent nothing', async () => {
   const service = await startService()
   service.keys = () => [auth.keystore.signingKey.publicJwk]
   const { client, wire } = await signedUp(auth, { services: [service.url] })
@@ -108,7 +108,7 @@ test('that publishes no encryption key is sent nothing', async () => {
   expect(wire.count('GET /api/notes')).toBe(0)
 })
 
-test('that is away has no keys to seal to, however fresh they were', async () => {
+test('an unreachable service is a network error, even with fresh keys, and the session stays', async () => {
   const service = await startService()
   const { client, wire } = await signedUp(auth, { services: [service.url] })
   await client.fetch(`${service.url}/notes`)
@@ -119,7 +119,7 @@ test('that is away has no keys to seal to, however fresh they were', async () =>
   expect(client.session).toBeDefined()
 })
 
-test('that lies below the server’s own address gets tokens of its own, and the server its own', async () => {
+test("a service under the server's own URL gets its own tokens, and the server still gets its own", async () => {
   const key = await generateKeyPair('enc', DEFAULTS)
   const [outer, inner] = [`${auth.url}/notes`, `${auth.url}/notes/of/others`]
   const { client, wire } = await signedUp(auth, { services: [outer, inner] })
@@ -140,12 +140,12 @@ test('that lies below the server’s own address gets tokens of its own, and the
   expect((await client.fetch(`${inner}/1`)).status).toBe(200)
   expect(bound).toEqual([`${outer}/1`, `${inner}/1`])
   expect(wire.count('GET /notes/of/others/.well-known/jwks.json')).toBe(1)
-  // Nobody but the server can open what goes to it, also beside a name that begins alike.
+  // Other paths still go to the server, even one that starts with the same letters.
   expect((await client.fetch('/account')).status).toBe(200)
   expect((await client.fetch('/notesandmore')).status).toBe(404)
 })
 
-test('that refuses every token has one renewed only if it is a minute old', async () => {
+test('a service that refuses every token causes a renewal only if the token is a minute old', async () => {
   const service = await startService()
   const { client, wire } = await signedUp(auth, { services: [service.url] })
   const notes = 'GET /api/notes'
@@ -159,7 +159,7 @@ test('that refuses every token has one renewed only if it is a minute old', asyn
   auth.clock.advance(1)
   expect(await ask()).toBe(401)
   expect([wire.count(notes), wire.count('POST /token')]).toEqual([5, 1])
-  // That one is fresh again.
+  // The renewed token is less than a minute old.
   expect(await ask()).toBe(401)
   expect(wire.count('POST /token')).toBe(1)
   expect(client.session).toBeDefined()

@@ -1,4 +1,4 @@
-/** This client's own keys, and the names of keys. */
+/** The client's own keys, and key thumbprints. */
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, jest, test } from '@jest/globals'
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, importJWK, type JWK } from 'jose'
@@ -17,7 +17,7 @@ const kinds = [
   ['RSA', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
 ] as const
 
-/** What else a JWK may have (RFC 7517 §4, RFC 7518 §6), and what nobody has heard of. */
+/** Other members of JWKs (RFC 7517 §4, RFC 7518 §6), and unknown ones. */
 const MORE = {
   ...{ kid: 'x', use: 'sig', alg: 'x', key_ops: ['sign'], ext: true, x5c: ['x'], x5t: 'x' },
   ...{ x5u: 'x', k: 'x', oth: [], iat: 1, 'x5t#S256': 'x', constructor: 'x', unknown: 'x' },
@@ -28,21 +28,21 @@ describe.each(kinds)('a key of the type %s', (_name, generate) => {
   const publicJwk = publicKey.export({ format: 'jwk' }) as JWK
   const privateJwk = privateKey.export({ format: 'jwk' }) as JWK
 
-  test('is called as jose calls it', async () => {
+  test('has the thumbprint that jose computes, whatever the order of its members', async () => {
     expect(await thumbprint(publicJwk)).toBe(await calculateJwkThumbprint(publicJwk))
     expect(await thumbprint(publicJwk)).toMatch(/^[A-Za-z0-9_-]{43}$/)
-    // In whatever order its members come.
+    // The order of members does not matter.
     const reversed = Object.fromEntries(Object.entries(publicJwk).reverse())
     expect(await thumbprint(reversed)).toBe(await calculateJwkThumbprint(publicJwk))
   })
 
-  test('has its public members picked, and no other', async () => {
+  test('keeps only its public members', async () => {
     const picked = pickPublic({ ...privateJwk, ...MORE })
     expect(picked).toEqual(publicJwk)
     expect(await thumbprint(picked)).toBe(await calculateJwkThumbprint(privateJwk))
   })
 
-  test('is another one without a member, or with another', async () => {
+  test('has another thumbprint if a member is missing or different', async () => {
     const name = await thumbprint(publicJwk)
     for (const member of Object.keys(publicJwk)) {
       expect(await thumbprint({ ...publicJwk, [member]: undefined })).not.toBe(name)
@@ -59,7 +59,7 @@ describe.each<KeyType>([
   { kty: 'OKP', crv: 'X25519' },
   { kty: 'RSA' },
 ])('a client key of the type %j', (type) => {
-  test('opens with jose what was sealed to it, and never leaves', async () => {
+  test('opens what jose seals to it, and cannot be exported', async () => {
     const key = await generateClientKey(type)
     expect(key.publicJwk).toMatchObject(type)
     expect(key.publicJwk).toEqual(pickPublic({ ...key.publicJwk }))
@@ -80,7 +80,7 @@ describe.each<KeyType>([
     }
   })
 
-  test('can be taken out if that was asked for, and is another one each time', async () => {
+  test('can be made exportable, and is different each time', async () => {
     const key = await generateClientKey(type, true)
     const privateJwk = await crypto.subtle.exportKey('jwk', key.privateKey)
     expect(await calculateJwkThumbprint(privateJwk as JWK)).toBe(key.id)
@@ -88,7 +88,7 @@ describe.each<KeyType>([
   })
 })
 
-test('a browser that does not know a curve says so, and any other fault is passed on', async () => {
+test('an unsupported curve is reported as such, and any other error is thrown as it is', async () => {
   const generate = jest.spyOn(crypto.subtle, 'generateKey')
   const asked = () => generateClientKey({ kty: 'OKP', crv: 'X25519' })
   generate.mockRejectedValueOnce(new DOMException('Unrecognized name.', 'NotSupportedError'))

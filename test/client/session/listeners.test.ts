@@ -19,7 +19,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** What is thrown where nobody catches it; Jest, which would fail the test for it, does not see it. */
+/** Collects errors thrown in microtasks, so that they do not reach Jest, which would fail the test. */
 function uncaught(): unknown[] {
   const errors: unknown[] = []
   jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((work) => {
@@ -55,7 +55,7 @@ test('a listener that throws stops neither the others nor the client', async () 
   expect([calls, new Set(errors)]).toEqual([4, new Set([fault])])
 })
 
-test('a listener that is taken off, by itself too, hears nothing any more', () => {
+test('a listener that was removed, even by itself, is not called again', () => {
   const listeners = new Listeners()
   const heard: string[] = []
   const once = listeners.add(() => {
@@ -70,7 +70,7 @@ test('a listener that is taken off, by itself too, hears nothing any more', () =
   expect(heard).toEqual(['once', 'always', 'always'])
 })
 
-test('what it throws reaches the process, or the page, as any other uncaught error does', async () => {
+test('an error thrown by a listener reaches the process as an uncaught exception', async () => {
   const program = `
     import { Listeners } from './client/session/listeners.ts'
     process.on('uncaughtException', (error) => console.log('uncaught:', error.message))

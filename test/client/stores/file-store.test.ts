@@ -26,8 +26,8 @@ const open = (secret = passphrase) =>
   fileStore({ folder, passphrase: secret, scryptCost: CHEAP_SCRYPT })
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-describe('the key', () => {
-  test('is an encrypted PEM that the passphrase opens, and nothing else', async () => {
+describe('the key file', () => {
+  test('is an encrypted PEM that opens with the passphrase only', async () => {
     const key = await open().makeKey(P256)
     const pem = await readFile(keyFile, 'utf8')
     expect(pem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
@@ -53,7 +53,7 @@ describe('the key', () => {
     expect((await open().makeKey(type)).id).toBe(id)
   })
 
-  test('of another type is kept beside it, and replaces it when it is put to use', async () => {
+  test('of another type is kept beside the first, and replaces it when it is used', async () => {
     const before = await open().makeKey(P256)
     const type = { kty: 'OKP', crv: 'X25519' } as const
     const after = await open().makeKey(type)
@@ -66,7 +66,7 @@ describe('the key', () => {
     expect(await readdir(folder)).toEqual(['client.key'])
   })
 
-  test('is not opened with a wrong passphrase, and not replaced either', async () => {
+  test('is neither opened nor replaced with a wrong passphrase', async () => {
     const { id } = await open().makeKey(P256)
     const error = await errorOf(open('wrong').loadKey())
     expect(error.code).toBe('store_failed')
@@ -81,10 +81,10 @@ describe('the key', () => {
     ['plain', () => pkcs8(ecKey())],
     ['empty', () => ''],
     ['cut short', (pem) => pem.slice(0, 200)],
-    ['of other bytes', (pem) => pem.replace(/\n\w{20}/, `\n${'A'.repeat(20)}`)],
+    ['with changed bytes', (pem) => pem.replace(/\n\w{20}/, `\n${'A'.repeat(20)}`)],
     ['a certificate', (pem) => pem.replaceAll('ENCRYPTED PRIVATE KEY', 'CERTIFICATE')],
     ['a key of another kind', () => signingKey()],
-  ])('that is %s is refused, and not replaced', async (_name, change) => {
+  ])('that is %s is neither opened nor replaced', async (_name, change) => {
     await open().makeKey(P256)
     const damaged = change(await readFile(keyFile, 'utf8'))
     await writeFile(keyFile, damaged)
@@ -93,24 +93,27 @@ describe('the key', () => {
     expect(await readFile(keyFile, 'utf8')).toBe(damaged)
   })
 
-  /** Ed25519: no key to decrypt with. */
+  /** An Ed25519 key, which cannot decrypt. */
   function signingKey() {
     const seed = '302e020100300506032b657004220420'
     const der = Buffer.concat([Buffer.from(seed, 'hex'), Buffer.alloc(32, 7)])
     return pkcs8(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }), passphrase)
   }
 
-  test.each([0o640, 0o604, 0o660, 0o644])('that others may use (%i) is refused', async (mode) => {
-    await open().makeKey(P256)
-    await chmod(keyFile, mode)
-    const error = await errorOf(open().loadKey())
-    expect(error.code).toBe('store_failed')
-    expect(error.message).toContain('chmod 600')
-    await chmod(keyFile, 0o400)
-    expect(await open().loadKey()).toBeDefined()
-  })
+  test.each([0o640, 0o604, 0o660, 0o644])(
+    'that others can access (%i) is refused',
+    async (mode) => {
+      await open().makeKey(P256)
+      await chmod(keyFile, mode)
+      const error = await errorOf(open().loadKey())
+      expect(error.code).toBe('store_failed')
+      expect(error.message).toContain('chmod 600')
+      await chmod(keyFile, 0o400)
+      expect(await open().loadKey()).toBeDefined()
+    },
+  )
 
-  test('is never kept without a passphrase', async () => {
+  test('is never written without a passphrase', async () => {
     const empty = () => Promise.resolve(open(''))
     expect(await codeOf(Promise.resolve().then(empty))).toBe('store_failed')
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
@@ -118,7 +121,7 @@ describe('the key', () => {
 })
 
 describe('files', () => {
-  test('are for their owner alone', async () => {
+  test('are readable by their owner only', async () => {
     const store = open()
     await store.makeKey(P256)
     await store.write('session', { a: 1 })
@@ -131,7 +134,7 @@ describe('files', () => {
     expect((await readdir(folder)).sort()).toEqual(['client.key', 'session.json', 'vault-s'])
   })
 
-  test('are not made by looking', async () => {
+  test('are not created by reading', async () => {
     const store = open()
     await store.loadKey()
     await store.read('session')
@@ -141,20 +144,23 @@ describe('files', () => {
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('that cannot be listed are not taken for none', async () => {
+  test('that cannot be listed are an error', async () => {
     await writeFile(folder, 'a file in the place of the folder')
     expect(await codeOf(open().removeVaults())).toBe('store_failed')
     expect(await codeOf(open().vault('s').ids())).toBe('store_failed')
   })
 
-  test.each(['', '{', '[]', '"text"', 'null', '\u0000'])('of %j are none', async (text) => {
-    await mkdir(folder)
-    await writeFile(join(folder, 'session.json'), text)
-    expect(await open().read('session')).toBeUndefined()
-  })
+  test.each(['', '{', '[]', '"text"', 'null', '\u0000'])(
+    'containing %j are ignored',
+    async (text) => {
+      await mkdir(folder)
+      await writeFile(join(folder, 'session.json'), text)
+      expect(await open().read('session')).toBeUndefined()
+    },
+  )
 
   test.each(['../session', '..', 'a/b', 'a\\b', 'a.b', '', ' ', '\u0000'])(
-    'of the name %j are not touched',
+    'with the name %j are not touched',
     async (name) => {
       const store = open()
       const attempt = (work: () => unknown) => codeOf(Promise.resolve().then(work))
@@ -168,7 +174,7 @@ describe('files', () => {
     },
   )
 
-  test('in a place that is none are refused: nothing goes on as if they were kept', async () => {
+  test('whose folder is a file are an error for every method', async () => {
     await writeFile(folder, 'a file where the folder should be')
     const store = open()
     expect(await codeOf(store.makeKey(P256))).toBe('store_failed')
@@ -181,7 +187,7 @@ describe('files', () => {
     expect(await codeOf(vault.get('id'))).toBe('store_failed')
   })
 
-  test('that are half written are not seen, and whatever lies beside is left alone', async () => {
+  test('that are temporary or foreign are neither read nor removed', async () => {
     const store = open()
     const vault = store.vault('s')
     await vault.put('id', new Uint8Array([1]))
@@ -192,7 +198,7 @@ describe('files', () => {
     expect(await readdir(folder)).toEqual(['notes.txt'])
   })
 
-  test('of a program that is killed while it writes are whole', async () => {
+  test('are whole after the program was killed during a write', async () => {
     const script = join(await scratchFolder(), 'write.mts')
     const module = join(import.meta.dirname, '../../../client/node.ts')
     await writeFile(

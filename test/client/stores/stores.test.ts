@@ -1,4 +1,4 @@
-/** What every store does that runs on Node. */
+/** What every store that runs on Node does. */
 import { describe, expect, test } from '@jest/globals'
 import { decrypt } from '../../../client/token/decrypt.ts'
 import { fileStore } from '../../../client/stores/file-store.ts'
@@ -20,7 +20,7 @@ describe.each([
       fileStore({ folder: await scratchFolder(), passphrase: 'p', scryptCost: CHEAP_SCRYPT }),
   ],
 ] as const)('a store in %s', (kind, make) => {
-  test('says what it is', async () => {
+  test('has a kind, no warning, and a subscription that can be ended', async () => {
     const store = await make()
     expect(store.kind).toBe(kind)
     expect(store.warning).toBeUndefined()
@@ -28,7 +28,7 @@ describe.each([
     stop()
   })
 
-  test('has no key until one is made, and then that one', async () => {
+  test('has no key until one is made, and then keeps it', async () => {
     const store = await make()
     expect(await store.loadKey()).toBeUndefined()
     const key = await store.makeKey(P256)
@@ -40,14 +40,14 @@ describe.each([
     expect(await decrypt(jwe, key, 'JWT')).toBe('text')
   })
 
-  test('makes one key for all who ask at once', async () => {
+  test('makes one key for concurrent callers', async () => {
     const store = await make()
     const keys = await Promise.all([1, 2, 3, 4].map(() => store.makeKey(P256)))
     expect(new Set(keys.map(({ id }) => id)).size).toBe(1)
   })
 
   test.each<KeyType>([{ kty: 'EC', crv: 'P-384' }, { kty: 'OKP', crv: 'X25519' }, { kty: 'RSA' }])(
-    'makes a key of the type %j beside the one in use, until it is put to use',
+    'keeps a new key of the type %j beside the old one until it is used',
     async (type) => {
       const store = await make()
       const before = await store.makeKey(P256)
@@ -65,13 +65,13 @@ describe.each([
     },
   )
 
-  test('makes one key in place of one that will not do, for all who ask at once', async () => {
+  test('replaces an unwanted key with one new key for concurrent callers', async () => {
     const store = await make()
     const { id } = await store.makeKey(P256)
     const keys = await Promise.all([1, 2, 3].map(() => store.makeKey(P256, id)))
     expect(new Set(keys.map((key) => key.id)).size).toBe(1)
     expect(keys[0]!.id).not.toBe(id)
-    // Nor does that one: the first must not come back.
+    // A third key replaces the second, and the first must not come back.
     const third = await store.makeKey(P256, keys[0]!.id)
     expect([id, keys[0]!.id]).not.toContain(third.id)
     expect((await store.loadKey())?.id).toBe(id)
@@ -81,7 +81,7 @@ describe.each([
     expect((await store.loadKey())?.id).toBe(third.id)
   })
 
-  test('gives back what was written: a copy', async () => {
+  test('returns a copy of what was written', async () => {
     const store = await make()
     expect(await store.read('a')).toBeUndefined()
     const value = { list: [1, 'Zoë', null] }
@@ -116,7 +116,7 @@ describe.each([
     const vaults = ['a', 'b', 'c'].map((name) => store.vault(name))
     for (const vault of vaults) await vault.put('id', new Uint8Array(1))
     await store.removeVaults('b')
-    // Whoever still has it open cannot bring it back.
+    // A vault that is still open cannot bring it back.
     for (const vault of [vaults[0]!, vaults[2]!]) {
       expect(await codeOf(vault.put('late', new Uint8Array(1)))).toBe('session_ended')
     }
@@ -127,7 +127,7 @@ describe.each([
     expect(await store.vault('b').ids()).toEqual([])
   })
 
-  test('a vault that is destroyed takes nothing any more', async () => {
+  test('refuses writes to a vault that was destroyed', async () => {
     const store = await make()
     const vault = store.vault('a')
     await vault.put('id', new Uint8Array(1))
@@ -137,13 +137,13 @@ describe.each([
     expect(await vault.get('id')).toBeUndefined()
   })
 
-  test('lets one after the other do its work', async () => {
+  test('runs exclusive work one at a time', async () => {
     const store = await make()
     await expectOneAtATime((work) => store.exclusively(work))
   })
 })
 
-/** Each piece of work begins when the one before it has ended, in the order of asking. */
+/** Each task starts when the one before it has ended, in the order of the calls. */
 async function expectOneAtATime(exclusively: <T>(work: () => Promise<T>) => Promise<T>) {
   const events: string[] = []
   const work = (name: string, fails = false) =>
@@ -170,6 +170,6 @@ test('two queues do not wait for each other', async () => {
   expect(await other(() => Promise.resolve('done'))).toBe('done')
 })
 
-test('a store in memory can carry a warning', () => {
+test('a memory store can have a warning', () => {
   expect(memoryStore('Not kept.').warning).toBe('Not kept.')
 })

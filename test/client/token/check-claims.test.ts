@@ -17,14 +17,14 @@ const registered = {
 const claims = { ...registered, scope: 'user' }
 
 describe('claims', () => {
-  test('of a token for this client are given back', async () => {
+  test('of a token for this client are returned', async () => {
     expect(await checkAccessClaims(claims, expected)).toEqual(claims)
     expect(await checkClaims(registered, expected)).toEqual(registered)
     expect((await checkAccessClaims({ ...claims, scope: '' }, expected)).scope).toBe('')
     expect(await checkAccessClaims({ ...claims, gen: 2 }, expected)).toEqual({ ...claims, gen: 2 })
   })
 
-  test('that are not known are handed through', async () => {
+  test('that are unknown are returned too', async () => {
     const more = { plan: 'gold', roles: ['editor'], ['__proto__']: { scope: 'admin' } }
     const read = await checkAccessClaims({ ...claims, ...more }, expected)
     expect(read).toEqual({ ...claims, ...more })
@@ -68,7 +68,7 @@ describe('claims', () => {
     ['gen', null],
     ['scope', undefined],
     ['scope', ['user']],
-  ])('%s: %j is refused', async (name, value) => {
+  ])('with %s = %j are refused', async (name, value) => {
     const changed = { ...claims, [name]: value }
     const error = await errorOf(checkAccessClaims(changed, expected))
     expect(error.code).toBe('token_invalid')
@@ -78,7 +78,7 @@ describe('claims', () => {
   })
 })
 
-describe('the key that a token is bound to', () => {
+describe('the cnf claim', () => {
   let clientId: string
   let jwk: PublicJwk
   let own: Expected
@@ -89,20 +89,20 @@ describe('the key that a token is bound to', () => {
     bound = { ...claims, aud: clientId, client_id: clientId, cnf: { jwk } }
   })
 
-  test('is the key of this client', async () => {
+  test("is accepted with this client's key", async () => {
     for (const isKeyBound of [true, undefined]) {
       expect(await checkAccessClaims(bound, { ...own, isKeyBound })).toEqual(bound)
     }
   })
 
   test.each<[string, () => unknown]>([
-    ['no object', () => 'jwk'],
+    ['a string', () => 'jwk'],
     ['null', () => null],
-    ['without a key', () => ({})],
-    ['a list', () => ({ jwk: [jwk] })],
+    ['an object without a jwk', () => ({})],
+    ['a jwk in a list', () => ({ jwk: [jwk] })],
     ['another key', () => ({ jwk: { ...jwk, x: jwk.y, y: jwk.x } })],
-    ['a name of it', () => ({ jkt: clientId })],
-  ])('is not %s', async (_name, cnf) => {
+    ['a thumbprint', () => ({ jkt: clientId })],
+  ])('is refused if it is %s', async (_name, cnf) => {
     for (const isKeyBound of [true, undefined]) {
       const error = await errorOf(checkClaims({ ...bound, cnf: cnf() }, { ...own, isKeyBound }))
       expect([error.code, error.message]).toEqual([
@@ -112,7 +112,7 @@ describe('the key that a token is bound to', () => {
     }
   })
 
-  test('must be there if it was asked for, and only then', async () => {
+  test('is required if the client asked for key-bound tokens, and refused if it did not', async () => {
     const { cnf, ...unbound } = bound
     expect(cnf).toBeDefined()
     expect(await codeOf(checkClaims(unbound, { ...own, isKeyBound: true }))).toBe('token_invalid')
@@ -123,7 +123,7 @@ describe('the key that a token is bound to', () => {
 })
 
 describe('times', () => {
-  test.each([995, 1000, 1899, 1899.9])('at %d it is good', (now) => {
+  test.each([995, 1000, 1899, 1899.9])('at %d are valid', (now) => {
     expect(() => {
       checkTimes(claims, now)
     }).not.toThrow()
@@ -134,7 +134,7 @@ describe('times', () => {
     [994.9, 'token_invalid'],
     [1900, 'token_expired'],
     [5000, 'token_expired'],
-  ])('at %d it is %s', async (now, code) => {
+  ])('at %d are refused with %s', async (now, code) => {
     const checked = Promise.resolve().then(() => {
       checkTimes(claims, now)
     })

@@ -1,4 +1,4 @@
-/** A server's keys, a client of its own key, and the means to make what the server never would. */
+/** A server's keys, a client with its own key, and functions that make tokens the server never would. */
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { ServerKey } from '../../../client/keys/server-keys.ts'
 import { generateClientKey, type ClientKey } from '../../../client/keys/client-key.ts'
@@ -8,7 +8,7 @@ import { accessToken, refreshToken } from '../../../server/token/kinds.ts'
 import { encryptJwe } from '../../support/foreign-jose.ts'
 import { DEFAULTS, forge, OWN_CLAIMS, setUp } from '../../token/fixtures.ts'
 
-/** The public half, as node:crypto takes it. */
+/** The public half as a key of node:crypto. */
 export const publicKeyOf = ({ publicJwk }: Pick<ClientKey, 'publicJwk'>) =>
   createPublicKey({ key: publicJwk as JsonWebKey, format: 'jwk' })
 
@@ -28,7 +28,7 @@ export async function setUpClient(algorithms = DEFAULTS) {
   const claims: Record<string, unknown> = { ...server.claims, ...own }
   const header: Record<string, unknown> = server.header
   const { privateKey } = server.keystore.signingKey
-  /** JWS → JWE for the client, with any header; for the default algorithms. */
+  /** Encrypts a JWS to the client, with any header changes, using the default algorithms. */
   const sealFor = (plaintext: string | Buffer, changes: Record<string, unknown> = {}) =>
     encryptJwe(plaintext, publicKey, { kid: key.id, cty: 'JWT', ...changes })
   return {
@@ -36,7 +36,7 @@ export async function setUpClient(algorithms = DEFAULTS) {
     /** An access token and a refresh token, as the server sends them. */
     access: () => issue(server.context, accessToken, own, recipient, 900),
     refresh: () => issue(server.context, refreshToken, registered, recipient, 900),
-    /** A JWS by the server's own key, whatever it says. */
+    /** Signs any claims with the server's own key. */
     signed: (headerChanges: object, claimChanges: object = {}) =>
       forge({ ...header, ...headerChanges }, { ...claims, ...claimChanges }, privateKey),
     open: (jwe: string) => openAccessToken(jwe, opener),

@@ -1,4 +1,4 @@
-/** A token that is changed anywhere is refused, and says so with `token_invalid`. */
+/** A token that is changed anywhere is refused with `token_invalid`. */
 import { beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { verify } from '../../../client/token/verify.ts'
@@ -38,7 +38,7 @@ function mutate(
 test.each([
   ['JWE', () => jwe, (token: string) => fixture.open(token)],
   ['JWS', () => jws, (token: string) => verify(token, 'at+jwt', fixture.keys)],
-])('any single character of a %s', async (_name, token, open) => {
+])('a %s with any changed, added or removed character is refused', async (_name, token, open) => {
   expect(await open(token())).toBeDefined()
   await fc.assert(
     fc.asyncProperty(mutation, async (change) => {
@@ -50,7 +50,7 @@ test.each([
   )
 })
 
-test('any single bit of the last character of each part', async () => {
+test('a JWE with any changed bit in the last character of a part is refused', async () => {
   const parts = jwe.split('.')
   for (const index of parts.keys()) {
     const part = parts[index]!
@@ -62,7 +62,7 @@ test('any single bit of the last character of each part', async () => {
   }
 })
 
-test('two tokens cannot be made one: no part fits another', async () => {
+test('a JWE with a part of another token is refused', async () => {
   const other = (await fixture.access()).split('.')
   for (const index of other.keys()) {
     const mixed = jwe.split('.').with(index, other[index]!).join('.')

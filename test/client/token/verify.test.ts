@@ -25,35 +25,35 @@ beforeAll(async () => {
 
 const refused = (jws: string) => codeOf(verify(jws, 'at+jwt', fixture.keys))
 
-test('returns header and payload of a JWS that the server signed', async () => {
+test('returns the header and payload of a JWS that the server signed', async () => {
   const { signed, header, claims, keys } = fixture
   expect(await verify(signed({}), 'at+jwt', keys)).toEqual({ header, payload: claims })
 })
 
-test('an access token and a refresh token are not each other', async () => {
+test('an access token is refused as a refresh token, and the other way round', async () => {
   const jws = fixture.signed({ typ: 'rt+jwt' })
   expect(await refused(jws)).toBe('token_invalid')
   expect(await verify(jws, 'rt+jwt', fixture.keys)).toBeDefined()
   expect(await codeOf(verify(fixture.signed({}), 'rt+jwt', fixture.keys))).toBe('token_invalid')
 })
 
-describe('header', () => {
+describe('a JWS header with', () => {
   test.each<[string, Record<string, unknown>]>([
     ['no alg', { alg: undefined }],
     ['alg none', { alg: 'none' }],
     ['alg None', { alg: 'None' }],
-    ['another alg of ours', { alg: 'ES384' }],
-    ['alg of another kind of key', { alg: 'EdDSA' }],
-    ['alg a list', { alg: ['ES256'] }],
+    ['another supported alg', { alg: 'ES384' }],
+    ['an alg of another key type', { alg: 'EdDSA' }],
+    ['a list as its alg', { alg: ['ES256'] }],
     ['no kid', { kid: undefined }],
     ['an unknown kid', { kid: 'unknown' }],
-    ['a kid that is a number', { kid: 1 }],
+    ['a number as its kid', { kid: 1 }],
     ['no typ', { typ: undefined }],
     ['typ JWT', { typ: 'JWT' }],
     ['typ in capitals', { typ: 'AT+JWT' }],
     ['the full media type', { typ: 'application/at+jwt' }],
     ['cty', { cty: 'JWT' }],
-    ['a parameter that nobody knows', { x: 1 }],
+    ['an unknown parameter', { x: 1 }],
   ])('%s is refused', async (_name, changes) => {
     expect(await refused(fixture.signed(changes))).toBe('token_invalid')
   })
@@ -62,20 +62,20 @@ describe('header', () => {
     expect(await refused(fixture.signed({ [name]: value }))).toBe('token_invalid')
   })
 
-  test('the kid of the encryption key signs nothing', async () => {
+  test("the kid of the server's encryption key is refused", async () => {
     const { kid, privateKey } = fixture.server.keystore.encryptionKey
     const jws = forge({ ...fixture.header, kid }, fixture.claims, privateKey)
     expect(await refused(jws)).toBe('token_invalid')
   })
 })
 
-describe('signature', () => {
-  test('of another key under our kid is refused', async () => {
+describe('a signature', () => {
+  test("by another key under the server's kid is refused", async () => {
     const { privateKey } = await generateKeyPair('sig', DEFAULTS)
     expect(await refused(forge(fixture.header, fixture.claims, privateKey))).toBe('token_invalid')
   })
 
-  test('by a MAC with the public key, in any form, is refused', async () => {
+  test('that is an HMAC with the public key, in any encoding, is refused', async () => {
     const { header, claims, server } = fixture
     const { publicKey, publicJwk } = server.keystore.signingKey
     const pem = publicKey.export({ type: 'spki', format: 'pem' })
@@ -114,7 +114,7 @@ describe('signature', () => {
 })
 
 describe.each([0, 1, 2])('part %i', (index) => {
-  test('of any other bytes, fewer, more or none is refused', async () => {
+  test('with other, fewer, more or no bytes is refused', async () => {
     const jws = fixture.signed({})
     for (const mangle of MANGLINGS) {
       expect(await refused(withPart(jws, index, mangle))).toBe('token_invalid')
@@ -126,23 +126,23 @@ describe.each([0, 1, 2])('part %i', (index) => {
   })
 })
 
-test.each(['', '.', '..', 'a.b.c', '....', 'null', '{}', ' '])('%j is no JWS', async (text) => {
+test.each(['', '.', '..', 'a.b.c', '....', 'null', '{}', ' '])('%j is refused', async (text) => {
   expect(await refused(text)).toBe('token_invalid')
 })
 
 test.each(['[]', '"text"', 'null', '1', '{', Buffer.from([0xff])])(
-  'a payload that is no JSON object (%s) is refused, however well signed',
+  'a payload that is not a JSON object (%s) is refused, even if it is signed',
   async (payload) => {
     const { privateKey } = fixture.server.keystore.signingKey
     expect(await refused(forge(fixture.header, payload, privateKey))).toBe('token_invalid')
   },
 )
 
-test('a JWE is no JWS', async () => {
+test('a JWE is refused', async () => {
   expect(await refused(await fixture.access())).toBe('token_invalid')
 })
 
-test('a key is used with its own algorithm alone', async () => {
+test('a key verifies only its own algorithm', async () => {
   const rsa = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: 'RS256' })
   const keys = () => Promise.resolve(rsa.publicJwk as never)
   const signed = (alg: string) =>
@@ -151,31 +151,34 @@ test('a key is used with its own algorithm alone', async () => {
       .sign(rsa.privateKey)
   expect(await verify(await signed('RS256'), 'at+jwt', keys)).toBeDefined()
   expect(await codeOf(verify(await signed('PS256'), 'at+jwt', keys))).toBe('token_invalid')
-  // However the key is published: what is not in the table is not accepted.
+  // An algorithm outside the table is refused even if a key is published for it.
   const odd = () => Promise.resolve({ ...rsa.publicJwk, alg: 'RS512' } as never)
   expect(await codeOf(verify(await signed('RS512'), 'at+jwt', odd))).toBe('token_invalid')
 })
 
-/** A JWS of `{}` by a key, under a name of its algorithm. */
+/** A JWS of `{}`, signed with a key, under a given name of its algorithm. */
 const signedBy = ({ kid, privateKey }: KeyPair, alg: string) =>
   new CompactSign(new TextEncoder().encode('{}'))
     .setProtectedHeader({ alg, kid, typ: 'at+jwt' })
     .sign(privateKey)
 
-test.each(SIGNING_ALGS)('what jose signs with %s is verified, and no other bytes', async (alg) => {
-  const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
-  const keys = () => Promise.resolve(key.publicJwk as never)
-  const jws = await signedBy(key, alg)
-  expect((await verify(jws, 'at+jwt', keys)).payload).toEqual({})
-  for (const mangle of MANGLINGS) {
-    expect(await codeOf(verify(withPart(jws, 2, mangle), 'at+jwt', keys))).toBe('token_invalid')
-  }
-  const other = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
-  const forged = await signedBy({ ...other, kid: key.kid }, alg)
-  expect(await codeOf(verify(forged, 'at+jwt', keys))).toBe('token_invalid')
-})
+test.each(SIGNING_ALGS)(
+  'a %s signature of jose is accepted, no other bytes or key',
+  async (alg) => {
+    const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
+    const keys = () => Promise.resolve(key.publicJwk as never)
+    const jws = await signedBy(key, alg)
+    expect((await verify(jws, 'at+jwt', keys)).payload).toEqual({})
+    for (const mangle of MANGLINGS) {
+      expect(await codeOf(verify(withPart(jws, 2, mangle), 'at+jwt', keys))).toBe('token_invalid')
+    }
+    const other = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
+    const forged = await signedBy({ ...other, kid: key.kid }, alg)
+    expect(await codeOf(verify(forged, 'at+jwt', keys))).toBe('token_invalid')
+  },
+)
 
-test('a published key that cannot be used verifies nothing', async () => {
+test('a published key that is unusable verifies nothing', async () => {
   const { publicJwk } = fixture.server.keystore.signingKey
   const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const keysOf = (jwk: object) => () => Promise.resolve({ ...publicJwk, ...jwk } as never)
@@ -191,7 +194,7 @@ test('a published key that cannot be used verifies nothing', async () => {
 test.each([
   ['EdDSA', 'Ed25519'],
   ['Ed25519', 'EdDSA'],
-] as const)('a key published for %s takes no %s, its other name', async (own, other) => {
+] as const)('a key published for %s refuses %s, its other name', async (own, other) => {
   const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: own })
   const keys = () => Promise.resolve(key.publicJwk as never)
   const signed = (alg: string) =>
@@ -202,12 +205,12 @@ test.each([
   expect(await codeOf(verify(await signed(other), 'at+jwt', keys))).toBe('token_invalid')
 })
 
-test('unavailable keys are reported as such', async () => {
+test('a failure to fetch the keys is thrown as it is', async () => {
   const keys = () => Promise.reject(new Error('no keys'))
   await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toThrow('no keys')
 })
 
-test('what the server itself issues is verified', async () => {
+test('a JWS that the server issued is accepted', async () => {
   const { server } = fixture
   expect(await refused(await open(await server.seal('x'), server.keystore.encryptionKey))).toBe(
     'token_invalid',
@@ -226,6 +229,6 @@ test.each([
       },
     }),
   ],
-])('a fault of ours while a key is %s is no verdict on the token', async (_, keys) => {
+])('a fault of the runtime while a key is %s is thrown as it is', async (_, keys) => {
   await expect(verify(fixture.signed({}), 'at+jwt', keys)).rejects.toBeInstanceOf(RangeError)
 })

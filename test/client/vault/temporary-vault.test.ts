@@ -1,4 +1,4 @@
-/** The server has lost the key to the local data of a session: the session goes on without. */
+/** The server has lost the key to a session's local data: the session goes on without it. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Somebody with a draft in their vault, whose program has just been started again. */
+/** Somebody with a draft in the vault, whose program has just been restarted. */
 async function restarted() {
   const folder = await scratchFolder()
   const open = () => fileStore({ folder, passphrase: 'p', scryptCost: CHEAP_SCRYPT })
@@ -58,7 +58,7 @@ describe('while the server has no key', () => {
     expect(await onDisk()).toEqual(before)
   })
 
-  test('what was kept comes back with the key', async () => {
+  test('stored data comes back with the key', async () => {
     const { client, wire, open } = await restarted()
     wire.change(ACCOUNT, { database_key: null })
     await client.resume()
@@ -72,13 +72,13 @@ describe('while the server has no key', () => {
   })
 
   test.each<[string, (party: Awaited<ReturnType<typeof restarted>>) => Promise<unknown>]>([
-    ['signs out', ({ client }) => client.signOut()],
-    ['signs in again', ({ client, email }) => client.signIn({ email, password: GOOD_PASSWORD })],
+    ['signing out', ({ client }) => client.signOut()],
+    ['signing in again', ({ client, email }) => client.signIn({ email, password: GOOD_PASSWORD })],
     [
-      'is replaced by somebody else',
+      'a sign-up of somebody else',
       ({ client }) => client.signUp({ email: someEmail(), password: GOOD_PASSWORD }),
     ],
-  ])('who %s leaves nothing behind', async (_name, leave) => {
+  ])('%s removes both vaults', async (_name, leave) => {
     const party = await restarted()
     const { client, wire } = party
     wire.change(ACCOUNT, { database_key: null })
@@ -106,7 +106,7 @@ describe('while the server has no key', () => {
   })
 })
 
-test('a key that cannot be read just now ends nothing, and the vault waits for it', async () => {
+test('a key that is temporarily unavailable ends nothing, and the vault opens later', async () => {
   const { client, wire, store, onDisk } = await restarted()
   const unavailable = { error: 'temporarily_unavailable', error_description: 'Later.' }
   wire.on(ACCOUNT, () => Promise.resolve(jsonResponse(unavailable, 503, { 'retry-after': '5' })))
@@ -120,7 +120,7 @@ test('a key that cannot be read just now ends nothing, and the vault waits for i
   expect(await (await client.vault()).get('draft')).toBe('kept')
 })
 
-test('with a real server whose operator has pruned the key', async () => {
+test('a session whose key was pruned on a real server continues with an empty vault', async () => {
   const keys = await rotatingKeystore()
   const pruned = await startServer({}, { keystore: keys.keystore })
   try {
@@ -132,7 +132,7 @@ test('with a real server whose operator has pruned the key', async () => {
       .executeTakeFirstOrThrow()
     await keys.rotate()
     const { sessionId } = await client.refresh()
-    // A server that could not move the stored key when it renewed the session.
+    // As if the server had failed to re-encrypt the stored key when it renewed the session.
     await pruned.database.updateTable('sessions').set(stored).execute()
     keys.prune()
     const page = clientOf(pruned, { store }).client

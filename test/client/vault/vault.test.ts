@@ -51,14 +51,14 @@ describe.each([
     ['a number', 0.1],
     ['false', false],
     ['null', null],
-    ['much', 'x'.repeat(300_000)],
-  ])('gives back %s', async (name, value) => {
+    ['a long text', 'x'.repeat(300_000)],
+  ])('returns %s', async (name, value) => {
     await vault.set(name, value)
     expect(await vault.get(name)).toEqual(value)
     expect(await (await openVault(storage, KEY, SESSION)).get(name)).toEqual(value)
   })
 
-  test('knows its names, and forgets what is deleted', async () => {
+  test('lists its names, and forgets what is deleted', async () => {
     expect(await vault.names()).toEqual([])
     expect(await vault.get('a')).toBeUndefined()
     const names = ['a', 'A', '', '../a', 'a b', '\u{1f511}', '__proto__']
@@ -74,7 +74,7 @@ describe.each([
     expect((await vault.names()).sort()).toEqual(names.slice(1).sort())
   })
 
-  test('opens with its own key, in its own session, and no other', async () => {
+  test('opens only with its own key and in its own session', async () => {
     await vault.set('name', 'value')
     const [id] = await storage.ids()
     const bytes = (await storage.get(id!))!
@@ -83,10 +83,10 @@ describe.each([
       [KEY, 'session-2'],
     ] as const) {
       const other = await openVault(storage, key, session)
-      // Not even the name can be found.
+      // The name cannot even be found.
       expect(await other.get('name')).toBeUndefined()
       expect(await codeOf(other.names())).toBe('vault_damaged')
-      // Nor does it open where the other one would look for it.
+      // The record does not open under the other vault's id either.
       await other.set('name', 'mine')
       const own = (await storage.ids()).find((found) => found !== id)!
       await storage.put(own, bytes)
@@ -96,7 +96,7 @@ describe.each([
     expect(await vault.get('name')).toBe('value')
   })
 
-  test('does not take one record for another', async () => {
+  test('refuses a record under the name of another', async () => {
     await vault.set('mine', 'mine')
     const other = await idOf('yours')
     await vault.set('yours', 'yours')
@@ -109,7 +109,7 @@ describe.each([
     expect(await codeOf(vault.names())).toBe('vault_damaged')
   })
 
-  test('detects any flipped bit, and anything cut off or added', async () => {
+  test('refuses a record with any flipped, missing or added byte', async () => {
     await vault.set('name', 'value')
     const [id] = await storage.ids()
     const bytes = (await storage.get(id!))!
@@ -131,7 +131,7 @@ describe.each([
     expect(await vault.get('name')).toBe('value')
   })
 
-  test('does not encrypt twice alike', async () => {
+  test('never produces the same IV or ciphertext twice', async () => {
     const id = await idOf('name')
     const seen = new Set<string>()
     for (let round = 0; round < 20; round++) {
@@ -168,7 +168,7 @@ describe.each([
   })
 })
 
-test('names are an HMAC under a key of their own, derived from the database key', async () => {
+test('ids are an HMAC of the name, under a key derived from the database key', async () => {
   const storage = memoryStore().vault(SESSION)
   const vault = await openVault(storage, KEY, SESSION)
   await vault.set('name', 1)
@@ -177,7 +177,7 @@ test('names are an HMAC under a key of their own, derived from the database key'
   expect(await storage.ids()).toEqual([id])
 })
 
-test('a record that vanishes while the names are read is not named', async () => {
+test('a record that vanishes while the names are read is left out', async () => {
   const storage = memoryStore().vault(SESSION)
   const vault = await openVault(storage, KEY, SESSION)
   await vault.set('name', 1)
@@ -185,7 +185,7 @@ test('a record that vanishes while the names are read is not named', async () =>
   expect(await (await openVault(stale, KEY, SESSION)).names()).toEqual([])
 })
 
-test('anything but a record is damaged, even if it is correctly encrypted', async () => {
+test('a plaintext that is not a record is refused, even if it is correctly encrypted', async () => {
   const storage = memoryStore().vault(SESSION)
   const vault = await openVault(storage, KEY, SESSION)
   await vault.set('name', 1)
@@ -218,7 +218,7 @@ describe('the vault of a session', () => {
   const vaultsIn = async (folder: string) =>
     (await readdir(folder)).filter((name) => name.startsWith('vault-'))
 
-  test('is there as long as the session is, through renewals', async () => {
+  test('lasts as long as the session, across renewals and restarts', async () => {
     const { client, vault, open } = await inFolder()
     await vault.set('draft', 'text')
     server.clock.advance(server.config.accessTokenTtl)
@@ -247,7 +247,7 @@ describe('the vault of a session', () => {
     }
   })
 
-  test('is gone with it, and a write that comes late does not bring it back', async () => {
+  test('is removed with the session, and a late write does not bring it back', async () => {
     const { client, vault, folder } = await inFolder()
     await vault.set('draft', 'text')
     expect(await vaultsIn(folder)).toHaveLength(1)
@@ -257,7 +257,7 @@ describe('the vault of a session', () => {
     expect(await vaultsIn(folder)).toEqual([])
   })
 
-  test('is gone when another session takes its place, or none is found at the start', async () => {
+  test('is removed when another session replaces it, or if no session is found at start', async () => {
     const { client, vault, folder, email, open, store } = await inFolder()
     await vault.set('draft', 'text')
     await client.signIn({ email, password: GOOD_PASSWORD })
@@ -269,37 +269,34 @@ describe('the vault of a session', () => {
     expect(await vaultsIn(folder)).toEqual([])
   })
 
-  test.each(['memory', 'a folder'])(
-    'in %s takes nothing from whoever opened it before somebody else came',
-    async (kind) => {
-      const folder = await scratchFolder()
-      const store =
-        kind === 'memory'
-          ? memoryStore()
-          : fileStore({ folder, passphrase: 'p', scryptCost: CHEAP_SCRYPT })
-      const { client } = await signedUp(server, { store })
-      const ofA = await client.vault()
-      await ofA.set('draft', 'of A')
-      const { sessionId } = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
-      expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
-      const ofB = await client.vault()
-      expect(await ofB.names()).toEqual([])
-      await ofB.set('draft', 'of B')
-      expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
-      expect(await ofA.get('draft')).toBeUndefined()
-      expect(await ofB.get('draft')).toBe('of B')
-      expect(await store.vault(sessionId).ids()).toHaveLength(1)
-      await client.signOut()
-      for (const vault of [ofA, ofB]) {
-        expect(await codeOf(vault.set('draft', 'late'))).toBe('session_ended')
-      }
-      expect(await vaultsIn(folder)).toEqual([])
-    },
-  )
+  test.each(['memory', 'a folder'])('in %s refuses writes of the previous person', async (kind) => {
+    const folder = await scratchFolder()
+    const store =
+      kind === 'memory'
+        ? memoryStore()
+        : fileStore({ folder, passphrase: 'p', scryptCost: CHEAP_SCRYPT })
+    const { client } = await signedUp(server, { store })
+    const ofA = await client.vault()
+    await ofA.set('draft', 'of A')
+    const { sessionId } = await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })
+    expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
+    const ofB = await client.vault()
+    expect(await ofB.names()).toEqual([])
+    await ofB.set('draft', 'of B')
+    expect(await codeOf(ofA.set('draft', 'late'))).toBe('session_ended')
+    expect(await ofA.get('draft')).toBeUndefined()
+    expect(await ofB.get('draft')).toBe('of B')
+    expect(await store.vault(sessionId).ids()).toHaveLength(1)
+    await client.signOut()
+    for (const vault of [ofA, ofB]) {
+      expect(await codeOf(vault.set('draft', 'late'))).toBe('session_ended')
+    }
+    expect(await vaultsIn(folder)).toEqual([])
+  })
 
-  test('that is being opened while somebody else signs in is nobody’s', async () => {
+  test('is not opened if somebody else signs in meanwhile', async () => {
     const { store } = await signedUp(server)
-    // Its key has to be asked for first.
+    // The vault's key has to be fetched first.
     const { client, wire } = clientOf(server, { store })
     let session: string | undefined
     wire.on('GET /account', async (request, send) => {
@@ -316,7 +313,7 @@ describe('the vault of a session', () => {
     expect(await ofB.get('draft')).toBe('of B')
   })
 
-  test('is not that of anybody else', async () => {
+  test('is empty for the next person', async () => {
     const { client, vault } = await inFolder()
     await vault.set('draft', 'text')
     await client.signUp({ email: someEmail(), password: GOOD_PASSWORD })

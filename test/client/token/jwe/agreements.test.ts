@@ -27,7 +27,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** A token to a recipient; by default the same one, in the same session. */
+/** A token sealed to a recipient; by default always the same one, in the same session. */
 const sealed = (to: Recipient = recipient, sessionId = 'session') =>
   seal(agreements, utf8('a.b.c'), {
     cty: 'JWT',
@@ -40,7 +40,7 @@ const epkOf = (jwe: string) => JSON.stringify(decodeProtectedHeader(jwe)['epk'])
 const ephemeral = async (...args: Parameters<typeof sealed>) => epkOf(await sealed(...args))
 
 describe('tokens of one session to one key', () => {
-  test('share an ephemeral key, and have a content key, an IV and a tag of their own', async () => {
+  test('share an ephemeral key, but no content key, IV or tag', async () => {
     const tokens = await Promise.all(Array.from({ length: 20 }, () => sealed()))
     expect(new Set(tokens.map(epkOf)).size).toBe(1)
     for (const jwe of tokens) expect(textOf(jwe, key)).toBe('a.b.c')
@@ -57,32 +57,32 @@ describe('tokens of one session to one key', () => {
     }
   })
 
-  test('that are the first, at the same time, make one agreement', async () => {
+  test('that are sealed concurrently make one agreement', async () => {
     const generateKey = jest.spyOn(crypto.subtle, 'generateKey')
     await Promise.all([sealed(), sealed(), sealed()])
     await sealed()
     expect(generateKey).toHaveBeenCalledTimes(1)
   })
 
-  test('share it for five minutes', async () => {
+  test('share an ephemeral key for five minutes', async () => {
     const first = await ephemeral()
     now += 5 * MINUTE - 1
     expect(await ephemeral()).toBe(first)
     now += 1
     const second = await ephemeral()
     expect(second).not.toBe(first)
-    // From when it was made, not from when it was used.
+    // The time counts from its creation, not from its last use.
     now += 5 * MINUTE - 1
     expect(await ephemeral()).toBe(second)
   })
 
-  test('share it until a clock that was wrong is set back', async () => {
+  test('stop sharing an ephemeral key when the clock goes back', async () => {
     const first = await ephemeral()
     now -= 1
     expect(await ephemeral()).not.toBe(first)
   })
 
-  test('share it a thousand times at most', async () => {
+  test('share an ephemeral key at most a thousand times', async () => {
     const taken = Array.from({ length: 1001 }, () => agreements.take(recipient, 'session'))
     const epks = (await Promise.all(taken)).map((agreement) => agreement?.epk.x)
     expect(new Set(epks.slice(0, 1000)).size).toBe(1)
@@ -90,7 +90,7 @@ describe('tokens of one session to one key', () => {
   })
 })
 
-test('another key, algorithm or session has another agreement', async () => {
+test('another key, algorithm or session gets another agreement', async () => {
   const epks = [
     await ephemeral(),
     await ephemeral({ ...recipientOf(createKey(ALG, 'P-256')), kid: 'rotated' }),
@@ -101,7 +101,7 @@ test('another key, algorithm or session has another agreement', async () => {
   expect(await ephemeral()).toBe(epks[0])
 })
 
-test('an agreement that fails is tried again', async () => {
+test('a failed agreement is tried again', async () => {
   const failure = new DOMException('no memory', 'OperationError')
   jest.spyOn(crypto.subtle, 'deriveBits').mockRejectedValueOnce(failure)
   expect(await Promise.all([codeOf(sealed()), codeOf(sealed())])).toEqual([
@@ -111,7 +111,7 @@ test('an agreement that fails is tried again', async () => {
   expect(textOf(await sealed(), key)).toBe('a.b.c')
 })
 
-test('the agreed key can only wrap, and neither key can be exported', async () => {
+test('the agreed key can only wrap, and no private key can be exported', async () => {
   const generateKey = jest.spyOn(crypto.subtle, 'generateKey')
   const agreement = await agreements.take(recipient, 'session')
   expect(agreement?.wrappingKey).toMatchObject({ extractable: false, usages: ['wrapKey'] })
@@ -121,14 +121,14 @@ test('the agreed key can only wrap, and neither key can be exported', async () =
   expect(Object.keys(agreement!.epk)).toEqual(['crv', 'kty', 'x', 'y'])
 })
 
-test('with direct key agreement, each token has its own', async () => {
+test('direct key agreement uses a new ephemeral key for each token', async () => {
   const direct = recipientOf(keyFor('ECDH-ES', 'P-256'))
   const tokens = await Promise.all([sealed(direct), sealed(direct)])
   expect(new Set(tokens.map(epkOf)).size).toBe(2)
   for (const jwe of tokens) expect(textOf(jwe, keyFor('ECDH-ES', 'P-256'))).toBe('a.b.c')
 })
 
-test('with RSA there is none', async () => {
+test('RSA uses no ephemeral key', async () => {
   const rsa = keyFor('RSA-OAEP-256', undefined)
   const jwe = await sealed(recipientOf(rsa))
   expect(epkOf(jwe)).toBeUndefined()
@@ -140,11 +140,11 @@ test.each<[string, Recipient]>([
   ['an unknown curve', { ...recipient, crv: 'secp256k1' }],
   ['a point of low order', { ...recipientOf(keyFor(ALG, 'X25519')), x: 'A'.repeat(43) }],
   ['a weak RSA key', recipientOf({ ...key, alg: 'RSA-OAEP-256', ...WEAK_RSA })],
-])('with %s, the published key is unusable', async (_name, unusable) => {
+])('a recipient key with %s is refused', async (_name, unusable) => {
   expect(await codeOf(sealed(unusable))).toBe('bad_answer')
 })
 
-test('a fault of ours does not blame the published key', async () => {
+test("a fault of the runtime is thrown as it is, not blamed on the recipient's key", async () => {
   jest.spyOn(crypto.subtle, 'deriveBits').mockRejectedValueOnce(new RangeError('no memory'))
   await expect(sealed()).rejects.toBeInstanceOf(RangeError)
 })

@@ -14,7 +14,7 @@ import {
 } from '../../../../protocol/algorithms.ts'
 import { keyFor, type Crv, type TestKey } from '../../../token/jwe/fixtures.ts'
 
-/** Bytes as Web Crypto takes them. */
+/** A buffer as Web Crypto takes it. */
 export const bytes = (buffer: Uint8Array): Bytes => new Uint8Array(buffer)
 
 export const importPrivate = (jwk: JsonWebKey, crv: Crv): Promise<CryptoKey> =>
@@ -22,7 +22,7 @@ export const importPrivate = (jwk: JsonWebKey, crv: Crv): Promise<CryptoKey> =>
     ? crypto.subtle.importKey('jwk', jwk, RSA_OAEP, false, ['decrypt'])
     : crypto.subtle.importKey('jwk', jwk, ecdhOn(crv), false, ['deriveBits'])
 
-/** The key that a client has. */
+/** A client's key. */
 export async function clientKeyFor(alg: EncryptionAlg, crv: Crv): Promise<ClientKey> {
   const { kid, publicKey, privateKey } = keyFor(alg, crv)
   const publicJwk = pickPublic(publicKey.export({ format: 'jwk' }))

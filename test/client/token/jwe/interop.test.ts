@@ -48,7 +48,7 @@ test.each([
   ['apu', { apu: Buffer.from('Alice') }],
   ['apv', { apv: Buffer.from('Bob') }],
   ['both', { apu: Buffer.from('Alice'), apv: Buffer.from('Bob') }],
-])('what jose seals with party information (%s) opens', async (_name, party) => {
+])("the client opens a token of jose's with party information (%s)", async (_name, party) => {
   for (const alg of ['ECDH-ES', 'ECDH-ES+A256KW'] as const) {
     const jwe = await joseSeal('text', keyFor(alg, 'P-256'), 'A256GCM', party)
     expect(await openText(jwe, await clientKeyFor(alg, 'P-256'), alg)).toBe('text')
@@ -58,13 +58,13 @@ test.each([
 test.each([
   ['RFC 7520 §5.4', COOKBOOK_4, 'P-384'],
   ['RFC 7520 §5.5', COOKBOOK_5, 'P-256'],
-] as const)('%s opens', async (_name, { alg, key: jwk, jwe }, crv) => {
+] as const)('the client opens the example of %s', async (_name, { alg, key: jwk, jwe }, crv) => {
   const privateKey = await importPrivate(jwk, crv)
   const key = { id: jwk.kid, publicJwk: pickPublic(jwk), privateKey }
   expect(await openText(jwe, key, alg)).toBe(FRODO)
 })
 
-test('of 20 keys on P-521, whose coordinates often begin with zeros, all agree with jose', async () => {
+test('20 tokens each way agree with jose on P-521, where coordinates often begin with zeros', async () => {
   const key = keyFor('ECDH-ES+A128KW', 'P-521')
   const own = await clientKeyFor('ECDH-ES+A128KW', 'P-521')
   for (let n = 0; n < 20; n++) {

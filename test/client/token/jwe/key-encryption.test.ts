@@ -7,13 +7,13 @@ import { clientKeyFor } from './fixtures.ts'
 const RSA = ['RSA-OAEP-256', undefined] as const
 const KEY = new Uint8Array(32).map((_, index) => index)
 
-test('a key is as it was, also if it begins with zeros', async () => {
+test('an RSA-encrypted key decrypts to the same bytes, leading zeros included', async () => {
   const { publicJwk, privateKey } = await clientKeyFor(...RSA)
   const encrypted = await encryptKey(publicJwk, KEY)
   expect(await decryptKey(privateKey, encrypted, KEY.length)).toEqual(KEY)
 })
 
-test('zeros that an engine has dropped from its beginning are put back', async () => {
+test('leading zeros that an engine dropped are put back', async () => {
   const { privateKey } = await clientKeyFor(...RSA)
   const { publicKey } = keyFor(...RSA)
   const padding = constants.RSA_PKCS1_OAEP_PADDING
@@ -21,7 +21,7 @@ test('zeros that an engine has dropped from its beginning are put back', async (
   expect(await decryptKey(privateKey, new Uint8Array(dropped), KEY.length)).toEqual(KEY)
 })
 
-test('a longer key stays as it is, so that its length is refused', async () => {
+test('a key that is too long is returned whole, so that its length is refused', async () => {
   const { publicJwk, privateKey } = await clientKeyFor(...RSA)
   const encrypted = await encryptKey(publicJwk, KEY)
   expect(await decryptKey(privateKey, encrypted, 16)).toEqual(KEY)

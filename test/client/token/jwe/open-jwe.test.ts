@@ -8,16 +8,16 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-test('another spelling of an RSA-encrypted key, without its leading zeros, is refused', async () => {
+test('an RSA-encrypted key without its leading zeros is refused', async () => {
   const rsa = keyFor('RSA-OAEP-256', undefined)
   const own = await clientKeyFor('RSA-OAEP-256', undefined)
-  // One time in 256.
+  // One key in 256 has a leading zero.
   for (;;) {
     const jwe = forgeJwe(rsa, 'A128GCM')
     const bytes = Buffer.from(jwe.split('.')[1]!, 'base64url')
     if (bytes[0] !== 0) continue
     const short = withPart(jwe, 1, () => base64url(bytes.subarray(1)))
-    // jose opens it: one token would pass for two.
+    // jose opens it, so that one token would have two spellings.
     expect(await joseOpen(short, rsa)).toBe('text')
     expect(await codeOf(openText(short, own, 'RSA-OAEP-256'))).toBe('token_invalid')
     return
@@ -25,7 +25,7 @@ test('another spelling of an RSA-encrypted key, without its leading zeros, is re
 })
 
 test.each(KEY_KINDS.filter(([alg]) => alg !== 'ECDH-ES'))(
-  '%s, %s: a content key of another length is refused',
+  '%s, %s: a content key of the wrong length is refused',
   async (alg, crv) => {
     const jwe = forgeJwe(keyFor(alg, crv), 'A128GCM', { wrappedKey: Buffer.alloc(32) })
     expect(await codeOf(openText(jwe, await clientKeyFor(alg, crv), alg))).toBe('token_invalid')
@@ -33,7 +33,7 @@ test.each(KEY_KINDS.filter(([alg]) => alg !== 'ECDH-ES'))(
 )
 
 test.each(['deriveBits', 'importKey', 'unwrapKey', 'decrypt'] as const)(
-  'a fault of ours in %s is no verdict on the token',
+  'a fault of the runtime in %s is thrown as it is',
   async (name) => {
     const alg = 'ECDH-ES+A128KW'
     const own = await clientKeyFor(alg, 'P-256')

@@ -1,4 +1,4 @@
-/** The client and jose get the same hostile tokens: the client must accept nothing that jose refuses. */
+/** The client and jose get the same mutated tokens: the client must accept nothing that jose refuses. */
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { EncryptionAlg, EncryptionEnc } from '../../../../protocol/algorithms.ts'
@@ -9,9 +9,9 @@ import { forgeJwe, joseOpen, keyFor, type Crv, type TestKey } from '../../../tok
 import { bytesOf, changeOfHeader, changeOfToken } from '../../../token/jwe/mutations.ts'
 import { clientKeyFor, openText, recipientOf, sealTo } from './fixtures.ts'
 
-/** How many mutated tokens; MUTATIONS says more. */
+/** The number of mutated tokens. The variable MUTATIONS changes it. */
 const MANY = Number(process.env['MUTATIONS'] ?? 200)
-/** Each `alg`, curve and `enc` at least once; the curves that are slow in fewer runs. */
+/** Each `alg`, curve and `enc` at least once. Slow curves get fewer runs. */
 const CASES: [EncryptionAlg, Crv, EncryptionEnc, number][] = [
   ['ECDH-ES+A128KW', 'P-256', 'A128GCM', MANY],
   ['ECDH-ES+A256KW', 'X25519', 'A256CBC-HS512', MANY],
@@ -33,7 +33,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
   /** Whether the client accepts the token. If it does, jose must read the same. */
   async function accepts(jwe: string): Promise<boolean> {
     const text = await openText(jwe, own, alg).catch((error: unknown) => {
-      // Anything else would be a fault of ours.
+      // Any other error is a bug.
       if (!hasCode(error, 'token_invalid')) throw error
     })
     if (text === undefined) return false
@@ -41,7 +41,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
     return true
   }
 
-  test(`of ${numRuns} tokens with changed bytes, none opens`, async () => {
+  test(`none of ${numRuns} tokens with changed bytes opens`, async () => {
     let refused = 0
     await fc.assert(
       fc.asyncProperty(changeOfToken, async (changes) => {
@@ -59,7 +59,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
     expect(refused).toBeGreaterThan(numRuns * 0.4)
   })
 
-  test(`of ${numRuns} tokens whose tag is right, none opens that jose refuses`, async () => {
+  test(`of ${numRuns} tokens with a valid tag, none opens that jose refuses`, async () => {
     let accepted = 0
     await fc.assert(
       fc.asyncProperty(changeOfHeader, async (change) => {
@@ -67,7 +67,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
       }),
       { numRuns },
     )
-    // Otherwise this would show nothing.
+    // Both outcomes must occur, or the test shows nothing.
     expect(accepted).toBeGreaterThan(numRuns * 0.03)
     expect(accepted).toBeLessThan(numRuns)
   })

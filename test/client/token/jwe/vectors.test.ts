@@ -1,4 +1,4 @@
-/** What the RFCs compute, step by step. */
+/** The intermediate values that the RFCs publish. */
 import { describe, expect, test } from '@jest/globals'
 import { ecdhOn, importPublicKey } from '../../../../client/keys/web-crypto.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../../client/token/jwe/content-encryption.ts'
