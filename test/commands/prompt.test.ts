@@ -4,7 +4,7 @@ import { askSecret } from '../../server/commands/prompt.ts'
 import { problemsOf } from '../keystore/fixtures.ts'
 import { replaceStdin } from '../support/stdin.ts'
 
-test('without a terminal, names the variable to set', async () => {
+test('without a terminal, the error names the variable to set', async () => {
   const shown = replaceStdin(new PassThrough(), false)
   expect(await problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))).toEqual([
     'There is no terminal to ask on. Set SOME_VARIABLE.',
@@ -12,7 +12,7 @@ test('without a terminal, names the variable to set', async () => {
   expect(shown).toEqual([])
 })
 
-test('asks on stderr, and shows nothing of the answer', async () => {
+test('asks on stderr, and does not echo the answer', async () => {
   const stdin = new PassThrough()
   const shown = replaceStdin(stdin, true)
   let printed = ''
@@ -28,7 +28,7 @@ test('asks on stderr, and shows nothing of the answer', async () => {
   expect([shown.join(''), printed]).toEqual(['Passphrase: \n', ''])
 })
 
-test('a second question waits for its own answer', async () => {
+test('a second question gets its own answer', async () => {
   const stdin = new PassThrough()
   replaceStdin(stdin, true)
   for (const word of ['one', 'other']) {
@@ -41,7 +41,7 @@ test('a second question waits for its own answer', async () => {
 test.each([
   ['Ctrl-C', '\u0003'],
   ['Ctrl-D', '\u0004'],
-])('%s instead of an answer stops, with a sentence', async (_name, key) => {
+])('%s stops with a sentence', async (_name, key) => {
   const stdin = new PassThrough()
   const shown = replaceStdin(stdin, true)
   const answer = problemsOf(askSecret('Passphrase', 'SOME_VARIABLE'))

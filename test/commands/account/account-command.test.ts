@@ -28,7 +28,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Runs a command on a connection of its own; `opened` holds it, where there was one. */
+/** Runs a command on its own database connection; `opened` holds that connection, if it was opened. */
 async function command(args: string[], open = () => openDatabase(file)) {
   const opened: Database[] = []
   const lines: string[] = []
@@ -63,7 +63,7 @@ const accountOf = (id: string) =>
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
 
-test('scope changes the scope of an account, signs it out, and reports it', async () => {
+test("scope changes an account's scope, ends its sessions, and reports it", async () => {
   const { code, text, audits, opened } = await command(['scope', 'ADA@mail.test', 'user admin'])
   expect([code, text]).toEqual([0, 'ada@mail.test has the scope "user admin". Sessions ended: 2.'])
   expect(await accountOf('ada')).toEqual({ scope: 'user admin', version: 1 })
@@ -86,23 +86,23 @@ test.each([
   ['a line break', ['scope', 'ada@mail.test', 'user\n'], 2, /^The scope must be words/],
   ['a quotation mark', ['scope', 'ada@mail.test', 'us"er'], 2, /^The scope must be words/],
   ['a backslash', ['scope', 'ada@mail.test', 'us\\er'], 2, /^The scope must be words/],
-  ['letters beyond ASCII', ['scope', 'ada@mail.test', 'ädmin'], 2, /^The scope must be words/],
+  ['non-ASCII letters', ['scope', 'ada@mail.test', 'ädmin'], 2, /^The scope must be words/],
   ['no scope', ['scope', 'ada@mail.test'], 2, /^Usage: /],
   ['no address', ['scope'], 2, /^Usage: /],
-  ['a word too many', ['scope', 'ada@mail.test', 'user', 'admin'], 2, /^Usage: /],
+  ['one argument too many', ['scope', 'ada@mail.test', 'user', 'admin'], 2, /^Usage: /],
   ['another command', ['delete', 'ada@mail.test', 'user'], 2, /^Usage: /],
   ['nothing', [], 2, /^Usage: /],
 ])('%s changes nothing', async (_, args, expected, message) => {
   const { code, text, audits, opened } = await command(args)
   expect([code, text]).toEqual([expected, expect.stringMatching(message)])
-  // Wrong arguments are told without a database; one that was opened is closed.
+  // Wrong arguments are reported before the database is opened. An opened database is closed.
   expect(await Promise.all(opened.map(isClosed))).toEqual(expected === 2 ? [] : [true])
   expect(audits).toEqual([])
   expect(await accountOf('ada')).toEqual({ scope: 'user', version: 0 })
   expect(await sessionIds(db)).toEqual(['a1', 'a2', 'b1'])
 })
 
-test.each(['help', '--help', '-h'])('%s shows every command', async (flag) => {
+test.each(['help', '--help', '-h'])('%s prints the usage', async (flag) => {
   const { code, text, opened } = await command([flag])
   expect(code).toBe(0)
   expect(opened).toEqual([])
@@ -110,7 +110,7 @@ test.each(['help', '--help', '-h'])('%s shows every command', async (flag) => {
   expect(text).toContain('--help')
 })
 
-test('an account that changes in the meantime is not changed again', async () => {
+test('an account that changes meanwhile is not changed again', async () => {
   const other = new Libsql(file)
   const racing = new Kysely<Schema>({
     dialect: new SqliteDialect({ database: new Libsql(file) }),
@@ -131,7 +131,7 @@ test('an account that changes in the meantime is not changed again', async () =>
   expect(await Promise.all(opened.map(isClosed))).toEqual([true])
 })
 
-test('a command that fails closes the database all the same', async () => {
+test('a command that fails still closes the database', async () => {
   const broken = await openDatabase(file)
   await sql`create temp trigger broken before update on accounts
     begin select raise(abort, 'out of order'); end`.execute(broken)
@@ -141,7 +141,7 @@ test('a command that fails closes the database all the same', async () => {
   expect(await accountOf('ada')).toEqual({ scope: 'user', version: 0 })
 })
 
-test('a database that cannot be opened is the caller’s to explain', async () => {
+test('an error on opening the database is thrown to the caller', async () => {
   const failing = command(['scope', 'ada@mail.test', 'admin'], () =>
     Promise.reject(new Error('no such place')),
   )
@@ -152,10 +152,10 @@ describe('the program', () => {
   const SCRIPT = 'server/commands/account/index.ts'
   const start = (...args: string[]) => run(SCRIPT, { DATABASE_URL: `file:${file}` }, args)
 
-  test('works on a database that a server has open, and tells its exit code', async () => {
+  test('works on a database that a server has open, and exits with 0', async () => {
     const program = start('scope', 'ada@mail.test', 'user admin')
     expect(await program.exit).toBe(0)
-    // What it did is its output; the log lies beside it.
+    // The result goes to stdout, the audit log to stderr.
     expect(program.stdout.text).toBe(
       'ada@mail.test has the scope "user admin". Sessions ended: 2.\n',
     )
@@ -177,7 +177,7 @@ describe('the program', () => {
     expect(program.stderr.text).toBe('')
   })
 
-  test('tells what stops it as the server would', async () => {
+  test('reports a database that cannot be opened as the server does', async () => {
     const program = run(SCRIPT, { DATABASE_URL: `file:${folder}` }, ['scope', 'a@b.test', 'user'])
     expect(await program.exit).toBe(1)
     expect(program.stderr.text).toMatch(/^The database .* cannot be opened .*\n$/)

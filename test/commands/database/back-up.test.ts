@@ -35,7 +35,7 @@ const problemsOf = async (work: Promise<unknown>) => {
   return (error as StartupError).problems
 }
 
-test('has what was committed while the database is in use, in a private file', async () => {
+test('a backup has what was committed while the database was in use, in a private file', async () => {
   const database = await openDatabase(source)
   await fill(database)
   await database.transaction().execute(async (trx) => {
@@ -51,14 +51,14 @@ test('has what was committed while the database is in use, in a private file', a
   expect(names).not.toContainEqual({ name: 'not committed' })
 })
 
-test('never replaces a file', async () => {
+test('a backup never replaces a file', async () => {
   await (await openDatabase(source)).destroy()
   await writeFile(copy, 'precious')
   expect(await problemsOf(backUp())).toEqual([`${copy} exists already. Back up to a new file.`])
   expect(await readFile(copy, 'utf8')).toBe('precious')
 })
 
-test('of what is no database leaves no file', async () => {
+test('a backup of a file that is not a database fails and leaves no file', async () => {
   await writeFile(source, 'no database'.repeat(100))
   await chmod(source, 0o600)
   expect(await problemsOf(backUp())).toEqual([
@@ -67,13 +67,13 @@ test('of what is no database leaves no file', async () => {
   expect(await readdir(folder)).toEqual(['auth.db'])
 })
 
-test('of a folder is refused with what SQLite says of it', async () => {
+test("a backup of a folder fails with SQLite's message", async () => {
   expect(await problemsOf(backUp(folder))).toEqual([
     expect.stringMatching(/could not be copied to .* \(.*Unable to open.*\)\. Check/),
   ])
 })
 
-test('takes its name only when it is whole, so that a kill leaves no half of one', async () => {
+test('a backup gets its name only when it is complete', async () => {
   await (await openDatabase(source)).destroy()
   const seen: string[] = []
   const prepare = Object.getOwnPropertyDescriptor(Libsql.prototype, 'prepare')?.value as (
@@ -98,15 +98,19 @@ test('takes its name only when it is whole, so that a kill leaves no half of one
 })
 
 test.each([
-  ['to a folder that is not there', () => backUp(source, join(folder, 'no', 'x')), /ENOENT/],
-  ['to no file', () => backUp(source, ':memory:'), /^A backup needs a file\.$/],
+  ['to a missing folder', () => backUp(source, join(folder, 'no', 'x')), /ENOENT/],
+  [
+    'to a location that is not a file',
+    () => backUp(source, ':memory:'),
+    /^A backup needs a file\.$/,
+  ],
   ['of PostgreSQL', () => backUp('postgres://u:hunter2@db/auth'), /^postgres:\/\/db\/auth is/],
   ['to PostgreSQL', () => backUp(source, 'postgres://u:hunter2@db/auth'), /pg_dump/],
-])('%s is refused', async (_, work, message) => {
+])('a backup %s is refused', async (_, work, message) => {
   await (await openDatabase(source)).destroy()
   expect(await problemsOf(work())).toEqual([expect.stringMatching(message)])
 })
 
-test('of nothing is refused', async () => {
+test('a backup of a missing database is refused', async () => {
   expect(await problemsOf(backUp())).toEqual([`There is no database at ${source}.`])
 })

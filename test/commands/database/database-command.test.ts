@@ -44,7 +44,7 @@ async function open(location: string): Promise<Database> {
   opened.push(db)
   return db
 }
-/** Runs the command with locations in place of URLs. */
+/** Runs the command with locations instead of URLs. */
 const command = (...args: string[]) =>
   databaseCommand(
     args,
@@ -58,7 +58,7 @@ const problemsOf = async (work: Promise<unknown>) => {
   return (error as StartupError).problems
 }
 
-/** Rows in every table, and many in some. */
+/** Rows in every table, and more than one batch in some. */
 async function fillSource(): Promise<void> {
   const db = await open(source)
   await fill(db)
@@ -105,12 +105,12 @@ describe('the arguments', () => {
     [['backup'], 2],
     [['backup', '--from', 'x'], 2],
     [['--help'], 0],
-  ])('%j print the help', async (args, code) => {
+  ])('%j print the usage', async (args, code) => {
     expect(await command(...args)).toBe(code)
     expect(lines.join('\n')).toMatch(/^Usage: npm run database/)
   })
 
-  test('that name one database, or none that is there, are refused', async () => {
+  test('that name one database twice, or a missing source, are refused', async () => {
     expect(await problemsOf(copy(source, source))).toEqual([
       '--from and --to name the same database.',
     ])
@@ -131,7 +131,7 @@ describePostgres('a copy', () => {
   })
   afterAll(() => server.remove())
 
-  test('has everything, there and back again, and says how much', async () => {
+  test('from SQLite to PostgreSQL and back has every row, and prints how many', async () => {
     await fillSource()
     expect(await copy(source, target)).toBe(0)
     expect(lines).toEqual(
@@ -145,7 +145,7 @@ describePostgres('a copy', () => {
     expect(await contentOf(back)).toEqual(before)
   })
 
-  test('keeps everybody signed in, and takes no request that was bound before', async () => {
+  test('keeps everybody signed in, and makes the target refuse requests bound before', async () => {
     const keystore = await createEphemeralKeystore(testConfig().algorithms)
     const first = await startTestServer({ keystore, database: await open(source) })
     const client = await TestClient.registered(first.url)
@@ -165,7 +165,7 @@ describePostgres('a copy', () => {
     await second.stop()
   })
 
-  test('that fails leaves the target empty, and can be made again', async () => {
+  test('that fails leaves the target empty and can be repeated', async () => {
     await fillSource()
     const db = await open(target)
     await sql`alter table refresh_tokens add constraint broken check (session_id <> 'bobs')`.execute(
@@ -186,7 +186,7 @@ describePostgres('a copy', () => {
     )
   })
 
-  test('of a table that the server does not know is refused', async () => {
+  test('with a table that the server does not know is refused', async () => {
     await fillSource()
     await sql`create table notes (id text primary key)`.execute(await open(source))
     expect(await problemsOf(copy(source, target))).toEqual([
@@ -205,7 +205,7 @@ describePostgres('a copy', () => {
     expect(await copy(source, target)).toBe(0)
   })
 
-  test('by the program, which takes DATABASE_URL for what is left out', async () => {
+  test('by the program uses DATABASE_URL for a missing argument', async () => {
     await fillSource()
     const program = run('server/commands/database/index.ts', { DATABASE_URL: target }, [
       ...['copy', '--from', `file:${source}`],

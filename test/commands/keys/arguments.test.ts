@@ -13,7 +13,7 @@ test.each([
   [['passphrase']],
   [['import', '--use', 'sig', 'f']],
   [['import', 'f', '--use=enc', '--json']],
-])('%j is a command', (args) => {
+])('%j is accepted', (args) => {
   expect(fault(...args)).toBeUndefined()
 })
 
@@ -36,11 +36,11 @@ test.each<[string[], string]>([
   [['list', '--all'], 'There is no such option.'],
   [['list', '-a'], 'There is no such option.'],
   [['rotate', '--revoke=yes'], 'There is no such option.'],
-])('%j is none: %s', (args, sentence) => {
+])('%j is refused: %s', (args, sentence) => {
   expect(fault(...args)).toBe(sentence)
 })
 
-test('options and arguments are told apart, wherever they stand', () => {
+test('options and arguments can be mixed', () => {
   expect(parseArguments(['--use', 'sig', 'import', '--json', 'a file'])).toMatchObject({
     values: { use: 'sig', json: true },
     positionals: ['import', 'a file'],

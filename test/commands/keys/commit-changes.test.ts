@@ -15,7 +15,7 @@ beforeEach(async () => {
   await fill(folder, BEFORE)
 })
 
-/** Every file of the folder, subfolders too: a folder of nothing is told as well. */
+/** Every file of the folder, with subfolders, empty ones too. */
 async function contents(path = folder): Promise<Record<string, unknown>> {
   const entries = await readdir(path, { withFileTypes: true })
   return Object.fromEntries(
@@ -29,7 +29,7 @@ async function contents(path = folder): Promise<Record<string, unknown>> {
   )
 }
 
-/** Puts files into a subfolder, as a change that was cut short left it. */
+/** Puts files into a subfolder, as an interrupted change leaves it. */
 async function leave(subfolder: string, files: Record<string, string>): Promise<void> {
   await mkdir(join(folder, subfolder))
   await fill(join(folder, subfolder), files)
@@ -40,7 +40,7 @@ test('a change writes, replaces and removes, and leaves nothing else', async () 
   expect(await contents()).toEqual({ ...AFTER, 'next.key': 'new' })
 })
 
-test('what a change does not name stays', async () => {
+test('a change leaves the files alone that it does not name', async () => {
   await commitChanges(folder, { 'sig.key': 'new sig' })
   expect(await contents()).toEqual({ ...BEFORE, 'sig.key': 'new sig' })
 })
@@ -55,7 +55,7 @@ test('an empty file can be written', async () => {
   expect((await contents())['sig.key']).toBe('')
 })
 
-test('a written file is accessible only to its owner, whatever its mode was before', async () => {
+test('a written file is private, whatever its mode was', async () => {
   await rm(join(folder, 'sig.key'))
   await writeFile(join(folder, 'sig.key'), 'old', { mode: 0o644 })
   await commitChanges(folder, CHANGES)
@@ -63,13 +63,19 @@ test('a written file is accessible only to its owner, whatever its mode was befo
   expect((await stat(join(folder, 'sig.key'))).mode & 0o777).toBe(0o600)
 })
 
-describe('a change that was cut short before it was decided has not happened', () => {
+describe('a change that was interrupted before its commit is undone:', () => {
   test.each<[string, Record<string, string>]>([
     ['before anything was written', {}],
-    ['within the first file', { 'sig.key': 'new' }],
-    ['before the list of changes', { 'sig.key': 'new sig', 'enc.key': 'new enc' }],
-    ['within the list', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': '{"wr' }],
-    ['just before', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST }],
+    ['during the first file', { 'sig.key': 'new' }],
+    ['before the manifest', { 'sig.key': 'new sig', 'enc.key': 'new enc' }],
+    [
+      'during the manifest',
+      { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': '{"wr' },
+    ],
+    [
+      'just before the commit',
+      { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST },
+    ],
   ])('%s', async (_name, files) => {
     await leave('.staged-1', files)
     await leave('.staged-2', files)
@@ -78,7 +84,7 @@ describe('a change that was cut short before it was decided has not happened', (
   })
 })
 
-describe('a change that was cut short once it was decided is finished', () => {
+describe('a change that was interrupted after its commit is finished:', () => {
   const staged = { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST }
   const moved = (...names: (keyof typeof AFTER)[]) => ({
     committed: Object.fromEntries(
@@ -89,10 +95,10 @@ describe('a change that was cut short once it was decided is finished', () => {
   const STATES = [
     ['before the first file was moved', moved(), []],
     ['after the first file', moved('sig.key'), []],
-    ['after the second file alone', moved('enc.key'), []],
+    ['after only the second file', moved('enc.key'), []],
     ['after all files', moved('sig.key', 'enc.key'), []],
     ['after the removal', moved('sig.key', 'enc.key'), ['previous.key']],
-    ['after the list of changes was removed', { committed: {}, folder: AFTER }, ['previous.key']],
+    ['after the manifest was removed', { committed: {}, folder: AFTER }, ['previous.key']],
   ] as const
 
   async function arrange(state: (typeof STATES)[number][1], removed: readonly string[]) {
@@ -107,19 +113,19 @@ describe('a change that was cut short once it was decided is finished', () => {
     expect(await contents()).toEqual(AFTER)
   })
 
-  test.each(STATES)('%s, by several processes at once', async (_name, state, removed) => {
+  test.each(STATES)('%s, with several processes recovering', async (_name, state, removed) => {
     await arrange(state, removed)
     await Promise.all(Array.from({ length: 5 }, () => recover(folder)))
     expect(await contents()).toEqual(AFTER)
   })
 
-  test('and before the next change is made', async () => {
+  test('before the next change is made', async () => {
     await arrange(moved('sig.key'), [])
     await commitChanges(folder, { 'next.key': 'next' })
     expect(await contents()).toEqual({ ...AFTER, 'next.key': 'next' })
   })
 
-  test('while one that was never decided beside it is swept away', async () => {
+  test('and an uncommitted change beside it is removed', async () => {
     await arrange(moved(), [])
     await leave('.staged-1', { 'sig.key': 'newer sig' })
     await recover(folder)
@@ -127,13 +133,13 @@ describe('a change that was cut short once it was decided is finished', () => {
   })
 })
 
-test('an empty folder of a change that was all but finished is removed', async () => {
+test('an empty commit folder is removed', async () => {
   await leave('.commit', {})
   await recover(folder)
   expect(await contents()).toEqual(BEFORE)
 })
 
-test('recovering twice is recovering once', async () => {
+test('recovering twice has the effect of recovering once', async () => {
   await leave('.commit', { 'sig.key': 'new sig', 'enc.key': 'new enc', 'manifest.json': MANIFEST })
   await recover(folder)
   await recover(folder)
@@ -145,7 +151,7 @@ test('a folder without an interrupted change is not touched', async () => {
   expect(await contents()).toEqual(BEFORE)
 })
 
-test('an unreadable list of changes is reported, and nothing is touched', async () => {
+test('a damaged manifest is reported, and nothing is changed', async () => {
   const damaged = { 'sig.key': 'new sig', 'manifest.json': '{"write":"sig.key"}' }
   await leave('.commit', damaged)
   await expect(recover(folder)).rejects.toMatchObject({ name: 'ZodError' })
@@ -153,7 +159,7 @@ test('an unreadable list of changes is reported, and nothing is touched', async 
 })
 
 test.each(['../outside', '..', '.lock', 'a/b', '/tmp/x', '', '.commit'])(
-  'a list of changes that names %j is told, and nothing is touched',
+  'a manifest that names %j is refused, and nothing is changed',
   async (name) => {
     for (const list of [
       { write: ['sig.key', name], remove: [] },
@@ -168,14 +174,14 @@ test.each(['../outside', '..', '.lock', 'a/b', '/tmp/x', '', '.commit'])(
   },
 )
 
-test('a list of changes is read by the name of its own that it has', async () => {
+test('a manifest with a unique name is read', async () => {
   const name = 'manifest-0f3b3a2e-6d0e-4b62-9d2a-3a6f6f6b7a11.json'
   await leave('.commit', { 'sig.key': 'new sig', 'enc.key': 'new enc', [name]: MANIFEST })
   await recover(folder)
   expect(await contents()).toEqual(AFTER)
 })
 
-test('a file that cannot be put in its place is reported', async () => {
+test('a file that cannot be moved into place is reported', async () => {
   await leave('.commit', { 'sig.key': 'new sig', 'manifest.json': MANIFEST })
   await rm(join(folder, 'sig.key'))
   await mkdir(join(folder, 'sig.key'))

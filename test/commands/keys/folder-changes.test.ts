@@ -57,26 +57,26 @@ const folder = (changes: Partial<KeyFolder> = {}): KeyFolder => ({
   ...changes,
 })
 const files = async () => (await readdir(path)).sort()
-/** Of the keys that there are. */
+/** The records of keys that still exist. */
 const recordsOf = async () =>
   Object.fromEntries(
     Object.entries(await readRecords(path)).filter(([, { removed }]) => removed === undefined),
   )
-/** The kids of the keys that were removed, and when. */
+/** The kids of removed keys, and when they were removed. */
 const removals = async () =>
   Object.fromEntries(
     Object.entries(await readRecords(path)).flatMap(([kid, { removed }]) =>
       removed === undefined ? [] : [[kid, removed]],
     ),
   )
-/** Every file's name and content. */
+/** The name and content of every file. */
 const contents = async () =>
   Object.fromEntries(
     await Promise.all(
       (await files()).map(async (name) => [name, await readFile(join(path, name), 'utf8')]),
     ),
   ) as Record<string, string>
-/** The kids of a folder: of each use [current, next, ...previous]. */
+/** The kids of a folder: [current, next, ...previous] for each use. */
 const kids = async (which = folder()) => {
   const { sig, enc } = await loadKeys(which)
   const all = (ring: typeof sig) => [
@@ -88,9 +88,9 @@ const kids = async (which = folder()) => {
 }
 const iso = (time: number) => new Date(time).toISOString()
 
-describe('generating', () => {
+describe('generate', () => {
   test.each([undefined, PASSPHRASE])(
-    'makes both keys, for their owner alone and under the passphrase %s, and leaves nothing else',
+    'makes all keys with the passphrase %s, in private files, and nothing else',
     async (passphrase) => {
       await generateKeys(folder({ passphrase }))
       expect(await files()).toEqual(ALL_FILES)
@@ -113,14 +113,14 @@ describe('generating', () => {
     },
   )
 
-  test('makes the folder, for its owner alone', async () => {
+  test('creates the folder, accessible only to its owner', async () => {
     const deep = join(path, 'a', 'b')
     await generateKeys(folder({ path: deep }))
     expect((await readdir(deep)).sort()).toEqual(ALL_FILES)
     if (process.platform !== 'win32') expect((await stat(deep)).mode & 0o777).toBe(0o700)
   })
 
-  test('cannot make a folder under a file', async () => {
+  test('reports that it cannot create a folder under a file', async () => {
     const file = join(path, 'file')
     await writeFile(file, '')
     for (const [where, code] of [
@@ -138,7 +138,7 @@ describe('generating', () => {
     ['enc.key', ['enc.key']],
     ['enc.key, sig.key', ['sig.key', 'enc.key']],
     ['sig.next.key', ['sig.next.key']],
-  ])('never overwrites: with %s there, nothing is changed', async (named, present) => {
+  ])('changes nothing if %s exists', async (named, present) => {
     const mine = Object.fromEntries(present.map((name) => [name, pkcs8(ecKey())]))
     await fill(path, mine)
     expect(await problemsOf(generateKeys(folder()))).toEqual([
@@ -148,21 +148,21 @@ describe('generating', () => {
     for (const name of present) expect(await readFile(join(path, name), 'utf8')).toBe(mine[name])
   })
 
-  test('never overwrites a file that is not a key either', async () => {
+  test('does not overwrite a file that is not a key', async () => {
     await fill(path, { 'sig.key': 'mine' })
     expect(await problemsOf(generateKeys(folder()))).toHaveLength(1)
     expect(await files()).toEqual(['sig.key'])
     expect(await readFile(join(path, 'sig.key'), 'utf8')).toBe('mine')
   })
 
-  test('sweeps away what an earlier command left, and its keys are both new', async () => {
+  test('removes the leftovers of an interrupted command', async () => {
     await mkdir(join(path, '.staged-1'))
     await fill(join(path, '.staged-1'), { 'sig.key': 'half' })
     await generateKeys(folder())
     expect(await files()).toEqual(ALL_FILES)
   })
 
-  test('makes nothing more after an earlier command that was cut short once it had decided', async () => {
+  test('finishes an interrupted command that had committed, and then makes no keys', async () => {
     await mkdir(join(path, '.commit'))
     const manifest = '{"write":["sig.key","enc.key"],"remove":[]}'
     const [sig, enc] = [pkcs8(ecKey()), pkcs8(ecKey())]
@@ -172,7 +172,7 @@ describe('generating', () => {
     expect(await files()).toEqual(['enc.key', 'sig.key'])
   })
 
-  test('by several commands at once makes one pair', async () => {
+  test('makes one pair if several commands run at once', async () => {
     const results = await Promise.allSettled(
       Array.from({ length: 5 }, () => generateKeys(folder())),
     )
@@ -183,7 +183,7 @@ describe('generating', () => {
     expect(Object.keys(await recordsOf())).toHaveLength(4)
   })
 
-  test('is not disturbed by a server that boots meanwhile', async () => {
+  test('is not disturbed by a server that starts meanwhile', async () => {
     for (let round = 0; round < 5; round++) {
       const path = await emptyFolder()
       const done = new AbortController()
@@ -199,7 +199,7 @@ describe('generating', () => {
   })
 
   test.each([1024, 1025, 5000])(
-    'under a passphrase of %i characters makes keys that open, or makes none',
+    'makes keys that can be opened or refuses the passphrase, at %i characters',
     async (length) => {
       const passphrase = 'x'.repeat(length)
       const problems = await generateKeys(folder({ passphrase })).then(
@@ -213,7 +213,7 @@ describe('generating', () => {
   )
 })
 
-describe('generated keys load again as the same ones', () => {
+describe('generated keys load as the same keys', () => {
   const CASES: Algorithms[] = [
     ...SIGNING_ALGS.map((signingAlg) => ({ ...DEFAULTS, signingAlg })),
     ...ENCRYPTION_ALGS.filter((alg) => alg !== 'RSA-OAEP-256').flatMap((encryptionAlg) =>
@@ -243,7 +243,7 @@ describe('generated keys load again as the same ones', () => {
   )
 })
 
-test('a key that was moved away comes back as the same one', async () => {
+test('a key file that was moved away and restored gives the same key', async () => {
   await generateKeys(folder())
   const { sig } = await loadKeys(folder())
   const file = join(path, 'sig.key')
@@ -254,10 +254,10 @@ test('a key that was moved away comes back as the same one', async () => {
   expect((await loadKeys(folder())).sig.current.kid).toBe(sig.current.kid)
 })
 
-describe('rotating', () => {
+describe('rotate', () => {
   test.each(
     FORMS.flatMap((form) => [undefined, PASSPHRASE].map((phrase) => [form, phrase] as const)),
-  )("a user's two keys (%s, passphrase %s) adds all the rest", async (form, passphrase) => {
+  )("adds what a user's two keys (%s, passphrase %s) lack", async (form, passphrase) => {
     const pems = {
       'sig.key': opensslPem(ecKey(), form, passphrase),
       'enc.key': opensslPem(ecKey(), form, passphrase),
@@ -274,7 +274,7 @@ describe('rotating', () => {
     expect([after.sig.slice(2), after.enc.slice(2)]).toEqual([[sig], [enc]])
     expect(new Set([...after.sig, ...after.enc]).size).toBe(6)
     expect(await files()).toEqual([...ALL_FILES, `sig.${sig}.key`, `enc.${enc}.key`].sort())
-    // The old ones as they were brought.
+    // The user's files are kept as they were.
     const now = await contents()
     expect(now[`sig.${sig}.key`]).toBe(pems['sig.key'])
     expect(now[`enc.${enc}.key`]).toBe(pems['enc.key'])
@@ -292,7 +292,7 @@ describe('rotating', () => {
     }
   })
 
-  test('makes next current and current previous, again and again', async () => {
+  test('makes next current and current previous, repeatedly', async () => {
     await generateKeys(folder())
     let last = await kids()
     const first = await recordsOf()
@@ -316,7 +316,7 @@ describe('rotating', () => {
     for (const kid of [...last.sig.slice(0, 2), ...last.enc.slice(0, 2)]) {
       expect(records[kid!]!.retires).toBeUndefined()
     }
-    // Their age counts from here, however long they were published before.
+    // The age of a current key counts from its rotation, not from its publication.
     for (const use of ['sig', 'enc'] as const) {
       const [current, next, ...previous] = last[use]
       expect(records[current!]!.current_since).toBe(iso(NOW + 3))
@@ -328,7 +328,7 @@ describe('rotating', () => {
     expect([sig.currentSince, enc.currentSince]).toEqual([NOW + 3, NOW + 3])
   })
 
-  test('removes what has retired, and nothing before', async () => {
+  test('removes keys that have retired, and no others', async () => {
     await generateKeys(folder())
     const first = await kids()
     await rotateKeys(folder(), NOW, KEEP)
@@ -348,7 +348,7 @@ describe('rotating', () => {
     expect(Object.keys(await recordsOf())).toHaveLength((await files()).length - 1)
   })
 
-  test('keeps a previous key of which nothing is recorded as long as those of its day', async () => {
+  test('gives a previous key without a record the same time as other previous keys', async () => {
     await generateKeys(folder())
     await rotateKeys(folder(), NOW, KEEP)
     await rm(join(path, 'keys.json'))
@@ -362,27 +362,24 @@ describe('rotating', () => {
       expect(after[use]).toEqual(expect.arrayContaining(before[use]))
       expect(records[before[use][2]!]!.retires).toBe(iso(NOW + 101 * KEEP))
     }
-    // A later rotation does not put it off.
+    // A later rotation does not postpone it.
     await rotateKeys(folder(), NOW + 101 * KEEP - 1, KEEP)
     expect((await kids()).sig).toContain(before.sig[2])
     await rotateKeys(folder(), NOW + 101 * KEEP, KEEP)
     expect((await kids()).sig).not.toContain(before.sig[2])
   })
 
-  test.each(['sig.key', 'enc.key'])(
-    'without %s is refused, and nothing is changed',
-    async (name) => {
-      await generateKeys(folder())
-      await rm(join(path, name))
-      const before = await contents()
-      expect(await problemsOf(rotateKeys(folder(), NOW, KEEP))).toEqual([
-        `${name} is missing in ${path}. Restore it from your backup, or make keys with \`npm run keys -- generate\`.`,
-      ])
-      expect(await contents()).toEqual(before)
-    },
-  )
+  test.each(['sig.key', 'enc.key'])('changes nothing without %s', async (name) => {
+    await generateKeys(folder())
+    await rm(join(path, name))
+    const before = await contents()
+    expect(await problemsOf(rotateKeys(folder(), NOW, KEEP))).toEqual([
+      `${name} is missing in ${path}. Restore it from your backup, or make keys with \`npm run keys -- generate\`.`,
+    ])
+    expect(await contents()).toEqual(before)
+  })
 
-  test('of many at once, those that went well have each happened', async () => {
+  test('either succeeds or is refused when several run at once', async () => {
     await generateKeys(folder())
     const results = await Promise.allSettled(
       Array.from({ length: 5 }, () => rotateKeys(folder(), NOW, KEEP)),
@@ -401,7 +398,7 @@ describe('rotating', () => {
   })
 })
 
-describe('rotating to other algorithms', () => {
+describe('rotate to other algorithms', () => {
   const RSA: Algorithms = { ...RSA_ENCRYPTION, signingAlg: 'PS256' }
 
   test.each<[string, Algorithms, Algorithms]>([
@@ -412,7 +409,7 @@ describe('rotating to other algorithms', () => {
     ['EdDSA to Ed25519', MODERN, { ...MODERN, signingAlg: 'Ed25519' }],
     ['Ed25519 to EdDSA', { ...MODERN, signingAlg: 'Ed25519' }, MODERN],
     ['PS256 to RS256', { ...DEFAULTS, signingAlg: 'PS256' }, { ...DEFAULTS, signingAlg: 'RS256' }],
-  ])('%s makes the new kind current at once', async (_name, old, fresh) => {
+  ])('makes the new type current at once: %s', async (_name, old, fresh) => {
     await generateKeys(folder({ algorithms: old }))
     const before = await loadKeys(folder({ algorithms: old }))
     const [problem] = await problemsOf(loadKeys(folder({ algorithms: fresh })))
@@ -425,7 +422,7 @@ describe('rotating to other algorithms', () => {
       expect([after[use].current.alg, after[use].next!.alg]).toEqual([algs[use], algs[use]])
       const [previous] = after[use].previous
       expect(previous!.kid).toBe(before[use].current.kid)
-      // The one algorithm that it was made for.
+      // The algorithm that it was made for.
       expect(previous!.alg).toBe(before[use].current.alg)
     }
     if (old.signingAlg !== fresh.signingAlg) {
@@ -435,7 +432,7 @@ describe('rotating to other algorithms', () => {
     }
     expect(Object.keys(await recordsOf())).toHaveLength(6)
 
-    // The old configuration is refused from now on, and what to do is said.
+    // The old configuration is refused from now on, with advice.
     const problems = await problemsOf(loadKeys(folder({ algorithms: old })))
     expect(problems.length).toBeGreaterThan(0)
     for (const problem of problems) {
@@ -443,7 +440,7 @@ describe('rotating to other algorithms', () => {
     }
   })
 
-  test('and back again keeps all that have been current', async () => {
+  test('keeps every key that was current, there and back', async () => {
     await generateKeys(folder())
     const first = await kids()
     await rotateKeys(folder({ algorithms: MODERN }), NOW, KEEP)
@@ -459,7 +456,7 @@ describe('rotating to other algorithms', () => {
     ['P-256 to X25519', DEFAULTS, () => pkcs8(ecKey()), MODERN, 'ECDH-ES+A128KW'],
     ['RSA to P-256', RSA_ENCRYPTION, () => pkcs8(rsaKey()), DEFAULTS, 'RSA-OAEP-256'],
     ['P-256 to RSA', DEFAULTS, () => pkcs8(ecKey()), RSA_ENCRYPTION, 'ECDH-ES+A128KW'],
-  ])("a user's own encryption key, %s, decrypts as before", async (_name, old, pem, fresh, alg) => {
+  ])("keeps the algorithm of a user's own key: %s", async (_name, old, pem, fresh, alg) => {
     await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pem() })
     const before = await loadKeys(folder({ algorithms: old }))
     expect(before.enc.current.alg).toBe(alg)
@@ -470,26 +467,23 @@ describe('rotating to other algorithms', () => {
   })
 
   test.each([
-    ['', () => Promise.resolve()],
-    [', nothing of it recorded,', () => rm(join(path, 'keys.json'))],
-  ])(
-    'an encryption key%s that was published for another algorithm last keeps that one',
-    async (_name, lose) => {
-      const wider: Algorithms = { ...DEFAULTS, encryptionAlg: 'ECDH-ES+A256KW' }
-      await generateKeys(folder())
-      await lose()
-      const before = await loadKeys(folder({ algorithms: wider }))
-      expect(before.enc.current.alg).toBe('ECDH-ES+A256KW')
-      await rotateKeys(folder({ algorithms: wider }), NOW, KEEP)
-      const { enc } = await loadKeys(folder({ algorithms: wider }))
-      expect(enc.previous[0]).toMatchObject({ kid: before.enc.current.kid, alg: 'ECDH-ES+A256KW' })
-      expect((await recordsOf())[before.enc.current.kid]!.alg).toBe('ECDH-ES+A256KW')
-    },
-  )
+    ['with a record', () => Promise.resolve()],
+    ['without a record', () => rm(join(path, 'keys.json'))],
+  ])('keeps the last published algorithm of a key %s', async (_name, lose) => {
+    const wider: Algorithms = { ...DEFAULTS, encryptionAlg: 'ECDH-ES+A256KW' }
+    await generateKeys(folder())
+    await lose()
+    const before = await loadKeys(folder({ algorithms: wider }))
+    expect(before.enc.current.alg).toBe('ECDH-ES+A256KW')
+    await rotateKeys(folder({ algorithms: wider }), NOW, KEEP)
+    const { enc } = await loadKeys(folder({ algorithms: wider }))
+    expect(enc.previous[0]).toMatchObject({ kid: before.enc.current.kid, alg: 'ECDH-ES+A256KW' })
+    expect((await recordsOf())[before.enc.current.kid]!.alg).toBe('ECDH-ES+A256KW')
+  })
 })
 
-describe('revoking', () => {
-  test('replaces every key, in one step, and keeps none', async () => {
+describe('revoke', () => {
+  test('replaces every key at once, and keeps none', async () => {
     await generateKeys(folder({ passphrase: PASSPHRASE }))
     await rotateKeys(folder({ passphrase: PASSPHRASE }), NOW, KEEP)
     const before = await kids(folder({ passphrase: PASSPHRASE }))
@@ -503,7 +497,7 @@ describe('revoking', () => {
   })
 })
 
-describe('pruning', () => {
+describe('prune', () => {
   test('removes retired keys and lists them, and removes no others', async () => {
     await generateKeys(folder())
     await rotateKeys(folder(), NOW, KEEP)
@@ -522,8 +516,8 @@ describe('pruning', () => {
   })
 })
 
-describe('another passphrase', () => {
-  test.each([undefined, 'old'])('than %s is that of every key afterwards', async (old) => {
+describe('changing the passphrase', () => {
+  test.each([undefined, 'old'])('re-encrypts every key that had the passphrase %s', async (old) => {
     await generateKeys(folder({ passphrase: old }))
     await rotateKeys(folder({ passphrase: old }), NOW, KEEP)
     const before = await kids(folder({ passphrase: old }))
@@ -537,7 +531,7 @@ describe('another passphrase', () => {
     expect(await problemsOf(loadKeys(folder({ passphrase: old })))).toHaveLength(6)
   })
 
-  test("of a user's own keys keeps what their files said of their age", async () => {
+  test("keeps the age that a user's own files had", async () => {
     await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pkcs8(ecKey()) })
     const written = new Date('2026-01-02T03:04:05Z')
     await utimes(join(path, 'sig.key'), written, written)
@@ -547,9 +541,12 @@ describe('another passphrase', () => {
   })
 
   test.each<[string, () => Promise<unknown>]>([
-    ['too long', () => changePassphrase(folder({ passphrase: 'old' }), 'x'.repeat(1025))],
-    ['while the old one is wrong', () => changePassphrase(folder({ passphrase: 'no' }), 'new')],
-    ['while the old one is not known', () => changePassphrase(folder(), 'new')],
+    [
+      'to one that is too long',
+      () => changePassphrase(folder({ passphrase: 'old' }), 'x'.repeat(1025)),
+    ],
+    ['with a wrong old passphrase', () => changePassphrase(folder({ passphrase: 'no' }), 'new')],
+    ['without the old passphrase', () => changePassphrase(folder(), 'new')],
   ])('%s changes nothing', async (_name, work) => {
     await generateKeys(folder({ passphrase: 'old' }))
     const before = await contents()
@@ -557,7 +554,7 @@ describe('another passphrase', () => {
     expect(await contents()).toEqual(before)
   })
 
-  test('while one key is damaged changes nothing', async () => {
+  test('changes nothing if a key is damaged', async () => {
     await generateKeys(folder({ passphrase: 'old' }))
     await fill(path, { 'enc.next.key': 'damaged' })
     const before = await contents()

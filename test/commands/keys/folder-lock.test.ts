@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 const done = () => Promise.resolve('done')
 
-test('the lock is there while the work is done, for its owner alone, and gone after', async () => {
+test('a lock file exists during the work, accessible only to its owner, and is removed afterwards', async () => {
   const result = await withFolderLock(folder, async () => {
     expect(await readFile(lock, 'utf8')).toBe(`${hostname()} ${process.pid}`)
     if (process.platform !== 'win32') expect((await stat(lock)).mode & 0o777).toBe(0o600)
@@ -25,7 +25,7 @@ test('the lock is there while the work is done, for its owner alone, and gone af
   expect(await readdir(folder)).toEqual([])
 })
 
-test('the lock is released after a failure, and the failure is reported', async () => {
+test('the lock is released after a failure, and the failure is thrown', async () => {
   const error = new Error('failed')
   await expect(withFolderLock(folder, () => Promise.reject(error))).rejects.toBe(error)
   expect(await readdir(folder)).toEqual([])
@@ -39,8 +39,8 @@ test('a lock can be taken again', async () => {
 test.each<[string, () => string]>([
   ['this process', () => `${hostname()} ${process.pid}`],
   ['another live process', () => `${hostname()} ${process.ppid}`],
-  ['another machine, whose processes nobody can see', () => `another.test ${deadPid()}`],
-])('a lock of %s is respected and left alone', async (_name, owner) => {
+  ['a process on another machine', () => `another.test ${deadPid()}`],
+])('a lock of %s is respected', async (_name, owner) => {
   await writeFile(lock, owner())
   let worked = false
   const problems = await problemsOf(withFolderLock(folder, () => Promise.resolve((worked = true))))
@@ -51,16 +51,16 @@ test.each<[string, () => string]>([
   expect(await readFile(lock, 'utf8')).toBe(owner())
 })
 
-// Process 1 is always alive, and nobody but root may signal it.
+// Process 1 is always alive, and only root may signal it.
 const unix = process.platform === 'win32' ? [] : [`${hostname()} 1`]
-test.each(unix)('a lock of a live process of another user is respected (%s)', async (owner) => {
+test.each(unix)("a lock of another user's live process is respected (%s)", async (owner) => {
   await writeFile(lock, owner)
   expect(await problemsOf(withFolderLock(folder, done))).toHaveLength(1)
 })
 
 test.each<[string, () => string]>([
-  ['a process that has died', () => `${hostname()} ${deadPid()}`],
-  ['nobody: its process died before it wrote its name', () => ''],
+  ['a dead process', () => `${hostname()} ${deadPid()}`],
+  ['a process that died before it wrote its pid', () => ''],
 ])('a lock of %s is taken over', async (_name, owner) => {
   await writeFile(lock, owner())
   const result = await withFolderLock(folder, async () => {
@@ -71,14 +71,14 @@ test.each<[string, () => string]>([
   expect(await readdir(folder)).toEqual([])
 })
 
-test('a takeover that died in the middle is cleared away once it is a while ago', async () => {
+test('an interrupted takeover is cleared after a minute', async () => {
   await writeFile(lock, `${hostname()} ${deadPid()}`)
   const guard = join(folder, '.lock-takeover')
   await mkdir(guard)
   await expect(withFolderLock(folder, done)).rejects.toThrow()
   const longAgo = Date.now() / 1000 - 60
   await utimes(guard, longAgo, longAgo)
-  // The first who comes removes it, and the next takes the lock over.
+  // The first command removes it, and the next one takes the lock over.
   await withFolderLock(folder, done).catch(() => undefined)
   await withFolderLock(folder, done)
   expect(await readdir(folder)).toEqual([])
@@ -86,8 +86,8 @@ test('a takeover that died in the middle is cleared away once it is a while ago'
 
 test.each<[string, () => string | undefined]>([
   ['free', () => undefined],
-  ['left by a process that has died', () => `${hostname()} ${deadPid()}`],
-])('of many who want a lock that is %s at once, never two have it', async (_name, owner) => {
+  ['left by a dead process', () => `${hostname()} ${deadPid()}`],
+])('at most one of many processes gets a lock that is %s', async (_name, owner) => {
   let most = 0
   for (let round = 0; round < 100; round++) {
     const folder = await emptyFolder()
@@ -106,7 +106,7 @@ test.each<[string, () => string | undefined]>([
   expect(most).toBe(1)
 })
 
-test('a missing folder cannot be changed', async () => {
+test('a missing folder is reported', async () => {
   const work = withFolderLock(join(folder, 'missing'), done)
   await expect(work).rejects.toMatchObject({ problems: [expect.stringContaining('ENOENT')] })
 })

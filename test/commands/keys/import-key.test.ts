@@ -23,7 +23,7 @@ import {
 /** Milliseconds: when a key is imported, and how long a previous one is kept. */
 const NOW = Date.parse('2126-05-01T12:00:00.000Z')
 const KEEP = 3_600_000
-/** What the operator called the file. */
+/** The path that the operator gave. */
 const FILE = 'some/where/mine.pem'
 
 let path: string
@@ -44,7 +44,7 @@ const contents = async () =>
   ) as Record<string, string>
 
 test.each(FORMS.flatMap((form) => [undefined, 'its own'].map((phrase) => [form, phrase] as const)))(
-  'a key (%s, passphrase %s) becomes the next one',
+  'a key (%s, passphrase %s) becomes the next key',
   async (form, passphrase) => {
     const before = await loadKeys(folder)
     const key = ecKey()
@@ -55,7 +55,7 @@ test.each(FORMS.flatMap((form) => [undefined, 'its own'].map((phrase) => [form, 
     expect([sig.current.kid, enc.current.kid, enc.next!.kid]).toEqual([
       ...[before.sig.current.kid, before.enc.current.kid, before.enc.next!.kid],
     ])
-    // Under the folder's passphrase, whatever its own was.
+    // It is encrypted with the folder's passphrase.
     expect(warnings).toEqual([])
     const records = await readRecords(path)
     expect(records[kid]).toEqual({ alg: 'ES256', created: new Date(NOW).toISOString() })
@@ -75,24 +75,24 @@ const WRONG =
   'cannot be decrypted with this passphrase. Set IMPORT_PASSPHRASE to the one that it was encrypted with.'
 test.each<[string, () => string, string | undefined, string]>([
   [
-    'of another curve',
+    'on another curve',
     () => pkcs8(ecKey('P-384')),
     undefined,
     `is of type EC P-384, not EC P-256, ${MISFIT}`,
   ],
   ['of another type', () => pkcs8(rsaKey()), undefined, `is of type RSA, not EC P-256, ${MISFIT}`],
   ['that is public', () => spki, undefined, 'has a public key. Import the private key.'],
-  ['that is none', () => 'x', undefined, DAMAGED],
-  ['cut short', () => pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
-  ['under a passphrase that is not known', () => pkcs8(ecKey(), 'x'), undefined, LOCKED],
-  ['under another passphrase', () => pkcs8(ecKey(), 'x'), 'y', WRONG],
-])('a key %s is refused by the name of its file', async (_name, pem, passphrase, sentence) => {
+  ['that is not PEM', () => 'x', undefined, DAMAGED],
+  ['that is cut short', () => pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
+  ['with an unknown passphrase', () => pkcs8(ecKey(), 'x'), undefined, LOCKED],
+  ['with another passphrase', () => pkcs8(ecKey(), 'x'), 'y', WRONG],
+])('a key %s is refused, with the name of its file', async (_name, pem, passphrase, sentence) => {
   const before = await contents()
   expect(await problemsOf(importing(pem(), 'sig', passphrase))).toEqual([`${FILE} ${sentence}`])
   expect(await contents()).toEqual(before)
 })
 
-test("the file's own passphrase is not said to be one of the folder", async () => {
+test("an error about the file's passphrase names IMPORT_PASSPHRASE, not the folder's variable", async () => {
   for (const passphrase of [undefined, 'wrong']) {
     const [problem] = await problemsOf(importing(pkcs8(ecKey(), 'x'), 'sig', passphrase))
     expect(problem).not.toContain('PRIVATE_KEY_PASSPHRASE')
@@ -100,7 +100,7 @@ test("the file's own passphrase is not said to be one of the folder", async () =
   }
 })
 
-test('a key that does not fit is not told to be cured by a rotation', async () => {
+test('an error about a key of the wrong type does not suggest a rotation', async () => {
   const [problem] = await problemsOf(importing(pkcs8(ecKey('P-384'))))
   expect(problem).not.toContain('rotate')
 })
@@ -110,7 +110,7 @@ test.each([
   ['sig.next.key', 'sig'],
   ['enc.key', 'sig'],
   ['sig.key', 'enc'],
-] as const)('the key of %s once more, for %s, is refused', async (name, use) => {
+] as const)('the key of %s is refused if it is imported again for %s', async (name, use) => {
   const before = await contents()
   expect(await problemsOf(importing(before[name]!, use, 'folder'))).toEqual([
     `${FILE} has a key that is already in the folder. Import another one.`,
@@ -118,18 +118,18 @@ test.each([
   expect(await contents()).toEqual(before)
 })
 
-test('a previous key once more is refused', async () => {
+test('a previous key is refused', async () => {
   const old = (await contents())['sig.key']!
   await rotateKeys(folder, NOW, KEEP)
   expect(await problemsOf(importing(old, 'sig', 'folder'))).toHaveLength(1)
 })
 
-test('into a folder without a current key is refused', async () => {
+test('a folder without a current key is refused', async () => {
   await rm(join(path, 'sig.key'))
   expect((await problemsOf(importing(pkcs8(ecKey()))))[0]).toMatch(/^sig\.key is missing/)
 })
 
-test('into a folder with a key that cannot be read is refused, and nothing is changed', async () => {
+test('a folder with an unreadable key is refused, and nothing is changed', async () => {
   await fill(path, { 'enc.next.key': 'x' })
   const before = await contents()
   expect(await problemsOf(importing(pkcs8(ecKey())))).toEqual([

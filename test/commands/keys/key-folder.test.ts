@@ -9,7 +9,7 @@ beforeEach(async () => {
   path = await emptyFolder()
 })
 
-test('a folder has keys when there is one, or a change that was cut short may bring one', async () => {
+test('a folder has keys if it has a key file or an interrupted change', async () => {
   expect(await hasKeys(join(path, 'missing'))).toBe(false)
   await fill(path, { 'notes.txt': 'x', 'keys.json': '{}' })
   expect(await hasKeys(path)).toBe(false)
@@ -20,7 +20,7 @@ test('a folder has keys when there is one, or a change that was cut short may br
   expect(await hasKeys(path)).toBe(true)
 })
 
-test('a folder is protected when any of its keys is', async () => {
+test('a folder is protected if any of its keys is', async () => {
   expect(await isProtected(join(path, 'missing'))).toBe(false)
   await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': 'x' })
   await mkdir(join(path, 'enc.next.key'))

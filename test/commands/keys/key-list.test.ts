@@ -34,7 +34,7 @@ const folder = (algorithms = DEFAULTS, passphrase?: string) => ({
   scryptCost: CHEAP_SCRYPT,
 })
 
-test('every key is described: by use, then current, next, previous, the newest first', async () => {
+test('lists every key by use and state, the newest first', async () => {
   await generateKeys(folder(DEFAULTS, 'x'))
   const now = Date.parse('2027-01-02T03:04:05.000Z')
   await rotateKeys(folder(DEFAULTS, 'x'), now, 1000)
@@ -60,7 +60,7 @@ test('every key is described: by use, then current, next, previous, the newest f
   expect(keys.slice(2, 5).map(({ retires }) => retires)).not.toContain(null)
 })
 
-test('keys that have retired are described until they are pruned', async () => {
+test('lists retired keys until they are pruned', async () => {
   await generateKeys(folder())
   await rotateKeys(folder(), Date.now() - 2000, 1000)
   const retired = () => describeKeys(folder()).then((keys) => keys.filter((key) => key.retires))
@@ -69,7 +69,7 @@ test('keys that have retired are described until they are pruned', async () => {
   expect(await retired()).toEqual([])
 })
 
-test('a key keeps the name of the algorithm that it was made for', async () => {
+test('lists a key with the algorithm that it was made for', async () => {
   const renamed: Algorithms = { ...MODERN, signingAlg: 'Ed25519' }
   await generateKeys(folder(MODERN))
   await rotateKeys(folder(renamed), Date.now(), 1000)
@@ -84,7 +84,7 @@ test('a key keeps the name of the algorithm that it was made for', async () => {
   ])
 })
 
-test("a user's own keys are described by their files and types", async () => {
+test("lists a user's own keys by their file dates and key types", async () => {
   await fill(path, { 'sig.key': pkcs8(ecKey('P-521')), 'enc.key': pkcs8(rsaKey()) })
   const written = new Date('2026-01-02T03:04:05Z')
   await utimes(join(path, 'sig.key'), written, written)
@@ -93,7 +93,7 @@ test("a user's own keys are described by their files and types", async () => {
   expect(sig!.warnings).toHaveLength(1)
 })
 
-test("a user's own RSA encryption key is not said to do ECDH", async () => {
+test("lists a user's own RSA encryption key with an RSA algorithm", async () => {
   await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pkcs8(rsaKey()) })
   expect((await describeKeys(folder()))[1]).toMatchObject({
     use: 'enc',
@@ -115,7 +115,7 @@ const key: KeyDescription = {
   ...{ created: '2026-01-02T03:04:05.678Z', retires: '2026-02-03T04:05:06.789Z', warnings: ['W.'] },
 }
 
-test('a table has aligned columns, and warnings below', () => {
+test('the table has aligned columns, with warnings below', () => {
   const current: KeyDescription = {
     ...{ ...key, kid: 'longer', file: '/f/sig.key' },
     ...{ crv: null, state: 'current', retires: null, warnings: [] },

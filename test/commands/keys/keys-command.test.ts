@@ -71,7 +71,7 @@ const contents = async () =>
 
 const FOUR = ['sig current', 'sig next', 'enc current', 'enc next']
 
-test('generate makes the keys, shows them, and explains what to do next', async () => {
+test('generate makes the keys, prints them, and says what to do next', async () => {
   const { code, lines, noted, asked } = await run(['generate'], { passphrase: PASSPHRASE })
   expect([code, asked]).toEqual([0, []])
   expect(noted).toEqual([
@@ -93,7 +93,7 @@ test('generate makes the keys, shows them, and explains what to do next', async 
   ])
 })
 
-test('generate does not ask for variables that are set', async () => {
+test('generate does not mention variables that are already set', async () => {
   const { noted } = await run(['generate'], {
     passphrase: PASSPHRASE,
     config: { preserveSessions: true },
@@ -101,7 +101,7 @@ test('generate does not ask for variables that are set', async () => {
   expect(noted).toEqual(['Back them up.'])
 })
 
-test('list shows the same keys', async () => {
+test('list prints the same keys', async () => {
   const made = await run(['generate'], { passphrase: PASSPHRASE })
   const listed = await run(['list'], { passphrase: PASSPHRASE })
   expect(listed.code).toBe(0)
@@ -116,7 +116,7 @@ test.each([
   [['prune']],
   [['passphrase']],
   [['import', '--use', 'sig', 'FILE']],
-])('%j on a folder without keys says so, asks nobody and makes none', async (args) => {
+])('%j without keys fails, asks nothing and creates nothing', async (args) => {
   for (const path of [keysDir, join(keysDir, 'missing')]) {
     const somebody = person('x', 'x')
     const work = keysCommand(args, testConfig({ keysDir: path }), somebody.terminal)
@@ -129,7 +129,7 @@ test.each([
   expect(await readdir(keysDir)).toEqual([])
 })
 
-test('a folder whose first change was cut short has keys', async () => {
+test('list finishes an interrupted generate', async () => {
   const other = await emptyFolder()
   await run(['generate'], { config: { keysDir: other } })
   const write = await readdir(other)
@@ -148,7 +148,7 @@ test.each(['change-me', 'change-me-please', 'CHANGE-ME'])(
   },
 )
 
-test('keys that are under the placeholder can still be moved to another passphrase', async () => {
+test('keys with the placeholder passphrase can be moved to another one', async () => {
   const folder = { path: keysDir, passphrase: 'change-me', algorithms: DEFAULTS }
   await generateKeys(folder)
   const { code } = await run(['passphrase'], { passphrase: 'change-me', newPassphrase: 'new' })
@@ -156,13 +156,13 @@ test('keys that are under the placeholder can still be moved to another passphra
   await loaded('new')
 })
 
-test('list shows keys that the configuration does not fit', async () => {
+test('list prints keys that do not match the configuration', async () => {
   await run(['generate'])
   const keys = await json(['list'], { config: { algorithms: MODERN } })
   expect(keys.map(({ alg }) => alg)).toContain('ES256')
 })
 
-test('rotate moves every key one step, and keeps the old ones for a refresh token and an hour', async () => {
+test('rotate moves every key one step, and keeps the old ones for REFRESH_TOKEN_TTL and an hour', async () => {
   const before = await json(['generate'])
   expect(states(before)).toEqual(FOUR)
   const begun = Date.now()
@@ -186,7 +186,7 @@ test('rotate moves every key one step, and keeps the old ones for a refresh toke
   expect(noted).toEqual(['A running server loads the new keys within a second or two.'])
 })
 
-describe('after a change of the curve, rotate says until when key-bound clients stay signed in', () => {
+describe('after a change of the curve, rotate warns when key-bound clients have to sign in again', () => {
   const on = (encryptionCrv: 'P-256' | 'P-384' | 'X25519') => ({
     config: { algorithms: { ...DEFAULTS, encryptionCrv } },
   })
@@ -201,7 +201,7 @@ describe('after a change of the curve, rotate says until when key-bound clients 
       .sort()
       .at(-1)
 
-  test('for each earlier curve, and at each rotation', async () => {
+  test('for each earlier curve, at each rotation', async () => {
     await run(['generate'])
     expect(warnings(await run(['rotate']))).toEqual([])
     for (let round = 0; round < 2; round++) {
@@ -215,7 +215,7 @@ describe('after a change of the curve, rotate says until when key-bound clients 
     ])
   })
 
-  test('and says nothing after the curve is changed back, or if no key is kept', async () => {
+  test('only while a key on another curve is kept', async () => {
     await run(['generate'])
     await run(['rotate'], on('P-384'))
     expect(warnings(await run(['rotate', '--revoke'], on('P-384')))).toEqual([])
@@ -225,7 +225,7 @@ describe('after a change of the curve, rotate says until when key-bound clients 
   })
 })
 
-test('rotate --revoke keeps none', async () => {
+test('rotate --revoke replaces every key and keeps none', async () => {
   const before = await json(['generate'])
   await run(['rotate'])
   const after = await json(['rotate', '--revoke'])
@@ -238,7 +238,7 @@ test('rotate --revoke keeps none', async () => {
   ])
 })
 
-test('prune lists what it removed', async () => {
+test('prune prints the kids of the removed keys', async () => {
   await run(['generate'])
   await run(['rotate'])
   const none = await run(['prune'])
@@ -262,7 +262,7 @@ test('prune lists what it removed', async () => {
 })
 
 describe('passphrase', () => {
-  test('asks for the new one, twice, and shows the keys under it', async () => {
+  test('asks for the new passphrase twice, and prints the keys', async () => {
     await run(['generate'])
     const fresh = 'a new passphrase'
     const answers = [fresh, fresh]
@@ -279,7 +279,7 @@ describe('passphrase', () => {
     await loaded(fresh)
   })
 
-  test('asks for the old one first where the environment has none', async () => {
+  test('asks for the old passphrase first if the environment does not have it', async () => {
     await run(['generate'], { passphrase: 'old' })
     const { asked } = await run(['passphrase'], { answers: ['old', 'new', 'new'] })
     expect(asked.map(([, variable]) => variable)).toEqual([
@@ -288,7 +288,7 @@ describe('passphrase', () => {
     await loaded('new')
   })
 
-  test('asks nobody where both are in the environment', async () => {
+  test('asks nothing if the environment has both', async () => {
     await run(['generate'], { passphrase: 'old' })
     const { asked } = await run(['passphrase'], { passphrase: 'old', newPassphrase: 'new' })
     expect(asked).toEqual([])
@@ -300,7 +300,7 @@ describe('passphrase', () => {
   test.each<[string, Circumstances, string]>([
     ['empty', { answers: [''] }, 'The new passphrase is empty. Nothing was changed.'],
     [
-      'typed in two ways',
+      'not repeated exactly',
       { answers: ['a', 'b'] },
       'The two passphrases differ. Nothing was changed.',
     ],
@@ -344,7 +344,7 @@ describe('import', () => {
     expect(asked).toEqual([[`Passphrase of ${file}`, 'IMPORT_PASSPHRASE']])
     const other = ecKey()
     await writeFile(file, pkcs8(other, 'another'))
-    // That of another command is none of its own.
+    // The variable of another command is not used.
     const stuck = run(args, { passphrase: 'of the folder', newPassphrase: 'another' })
     expect(await problemsOf(stuck)).toEqual([
       'There is no terminal to ask on. Set IMPORT_PASSPHRASE.',
@@ -354,7 +354,7 @@ describe('import', () => {
     expect((await loaded('of the folder')).sig.next!.privateKey.equals(other)).toBe(true)
   })
 
-  test('of a file that cannot be read is refused', async () => {
+  test('refuses a file that cannot be read', async () => {
     for (const path of [file, keysDir]) {
       const work = run(['import', '--use', 'sig', path], { passphrase: 'of the folder' })
       expect(await problemsOf(work)).toEqual([
@@ -379,9 +379,9 @@ describe('import', () => {
   })
 })
 
-describe('a passphrase that the environment has not', () => {
+describe('a passphrase that is not in the environment', () => {
   test.each([[['list']], [['rotate']], [['rotate', '--revoke']], [['prune']]])(
-    'is asked for by %j, once',
+    'is asked for once by %j',
     async (args) => {
       await run(['generate'], { passphrase: 'secret' })
       const { code, asked } = await run(args, { answers: ['secret'] })
@@ -391,7 +391,7 @@ describe('a passphrase that the environment has not', () => {
     },
   )
 
-  test('and is wrong changes nothing', async () => {
+  test('changes nothing if it is wrong', async () => {
     await run(['generate'], { passphrase: 'secret' })
     const before = await contents()
     expect(await problemsOf(run(['rotate'], { answers: ['wrong'] }))).toHaveLength(4)
@@ -404,7 +404,7 @@ describe('a passphrase that the environment has not', () => {
   const folderOf = (passphrase: string) => ({ path: keysDir, passphrase, algorithms: DEFAULTS })
 })
 
-test('making RSA keys is said to take a moment, not as a result', async () => {
+test('generate notes that RSA keys take a moment, and does not print it as a result', async () => {
   const { noted, lines } = await run(['generate'], { config: { algorithms: RSA_ENCRYPTION } })
   expect(noted).toEqual([
     'Making RSA keys. This takes a moment …',
@@ -415,7 +415,7 @@ test('making RSA keys is said to take a moment, not as a result', async () => {
   expect(listed.noted).toEqual([])
 })
 
-test.each([['generate'], ['list'], ['rotate'], ['prune']])('%s tells warnings', async (command) => {
+test.each([['generate'], ['list'], ['rotate'], ['prune']])('%s warns', async (command) => {
   const first = await run(['generate'])
   const { text } = command === 'generate' ? first : await run([command])
   const count = command === 'rotate' ? 6 : 4
@@ -438,7 +438,7 @@ describe('a passphrase of fewer than 12 characters', () => {
     ['passphrase', () => ['passphrase']],
   ]
 
-  test.each(COMMANDS)('is warned of by %s, which writes keys', async (name, args) => {
+  test.each(COMMANDS)('causes a warning by %s, which writes keys', async (name, args) => {
     for (const [passphrase, warnings] of [
       ['11 charact\u{1f511}', [WARNING]],
       ['12 characte\u{1f511}', []],
@@ -454,14 +454,14 @@ describe('a passphrase of fewer than 12 characters', () => {
     }
   })
 
-  test.each(['list', 'prune'])('is not warned of by %s, which writes none', async (command) => {
+  test.each(['list', 'prune'])('causes no warning by %s, which writes none', async (command) => {
     await run(['generate'], { passphrase: 'short' })
     const { text, noted } = await run([command], { passphrase: 'short' })
     expect(text + noted.join()).not.toContain('Warning')
   })
 })
 
-test('no output holds key material or the passphrase', async () => {
+test('no command prints key material or a passphrase', async () => {
   let all = ''
   for (const args of [['generate'], ['list'], ['rotate'], ['list', '--json'], ['prune']]) {
     const { text, noted } = await run(args, { passphrase: PASSPHRASE })
@@ -482,7 +482,7 @@ test('no output holds key material or the passphrase', async () => {
 })
 
 test.each([[['--help']], [['-h']], [['rotate', '--help']], [['--help', 'unknown']]])(
-  '%j shows every command, and does nothing',
+  '%j prints the usage and does nothing',
   async (args) => {
     const { code, text } = await run(args)
     expect(code).toBe(0)
@@ -504,7 +504,7 @@ const NO_COMMANDS = [
     ['prune', 'x'],
   ],
 ]
-describe('an invalid command fails with one sentence and changes nothing', () => {
+describe('an invalid command fails with one sentence and changes nothing:', () => {
   test.each(NO_COMMANDS.map((args) => [args]))('%j', async (args) => {
     const { code, lines, noted } = await run(args)
     expect([code, lines]).toEqual([2, []])
@@ -519,7 +519,7 @@ describe('an invalid command fails with one sentence and changes nothing', () =>
   })
 })
 
-test('the problems that stop a command are reported as at boot', async () => {
+test('a command throws the problems that stop it', async () => {
   await run(['generate'])
   expect((await problemsOf(run(['generate'])))[0]).toMatch(
     /^There are already keys in .*: enc\.key, enc\.next\.key, sig\.key, sig\.next\.key\. Nothing was changed\./,

@@ -1,4 +1,4 @@
-/** The program of `npm run keys`, except that its key files cost nothing to open. */
+/** The program of `npm run keys`, except that its key files are cheap to open. */
 import { loadCommandPassphrases, loadConfig } from '../../../server/config/config.ts'
 import { keysCommand } from '../../../server/commands/keys/keys-command.ts'
 import { CHEAP_SCRYPT } from '../../support/scrypt.ts'

@@ -1,4 +1,4 @@
-/** Commands that are killed at random moments. KILLS says how many; the same seed, the same moments. */
+/** Kills commands at random moments. KILLS is their number; the same SEED gives the same moments. */
 import { expect, test } from '@jest/globals'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ import { DEFAULTS, emptyFolder, problemsOf } from '../../keystore/fixtures.ts'
 
 const KILLS = Number(process.env['KILLS'] ?? 6)
 const SEED = Number(process.env['SEED'] ?? 20_261_122)
-/** A folder is taken anew after so many kills: keys that were rotated away are many by then. */
+/** A new folder after so many kills, because rotations accumulate previous keys. */
 const KILLS_PER_FOLDER = 8
 
 const random = mulberry32(SEED)
@@ -24,7 +24,7 @@ type Command = (typeof COMMANDS)[number]
 
 interface Trial {
   readonly folder: KeyFolder & { passphrase: string }
-  /** Every kid that has been current. */
+  /** Every kid that was ever current. */
   readonly accepted: Set<string>
 }
 
@@ -45,7 +45,7 @@ function start(command: Command, path: string, passphrase: string, fresh: string
 /** How long a command takes on this machine, milliseconds. */
 interface Duration {
   readonly whole: number
-  /** From taking the lock to its end. */
+  /** From taking the lock to the end. */
   readonly changing: number
 }
 
@@ -62,7 +62,7 @@ async function measure(child: ChildProcess, path: string): Promise<Duration> {
   return { whole: performance.now() - start, changing: performance.now() - lock }
 }
 
-/** Kills half of them anywhere between start and end, half while the folder is being changed. */
+/** Kills half of them at any time, and half while the folder is being changed. */
 async function kill(child: ChildProcess, path: string, duration: Duration): Promise<string> {
   const ended = once(child, 'exit')
   if (random() < 0.5) {
@@ -83,7 +83,7 @@ const acceptedKids = ({ sig, enc }: KeySet) =>
 const leftOvers = async (path: string) =>
   (await readdir(path)).filter((name) => name.startsWith('.'))
 
-/** The passphrase that opens the folder, and its keys: every key opens with the same one. */
+/** The one passphrase that opens every key of the folder, and its keys. */
 async function open(folder: KeyFolder, ...passphrases: string[]) {
   const opened: { passphrase: string; set: KeySet }[] = []
   for (const passphrase of passphrases) {
@@ -103,7 +103,7 @@ async function newTrial(passphrase: string): Promise<Trial> {
 }
 
 test(
-  `after each of ${KILLS} kills the keys are those from before or from after`,
+  `after each of ${KILLS} kills the folder has the keys from before or from after`,
   async () => {
     const outcomes: Record<string, number> = {}
     let trial = await newTrial('first')
@@ -143,7 +143,7 @@ test(
           after.passphrase !== passphrase ||
           after.set.sig.current.kid !== before.sig.current.kid
         if (before !== undefined) {
-          // Both or neither.
+          // Both uses, or neither.
           const isRotated = command === 'rotate' && happened
           expect(currentKids(after.set)).toEqual(
             isRotated ? [before.sig.next?.kid, before.enc.next?.kid] : currentKids(before),
@@ -155,7 +155,7 @@ test(
       const key = `${command}, ${outcome}: ${happened ? 'after' : 'before'}`
       outcomes[key] = (outcomes[key] ?? 0) + 1
 
-      // The next command is not stopped by what is left, and leaves nothing.
+      // The next command works, and removes the leftovers.
       const last = await loadKeys(folder)
       await rotateKeys(folder, Date.now(), 3_600_000)
       const next = await loadKeys(folder)
@@ -170,7 +170,7 @@ test(
   30_000 + KILLS * 10_000,
 )
 
-/** Random numbers from 0 to 1 that a seed gives again. */
+/** Random numbers from 0 to 1, determined by the seed. */
 function mulberry32(seed: number): () => number {
   let state = seed
   return () => {

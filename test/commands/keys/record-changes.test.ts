@@ -14,7 +14,7 @@ import { loadKeys } from '../../../server/keystore/key-set.ts'
 import { CHEAP_SCRYPT } from '../../support/scrypt.ts'
 import { DEFAULTS, emptyFolder } from '../../keystore/fixtures.ts'
 
-/** Milliseconds for which a previous key is kept. */
+/** How long a previous key is kept, in milliseconds. */
 const KEEP = 3_600_000
 const DAY = 86_400_000
 
@@ -27,7 +27,7 @@ beforeEach(async () => {
 })
 
 const removedKids = async () => (await loadKeys(folder)).removed
-/** Leaves the first encryption key as a previous one; gives its kid and its file. */
+/** Makes the first encryption key a previous one, and returns its kid and file. */
 async function retire() {
   const { kid } = (await loadKeys(folder)).enc.current
   await rotateKeys(folder, Date.now(), KEEP)
@@ -36,7 +36,7 @@ async function retire() {
 }
 const prune = () => pruneKeys(folder, Date.now() + KEEP)
 
-test('a pruned key is known to be gone, whatever happens to the folder later', async () => {
+test('a pruned key stays recorded as removed, whatever happens to the folder later', async () => {
   expect(await removedKids()).toEqual([])
   const { kid } = await retire()
   expect(await removedKids()).toEqual([])
@@ -57,7 +57,7 @@ test('a pruned key is known to be gone, whatever happens to the folder later', a
   expect(await removedKids()).toContain(kid)
 })
 
-test('a key whose file somebody took away is not taken for one that was removed', async () => {
+test('a key whose file was moved away is not recorded as removed', async () => {
   const { kid, file } = await retire()
   await rename(file, join(path, 'backup'))
   expect(await removedKids()).not.toContain(kid)
@@ -65,7 +65,7 @@ test('a key whose file somebody took away is not taken for one that was removed'
   expect(await removedKids()).not.toContain(kid)
 })
 
-test('a key that was restored from a backup is back, and can be removed again', async () => {
+test('a key that was restored from a backup is back, and can be pruned again', async () => {
   const { kid, file, pem } = await retire()
   await prune()
   await writeFile(file, pem, { mode: 0o600 })
@@ -78,7 +78,7 @@ test('a key that was restored from a backup is back, and can be removed again', 
   expect(await removedKids()).toContain(kid)
 })
 
-test('what was removed is forgotten after two years', async () => {
+test('a removal is forgotten after two years', async () => {
   const { kid } = await retire()
   await prune()
   const records = await readRecords(path)

@@ -43,7 +43,7 @@ test.each<[Algorithms['signingAlg'], Algorithms['signingAlg'], () => KeyObject]>
   ['Ed25519', 'EdDSA', ed25519],
   ['PS256', 'RS256', rsaKey],
 ])(
-  "a user's own key for %s stays that when the configuration says %s",
+  "a user's own key for %s keeps that algorithm when the configuration says %s",
   async (own, other, make) => {
     await bring(make())
     const { keystore } = await start(algorithmsFor(own))
@@ -59,7 +59,7 @@ test.each<[Algorithms['signingAlg'], Algorithms['signingAlg'], () => KeyObject]>
   },
 )
 
-test('it keeps its age, and the folder counts as read after the change', async () => {
+test("the record keeps the key's age, and the folder is not reloaded for it", async () => {
   await bring(ed25519())
   const written = new Date('2026-01-02T03:04:05.000Z')
   await utimes(join(path, 'sig.key'), written, written)
@@ -69,20 +69,20 @@ test('it keeps its age, and the folder counts as read after the change', async (
   expect(record).toEqual({ alg: 'EdDSA', created: written.toISOString() })
 })
 
-test('a key whose type serves for one algorithm alone needs no record', async () => {
+test('a key whose type has only one algorithm needs no record', async () => {
   await bring(ecKey())
   await start(DEFAULTS)
   expect((await readdir(path)).sort()).toEqual(['enc.key', 'sig.key'])
 })
 
-test('a key that is recorded is left alone', async () => {
+test('a key that has a record is left alone', async () => {
   await generateKeys(folder(algorithmsFor('EdDSA')))
   const before = await stat(join(path, 'keys.json'))
   await start(algorithmsFor('EdDSA'))
   expect((await stat(join(path, 'keys.json'))).mtimeMs).toBe(before.mtimeMs)
 })
 
-test('a folder that cannot be changed is used with a warning', async () => {
+test('a folder that cannot be changed is used, with a warning', async () => {
   await bring(ed25519())
   await writeFile(join(path, '.lock'), `${hostname()} ${process.pid}`)
   const { keystore, warnings } = await start(algorithmsFor('EdDSA'))

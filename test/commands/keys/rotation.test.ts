@@ -1,4 +1,4 @@
-/** A rotation that was cut short, at every step that the disk can be left at. */
+/** A rotation that is interrupted at each of its steps. */
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -26,7 +26,7 @@ const contents = async (path: string) =>
     ),
   )
 
-/** The folder before and after a rotation that also removes two keys, and the change between. */
+/** The folder before and after a rotation that also removes two keys, and the changed files. */
 let before: string
 let after: string
 let write: string[]
@@ -43,7 +43,7 @@ beforeEach(async () => {
   remove = [...old.keys()].filter((name) => !now.has(name))
 })
 
-/** Leaves a folder as it is after `moved` files of the change were moved, and the rest was not. */
+/** A folder as it is when `staged` files were staged, `moved` were moved and `removed` were removed. */
 async function cutShort(where: '.staged-x' | '.commit', staged: number, moved = 0, removed = 0) {
   const path = await emptyFolder()
   await cp(before, path, { recursive: true })
@@ -58,7 +58,7 @@ async function cutShort(where: '.staged-x' | '.commit', staged: number, moved = 
   return path
 }
 
-/** What a command leaves that was killed. */
+/** The lock that a killed command leaves. */
 async function leaveLock(path: string): Promise<void> {
   await writeFile(join(path, '.lock'), `${hostname()} ${deadPid()}`)
 }
@@ -75,7 +75,7 @@ async function expectNextCommandWorks(path: string): Promise<void> {
   expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([])
 }
 
-test('a rotation covers both uses and several files', () => {
+test('a rotation writes seven files and removes two', () => {
   expect([...write].sort()).toEqual(
     [
       ...['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key'],
@@ -85,7 +85,7 @@ test('a rotation covers both uses and several files', () => {
   expect([write.length, remove.length]).toEqual([7, 2])
 })
 
-describe('cut short before it was decided, it has not happened', () => {
+describe('a rotation that is interrupted before its commit has not happened', () => {
   test.each([0, 1, 2, 3, 4, 5, 6, 7])('with %i files staged', async (staged) => {
     const path = await cutShort('.staged-x', staged)
     expect(await kids(path)).toEqual(await kids(before))
@@ -93,7 +93,7 @@ describe('cut short before it was decided, it has not happened', () => {
   })
 })
 
-describe('cut short once it was decided, it has happened', () => {
+describe('a rotation that is interrupted after its commit has happened', () => {
   const states = [
     ...[0, 1, 2, 3, 4, 5, 6, 7].map((moved) => [moved, 0]),
     ...[1, 2].map((removed) => [7, removed]),
@@ -106,7 +106,7 @@ describe('cut short once it was decided, it has happened', () => {
     await expectNextCommandWorks(path)
   })
 
-  test('with its list as the program names it', async () => {
+  test('with a manifest of a unique name', async () => {
     const path = await cutShort('.commit', 7, 3)
     const named = `manifest-${randomUUID()}.json`
     await rename(join(path, '.commit', 'manifest.json'), join(path, '.commit', named))
@@ -115,14 +115,14 @@ describe('cut short once it was decided, it has happened', () => {
     await expectNextCommandWorks(path)
   })
 
-  test('with its list removed', async () => {
+  test('with its manifest removed', async () => {
     const path = await cutShort('.commit', 7, 7, 2)
     await rm(join(path, '.commit', 'manifest.json'))
     expect(await kids(path)).toEqual(await kids(after))
     await expectNextCommandWorks(path)
   })
 
-  test('and is finished by whoever reads, several at once', async () => {
+  test('for several processes that read at once', async () => {
     const path = await cutShort('.commit', 7, 3)
     const all = await Promise.all([
       ...[1, 2, 3].map(() => loadKeys(toFolder(path))),

@@ -5,7 +5,7 @@ import { passphraseWarning, toPem } from '../../../server/commands/keys/write-ke
 import { CHEAP_SCRYPT as scryptCost } from '../../support/scrypt.ts'
 import { ecKey } from '../../keystore/fixtures.ts'
 
-test('a key is written under the passphrase of the folder, if there is one', async () => {
+test("a key is written with the folder's passphrase, if it has one", async () => {
   const key = ecKey()
   const plain = await toPem(key, { passphrase: undefined })
   expect(plain).toMatch(/^-----BEGIN PRIVATE KEY/)
@@ -15,7 +15,7 @@ test('a key is written under the passphrase of the folder, if there is one', asy
   expect((await parsePrivateKey(encrypted, 'x')).equals(key)).toBe(true)
 })
 
-test('a passphrase of more bytes than OpenSSL reads is refused', async () => {
+test('a passphrase longer than OpenSSL reads is refused', async () => {
   const fits = '\u20ac'.repeat(341)
   await toPem(ecKey(), { passphrase: fits, scryptCost })
   await expect(toPem(ecKey(), { passphrase: `${fits}12`, scryptCost })).rejects.toThrow(
@@ -30,7 +30,7 @@ test.each([
   // Characters, not code units.
   ['\u{1f511}'.repeat(11), true],
   ['\u{1f511}'.repeat(12), false],
-])('the passphrase %s is warned of: %s', (passphrase, isWarned) => {
+])('passphraseWarning(%j) warns: %s', (passphrase, isWarned) => {
   const warning = passphraseWarning(passphrase)
   expect(warning === undefined).toBe(!isWarned)
   expect(warning ?? '').not.toContain(passphrase ?? 'undefined')
