@@ -52,7 +52,7 @@ function expectWholeRoundTrip(stdout: string) {
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
 }
 
-test('without an argument, it starts a server of its own and leaves nothing on disk', async () => {
+test('without an argument, starts its own server and leaves nothing on disk', async () => {
   const disk = () => [existsSync('data'), readdirSync('keys')]
   const before = disk()
   const { code, stdout, stderr } = await demo()
@@ -62,7 +62,7 @@ test('without an argument, it starts a server of its own and leaves nothing on d
   expect(disk()).toEqual(before)
 })
 
-test('with the URL of a server, it uses that one, whatever its issuer, and leaves no account there', async () => {
+test('with a URL, uses that server, whatever its issuer, and removes its account', async () => {
   const { code, stdout, stderr } = await demo(`${server.url}/`)
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout).toContain(`The demo uses the server at ${server.url}.`)
@@ -74,7 +74,7 @@ test('with the URL of a server, it uses that one, whatever its issuer, and leave
   expect(server.logs.join('')).toContain('request_replayed')
 })
 
-describe('an address without such a server', () => {
+describe('an address without such a server is reported:', () => {
   test.each([
     ['nonsense', '"nonsense" is not a URL. Use one such as http://localhost:3000.'],
     ['http://', '"http://" is not a URL. Use one such as http://localhost:3000.'],
@@ -83,7 +83,7 @@ describe('an address without such a server', () => {
     expect([code, stdout, stderr]).toEqual([1, '', `${sentence}\n`])
   })
 
-  test('nobody answers', async () => {
+  test('nothing answers', async () => {
     const url = `http://localhost:${await freePort()}`
     const { code, stdout, stderr } = await demo(url)
     expect([code, stdout]).toEqual([1, ''])

@@ -42,7 +42,7 @@ const write = (person: Person, body: unknown) =>
   })
 const notesOf = async (person: Person): Promise<unknown> => (await person.call('/notes')).json()
 
-test('keeps the notes of each person, for that person', async () => {
+test("keeps each person's notes apart", async () => {
   const grace = await createPerson(scene)
   expect(await notesOf(ada)).toEqual({ notes: [] })
   const written = await write(ada, { text: 'first' })
@@ -55,7 +55,7 @@ test('keeps the notes of each person, for that person', async () => {
   expect(answer.headers.get('cache-control')).toBe('no-store')
 })
 
-test('knows a person again on another client', async () => {
+test('recognizes a person on another client', async () => {
   const { email } = ada.client.session!.account!
   const other = await createPerson(scene)
   await other.client.signOut()
@@ -64,7 +64,7 @@ test('knows a person again on another client', async () => {
 })
 
 test.each([{}, { text: '' }, { text: 5 }, { text: 'x'.repeat(10_001) }])(
-  'a note that is none is refused: %j',
+  'refuses the note %j',
   async (body) => {
     expect((await write(ada, body)).status).toBe(400)
   },
@@ -77,7 +77,7 @@ test.each([
   expect((await ada.call(path, { method })).status).toBe(status)
 })
 
-test('a stolen request is good for nothing', async () => {
+test('refuses a recorded request', async () => {
   await write(ada, { text: 'stolen' })
   const captured = ada.toService().at(-1)!
   const before = await notesOf(ada)
@@ -94,7 +94,7 @@ describe('as a program', () => {
       ...env,
     })
 
-  test('starts without an auth server, says so, answers 503, and stops at Ctrl-C', async () => {
+  test('starts without an auth server, logs a warning, and stops at Ctrl-C', async () => {
     const port = String(await freePort())
     const program = await start({ PORT: port })
     await program.stdout.until(/"msg":"Ready at http:\/\/localhost:\d+, for the tokens of [^\n]*\n/)
@@ -109,7 +109,7 @@ describe('as a program', () => {
     expect(await program.exit).toBe(0)
   })
 
-  test('says in one sentence that its port is taken', async () => {
+  test('exits with one sentence if its port is taken', async () => {
     const { port } = new URL(scene.service.url)
     const program = await start({ PORT: port })
     expect(await program.exit).toBe(1)
@@ -120,8 +120,8 @@ describe('as a program', () => {
 
   test.each<[string, Record<string, string>, RegExp]>([
     ['a bad ISSUER', { ISSUER: 'nonsense' }, /issuer must be an http/],
-    ['a PORT that is none', { PORT: 'x' }, /url must be an http/],
-  ])('says in one sentence what is wrong: %s', async (_, env, words) => {
+    ['a bad PORT', { PORT: 'x' }, /url must be an http/],
+  ])('exits with one sentence for %s', async (_, env, words) => {
     const program = await start(env)
     expect(await program.exit).toBe(1)
     expect(await program.stderr.ended).toMatch(words)
@@ -129,7 +129,7 @@ describe('as a program', () => {
   })
 })
 
-test('answers 503 until the auth server is there', async () => {
+test('answers 503 while the auth server is unreachable', async () => {
   scene.line.instead = away
   scene.clock.advance(90_000)
   const late = await createPerson(scene)

@@ -22,11 +22,11 @@ test.each([
     ['GET', 'https://notes.test/a'],
     { name: 'request', method: 'GET', target: 'https://notes.test/a' },
   ],
-])('%j', (args, command) => {
+])('parses %j', (args, command) => {
   expect(parseArguments(args).command).toEqual(command)
 })
 
-test('options stand anywhere', () => {
+test('options can be anywhere', () => {
   const { options } = parseArguments([
     ...['--server', 'https://auth.test', 'GET', '--service', 'http://a.test', '/x', '-v'],
     ...['--service=http://b.test', '--folder', 'f', '--issuer', 'https://issuer.test'],

@@ -25,7 +25,7 @@ test('suggests starting the server only if nothing answered', () => {
   expect(answer).toBe('✗ http://a.test answered 502.\n')
 })
 
-test('a message of several lines makes up no line of ours', () => {
+test("indents further lines of a message, so that they do not look like the program's", () => {
   expect(explained('not_found', 'Gone\n✓ 200 OK')).toBe('✗ Gone\n  ✓ 200 OK\n')
 })
 

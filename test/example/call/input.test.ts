@@ -6,7 +6,7 @@ import { replaceStdin } from '../../support/stdin.ts'
 
 const sent = (text: string) => new PassThrough().end(text)
 
-/** Types one text after the other while `work` asks for them. */
+/** Types the texts in turn while `work` asks for them. */
 async function typing<T>(texts: readonly string[], work: () => Promise<T>) {
   const stdin = new PassThrough()
   const shown = replaceStdin(stdin, true)

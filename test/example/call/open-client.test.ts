@@ -18,14 +18,14 @@ test.each([
 })
 
 describe('without a session or a server', () => {
-  test('nobody has signed in', async () => {
+  test('reports that nobody has signed in', async () => {
     const { code, stdout, stderr } = await scene.call(['GET', '/account'])
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(/^✗ Nobody is signed in at .+ Sign in first: /)
     expect(existsSync(scene.folder)).toBe(false)
   })
 
-  test('the server is unreachable', async () => {
+  test('reports that the server is unreachable', async () => {
     const url = `http://127.0.0.1:${await freePort()}`
     const args = ['sign-in', 'ada@mail.test', '--server', url, '--folder', scene.folder]
     const { code, stdout, stderr } = await runCall(args, { input: GOOD_PASSWORD })
@@ -34,7 +34,7 @@ describe('without a session or a server', () => {
     expect(stderr).toContain('cannot be reached.\n  Is it running?')
   })
 
-  test('signing out while the server is unreachable', async () => {
+  test('signs out on this side if the server is unreachable', async () => {
     await scene.signUp()
     const away = `http://127.0.0.1:${await freePort()}`
     const args = ['sign-out', '--server', away, '--issuer', ISSUER, '--folder', scene.folder]
@@ -46,7 +46,7 @@ describe('without a session or a server', () => {
     expect((await scene.call(['GET', '/account'])).stderr).toMatch(/^✗ Nobody is signed in\./)
   })
 
-  test('the issuer is another one', async () => {
+  test('reports another issuer', async () => {
     const there = ['--server', scene.server.url, '--folder', scene.folder]
     const signIn = ['sign-in', 'ada@mail.test', ...there]
     const { code, stderr } = await runCall(signIn, { input: GOOD_PASSWORD })
@@ -54,7 +54,7 @@ describe('without a session or a server', () => {
     expect(stderr).toContain('That is --issuer <url> here.')
   })
 
-  test('the default server is that of the configuration', async () => {
+  test('takes the default server from the configuration', async () => {
     const env = { PORT: '3999' }
     const { stderr } = await runCall(['GET', '/', '--folder', scene.folder], { env })
     expect(stderr).toMatch(/^✗ Nobody is signed in at http:\/\/localhost:3999\./)

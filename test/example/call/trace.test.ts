@@ -29,7 +29,7 @@ describe('--verbose', () => {
     expect(claims).toMatchObject({ iss: ISSUER, aud: client_id })
     expect(sent).toMatchObject({ enc: 'A128GCM', cty: 'JWT' })
     expect(sent.kid).not.toBe(client_id)
-    // Key-bound: the claims name the key, and the request brings the proof.
+    // Key-bound: the claims name the key, and the request has the proof.
     expect(claims.cnf.jwk).toMatchObject({ kty: 'EC', crv: 'P-256' })
     expect(sent.req.mac).toMatch(/^[\w-]{43}$/)
     expect(sent.req).toMatchObject({
@@ -54,7 +54,7 @@ describe('--verbose', () => {
     const requests = stderr.match(/^[→←] .+$/gm)!.map((line) => line.replace(scene.server.url, ''))
     const first = ['→ GET /account', '← 401 Unauthorized for GET /account', '→ POST /token']
     const last = ['← 200 OK for POST /token', '→ GET /account', '← 200 OK for GET /account']
-    // In between, the client may have to correct its clock, which is not the test's.
+    // In between, the client may correct its clock, because the test's clock is not the system's.
     expect([requests.slice(0, 3), requests.slice(-3)]).toEqual([first, last])
     expect(stderr).toContain('A token in the body')
     expect(stderr.match(/^Its claims$/gm)).toHaveLength(2)
