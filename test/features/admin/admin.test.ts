@@ -10,7 +10,7 @@ let server: TestServer
 let client: TestClient
 let admin: TestSession
 let user: TestSession
-/** The ids of all seven accounts, as they are to come: by time, then by id. */
+/** The ids of all seven accounts in the expected order: by time, then by id. */
 let inOrder: string[]
 
 const scopeTo = async (email: string, scope: string) => {
@@ -43,7 +43,7 @@ const get = (query = '', session = admin) =>
 const idsOf = (body: { accounts: { id: string }[] }) => body.accounts.map(({ id }) => id)
 
 describe('the list of accounts', () => {
-  test('has them all, as their owners see them, oldest first', async () => {
+  test('has every account as its owner sees it, oldest first', async () => {
     const { status, headers, body } = await get()
     expect(status).toBe(200)
     expect(headers.get('cache-control')).toBe('no-store')
@@ -57,7 +57,7 @@ describe('the list of accounts', () => {
     }
   })
 
-  test.each([1, 2, 3, 6, 7, 100])('in pages of %d has each once', async (limit) => {
+  test.each([1, 2, 3, 6, 7, 100])('has every account once in pages of %d', async (limit) => {
     const seen: string[] = []
     const sizes: number[] = []
     for (let cursor: string | null = ''; cursor !== null;) {
@@ -73,12 +73,19 @@ describe('the list of accounts', () => {
     )
   })
 
-  test('continues after an account that has been removed in the meantime, without a gap', async () => {
-    const { body } = await get('?limit=3')
-    const cursor = body.next_cursor as string
-    const { id } = (await client.signUp()).answer.body.account
-    await server.database.deleteFrom('accounts').where('id', '=', id).execute()
-    expect(idsOf((await get(`?limit=3&cursor=${cursor}`)).body)).toEqual(inOrder.slice(3, 6))
+  test('continues without a gap after the account at the cursor was removed', async () => {
+    const signUpLater = async () => {
+      server.clock.advance(1)
+      return (await client.signUp()).answer.body.account.id as string
+    }
+    const remove = (id: string) =>
+      server.database.deleteFrom('accounts').where('id', '=', id).execute()
+    const ids = [await signUpLater(), await signUpLater()] as const
+    const { body } = await get(`?limit=${inOrder.length + 1}`)
+    expect(idsOf(body)).toEqual([...inOrder, ids[0]])
+    await remove(ids[0])
+    expect(idsOf((await get(`?cursor=${body.next_cursor}`)).body)).toEqual([ids[1]])
+    await remove(ids[1])
   })
 
   test.each([
@@ -101,7 +108,7 @@ describe('the list of accounts', () => {
     [`?cursor=${encode('{"createdAt":1e400,"id":"x"}')}`, 'cursor'],
     [`?cursor=${encode('{"createdAt":1,"id":1}')}`, 'cursor'],
     [`?cursor=${encode(`{"createdAt":1,"id":"${'x'.repeat(200)}"}`)}`, 'cursor'],
-  ])('%s is a bad request', async (query, name) => {
+  ])('refuses %s', async (query, name) => {
     const { status, body } = await get(query)
     expect([status, body.error]).toEqual([400, 'invalid_request'])
     expect(body.error_description).toMatch(new RegExp(`^${name} .*\\.$`))
@@ -112,11 +119,11 @@ function encode(text: string): string {
   return Buffer.from(text).toString('base64url')
 }
 
-describe('signing an account out everywhere', () => {
+describe("ending an account's sessions", () => {
   const end = (id: string, session = admin) =>
     client.sendAs(session, 'DELETE', `/admin/accounts/${id}/sessions`)
 
-  test('ends all its sessions, no others, and leaves the account', async () => {
+  test('ends all its sessions and no others, and keeps the account', async () => {
     const email = someEmail()
     const sessions = [await client.signUp(email), await client.login(email)]
     const { id } = sessions[0]!.answer.body.account
@@ -137,18 +144,18 @@ describe('signing an account out everywhere', () => {
     await client.login(email)
   })
 
-  test.each(['nobody', '%00', "'%20or%20''='"])('of %s is not found', async (id) => {
+  test.each(['nobody', '%00', "'%20or%20''='"])('answers 404 for the account %s', async (id) => {
     const answer = await end(id)
     expect([answer.status, answer.body.error]).toEqual([404, 'not_found'])
   })
 })
 
-describe('without the scope', () => {
+describe('without the admin scope', () => {
   test.each([
     ['GET', '/admin/accounts'],
     ['GET', '/admin/accounts?limit=0'],
     ['DELETE', '/admin/accounts/nobody/sessions'],
-  ])('%s %s is refused, and says what is missing', async (method, path) => {
+  ])('%s %s answers 403 and names the scope', async (method, path) => {
     const answer = await client.sendAs(user, method, path)
     expect([answer.status, answer.body.error]).toEqual([403, 'insufficient_scope'])
     expect(answer.headers.get('www-authenticate')).toBe(
@@ -158,7 +165,7 @@ describe('without the scope', () => {
     expect([anonymous.status, anonymous.body.error]).toEqual([401, 'invalid_token'])
   })
 
-  test('nobody is signed out', async () => {
+  test('no session is ended', async () => {
     const { id } = user.answer.body.account
     const answer = await client.sendAs(user, 'DELETE', `/admin/accounts/${id}/sessions`)
     expect(answer.status).toBe(403)
@@ -166,7 +173,7 @@ describe('without the scope', () => {
   })
 })
 
-test('a change of scope ends every session, and the next token carries it', async () => {
+test('a change of scope ends every session, and the next token has the new scope', async () => {
   const email = someEmail()
   const before = [await client.signUp(email), await client.login(email)]
   expect((await scopeTo(email, 'user admin'))!.sort()).toEqual(

@@ -1,4 +1,4 @@
-/** Calls every documented route, and holds what it answers against the document. */
+/** Calls every documented route and checks the answers against the document. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
 import { createCredentials } from '../../../server/accounts/credentials.ts'
@@ -26,7 +26,7 @@ interface Call {
   readonly body?: unknown
   readonly session?: TestSession
   readonly headers?: Record<string, string>
-  /** In place of the parameter of the path. */
+  /** Replaces the path's parameter. */
   readonly parameter?: string
 }
 
@@ -43,7 +43,7 @@ async function call(route: Route, { body, session, headers, parameter = 'none' }
 
 const isDocumented = (route: Route) => api.routes.includes(route)
 
-test('public routes that only read', async () => {
+test('answers of public routes that only read match the document', async () => {
   const discovery = api.routes.filter((route) => /^GET [^{]+$/.test(route)) as Route[]
   const open = discovery.filter((route) => {
     const [, path = ''] = route.split(' ')
@@ -55,7 +55,7 @@ test('public routes that only read', async () => {
   expect(await call('GET /clients/{client_id}/configuration')).toBe(404)
 })
 
-test('the registration of a client', async () => {
+test("answers to a client's registration match the document", async () => {
   const { publicJwk } = await TestClient.create(server.url)
   const body = { client_name: 'A name', jwks: { keys: [publicJwk] } }
   expect(await call('POST /clients', { body })).toBe(201)
@@ -66,7 +66,7 @@ test('the registration of a client', async () => {
   expect(await call('POST /clients', { body, headers: { 'content-type': 'text/plain' } })).toBe(415)
 })
 
-test('the life of an account', async () => {
+test('answers of the account routes match the document', async () => {
   const login = { email: someEmail(), password: GOOD_PASSWORD, client_id: client.id }
   expect(await call('POST /account', { body: { ...login, name: 'Ada' } })).toBe(201)
   expect(await call('POST /account', { body: login })).toBe(409)
@@ -97,7 +97,7 @@ test('the life of an account', async () => {
   )
 })
 
-test('tokens over time', async () => {
+test('answers of the token routes match the document', async () => {
   const session = await client.signUp()
   const refresh_token = await client.seal(session.refreshJws)
   const body = { grant_type: 'refresh_token', refresh_token }
@@ -109,7 +109,7 @@ test('tokens over time', async () => {
   expect(await call('POST /account/logout', { session: other })).toBe(204)
 })
 
-test('too many requests', async () => {
+test('a 429 matches the document', async () => {
   const rateLimits = { ...UNLIMITED, clients: { count: 1, duration: 60 } }
   const limited = await startTestServer({ features, config: { rateLimits } })
   const hasty = await TestClient.registered(limited.url)
@@ -119,7 +119,7 @@ test('too many requests', async () => {
   api.check('POST /clients', answer)
 })
 
-/** What the features add. Each is left out of the document with its feature. */
+/** The routes of features. Each is missing from the document if its feature is removed. */
 const OF_FEATURES: [Route, Call & { signedIn?: boolean }, number][] = [
   ['POST /account/password-reset', { body: { email: 'nobody@mail.test' } }, 202],
   ['PUT /account/password-reset', { body: { token: 'none', new_password: GOOD_PASSWORD } }, 400],
@@ -131,7 +131,7 @@ const OF_FEATURES: [Route, Call & { signedIn?: boolean }, number][] = [
   ['GET /admin/accounts', { signedIn: true }, 403],
 ]
 
-test('the routes of features', async () => {
+test("answers of the features' routes match the document", async () => {
   const session = await client.signUp()
   for (const [route, { signedIn = false, ...rest }, status] of OF_FEATURES.filter(([route]) =>
     isDocumented(route),
@@ -143,7 +143,7 @@ test('the routes of features', async () => {
   }
 })
 
-test('the routes for administrators', async () => {
+test('answers to an administrator match the document', async () => {
   const { account } = (await client.signUp()).answer.body
   const row = (await createAccounts(server.database, server.clock).findByEmail(account.email))!
   await createCredentials(server.database).changeScope(row, 'user admin')

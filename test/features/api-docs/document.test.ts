@@ -15,16 +15,16 @@ afterEach(async () => {
   server = undefined
 })
 
-/** The document of a server with further routes, listed before and after this feature's own. */
+/** The document of a server with this feature and others. */
 async function documentOf(...others: Feature[]) {
   server = await startTestServer({ features: [apiDocs, ...others] })
   return (await fetchApiDocument(server.url))!.document
 }
 
-/** A new one each time, because a description is stored on the function. */
+/** A new function each time, because descriptions are stored on the function. */
 const handler = () => () => undefined
 
-/** `GET /notes/:id`, whose handler says this. */
+/** `GET /notes/:id`, with this description on its handler. */
 const notes = (description: Description) =>
   defineFeature({
     create: () => ({
@@ -37,7 +37,7 @@ type Pair = Record<'get' | 'post', Awaited<ReturnType<typeof noteOf>>>
 const noteOf = async (description: Description) =>
   (await documentOf(notes(description))).paths['/notes/{id}']!['get']!
 
-test('is JSON for anybody, and is asked for again', async () => {
+test('the document is public JSON that caches must revalidate', async () => {
   server = await startTestServer({ features: [apiDocs] })
   const { status, headers, body } = await rawRequest(server.url, '/openapi.json')
   expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8'])
@@ -47,7 +47,7 @@ test('is JSON for anybody, and is asked for again', async () => {
   expect(body.servers).toEqual([{ url: server.config.issuer }])
 })
 
-test('every step of a route says its part', async () => {
+test("a route's description joins those of its steps", async () => {
   const schema = z.object({ text: z.string().max(10), made: z.iso.datetime(), length: z.int() })
   const note = await noteOf({ summary: 'Reads a note.', 200: schema, 404: ['not_found'] })
   expect(note).toMatchObject({
@@ -72,7 +72,7 @@ test('every step of a route says its part', async () => {
   expect(Object.keys(note.responses)).toEqual(['200', '400', '401', '403', '404', '500', '503'])
 })
 
-test('codes that several steps say of one status are listed together', async () => {
+test('error codes of several steps for one status are listed together', async () => {
   const document = await documentOf(notes({ 403: ['invalid_grant'] }))
   const { $ref } = document.paths['/notes/{id}']!['get']!.responses['403']
   const { schema } =
@@ -82,7 +82,7 @@ test('codes that several steps say of one status are listed together', async () 
   expect(schema.properties.error.enum).toEqual(['insufficient_scope', 'invalid_grant'])
 })
 
-test('a query has a parameter for each member', async () => {
+test('a query has one parameter for each member of its schema', async () => {
   const query = z.object({ limit: z.coerce.number().int().default(50), of: z.string() })
   const { parameters } = await noteOf({ query })
   expect(parameters.slice(1)).toMatchObject([
@@ -91,7 +91,7 @@ test('a query has a parameter for each member', async () => {
   ])
 })
 
-test('a schema with a name is said once', async () => {
+test('a named schema is defined once', async () => {
   const note = z.object({ text: z.string() }).meta({ id: 'Note' })
   const document = await documentOf(notes({ 200: note, 201: z.object({ notes: z.array(note) }) }))
   const { responses } = document.paths['/notes/{id}']!['get']!
@@ -105,13 +105,13 @@ test('a schema with a name is said once', async () => {
   expect(document.components.schemas['Note'].properties).toEqual({ text: { type: 'string' } })
 })
 
-test('an answer that is not JSON has its media type, and one without a body has none', async () => {
+test('an answer of another type has its media type, and one without a body has no content', async () => {
   const { responses } = await noteOf({ 200: 'image/png', 204: null })
   expect(responses['200'].content).toEqual({ 'image/png': {} })
   expect(responses['204']).toEqual({ description: 'No Content' })
 })
 
-test('a route that says nothing of itself is listed with what its other steps say', async () => {
+test('a route without a description is listed with those of its other steps', async () => {
   const silent = defineFeature({
     create: () => ({
       routes: ({ open, signedIn }) => {
@@ -148,30 +148,30 @@ describe('a feature that opens bodies of another type', () => {
   const sealing = (description?: Description) =>
     defineFeature({ create: () => ({ bodyType: TYPE, afterToken: step(description) }) })
 
-  test('is an alternative to JSON in both directions, and can insist on it', async () => {
+  test('adds its type to bodies and answers, and can require it', async () => {
     const document = await documentOf(sealing(), routes)
     const { post, get } = document.paths['/lock'] as Pair
     const types = ['application/json', TYPE]
     expect(Object.keys(post.requestBody.content)).toEqual(types)
     expect(Object.keys(post.responses['200'].content)).toEqual(types)
     expect(post.responses['400'].$ref).toContain('sealed_body_required')
-    // Nobody is known whom it could be for.
+    // No recipient is known for this answer.
     expect(Object.keys(get.responses['200'].content)).toEqual(['application/json'])
   })
 
-  test('leaves no trace when it is out', async () => {
+  test('changes nothing if it is not installed', async () => {
     const { post } = (await documentOf(routes)).paths['/lock'] as Pair
     expect(Object.keys(post.requestBody.content)).toEqual(['application/json'])
     expect(post.responses['400'].$ref).not.toContain('sealed')
   })
 
-  test('can withhold a member from plain JSON', async () => {
+  test('can leave a member out of plain JSON', async () => {
     const { post } = (await documentOf(sealing({ withheld: 'key' }), routes)).paths['/lock'] as Pair
     expect(post.responses['200'].content['application/json'].schema.required).toEqual(['name'])
   })
 })
 
-test('the token endpoint has the grants of the features, with their answers', async () => {
+test("the token endpoint lists the features' grants and their answers", async () => {
   const body = z.object({ ticket: z.string() })
   const ticket = documented(handler(), {
     body,

@@ -1,4 +1,4 @@
-/** A client generated from the document: the compiler checks a program that uses it, which then runs. */
+/** A client generated from the document, and a program that uses it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -61,7 +61,7 @@ let folder: string
 let program: string
 beforeAll(async () => {
   server = await startTestServer({ features })
-  // Inside the project, so that imports of packages are found.
+  // Inside the project, so that package imports resolve.
   await mkdir(join(ROOT, 'out'), { recursive: true })
   folder = await mkdtemp(join(ROOT, 'out/generated-client-'))
   program = join(folder, 'program.ts')
@@ -74,7 +74,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-test('its types fit the program, and refuse mistakes', () => {
+test('the generated types accept the program and refuse its mistakes', () => {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path))
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT)
   const diagnostics = ts.getPreEmitDiagnostics(ts.createProgram([program], options))
@@ -83,7 +83,7 @@ test('its types fit the program, and refuse mistakes', () => {
   ).toEqual([])
 })
 
-test('it signs up, and reads its account', async () => {
+test('the program signs up and reads its account', async () => {
   const { signUpAndRead } = (await import(program)) as Program
   const email = someEmail()
   const client = await TestClient.create(server.url)

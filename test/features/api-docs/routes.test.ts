@@ -16,7 +16,7 @@ import { ALL_ON } from './variables.ts'
 
 const validator = new Validator()
 
-/** The document of a server with these features, and the routes that its router really serves. */
+/** The document of a server with these features, and the routes that its router really has. */
 async function apiOf(list: readonly Feature[], production: boolean) {
   const config = testConfig({ production }, ALL_ON, list)
   const keystore = await createEphemeralKeystore(config.algorithms)
@@ -44,14 +44,14 @@ async function apiOf(list: readonly Feature[], production: boolean) {
 test.each<[string, readonly Feature[], boolean]>([
   ['with all features', features, false],
   ['in production', features, true],
-  ['with this feature alone', [apiDocs], false],
+  ['with only this feature', [apiDocs], false],
   ...features.map((out, index): [string, readonly Feature[], boolean] => [
     `without feature ${index}`,
     features.filter((feature) => feature !== out),
     false,
   ]),
 ])(
-  '%s, the document is valid, and lists exactly the routes of the server',
+  "%s, the document is valid and lists exactly the server's routes",
   async (_, list, production) => {
     const { document, routes, real } = await apiOf(list, production)
     const { valid, errors } = await validator.validate({ ...document })

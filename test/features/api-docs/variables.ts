@@ -14,7 +14,7 @@ writeFileSync(
   ]),
 )
 
-/** Switch on the features that are off by default. A variable of no feature does nothing. */
+/** Variables that switch on the features that are off by default. Unknown ones are ignored. */
 export const ALL_ON = {
   ...{ APP_ID: 'app', JWT_SHARED_SECRET_ID: 'secret', JWT_SHARED_SECRET: 's'.repeat(32) },
   TRUSTED_ISSUERS: issuers,

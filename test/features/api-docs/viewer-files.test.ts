@@ -33,7 +33,7 @@ describe('the page', () => {
     await rm(folder, { recursive: true })
   })
 
-  test('is served under a policy that allows nothing inline and nothing from elsewhere', async () => {
+  test('has a policy that allows nothing inline and nothing from elsewhere', async () => {
     const { status, headers, text } = await rawRequest(server.url, '/page')
     expect([status, text]).toEqual([200, '<p>Docs</p>'])
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
@@ -45,14 +45,14 @@ describe('the page', () => {
     expect(policy).not.toMatch(/unsafe|\*|http/)
   })
 
-  test('says what to do if a file is not there', async () => {
+  test('says what to do if a file is missing', async () => {
     const { status, body } = await rawRequest(server.url, '/viewer')
     expect([status, body.error]).toEqual([404, 'not_found'])
     expect(body.error_description).toBe('The page is not there. Run: npm ci && npm run build')
   })
 })
 
-test('the viewer comes from this server', async () => {
+test("the viewer's script and styles come from this server", async () => {
   const server = await startTestServer({ features: [apiDocs] })
   const script = await rawRequest(server.url, '/docs/swagger-ui-bundle.js')
   const styles = await rawRequest(server.url, '/docs/swagger-ui.css')
@@ -67,7 +67,7 @@ test('the viewer comes from this server', async () => {
   ])
 })
 
-test('in production there is the document, and no page', async () => {
+test('production has the document but no page', async () => {
   const server = await startTestServer({ features: [apiDocs], config: { production: true } })
   const statuses = []
   for (const path of ['/openapi.json', ...PATHS]) {

@@ -1,4 +1,4 @@
-/** Self-signed X.509 certificates (RFC 5280 §4.1), of the few bytes that it takes. */
+/** Minimal self-signed X.509 certificates (RFC 5280 §4.1). */
 import { sign, type KeyObject } from 'node:crypto'
 
 function der(tag: number, ...contents: Uint8Array[]): Buffer {

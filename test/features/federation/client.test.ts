@@ -18,7 +18,7 @@ let people = 0
 const someone = () => ({ sub: `person-${++people}`, email: someEmail() })
 
 describe('the client library', () => {
-  test('says which nonce to ask for, signs in with the ID token, and removes the account', async () => {
+  test('tells its nonce, signs in with an ID token, and removes the account with another', async () => {
     const { client, wire } = clientOf(server)
     const person = someone()
     const nonce = await client.nonce()
@@ -33,13 +33,13 @@ describe('the client library', () => {
     expect(wire.count('DELETE /account')).toBe(1)
   })
 
-  test('comes back to the same client with the same nonce', async () => {
+  test('has its client_id as its nonce, each time', async () => {
     const { client } = clientOf(server)
     expect(await client.nonce()).toBe(await client.nonce())
     expect(await client.nonce()).toBe((await client.register()).id)
   })
 
-  test('passes the refusals on, and nobody is signed in', async () => {
+  test('passes refusals on, and nobody is signed in', async () => {
     const { client } = clientOf(server)
     const stolen = await provider.idToken('another-client', someone())
     expect(await codeOf(client.signInWith({ subjectToken: stolen }))).toBe('invalid_request')
@@ -49,7 +49,7 @@ describe('the client library', () => {
     const token = await provider.idToken(await client.nonce(), { ...someone(), email })
     expect(await codeOf(client.signInWith({ subjectToken: token }))).toBe('account_exists')
     expect(client.session).toBeUndefined()
-    // The token has not been used up: it can be linked.
+    // The token was not used up, so it can be linked.
     await client.signIn({ email, password: GOOD_PASSWORD })
     const link = { method: 'POST', body: JSON.stringify({ subject_token: token }) }
     const headers = { 'content-type': 'application/json' }

@@ -21,7 +21,7 @@ import {
 const clock = createClock()
 let server: TestServer
 let client: TestClient
-/** `provider` binds its tokens to a client, `firebase` does not, and has certificates. */
+/** `provider` binds its ID tokens to a client. `firebase` does not, and publishes certificates. */
 let provider: Provider
 let firebase: Provider
 beforeAll(async () => {
@@ -46,7 +46,7 @@ const isAlive = async (session: { accessJws: string }) =>
   (await client.sendAs(session, 'GET', '/account')).status === 200
 
 describe('an ID token', () => {
-  test('becomes a session of a new account, with all that a session has', async () => {
+  test('gives a complete session of a new account', async () => {
     const person = { ...someone(), name: 'Ada' }
     const session = await exchanged(client, await provider.idToken(client.id, person))
     const { body, headers } = session.answer
@@ -70,7 +70,7 @@ describe('an ID token', () => {
     expect(lines).toEqual(expect.arrayContaining(['account_created', 'token_exchanged']))
   })
 
-  test('leads to the same account again, even with another address, and as a form', async () => {
+  test('gives the same account again, even with another address, and from a form', async () => {
     const person = someone()
     const first = await exchanged(client, await provider.idToken(client.id, person))
     const later = { ...person, email: someEmail() }
@@ -88,7 +88,7 @@ describe('an ID token', () => {
     expect(await isAlive(first)).toBe(true)
   })
 
-  test('of one issuer and of another with the same sub are two people', async () => {
+  test('gives two accounts for one sub at two issuers', async () => {
     const { sub } = someone()
     const one = await provider.idToken(client.id, { sub, email: someEmail() })
     const other = await firebase.idToken(client.id, { sub, email: someEmail() })
@@ -100,32 +100,32 @@ describe('an ID token', () => {
 
   test.each<[string, object, object]>([
     [
-      'for several of our audiences, with azp',
+      'with several of our audiences and an azp',
       { aud: [AUDIENCE, 'our-other-app'], azp: AUDIENCE },
       {},
     ],
-    ['for one, with another azp', { aud: [AUDIENCE], azp: 'our-android-app' }, {}],
-    ['without typ', {}, { typ: undefined }],
-    ['with a header parameter that nobody reads', {}, { x5t: 'thumbprint' }],
-    ['with a name that is no line', { name: 'Ada\nLovelace' }, {}],
+    ['with one audience and another azp', { aud: [AUDIENCE], azp: 'our-android-app' }, {}],
+    ['without a typ', {}, { typ: undefined }],
+    ['with an unknown header parameter', {}, { x5t: 'thumbprint' }],
+    ['with a line break in its name', { name: 'Ada\nLovelace' }, {}],
     [
-      'with nbf, and from a clock a little ahead',
+      'with nbf, and from a clock slightly ahead',
       { nbf: 1, iat: Math.floor(clock() / 1000) + 5 },
       {},
     ],
-  ])('%s is taken', async (_, changes, header) => {
+  ])('%s is accepted', async (_, changes, header) => {
     const token = await provider.idToken(client.id, { ...someone(), ...changes }, header)
     expect((await exchange(client, token)).status).toBe(200)
   })
 
-  test('by each of an issuer’s keys and algorithms', async () => {
+  test('is accepted with each key and algorithm of the issuer', async () => {
     for (const key of provider.keys) {
       const token = await sign(provider.claims(client.id, someone()), key)
       expect((await exchange(client, token)).status).toBe(200)
     }
   })
 
-  test('without a nonce is taken where it may be, up to ten minutes old', async () => {
+  test('is accepted without a nonce if the issuer allows that, up to ten minutes after iat', async () => {
     const now = Math.floor(clock() / 1000)
     const token = (iat: number) =>
       firebase.idToken('nobody', { ...someone(), nonce: undefined, iat })
@@ -134,7 +134,7 @@ describe('an ID token', () => {
   })
 })
 
-describe('is refused in the one wording, with the reason in the log:', () => {
+describe('an ID token is refused in the one wording, with the reason in the log:', () => {
   const now = () => Math.floor(clock() / 1000)
   const changed = (changes: object, header?: object) => () =>
     provider.idToken(client.id, { ...someone(), ...changes }, header)
@@ -143,25 +143,25 @@ describe('is refused in the one wording, with the reason in the log:', () => {
   test.each<[string, string, () => Promise<string> | string]>([
     ['another iss', 'iss', changed({ iss: 'https://other.test' })],
     ['no iss', 'iss', changed({ iss: undefined })],
-    ['iss in a list', 'iss', () => changed({ iss: [provider.issuer] })()],
-    ['iss that is no text', 'iss', changed({ iss: { toString: 1, valueOf: 1 } })],
-    ['iss with a slash', 'iss', () => changed({ iss: `${provider.issuer}/` })()],
+    ['iss as a list', 'iss', () => changed({ iss: [provider.issuer] })()],
+    ['iss as an object', 'iss', changed({ iss: { toString: 1, valueOf: 1 } })],
+    ['iss with a trailing slash', 'iss', () => changed({ iss: `${provider.issuer}/` })()],
     ['another aud', 'aud', changed({ aud: 'other-app' })],
     ['no aud', 'claims', changed({ aud: undefined })],
     ['an empty aud', 'claims', changed({ aud: [] })],
-    ['one aud that is not ours', 'aud', changed({ aud: [AUDIENCE, 'x'], azp: AUDIENCE })],
+    ['an unknown aud beside ours', 'aud', changed({ aud: [AUDIENCE, 'x'], azp: AUDIENCE })],
     ['several aud without azp', 'azp', changed({ aud: [AUDIENCE, 'our-other-app'] })],
     ['several aud, another azp', 'azp', changed({ aud: [AUDIENCE, 'our-other-app'], azp: 'x' })],
     ['exp now', 'exp', changed({ exp: now() })],
     ['no exp', 'claims', changed({ exp: undefined })],
-    ['exp as text', 'claims', changed({ exp: String(now() + 60) })],
-    ['exp beyond all years', 'claims', changed({ exp: 1e300 })],
+    ['exp as a string', 'claims', changed({ exp: String(now() + 60) })],
+    ['exp out of range', 'claims', changed({ exp: 1e300 })],
     ['iat in the future', 'iat', changed({ iat: now() + 6 })],
     ['no iat', 'claims', changed({ iat: undefined })],
     ['nbf in the future', 'nbf', changed({ nbf: now() + 6 })],
     ['no sub', 'claims', changed({ sub: undefined })],
     ['an empty sub', 'claims', changed({ sub: '' })],
-    ['an endless sub', 'claims', changed({ sub: 'x'.repeat(256) })],
+    ['a sub that is too long', 'claims', changed({ sub: 'x'.repeat(256) })],
     ['another nonce', 'nonce', changed({ nonce: 'other' })],
     ['no nonce', 'nonce', changed({ nonce: undefined })],
     ['no kid', 'header', changed({}, { kid: undefined })],
@@ -171,8 +171,8 @@ describe('is refused in the one wording, with the reason in the log:', () => {
     ['jku', 'header_parameter', changed({}, { jku: 'https://evil.test' })],
     ['jwk', 'header_parameter', changed({}, { jwk: {} })],
     ['no e-mail address', 'email', changed({ email: undefined })],
-    ['an address that is none', 'email', changed({ email: 'nobody' })],
-    ['claims that are no object', 'claims', () => sign('[]', provider.keys[0]!)],
+    ['an invalid e-mail address', 'email', changed({ email: 'nobody' })],
+    ['claims that are not an object', 'claims', () => sign('[]', provider.keys[0]!)],
     [
       'a signature by another key',
       'signature',
@@ -182,7 +182,7 @@ describe('is refused in the one wording, with the reason in the log:', () => {
       },
     ],
     [
-      'claims that were changed since',
+      'changed claims',
       'signature',
       async () => {
         const token = await provider.idToken(client.id, someone())
@@ -199,7 +199,7 @@ describe('is refused in the one wording, with the reason in the log:', () => {
       },
     ],
     [
-      'HS256 with the public key as its secret',
+      'HS256 with the public key as the secret',
       'alg',
       () => {
         const { kid, publicKey } = provider.keys[1]!
@@ -219,13 +219,13 @@ describe('is refused in the one wording, with the reason in the log:', () => {
       'kid',
       async () => sign(provider.claims(client.id, someone()), firebase.keys[0]!),
     ],
-    ['an access token of ours', 'typ', async () => (await client.signUp()).accessJws],
+    ['our own access token', 'typ', async () => (await client.signUp()).accessJws],
     ['garbage', 'form', () => 'garbage'],
     ['a JWE', 'form', () => 'a.b.c.d.e'],
-    ['nothing', 'form', () => ''],
+    ['an empty string', 'form', () => ''],
     ['over 8 KiB', 'form', changed({ padding: 'x'.repeat(8192) })],
-    ['with a space', 'form', async () => `${await changed({})()} `],
-    ['with padding', 'form', async () => (await changed({})()).replace('.', '=.')],
+    ['a trailing space', 'form', async () => `${await changed({})()} `],
+    ['padding', 'form', async () => (await changed({})()).replace('.', '=.')],
   ])('%s', async (_, reason, token) => {
     const answer = await exchange(client, await token())
     expect([answer.status, answer.body]).toEqual([400, REFUSED])
@@ -234,18 +234,18 @@ describe('is refused in the one wording, with the reason in the log:', () => {
     expect(lines.map(({ msg }) => msg)).toContain('exchange_refused')
   })
 
-  test('a token that was stolen from one client, presented by another', async () => {
+  test('a token of one client, presented by another', async () => {
     const thief = await TestClient.registered(server.url)
     const token = await provider.idToken(client.id, someone())
     expect((await exchange(thief, token)).body).toEqual(REFUSED)
     expect((await exchange(client, token)).status).toBe(200)
   })
 
-  test('a second use, also with another spelling of the signature', async () => {
+  test('a second use, even with the other spelling of its signature', async () => {
     const token = await provider.idToken(client.id, someone())
     expect((await exchange(client, token)).status).toBe(200)
     const [header, payload, signature = ''] = token.split('.')
-    // ECDSA: (r, n - s) verifies whatever (r, s) does.
+    // ECDSA: (r, n - s) is valid whenever (r, s) is.
     const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
     const bytes = Buffer.from(signature, 'base64url')
     const s = n - BigInt(`0x${bytes.toString('hex', 32)}`)
@@ -256,7 +256,7 @@ describe('is refused in the one wording, with the reason in the log:', () => {
     }
   })
 
-  test('nine of ten uses at once', async () => {
+  test('nine of ten simultaneous uses', async () => {
     const token = await provider.idToken(client.id, someone())
     const answers = await Promise.all(Array.from({ length: 10 }, () => exchange(client, token)))
     const statuses = answers.map(({ status }) => status)
@@ -265,7 +265,7 @@ describe('is refused in the one wording, with the reason in the log:', () => {
   })
 })
 
-describe('a request for an exchange', () => {
+describe('an exchange request', () => {
   test.each<[object, string, RegExp]>([
     [{ client_id: 'unknown' }, 'invalid_client', /^client_id /],
     [{ client_id: undefined }, 'invalid_request', /^client_id /],
@@ -276,7 +276,7 @@ describe('a request for an exchange', () => {
     [{ actor_token: 'x' }, 'invalid_request', /^actor_token /],
     [{ audience: 'other' }, 'invalid_target', /^Tokens /],
     [{ resource: 'https://other.test' }, 'invalid_target', /^Tokens /],
-  ])('with %j is %s', async (changes, code, message) => {
+  ])('with %j is refused with %s', async (changes, code, message) => {
     const token = await provider.idToken(client.id, someone())
     const answer = await exchange(client, token, changes)
     expect([answer.status, answer.body.error]).toEqual([400, code])
@@ -284,14 +284,14 @@ describe('a request for an exchange', () => {
     expect((await exchange(client, token)).status).toBe(200)
   })
 
-  test('with a scope, the answer has the scope of the account', async () => {
+  test("with a scope is answered with the account's own scope", async () => {
     const token = await provider.idToken(client.id, someone())
     const answer = await exchange(client, token, { scope: 'admin', audience: server.config.issuer })
     expect([answer.status, answer.body.scope]).toEqual([200, 'user'])
   })
 })
 
-test('an account without a password is refused like a wrong password, and a reset gives it one', async () => {
+test('an account without a password answers a sign-in like an unknown address', async () => {
   const person = someone()
   await exchanged(client, await provider.idToken(client.id, person))
   const login = (email: string) =>
@@ -300,7 +300,7 @@ test('an account without a password is refused like a wrong password, and a rese
   expect([known.status, known.text]).toEqual([401, unknown.text])
 })
 
-test('new people count as sign-ups from their network address, known people do not', async () => {
+test('only new people count as sign-ups from their network address', async () => {
   const limited = await startFederated(clock, [provider.entry()], [], {
     RATE_LIMIT_SIGN_UP: '2/1h',
   })

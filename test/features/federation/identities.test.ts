@@ -50,7 +50,7 @@ describe('linking', () => {
     )
   })
 
-  test('is refused for an identity that has an account, this or another', async () => {
+  test('is refused for an identity of this or another account', async () => {
     const sessions = [await client.signUp(), await client.signUp()]
     expect((await link(sessions[0]!, await token())).status).toBe(201)
     for (const session of sessions) {
@@ -60,7 +60,7 @@ describe('linking', () => {
     expect(await list(sessions[1]!)).toEqual([])
   })
 
-  test('takes an ID token once, and of this client alone', async () => {
+  test('accepts an ID token once, and only from the client that it names', async () => {
     const session = await client.signUp()
     const thief = await TestClient.registered(server.url)
     const used = await token()
@@ -72,12 +72,12 @@ describe('linking', () => {
     expect(await list(session)).toEqual([])
   })
 
-  test.each([undefined, 7, ['x']])('the token %j is a bad request', async (subject_token) => {
+  test.each([undefined, 7, ['x']])('refuses the token %j', async (subject_token) => {
     const answer = await link(await client.signUp(), subject_token)
     expect(answer.body.error_description).toMatch(/^subject_token /)
   })
 
-  test('needs an access token, like the other two routes', async () => {
+  test('needs an access token, as listing and unlinking do', async () => {
     for (const [method, path] of [
       ['GET', PATH],
       ['POST', PATH],
@@ -89,7 +89,7 @@ describe('linking', () => {
 })
 
 describe('unlinking', () => {
-  test('takes the identity away; its person is a new one then', async () => {
+  test('removes the identity, which then gives a new account', async () => {
     const session = await client.signUp()
     const { identity_id } = (await link(session, await token())).body
     const answer = await unlink(session, identity_id)
@@ -100,14 +100,14 @@ describe('unlinking', () => {
     expect(other.answer.body.account.id).not.toBe(session.answer.body.account.id)
   })
 
-  test('is not for the identities of others', async () => {
+  test('answers 404 for an identity of another account', async () => {
     const [owner, other] = [await client.signUp(), await client.signUp()]
     const { identity_id } = (await link(owner, await token())).body
     expect((await unlink(other, identity_id)).status).toBe(404)
     expect(await list(owner)).toHaveLength(1)
   })
 
-  test('leaves the last way in, and not the last but one', async () => {
+  test('refuses to remove the last way in', async () => {
     const session = await exchanged(client, await token())
     const [only] = await list(session)
     const refused = await unlink(session, only!.identity_id)
@@ -117,7 +117,7 @@ describe('unlinking', () => {
     expect((await unlink(session, second.body.identity_id)).status).toBe(409)
   })
 
-  test('both at once leaves one of the two', async () => {
+  test('removes one of the last two at most, even concurrently', async () => {
     const session = await exchanged(client, await token())
     await link(session, await token({ sub: `${person.sub}-2` }))
     const ids = (await list(session)).map(({ identity_id }) => identity_id)
@@ -126,7 +126,7 @@ describe('unlinking', () => {
     expect(await list(session)).toHaveLength(1)
   })
 
-  test('does not count the identities of an issuer that is no longer trusted', async () => {
+  test('does not count identities of an issuer that is no longer trusted', async () => {
     const session = await exchanged(client, await token())
     await link(session, await token({ sub: `${person.sub}-2` }))
     const [first, second] = await list(session)
@@ -141,12 +141,12 @@ describe('unlinking', () => {
   })
 })
 
-describe('removing the account with an ID token in place of the password', () => {
+describe('removing the account with an ID token', () => {
   const remove = (session: TestSession, body: object) =>
     client.sendAs(session, 'DELETE', '/account', body)
   const now = () => Math.floor(clock() / 1000)
 
-  test('takes a fresh one, once; the identity is gone with the account', async () => {
+  test('accepts a fresh one once, and removes the identities too', async () => {
     const session = await exchanged(client, await token())
     const proof = await token({ iat: now() - 300, auth_time: now() - 300 })
     expect((await remove(session, { subject_token: proof })).status).toBe(204)
@@ -166,7 +166,7 @@ describe('removing the account with an ID token in place of the password', () =>
     expect((await remove(session, { subject_token: proof })).body).toEqual(REFUSED)
   })
 
-  test('refuses the ID token of a person of another account or of none', async () => {
+  test('refuses an ID token of another account or of none', async () => {
     const session = await client.signUp()
     await exchanged(client, await token())
     for (const sub of [person.sub, `${person.sub}-unknown`]) {
@@ -176,7 +176,7 @@ describe('removing the account with an ID token in place of the password', () =>
     expect((await remove(session, { password: GOOD_PASSWORD })).status).toBe(204)
   })
 
-  test('refuses one that has been used to sign in, and one for another client', async () => {
+  test('refuses an ID token that was used or is for another client', async () => {
     const used = await token()
     const session = await exchanged(client, used)
     const thief = await TestClient.registered(server.url)
@@ -186,7 +186,7 @@ describe('removing the account with an ID token in place of the password', () =>
     expect((await exchange(client, await token())).status).toBe(200)
   })
 
-  test('refuses any password of an account that has none', async () => {
+  test('refuses any password for an account without one', async () => {
     const session = await exchanged(client, await token())
     for (const password of ['', GOOD_PASSWORD]) {
       expect((await remove(session, { password })).body.error).toBe('invalid_grant')

@@ -12,7 +12,7 @@ import { exchange, exchanged, Provider, REFUSED, startFederated } from './provid
 const clock = createClock()
 let server: TestServer
 let client: TestClient
-/** `trusted` may link by a verified address, `other` may only make accounts, `closed` neither. */
+/** `trusted` may link by a verified address, `other` may only create accounts, `closed` neither. */
 let trusted: Provider
 let other: Provider
 let closed: Provider
@@ -41,7 +41,7 @@ const login = async (email: string, password = GOOD_PASSWORD) => {
   const body = { email, password, client_id: client.id }
   return (await client.send('POST', '/account/login', body)).status
 }
-/** What a completed reset does, however the token got to the owner. */
+/** The effect of a completed reset, without the mail. */
 async function completeReset(email: string): Promise<void> {
   const account = await createAccounts(server.database, clock).findByEmail(email)
   const passwordHash = await createCheapHasher().hash(GOOD_PASSWORD, { address: '' })
@@ -56,9 +56,9 @@ const identitiesOf = async (session: { accessJws: string }) => {
 
 describe('an account with the same address', () => {
   test.each<[string, () => Provider, object]>([
-    ['the issuer’s word is not enough', () => other, {}],
-    ['the issuer does not say that it is verified', () => trusted, { email_verified: false }],
-    ['the issuer says so in another form', () => trusted, { email_verified: 'true' }],
+    ['the issuer may not link', () => other, {}],
+    ['the issuer has not verified it', () => trusted, { email_verified: false }],
+    ['email_verified is not a boolean', () => trusted, { email_verified: 'true' }],
   ])('is not linked if %s', async (_, provider, changes) => {
     const email = someEmail()
     const owner = await client.signUp(email)
@@ -66,7 +66,7 @@ describe('an account with the same address', () => {
     const answer = await exchange(client, token)
     expect([answer.status, answer.body.error]).toEqual([409, 'account_exists'])
     expect(await isAlive(owner)).toBe(true)
-    // The token has not been used up: the owner can link it.
+    // The token was not used up, so the owner can link it.
     const linked = await client.sendAs(owner, 'POST', '/account/identities', {
       subject_token: token,
     })
@@ -75,7 +75,7 @@ describe('an account with the same address', () => {
     expect(again.answer.body.account).toEqual(owner.answer.body.account)
   })
 
-  test('that was proved is linked, and loses nothing', async () => {
+  test('that has proved it is linked and loses nothing', async () => {
     const email = someEmail()
     await client.signUp(email)
     await completeReset(email)
@@ -91,7 +91,7 @@ describe('an account with the same address', () => {
     expect(await identitiesOf(owner)).toEqual([other.issuer, trusted.issuer])
   })
 
-  test('that was never proved is taken from a stranger: password, sessions, identities', async () => {
+  test('that never proved it loses its password, sessions and identities when it is linked', async () => {
     const email = someEmail()
     const stranger = await client.signUp(email)
     const strangers = personOf(someEmail())
@@ -105,7 +105,7 @@ describe('an account with the same address', () => {
     expect(await isAlive(owner)).toBe(true)
     expect(await login(email)).toBe(401)
     expect(await identitiesOf(owner)).toEqual([trusted.issuer])
-    // The stranger is somebody else now.
+    // The previous person gets a new account.
     const later = await exchanged(client, await tokenOf(other, strangers))
     expect(later.answer.body.account.id).not.toBe(owner.answer.body.account.id)
     const lines = logLines(server, owner.answer.headers.get('x-request-id')!)
@@ -117,7 +117,7 @@ describe('an account with the same address', () => {
     )
   })
 
-  test('that another issuer’s person made is taken from them', async () => {
+  test("that another issuer's token created loses that identity when it is linked", async () => {
     const email = someEmail()
     const strangers = personOf(email)
     const stranger = await exchanged(client, await tokenOf(other, strangers))
@@ -129,8 +129,8 @@ describe('an account with the same address', () => {
   })
 })
 
-describe('the first reset that is completed', () => {
-  test('takes the account from a stranger’s identities and sessions', async () => {
+describe('the first completed reset of an account', () => {
+  test('removes its identities and sessions', async () => {
     const email = someEmail()
     const strangers = personOf(email)
     const stranger = await exchanged(client, await tokenOf(other, strangers))
@@ -140,21 +140,21 @@ describe('the first reset that is completed', () => {
     expect(await identitiesOf(owner)).toEqual([])
     const again = await exchange(client, await tokenOf(other, strangers))
     expect([again.status, again.body.error]).toEqual([409, 'account_exists'])
-    // The owner may link the same person.
+    // The owner can link the same identity.
     const linked = await client.sendAs(owner, 'POST', '/account/identities', {
       subject_token: await tokenOf(other, strangers),
     })
     expect(linked.status).toBe(201)
     expect(await identitiesOf(owner)).toEqual([other.issuer])
-    // The next reset is of the same owner.
+    // A later reset removes nothing of the owner's.
     await completeReset(email)
     const session = await exchanged(client, await tokenOf(other, strangers))
     expect(session.answer.body.account.id).toBe(owner.answer.body.account.id)
   })
 })
 
-describe('nobody is admitted', () => {
-  test('by an issuer that may not make accounts, and whoever is linked is', async () => {
+describe('signing up by ID token', () => {
+  test('is refused if the issuer may not create accounts, but linked accounts can sign in', async () => {
     const person = personOf(someEmail())
     expect((await exchange(client, await tokenOf(closed, person))).body).toEqual(REFUSED)
     const owner = await client.signUp()
@@ -164,7 +164,7 @@ describe('nobody is admitted', () => {
     expect(session.answer.body.account).toEqual(owner.answer.body.account)
   })
 
-  test('twice: of ten tokens of one new person at once, all lead to one account', async () => {
+  test('creates one account for ten concurrent tokens of one person', async () => {
     const person = personOf(someEmail())
     const tokens = await Promise.all(Array.from({ length: 10 }, () => tokenOf(other, person)))
     const sessions = await Promise.all(tokens.map((token) => exchanged(client, token)))

@@ -2,7 +2,7 @@ import type { AdapterFactory, AdapterPayload } from 'oidc-provider'
 
 const done = Promise.resolve()
 
-/** Where an OpenID provider keeps sessions, codes and grants. Nothing in it expires. */
+/** An OpenID provider's store of sessions, codes and grants. Nothing in it expires. */
 export function createMemoryAdapter(): AdapterFactory {
   const stored = new Map<string, AdapterPayload>()
   return (model) => {

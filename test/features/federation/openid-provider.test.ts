@@ -8,7 +8,7 @@ import { OpenIdProvider } from './openid-provider.ts'
 import { AUDIENCE, exchange, exchanged, makeKey, REFUSED, startFederated } from './provider.ts'
 
 const DAY = 86_400
-/** Seconds that keys are kept when the provider does not say. */
+/** How long keys are kept if the provider does not say, in seconds. */
 const MAX_AGE = 300
 const METADATA = '/.well-known/openid-configuration'
 
@@ -24,7 +24,7 @@ afterAll(() => provider.stop())
 beforeEach(async () => {
   provider.rotateTo(first)
   provider.asked.length = 0
-  // The provider's clock is the real one, and is behind: none of its tokens comes from the future.
+  // A minute ahead of the provider's clock, which is the real one: no token comes from the future.
   clock = createClock(Date.now() + 60_000)
   ;({ server, client } = await startFederated(clock, [
     {
@@ -40,7 +40,7 @@ const someone = () => `person-${++people}`
 const idToken = (login = someone()) => provider.signIn({ login, nonce: client.id })
 const statusOf = async (token: string) => (await exchange(client, token)).status
 
-test('an ID token becomes a session, once, and only for the client that asked for it', async () => {
+test('an ID token gives a session once, and only to the client that asked for it', async () => {
   const login = someone()
   const token = await idToken(login)
   const thief = await TestClient.registered(server.url)
@@ -56,7 +56,7 @@ test('an ID token becomes a session, once, and only for the client that asked fo
   expect(again.answer.body.account).toEqual(session.answer.body.account)
 })
 
-test('the client library signs in with an ID token, and removes the account with another', async () => {
+test('the client library signs in with an ID token and removes the account with another', async () => {
   const { client } = clientOf(server)
   const [login, nonce] = [someone(), await client.nonce()]
   const session = await client.signInWith({
@@ -67,7 +67,7 @@ test('the client library signs in with an ID token, and removes the account with
   expect(client.session).toBeUndefined()
 })
 
-test('after a rotation, the first tokens of the new key fetch it once, and the old key is refused', async () => {
+test('after a rotation the new key is fetched once, and the old one is refused', async () => {
   const [known, late] = [await idToken(), await idToken()]
   expect(await statusOf(known)).toBe(200)
   provider.rotateTo(second)
@@ -80,7 +80,7 @@ test('after a rotation, the first tokens of the new key fetch it once, and the o
   expect(provider.asked).toHaveLength(4)
 })
 
-test('a withdrawn key is trusted until max-age is over', async () => {
+test('a withdrawn key is trusted until its max-age has passed', async () => {
   const tokens = [await idToken(), await idToken(), await idToken()]
   expect(await statusOf(tokens[0]!)).toBe(200)
   provider.rotateTo(second)
@@ -93,7 +93,7 @@ test('a withdrawn key is trusted until max-age is over', async () => {
   expect(provider.asked).toHaveLength(4)
 })
 
-test('while the provider is away, its keys are held over for a day, then the answer is 503 until it is back', async () => {
+test('keys are used for a day while the provider is away, then the answer is 503 until it is back', async () => {
   const [before, held, ...tokens] = await Promise.all(Array.from({ length: 6 }, () => idToken()))
   expect(await statusOf(before!)).toBe(200)
   await provider.stop()

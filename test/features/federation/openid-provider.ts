@@ -1,4 +1,4 @@
-/** A certified OpenID provider (oidc-provider) on a port of its own, and a browser that signs in to it. */
+/** A certified OpenID provider (oidc-provider) on its own port, and a browser that signs in to it. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
@@ -8,14 +8,14 @@ import { freePort } from '../../support/process.ts'
 import { createMemoryAdapter } from './memory-adapter.ts'
 import { AUDIENCE, type SigningKey } from './provider.ts'
 
-// It warns that it is not supported on Node 20, on which all that is used here works.
+// It warns that Node 20 is not supported, but everything used here works there.
 const warning = jest.spyOn(console, 'warn').mockReturnValue()
 const { Provider: OidcProvider } = await import('oidc-provider')
 warning.mockRestore()
 
-/** Seconds: longer than keys are held over, so that time alone makes no token of a test invalid. */
+/** Seconds. Longer than keys are kept, so that tokens do not expire during a test. */
 const DAYS = 5 * 86_400
-/** Nothing is sent there: the browser stops before it. */
+/** Nothing is sent there: the browser stops at it. */
 const CALLBACK = 'https://app.test/callback'
 const SCOPE = 'openid email profile'
 
@@ -53,7 +53,7 @@ export class OpenIdProvider {
     await once(this.#server, 'listening')
   }
 
-  /** Its port refuses connections until it listens again. */
+  /** Refuses connections until it listens again. */
   async stop(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
@@ -61,12 +61,12 @@ export class OpenIdProvider {
     await closed
   }
 
-  /** From now on it signs with this key, and publishes no other. */
+  /** Signs with this key from now on, and publishes no other. */
   rotateTo(key: SigningKey): void {
     this.#provider = withKey(this.issuer, key)
   }
 
-  /** The ID token of a person who signs in, by the authorization-code flow with PKCE (RFC 7636). */
+  /** Signs a person in by the authorization-code flow with PKCE (RFC 7636), and returns the ID token. */
   async signIn({ login, nonce }: Person): Promise<string> {
     const verifier = randomBytes(32).toString('base64url')
     const state = randomBytes(16).toString('base64url')
@@ -90,7 +90,7 @@ export class OpenIdProvider {
     return body.id_token
   }
 
-  /** Follows redirects with cookies, as a browser does, up to the app's callback; gives its query. */
+  /** Follows redirects with cookies, as a browser does, up to the app's callback, and returns its query. */
   async #browse(path: string, query: Record<string, string>): Promise<URLSearchParams> {
     const cookies = new Map<string, string>()
     let url = new URL(`${path}?${new URLSearchParams(query)}`, this.issuer)
@@ -111,7 +111,7 @@ export class OpenIdProvider {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url!, this.issuer)
     if (pathname.startsWith('/interaction/')) {
-      // In place of a page with a password: the person whom the app names is the one who signs in.
+      // Instead of a page with a password, the person that the app names signs in.
       const { params } = await this.#provider.interactionDetails(request, response)
       const login = { accountId: params['login_hint'] as string }
       await this.#provider.interactionFinished(request, response, { login })
@@ -134,20 +134,20 @@ function withKey(issuer: string, { kid, alg, privateKey }: SigningKey): Provider
     ],
     cookies: { keys: ['a key of the test'] },
     claims: { openid: ['sub', 'jti'], email: ['email', 'email_verified'], profile: ['name'] },
-    // As Google does: the address and the name stand in the ID token.
+    // As with Google, the address and the name are in the ID token.
     conformIdTokenClaims: false,
     ttl: { IdToken: DAYS, AccessToken: DAYS, Grant: DAYS, Interaction: DAYS, Session: DAYS },
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     features: { devInteractions: { enabled: false } },
     findAccount: (_, accountId) => ({
       accountId,
-      // With `jti`, two ID tokens of one second differ.
+      // `jti` makes two ID tokens of one second different.
       claims: () => ({
         ...{ sub: accountId, name: 'Ada', email: `${accountId}@example.test` },
         ...{ email_verified: true, jti: randomUUID() },
       }),
     }),
-    // The app is the provider's own: nobody is asked for consent.
+    // The app is the provider's own, so nobody is asked for consent.
     async loadExistingGrant({ oidc }) {
       const { clientId } = oidc.client!
       const grant = new oidc.provider.Grant({ clientId, accountId: oidc.session!.accountId! })

@@ -60,25 +60,21 @@ test.each<[string | undefined, number]>([
   expect(document).toEqual({ members: { a: 1 }, maxAge })
 })
 
-describe('nothing is taken from', () => {
+describe('a document is refused:', () => {
   test.each<[string, (response: ServerResponse) => void, string]>([
     ['an error', (response) => response.writeHead(500).end('{}'), '/jwks answered 500'],
-    ['nothing new', (response) => response.writeHead(304).end(), '/jwks answered 304'],
-    ['no JSON', (response) => response.end('<html>'), '/jwks did not answer with a JSON object'],
+    ['a 304', (response) => response.writeHead(304).end(), '/jwks answered 304'],
+    ['not JSON', (response) => response.end('<html>'), '/jwks did not answer with a JSON object'],
     ['a list', (response) => response.end('[]'), '/jwks did not answer with a JSON object'],
-    [
-      'bad UTF-8',
-      (response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])),
-      '/jwks did not answer with a JSON object',
-    ],
+    ['bad UTF-8', (response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])), 'an empty body'],
     ['no body', (response) => response.end(), '/jwks did not answer with a JSON object'],
     [
-      'a huge document',
+      'too large',
       (response) => response.end(`{"a":"${'x'.repeat(300_000)}"}`),
       '/jwks is over 256 KiB',
     ],
     [
-      'one that unpacks to a huge one',
+      'too large when decompressed',
       (response) => {
         response.setHeader('content-encoding', 'gzip')
         response.end(gzipSync(`{"a":"${'x'.repeat(20_000_000)}"}`))
@@ -86,7 +82,7 @@ describe('nothing is taken from', () => {
       '/jwks is over 256 KiB',
     ],
     [
-      'one cut short',
+      'incomplete',
       (response) => {
         response.writeHead(200, { 'content-length': '100' }).write('{"a":')
         setImmediate(() => response.destroy())
@@ -105,7 +101,7 @@ describe('nothing is taken from', () => {
     expect(elsewhere.asked).toEqual([])
   })
 
-  test('a document that comes a byte at a time', async () => {
+  test('a body that takes too long', async () => {
     const fetched = jest.spyOn(globalThis, 'fetch')
     const time = new AbortController()
     let drip: NodeJS.Timeout | undefined
@@ -113,14 +109,14 @@ describe('nothing is taken from', () => {
       response.writeHead(200).write('{')
       drip = setInterval(() => response.write(' '), 10)
     }, time.signal)
-    // Its time is up once the body has begun.
+    // The time is up after the body has begun.
     await fetched.mock.results[0]!.value
     time.abort()
     expect(await dripping).toBe('/jwks gave an incomplete answer')
     clearInterval(drip)
   })
 
-  test('a document that never comes', async () => {
+  test('an answer that takes too long', async () => {
     const time = new AbortController()
     const waiting = failure(() => {
       time.abort()
@@ -128,7 +124,7 @@ describe('nothing is taken from', () => {
     expect(await waiting).toBe('/jwks cannot be reached')
   })
 
-  test('a port that nobody listens on', async () => {
+  test('a port without a listener', async () => {
     const closed = await Provider.start(createClock())
     await closed.stop()
     await expect(fetchDocument(`${closed.issuer}/jwks`, AbortSignal.timeout(5000))).rejects.toThrow(

@@ -21,23 +21,23 @@ describe('a key of a JWK Set', () => {
   test.each<[string, object, string[] | undefined]>([
     ['with alg and use', {}, ['RS256']],
     ['with another alg of its type', { alg: 'PS256' }, ['PS256']],
-    ['for verifying', { key_ops: ['verify'] }, ['RS256']],
+    ['with key_ops verify', { key_ops: ['verify'] }, ['RS256']],
     ['with an alg that is not allowed', { alg: 'RS512' }, undefined],
-    ['with the alg of another type', { alg: 'ES256' }, undefined],
+    ['with an alg of another type', { alg: 'ES256' }, undefined],
     ['for encryption', { use: 'enc' }, undefined],
     ['for wrapping keys', { key_ops: ['wrapKey'] }, undefined],
-    ['with key_ops of another form', { key_ops: 'verify' }, undefined],
-    ['without kid', { kid: undefined }, undefined],
-    ['with a kid that is no text', { kid: 7 }, undefined],
-    ['without kty', { kty: undefined }, undefined],
+    ['with key_ops that is not a list', { key_ops: 'verify' }, undefined],
+    ['without a kid', { kid: undefined }, undefined],
+    ['with a kid that is not a string', { kid: 7 }, undefined],
+    ['without a kty', { kty: undefined }, undefined],
     ['with a private member', { d: 'AQAB' }, undefined],
     ['with a damaged modulus', { n: '!' }, undefined],
     ['with exponent 1', { e: 'AQ' }, undefined],
-  ])('%s may verify %j: %j', async (_, changes, expected) => {
+  ])('%s verifies %j: %j', async (_, changes, expected) => {
     expect(await algorithms({ ...jwkOf(rsa), ...changes })).toEqual(expected)
   })
 
-  test('without alg may verify what its type can and the issuer uses', async () => {
+  test('without alg verifies what its type can and the issuer allows', async () => {
     const jwk = without(jwkOf(rsa), 'alg', 'use')
     expect(await algorithms(jwk)).toEqual(['RS256', 'PS256'])
     const { publicKey } = generateKeyPairSync('ed25519')
@@ -49,7 +49,7 @@ describe('a key of a JWK Set', () => {
     expect(await algorithms({ ...p384.export({ format: 'jwk' }), kid: 'rsa' })).toBeUndefined()
   })
 
-  test('does not keep others from being read; of two with one kid, the first counts', async () => {
+  test('that is unusable is skipped, and the first of two with one kid is used', async () => {
     const twin = { ...jwkOf(ec), kid: 'rsa' }
     const keys = [null, 'x', { kty: 'oct', k: 'AAAA', kid: 'secret' }, jwkOf(rsa), twin, jwkOf(ec)]
     const set = await readKeySet({ keys }, ['RS256', 'ES256'])
@@ -59,17 +59,17 @@ describe('a key of a JWK Set', () => {
 })
 
 test.each([{}, { keys: {} }, { keys: Array.from({ length: 101 }, () => ({})) }])(
-  'no JWK Set, or one of too many keys, is refused',
+  'an invalid or too large JWK Set is refused',
   async (document) => {
     await expect(readKeySet(document, ['RS256'])).rejects.toMatchObject({ name: 'ProviderError' })
   },
 )
-test('a JWK Set without keys has none', async () => {
+test('an empty JWK Set has no keys', async () => {
   expect((await readKeySet({ keys: [] }, ['RS256'])).size).toBe(0)
 })
 
 describe('a map of certificates', () => {
-  test('returns their keys, for the algorithms of their type', async () => {
+  test('gives the keys for the algorithms of their type', async () => {
     const document = { rsa: certificateOf(rsa, NOW), ec: certificateOf(ec, NOW) }
     const set = await readCertificates(document, ['RS256', 'ES256'], NOW)
     expect(set.get('rsa')!.key.equals(rsa.publicKey)).toBe(true)
@@ -82,7 +82,7 @@ describe('a map of certificates', () => {
     [-WEEK, 1],
     [WEEK - 1000, 1],
     [WEEK, 0],
-  ])('%i ms from its middle, %i is valid', async (offset, size) => {
+  ])('%i ms from the middle of its validity has %i valid keys', async (offset, size) => {
     const document = { rsa: certificateOf(rsa, NOW) }
     expect((await readCertificates(document, ['RS256'], NOW + offset)).size).toBe(size)
   })
@@ -94,7 +94,7 @@ describe('a map of certificates', () => {
   })
 
   test.each([{ a: 7 }, Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, 'x']))])(
-    'that is none, or a huge one, is refused',
+    'that is invalid or too large is refused',
     async (document) => {
       await expect(readCertificates(document, ['RS256'], NOW)).rejects.toMatchObject({
         name: 'ProviderError',

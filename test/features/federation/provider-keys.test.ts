@@ -49,7 +49,7 @@ const away = () => {
 }
 
 describe('keys are fetched', () => {
-  test('when the first token comes, once for many at once, and after max-age', async () => {
+  test('with the first token, once for concurrent tokens, and again after max-age', async () => {
     expect(provider.count()).toBe(0)
     expect(await Promise.all(Array.from({ length: 10 }, () => status()))).toEqual(
       Array(10).fill(200),
@@ -63,7 +63,7 @@ describe('keys are fetched', () => {
     expect(provider.count()).toBe(2)
   })
 
-  test('at once for an unknown kid, then not for another within 30 s', async () => {
+  test('for an unknown kid at once, then not again for 30 s', async () => {
     await status()
     provider.keys = [keys[1], keys[0]]
     expect(await status()).toBe(200)
@@ -79,14 +79,14 @@ describe('keys are fetched', () => {
     expect(provider.count()).toBe(3)
   })
 
-  test('once for many tokens of a new key that come at once', async () => {
+  test('once for concurrent tokens of a new key', async () => {
     await status()
     provider.keys = [keys[1]]
     expect(await Promise.all([status(), status(), status()])).toEqual([200, 200, 200])
     expect(provider.count()).toBe(2)
   })
 
-  test('for an unknown kid also right after an ordinary fetch', async () => {
+  test('for an unknown kid, even right after an ordinary fetch', async () => {
     await status()
     clock.advance(3600)
     await status()
@@ -95,7 +95,7 @@ describe('keys are fetched', () => {
     expect(provider.count()).toBe(3)
   })
 
-  test('without effect on a key that has been withdrawn: it is refused', async () => {
+  test('without keeping a key that was withdrawn', async () => {
     await status()
     provider.keys = [keys[1]]
     await status()
@@ -111,7 +111,7 @@ describe('keys are fetched', () => {
 })
 
 describe('while the provider is away', () => {
-  test('keys are held over until they are a day old, and it comes back', async () => {
+  test('keys are used until they are a day old', async () => {
     await status()
     away()
     clock.advance(3600)
@@ -136,7 +136,7 @@ describe('while the provider is away', () => {
     expect(provider.asked).toHaveLength(2)
   })
 
-  test('nobody knows whether an unknown kid is wrong', async () => {
+  test('an unknown kid is answered with 503', async () => {
     await status()
     provider.keys = [keys[1]]
     away()
@@ -147,7 +147,7 @@ describe('while the provider is away', () => {
     expect(await status()).toBe(200)
   })
 
-  test('the reason is logged once', async () => {
+  test('the reason is logged once for concurrent tokens', async () => {
     away()
     await Promise.all([status(), status()])
     const warnings = server.logs.filter((line) => line.includes('cannot be fetched'))
@@ -156,7 +156,7 @@ describe('while the provider is away', () => {
   })
 })
 
-/** The time that the issuer has to answer. */
+/** Aborts when the issuer's time to answer is up. */
 let time: AbortController
 const timeIsUp = () => {
   time.abort()
@@ -166,9 +166,9 @@ test.each<[string, Provider['instead']]>([
   ['an error', (_, response) => response.writeHead(500).end()],
   ['a huge document', (_, response) => response.end(`{"keys":["${'x'.repeat(300_000)}"]}`)],
   ['half an answer', (_, response) => response.write('{', timeIsUp)],
-  ['nothing at all', timeIsUp],
+  ['no answer', timeIsUp],
 ])(
-  'a provider that serves %s is away: 503 without keys, and those that are known are good',
+  'a provider that serves %s counts as away: 503 without keys, and known keys stay valid',
   async (_, answer) => {
     const timeout = jest
       .spyOn(AbortSignal, 'timeout')
@@ -199,17 +199,17 @@ describe('discovery', () => {
 
   test.each<[string, () => object]>([
     ['of another issuer', () => ({ issuer: elsewhere.issuer })],
-    ['with a slash too many', () => ({ issuer: `${provider.issuer}/` })],
-    ['without keys', () => ({ jwks_uri: undefined })],
-    ['with keys over plain http elsewhere', () => ({ jwks_uri: 'http://provider.test/jwks' })],
+    ['with a trailing slash in its issuer', () => ({ issuer: `${provider.issuer}/` })],
+    ['without a jwks_uri', () => ({ jwks_uri: undefined })],
+    ['with keys over http on another host', () => ({ jwks_uri: 'http://provider.test/jwks' })],
     ['with keys in a file', () => ({ jwks_uri: 'file:///etc/passwd' })],
-  ])('%s is no answer', async (_, changes) => {
+  ])('%s is refused', async (_, changes) => {
     metadata(changes())
     expect(await status()).toBe(503)
     expect(provider.asked).toEqual(['/.well-known/openid-configuration'])
   })
 
-  test('that redirects to another host is not followed', async () => {
+  test('with a redirect to another host is not followed', async () => {
     provider.instead = (request, response) => {
       response.writeHead(302, { location: elsewhere.issuer + request.url! }).end()
     }
@@ -217,7 +217,7 @@ describe('discovery', () => {
     expect(elsewhere.asked).toEqual([])
   })
 
-  test('may name keys on another host', async () => {
+  test('can name keys on another host', async () => {
     elsewhere.keys = [keys[0]]
     metadata({ jwks_uri: `${elsewhere.issuer}/jwks` })
     expect(await status()).toBe(200)
@@ -225,7 +225,7 @@ describe('discovery', () => {
   })
 })
 
-test('a token cannot decide which URL is fetched', async () => {
+test('a token cannot choose a URL that is fetched', async () => {
   const before = elsewhere.asked.length
   const claims = provider.claims(client.id, { iss: elsewhere.issuer, email: someEmail() })
   for (const header of [

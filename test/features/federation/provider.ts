@@ -1,4 +1,4 @@
-/** An OpenID provider on a port of its own, with real keys, and people who sign in to it. */
+/** A simple OpenID provider on its own port, with real keys. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -53,12 +53,12 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void
 
 export class Provider {
   readonly issuer: string
-  /** The first signs. */
+  /** The first one signs. */
   keys: SigningKey[]
   cacheControl: string | undefined
-  /** Stands in for every answer. */
+  /** Replaces every answer. */
   instead: Listener | undefined
-  /** The paths that were asked for. */
+  /** The paths that were requested. */
   readonly asked: string[] = []
   readonly #clock: () => number
   readonly #server
@@ -100,12 +100,12 @@ export class Provider {
     }
   }
 
-  /** How often it was asked for its keys, or for another path. */
+  /** The number of requests for its keys or another path. */
   count(path = '/jwks'): number {
     return this.asked.filter((each) => each === path).length
   }
 
-  /** The claims of an ID token for a client. `undefined` takes one away. */
+  /** The claims of an ID token for a client. `undefined` removes a claim. */
   claims(clientId: string, changes: object = {}): Record<string, unknown> {
     const now = Math.floor(this.#clock() / 1000)
     return {
@@ -132,7 +132,7 @@ export class Provider {
   }
 }
 
-/** Writes a file of trusted issuers; gives its path. */
+/** Writes a file of trusted issuers, and returns its path. */
 export function issuersFile(content: unknown): string {
   const path = join(mkdtempSync(join(tmpdir(), 'issuers-')), 'trusted-issuers.json')
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
@@ -168,7 +168,7 @@ export const exchange = (
     ...{ client_id: client.id, ...changes },
   })
 
-/** Exchanges an ID token that must be taken, and opens the session. */
+/** Exchanges an ID token that must be accepted, and opens the session. */
 export async function exchanged(client: TestClient, token: string): Promise<TestSession> {
   const answer = await exchange(client, token)
   if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)

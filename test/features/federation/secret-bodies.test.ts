@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([server.stop(), provider.stop()]))
 
-test('wherever an ID token is taken, the body is marked as secret', async () => {
+test('every route that takes an ID token marks its body as secret', async () => {
   const session = await client.signUp()
   const subject_token = await provider.idToken(client.id, { sub: 'ada', email: 'ada@mail.test' })
   isRefusing = true

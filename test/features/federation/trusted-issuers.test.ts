@@ -21,7 +21,7 @@ function problemsOf(content: unknown): readonly string[] {
   return []
 }
 
-test('a file is read whole, with careful defaults', () => {
+test('a file is read with strict defaults', () => {
   const x509_uri = 'https://provider.test/certificates'
   const file = issuersFile([
     ENTRY,
@@ -48,7 +48,7 @@ test('a file is read whole, with careful defaults', () => {
   ])
 })
 
-describe('all faults of a file are reported:', () => {
+describe('every problem of the file is reported:', () => {
   test('together', () => {
     const problems = problemsOf([
       ENTRY,
@@ -92,7 +92,7 @@ describe('all faults of a file are reported:', () => {
   })
 })
 
-test('this server itself is no issuer', async () => {
+test('this server itself is refused as an issuer', async () => {
   const entry = { ...ENTRY, issuer: 'http://localhost:3000' }
   await expect(
     startTestServer({
@@ -119,11 +119,11 @@ test.each([
   ['data:application/json,{}', false],
   ['provider.test', false],
   ['', false],
-])('keys from %j can be believed: %j', (url, isSafe) => {
+])('isSafeUrl(%j) is %j', (url, isSafe) => {
   expect(isSafeUrl(url)).toBe(isSafe)
 })
 
-test('without the variable nothing of it is there', async () => {
+test('without TRUSTED_ISSUERS the feature is off', async () => {
   const server = await startTestServer({ features: [federation] })
   const client = await TestClient.registered(server.url)
   const session = await client.signUp()

@@ -7,7 +7,7 @@ import {
 import { sweepUsed, useUp } from '../../../server/features/federation/used-id-tokens.ts'
 import { openTestDatabase } from '../../support/database.ts'
 
-test('a token is used once, and forgotten when it has expired', async () => {
+test('a token is accepted once, and forgotten when it has expired', async () => {
   const database = await openTestDatabase()
   await migrate(database, FEDERATION_HISTORY)
   const db = federationDatabase(database)

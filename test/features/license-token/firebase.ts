@@ -1,4 +1,4 @@
-/** A second vendor: Firebase custom tokens, signed with the key of a service account. */
+/** Another vendor: Firebase custom tokens, signed with a service account's key. */
 import { createPrivateKey } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { z } from 'zod'
@@ -9,7 +9,7 @@ const AUDIENCE =
 
 const variables = {
   FIREBASE_CLIENT_EMAIL: z.string().optional(),
-  // In one line: \n stands for a line break, as in the service account's JSON file.
+  // On one line, with \n for a line break, as in the service account's JSON file.
   FIREBASE_PRIVATE_KEY: z.string().optional(),
 }
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Checks the MAC by hand and gives back the claims. */
+/** Checks the MAC by hand and returns the claims. */
 function claimsOf(jws: string) {
   const [header, payload, mac] = jws.split('.')
   expect(mac).toBe(createHmac('sha256', SECRET).update(`${header}.${payload}`).digest('base64url'))
@@ -38,7 +38,7 @@ function claimsOf(jws: string) {
 }
 
 describe('the token', () => {
-  test('comes with the sign-up, encrypted to the client, and says what Seald asks for', async () => {
+  test('comes with the sign-up, encrypted to the client, with the claims that Seald requires', async () => {
     const { answer } = await client.signUp()
     const { user_license_token: jwe, account } = answer.body
     expect(decodeProtectedHeader(jwe)).toMatchObject({ cty: 'JWT', kid: client.id })
@@ -56,7 +56,7 @@ describe('the token', () => {
     })
   })
 
-  test('comes fresh to whoever is signed in, with a jti of its own', async () => {
+  test('is issued again to a signed-in person, with a new jti', async () => {
     const session = await client.signUp()
     server.clock.advance(60)
     const answer = await client.sendAs(session, 'POST', PATH)
@@ -69,12 +69,12 @@ describe('the token', () => {
     expect(fresh).toMatchObject({ iat: first.iat! + 60, connector_add: first['connector_add'] })
   })
 
-  test('does not come without an access token', async () => {
+  test('needs an access token', async () => {
     const answer = await client.send('POST', PATH)
     expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
   })
 
-  test('is in the audit log, with the request', async () => {
+  test('is recorded in the audit log with its request', async () => {
     const session = await client.signUp()
     const id = session.answer.headers.get('x-request-id')!
     const answer = await client.sendAs(session, 'POST', PATH)
@@ -89,7 +89,7 @@ describe('the token', () => {
     }
   })
 
-  test('is limited for each account', async () => {
+  test('is rate-limited for each account', async () => {
     const limited = await startTestServer({
       features: [licenseToken],
       variables: { ...VARIABLES, RATE_LIMIT_REFRESH: '2/1h' },
@@ -104,7 +104,7 @@ describe('the token', () => {
   })
 })
 
-describe('no verifier of ours takes it, nor one that a stranger signs with the secret', () => {
+describe('a license token, or any token signed with its secret, is refused', () => {
   const URL_OF_SERVICE = 'https://notes.test'
   const NOBODY = { kid: 'secret-1', typ: 'at+jwt' }
   const logs: string[] = []
@@ -123,7 +123,7 @@ describe('no verifier of ours takes it, nor one that a stranger signs with the s
     ]
   })
 
-  test('the auth server', async () => {
+  test('by the auth server', async () => {
     for (const jws of forged) {
       for (const token of [jws, await client.seal(jws)]) {
         const headers = { authorization: `Bearer ${token}` }
@@ -135,7 +135,7 @@ describe('no verifier of ours takes it, nor one that a stranger signs with the s
     }
   })
 
-  test('another service', async () => {
+  test('by another service', async () => {
     const { issuer } = server.config
     const verifier = await createVerifier({
       ...{ issuer, url: URL_OF_SERVICE, clock: server.clock },
@@ -152,11 +152,11 @@ describe('no verifier of ours takes it, nor one that a stranger signs with the s
         expect((await ask(token)).refusal?.status).toBe(401)
       }
     }
-    // What was wrong was the token, not the way in which it was sent.
+    // The transport was right: a good token is accepted the same way.
     expect((await ask(await tokens.make())).claims?.sub).toBe('account-1')
   })
 
-  test('the client, in whose JWE it comes', async () => {
+  test('by the client library', async () => {
     const library = clientOf(server).client
     const person = { email: someEmail(), password: GOOD_PASSWORD }
     await library.signUp(person)
@@ -177,7 +177,7 @@ describe('no verifier of ours takes it, nor one that a stranger signs with the s
     }
   })
 
-  test('and no log has the secret, or the claims of the token', () => {
+  test('and neither the secret nor the claims are logged', () => {
     const all = [...server.logs, ...logs].join('')
     expect(all).toContain('access token refused')
     for (const secret of [SECRET, ...forged.map((jws) => jws.split('.')[1]!)]) {
@@ -186,7 +186,7 @@ describe('no verifier of ours takes it, nor one that a stranger signs with the s
   })
 })
 
-test('the secret is in no answer and no line of the log', async () => {
+test('no answer and no log line has the secret', async () => {
   const session = await client.signUp()
   const answers = [session.answer, await client.sendAs(session, 'POST', PATH)]
   const metadata = await client.send('GET', '/.well-known/oauth-authorization-server')
@@ -197,7 +197,7 @@ test('the secret is in no answer and no line of the log', async () => {
 })
 
 test.each<Record<string, string>>([{}, { APP_ID: '', JWT_SHARED_SECRET: '' }])(
-  'without its variables it is not there: %j',
+  'without its variables the feature is off: %j',
   async (variables) => {
     const bare = await startTestServer({ features: [licenseToken], variables })
     const ours = await TestClient.registered(bare.url)
@@ -208,7 +208,7 @@ test.each<Record<string, string>>([{}, { APP_ID: '', JWT_SHARED_SECRET: '' }])(
   },
 )
 
-describe('a start is stopped by', () => {
+describe('the configuration', () => {
   const problemsOf = (changes: Record<string, string>) => {
     try {
       loadConfig([licenseToken], { ...VARIABLES, ...changes }, '/nonexistent/.env')
@@ -218,13 +218,13 @@ describe('a start is stopped by', () => {
     return []
   }
 
-  test('nothing when all is set', () => {
+  test('is accepted if everything is set', () => {
     expect(problemsOf({})).toEqual([])
     // 32 bytes in 16 characters.
     expect(problemsOf({ JWT_SHARED_SECRET: 'é'.repeat(16) })).toEqual([])
   })
 
-  test('a secret under 32 bytes, which is not quoted', () => {
+  test('is refused with a secret under 32 bytes, which is not quoted', () => {
     const [problem, ...others] = problemsOf({ JWT_SHARED_SECRET: 'x'.repeat(31) })
     expect(problem).toBe('JWT_SHARED_SECRET must have at least 32 bytes.')
     expect(others).toEqual([])
@@ -236,14 +236,14 @@ describe('a start is stopped by', () => {
       { JWT_SHARED_SECRET_ID: '', JWT_SHARED_SECRET: '' },
       'JWT_SHARED_SECRET_ID and JWT_SHARED_SECRET',
     ],
-  ])('a part that is missing: %j', (changes, missing) => {
+  ])('is refused if a part is missing: %j', (changes, missing) => {
     expect(problemsOf(changes)).toEqual([
       `APP_ID, JWT_SHARED_SECRET_ID, JWT_SHARED_SECRET belong together: set ${missing} too, or remove the others.`,
     ])
   })
 })
 
-test('another vendor is another file: a Firebase custom token', async () => {
+test('another vendor can issue the token: a Firebase custom token', async () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const email = 'firebase-adminsdk@project-1.iam.gserviceaccount.com'
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string

@@ -22,12 +22,12 @@ afterAll(() => server.stop())
 beforeEach(async () => {
   email = someEmail()
   session = await client.signUp(email)
-  // Its key, which the client looks up once.
+  // Makes the client fetch its key, which it does once.
   await client.seal('')
   before = await scrape(server)
 })
 
-/** By how much a metric has changed since the test began. */
+/** How much a metric has changed since the test began. */
 const changed = async (metric: string) => changes(before, await scrape(server), metric)
 
 const login = (password: string, address = email) =>
@@ -40,7 +40,7 @@ const refresh = async (token: string) =>
 
 const refreshed = async (token: string) => client.open((await refresh(token)).body.refresh_token)
 
-test('requests, by the pattern of their route and the status', async () => {
+test('requests are counted by route pattern and status', async () => {
   for (const [method, path] of [
     ['GET', '/healthz'],
     ['HEAD', '/healthz'],
@@ -66,12 +66,12 @@ test('requests, by the pattern of their route and the status', async () => {
     '{method="GET",route="/clients/:client_id/configuration",status="200"}': 1,
     '{method="other",route="other",status="404"}': 2,
     '{method="other",route="other",status="405"}': 2,
-    // The client looks the key up again after a 401.
+    // The client fetches the key again after a 401.
     '{method="GET",route="/.well-known/jwks.json",status="200"}': 1,
   })
 })
 
-test('how long they took', async () => {
+test('durations are counted in buckets', async () => {
   const registry = new Registry()
   const histogram = createRequestHistogram(registry)
   for (const seconds of [0, 0.001, 0.0011, 0.3, 12]) histogram.observe('GET', '/', 200, seconds)
@@ -91,7 +91,7 @@ test('how long they took', async () => {
   expect(samples.size).toBe(2 * 16)
 })
 
-test('events of the audit log, such as sign-ins, and how many passwords were hashed', async () => {
+test('audit events and password hashes are counted', async () => {
   await login('wrong')
   await login('wrong', someEmail())
   const signedIn = await client.login(email)
@@ -106,7 +106,7 @@ test('events of the audit log, such as sign-ins, and how many passwords were has
   expect(seconds).toBeGreaterThan(0)
 })
 
-test('waits after wrong passwords', async () => {
+test('waits after wrong passwords are counted', async () => {
   for (let i = 0; i < 7; i++) await login('wrong')
   expect(await changed('auth_requests_limited_total')).toEqual({ '{limit="wrong_passwords"}': 2 })
   expect(await changed('auth_audit_events_total')).toEqual({
@@ -115,7 +115,7 @@ test('waits after wrong passwords', async () => {
   })
 })
 
-test('refreshes, by their outcome, and rate limits', async () => {
+test('refreshes are counted by outcome, and rate-limited requests', async () => {
   const second = await refreshed(session.refreshJws)
   await refreshed(second)
   // Its successor was used.
@@ -147,7 +147,7 @@ test('refreshes, by their outcome, and rate limits', async () => {
   expect(limited).toBe(answered)
 })
 
-test('access tokens that are refused, by the reason, and replays', async () => {
+test('refused access tokens are counted by reason, and replays', async () => {
   const req = {
     ...{ jti: 'once', iat: server.clock() / 1000, htm: 'GET' },
     htu: `${server.config.issuer}/account`,
@@ -157,7 +157,7 @@ test('access tokens that are refused, by the reason, and replays', async () => {
     await client.send('GET', '/account', undefined, headers)
   }
   await client.sendAs({ accessJws: session.refreshJws }, 'GET', '/account')
-  // No token is none that is refused.
+  // A missing token does not count as refused.
   await client.send('GET', '/account')
   expect(await changed('auth_access_tokens_refused_total')).toEqual({
     '{reason="req_replayed"}': 1,
@@ -167,7 +167,7 @@ test('access tokens that are refused, by the reason, and replays', async () => {
   expect(await changed('auth_audit_events_total')).toEqual({ '{event="request_replayed"}': 1 })
 })
 
-test('lookups in the caches', async () => {
+test('cache lookups are counted', async () => {
   const authorization = `Bearer ${await client.seal(session.accessJws)}`
   for (let i = 0; i < 3; i++) {
     await client.send('GET', '/account', undefined, { authorization })
@@ -180,7 +180,7 @@ test('lookups in the caches', async () => {
   })
 })
 
-test('of what has not happened yet, there is a zero, so that the first time is an increase', () => {
+test('counters of events that have not happened are zero', () => {
   for (const sample of [
     'auth_audit_events_total{event="password_reset"}',
     'auth_refreshes_total{outcome="unknown"}',

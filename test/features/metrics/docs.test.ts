@@ -5,11 +5,11 @@ import { AUDIT_EVENTS } from '../../../server/log/audit.ts'
 import { startMeasuredServer } from './scrape.ts'
 
 const PAGE = join(import.meta.dirname, '../../../docs/features/metrics.md')
-/** Only on PostgreSQL: see readings.test.ts. */
+/** Only on PostgreSQL; see readings.test.ts. */
 const ON_POSTGRES = ['busy', 'max', 'waiting'].map((name) => `auth_database_connections_${name}`)
 
 let page: string
-/** Name → type. */
+/** The name and type of every metric. */
 let metrics: Map<string, string>
 let server: Awaited<ReturnType<typeof startMeasuredServer>>
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test('the page lists every metric of ours, with its type', () => {
+test('the docs page lists every auth_ metric with its type', () => {
   const rows = [...page.matchAll(/^\| `(auth_\w+)` +\| (\w+) /gm)]
   const documented = rows.map(([, name, type]) => [name, type])
   const actual = [...metrics].filter(([name]) => name.startsWith('auth_'))

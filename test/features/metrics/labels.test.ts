@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** A token whose `kid`s and claims have the mark, on both layers. */
+/** A token with the mark in its `kid`s and claims, on both layers. */
 async function forge(client: TestClient, mark: string): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256')
   const jws = await new SignJWT({ jti: mark, sid: mark, client_id: mark, scope: mark })
@@ -29,7 +29,7 @@ async function forge(client: TestClient, mark: string): Promise<string> {
     : client.seal(jws)
 }
 
-/** Sends the mark wherever somebody can put something of their own, and gives the ids that result. */
+/** Sends the mark everywhere a client can put a value, and returns the ids of what it created. */
 async function sendEverywhere(mark: string): Promise<string[]> {
   const headers: Record<string, string> = {
     ...{ 'x-request-id': mark, 'user-agent': mark, cookie: `a=${mark}`, [`x-${mark}`]: mark },
@@ -85,14 +85,14 @@ async function sendEverywhere(mark: string): Promise<string[]> {
   return [client.id, session.sessionId, signedUp.body.account.id as string]
 }
 
-test('nothing that anybody sent is in a label, and labels do not become more by it', async () => {
+test('labels contain nothing that a client sent, and do not grow in number', async () => {
   const ids = await sendEverywhere('marked-first')
   const first = await scrape(server)
   await sendEverywhere('marked-second')
   const text = [...(await scrape(server)).keys()].join('\n')
   expect(text).not.toMatch(/marked|6d61726b|MKCALENDAR|127\.0\.0\.1|mail\.test|00f067aa/i)
   for (const id of ids) expect(text).not.toContain(id)
-  // They were counted, though.
+  // The requests were counted, though.
   expect(text).toContain('{method="other",route="other",status="404"}')
   const ours = (sample: string) => sample.startsWith('auth_')
   expect(text.split('\n').filter(ours)).toEqual([...first.keys()].filter(ours))

@@ -8,7 +8,7 @@ const loaded = jest.fn(() => {
 jest.unstable_mockModule('prom-client', loaded)
 
 test.each([{}, { METRICS_PORT: '' }])(
-  'without METRICS_PORT nothing is loaded: %j',
+  'without METRICS_PORT prom-client is not loaded: %j',
   async (variables) => {
     const server = await startTestServer({ features: [metrics], variables })
     await server.stop()
@@ -17,7 +17,7 @@ test.each([{}, { METRICS_PORT: '' }])(
   },
 )
 
-test('with it, prom-client is', async () => {
+test('with a port prom-client is loaded', async () => {
   await expect(startTestServer({ features: [createMetrics({ port: 0 })] })).rejects.toThrow(
     'prom-client was loaded.',
   )

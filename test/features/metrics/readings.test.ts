@@ -18,7 +18,7 @@ async function start(options?: TestServerOptions) {
   return server
 }
 
-test('the age of the keys, and what it may be', async () => {
+test('the age of the keys and its limit are shown', async () => {
   const server = await start({ config: { keyMaxAge: 7 } })
   const samples = await scrape(server)
   expect(samples.get('auth_keys_current_since_timestamp_seconds')).toBe(
@@ -27,7 +27,7 @@ test('the age of the keys, and what it may be', async () => {
   expect(samples.get('auth_keys_max_age_seconds')).toBe(7)
 })
 
-test('the process and its event loop', async () => {
+test('the memory, CPU time and event loop lag are shown', async () => {
   const samples = await scrape(await start())
   expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e6)
   for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds']) {
@@ -35,7 +35,7 @@ test('the process and its event loop', async () => {
   }
 })
 
-test('how many passwords wait to be hashed', async () => {
+test('the queue of password hashes is shown', async () => {
   let release: () => void = () => undefined
   const held = new Promise<void>((resolve) => (release = resolve))
   const argon2 = { hash: () => held.then(() => 'hash'), verify: () => held.then(() => true) }
@@ -52,7 +52,7 @@ test('how many passwords wait to be hashed', async () => {
 })
 
 describePostgres('on PostgreSQL', () => {
-  test('the use of the connection pool', async () => {
+  test('the use of the connection pool is shown', async () => {
     const postgres = await startPostgres()
     cleanups.push(() => postgres.remove())
     const database = await openDatabase(postgres.url, { poolSize: 2 })

@@ -13,13 +13,13 @@ export async function startMeasuredServer(
   return { ...server, metricsUrl: metricsUrlIn(server.logs) }
 }
 
-/** Where metrics are, which the log says. */
+/** The address of the metrics, from the log. */
 export function metricsUrlIn(logs: readonly string[]): string {
   const line = logs.find((text) => text.includes('"msg":"Metrics at '))
   return (JSON.parse(line ?? '{}') as { url: string }).url
 }
 
-/** The samples of a scrape: name and labels as they are written → value. */
+/** The samples of a scrape: name and labels → value. */
 export type Samples = ReadonlyMap<string, number>
 
 export async function scrape({ metricsUrl }: { metricsUrl: string }): Promise<Samples> {
@@ -37,7 +37,7 @@ export const samplesIn = (text: string): Samples =>
       .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
   )
 
-/** By how much the samples of a metric have changed between two scrapes: labels → difference. */
+/** The changes of a metric between two scrapes: labels → difference. */
 export function changes(before: Samples, after: Samples, metric: string): Record<string, number> {
   return Object.fromEntries(
     [...after]

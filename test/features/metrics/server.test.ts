@@ -37,7 +37,7 @@ async function stop(server: RunningServer): Promise<void> {
   await server.stop()
 }
 
-/** A port that is taken for as long as the test runs. */
+/** A port that stays taken during the test. */
 async function takenPort(): Promise<number> {
   const server: Server = createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -52,7 +52,7 @@ async function problemsOf(options: Options): Promise<readonly string[]> {
 }
 
 describe('metrics', () => {
-  test('are on a port of their own, of this machine, and not on the public one', async () => {
+  test('are on their own port of this machine, and not on the public one', async () => {
     const { server, metricsUrl } = await start({ variables: { HOST: '::' } })
     expect(metricsUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     const answer = await fetch(`${metricsUrl}/metrics?x=1`)
@@ -71,21 +71,21 @@ describe('metrics', () => {
     ['GET', '/healthz', 404],
     ['GET', '/metrics/', 404],
     ['POST', '/metrics', 405],
-  ])('are all that is there: %s %s is %i', async (method, path, status) => {
+  ])('have no other path or method: %s %s is %i', async (method, path, status) => {
     const { metricsUrl } = await start()
     const answer = await fetch(metricsUrl + path, { method })
     expect([answer.status, await answer.text()]).toEqual([status, ''])
     expect(answer.headers.get('allow')).toBe(status === 405 ? 'GET, HEAD' : null)
   })
 
-  test('end when the server stops', async () => {
+  test('are gone when the server has stopped', async () => {
     const { server, metricsUrl } = await start()
     await scrape({ metricsUrl })
     await stop(server)
     await expect(openConnection(metricsUrl)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('are each server’s own', async () => {
+  test('are separate for each server', async () => {
     const [one, two] = [await start(), await start()]
     await fetch(`${one.server.url}/healthz`)
     const sample =
@@ -94,7 +94,7 @@ describe('metrics', () => {
     expect((await scrape(two)).get(sample)).toBeUndefined()
   })
 
-  test('that cannot be collected are 500, and the log says why', async () => {
+  test('that cannot be collected are a 500, and the log says why', async () => {
     const logs: string[] = []
     const registry = {
       contentType: 'text/plain',
@@ -111,7 +111,7 @@ describe('metrics', () => {
 })
 
 describe('the server does not start', () => {
-  test('if METRICS_PORT is taken, and says so together with PORT', async () => {
+  test('if METRICS_PORT and PORT are taken, and reports both', async () => {
     const [port, metricsPort] = [await takenPort(), await takenPort()]
     const variables = { METRICS_PORT: `${metricsPort}` }
     expect(await problemsOf({ port, variables })).toEqual([
@@ -122,14 +122,14 @@ describe('the server does not start', () => {
     ])
   })
 
-  test('if METRICS_HOST is no address of this machine', async () => {
+  test('if METRICS_HOST is not an address of this machine', async () => {
     const variables = { METRICS_PORT: '1', METRICS_HOST: '203.0.113.1' }
     expect(await problemsOf({ variables })).toEqual([
       expect.stringMatching(/cannot listen on METRICS_HOST 203\.0\.113\.1, METRICS_PORT 1 \(E/),
     ])
   })
 
-  test('if METRICS_PORT is PORT', async () => {
+  test('if METRICS_PORT equals PORT', async () => {
     const port = await takenPort()
     const problems = await problemsOf({ port, variables: { METRICS_PORT: `${port}` } })
     expect(problems).toContain(

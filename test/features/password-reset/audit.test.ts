@@ -20,7 +20,7 @@ const audited = async (id: string, method: string, body: unknown) => {
   return logLines(server, id).filter((line) => 'audit' in line)
 }
 
-test('a reset is recorded with each session that it ended, and without a secret', async () => {
+test('a reset is recorded with each session that it ended, and without secrets', async () => {
   const email = someEmail()
   const session = await client.signUp(email)
   const account_id = session.answer.body.account.id as string

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createBackground } from '../../../server/features/password-reset/background.ts'
 
-/** Work that ends when it is told to. */
+/** Work that ends when `end` is called. */
 function work(log: string[], name: string) {
   let end: () => void = () => undefined
   const promise = new Promise<void>((resolve) => (end = resolve))
@@ -45,7 +45,7 @@ test('unfinished tasks are counted', async () => {
   expect(background.size).toBe(0)
 })
 
-test('tracked tasks delay nothing, and idle waits for them', async () => {
+test('tracked tasks do not delay queued ones, and idle waits for them', async () => {
   const log: string[] = []
   const background = createBackground()
   const [a, b] = [work(log, 'a'), work(log, 'b')]
@@ -64,7 +64,7 @@ test('tracked tasks delay nothing, and idle waits for them', async () => {
   expect(log.at(-1)).toBe('a ends')
 })
 
-test('idle waits for what its work brings with it', async () => {
+test('idle waits for tasks that its tasks add', async () => {
   const log: string[] = []
   const background = createBackground()
   const [a, b, c] = [work(log, 'a'), work(log, 'b'), work(log, 'c')]
@@ -88,6 +88,6 @@ test('idle waits for what its work brings with it', async () => {
   expect(log.at(-1)).toBe('c ends')
 })
 
-test('without tasks it is idle at once', async () => {
+test('without tasks idle resolves at once', async () => {
   await expect(createBackground().idle()).resolves.toBeUndefined()
 })

@@ -40,7 +40,7 @@ test('a reset token that is bound to another request is refused', async () => {
   expect(await reset(await sealed(server.config.issuer + PATH))).toBe(204)
 })
 
-test('a failing replay cache is an internal error, and the token stays valid', async () => {
+test('a failing replay cache is a 500, and the reset token stays valid', async () => {
   let isBroken = true
   const broken = await startResetServer({
     replayCache: {
@@ -66,6 +66,6 @@ test('a failing replay cache is an internal error, and the token stays valid', a
   }
 })
 
-test('where binding is required for access tokens, a reset needs none', async () => {
+test('a reset token needs no binding, even if access tokens do', async () => {
   expect(await reset(await resetToken())).toBe(204)
 })

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '
 import { TestClient } from '../../support/client.ts'
 import { startResetServer, type ResetServer } from './reset-server.ts'
 
-/** Almost a whole body of what normalization is slowest at: marks in descending order of their class. */
+/** The slowest text to normalize, of almost a whole body: marks in descending order of their class. */
 const MARKS = '\u0315\u0300\u0334'.repeat(10_500)
 
 let server: ResetServer
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Calls through. */
+/** Calls the original. */
 let normalize: jest.SpiedFunction<typeof String.prototype.normalize>
 beforeEach(() => {
   normalize = jest.spyOn(String.prototype, 'normalize')
@@ -26,14 +26,14 @@ const longest = () => Math.max(0, ...normalize.mock.contexts.map((text) => Strin
 test.each([
   ['email', 'POST', { email: MARKS }],
   ['new_password', 'PUT', { token: 'x', new_password: MARKS }],
-])('an endless %s is refused before it is normalized', async (name, method, body) => {
+])('a %s that is too long is refused before it is normalized', async (name, method, body) => {
   const answer = await client.send(method, '/account/password-reset', body)
   expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
   expect(answer.body.error_description).toMatch(new RegExp(`^${name} `))
   expect(longest()).toBeLessThanOrEqual(512)
 })
 
-test('an address that is not too long is normalized: the spy sees it', async () => {
+test('a short address is normalized', async () => {
   await client.send('POST', '/account/password-reset', { email: 'a@b.test' })
   expect(longest()).toBe('a@b.test'.length)
 })

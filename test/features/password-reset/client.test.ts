@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test('an account is won back with the token from a message; every session ends', async () => {
+test('a mailed token sets a new password once, and ends every session', async () => {
   const { client, email } = await signedUp(server)
   await client.account.requestPasswordReset(someEmail())
   await client.account.requestPasswordReset(email)
@@ -26,7 +26,7 @@ test('an account is won back with the token from a message; every session ends',
   await away.signIn({ email, password: NEW_PASSWORD })
 })
 
-test('the new password is derived as one that is about to be set, and never sent as typed', async () => {
+test('the new password is derived with isNew, and never sent as typed', async () => {
   const derived: [string, boolean][] = []
   const derivePassword = (password: string, address: string, isNew: boolean) => {
     derived.push([password, isNew])

@@ -1,4 +1,4 @@
-/** What a session had begun when a reset replaced the password. */
+/** Requests of a session that were in progress when a reset replaced the password. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { createHeldHasher } from '../../support/passwords.ts'
@@ -26,7 +26,7 @@ test.each([
   ['DELETE', '/account', { password: GOOD_PASSWORD }, 'verify'],
   ['PUT', '/account/password', change, 'verify'],
   ['PUT', '/account/password', change, 'hash'],
-] as const)('%s %s with %j, in the queue to %s, changes nothing', async (...request) => {
+] as const)('%s %s with %j, waiting to %s, changes nothing', async (...request) => {
   const [method, path, body, work] = request
   const email = someEmail()
   const session = await client.signUp(email)

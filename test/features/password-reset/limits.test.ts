@@ -1,11 +1,11 @@
-/** How often a reset can be asked for, and what it does to the waits after wrong passwords. */
+/** Rate limits of the reset, and its effect on the waits after wrong passwords. */
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { GOOD_PASSWORD, someEmail, TestClient, type Answer } from '../../support/client.ts'
 import { resetTokenFor, startResetServer, UNLIMITED, type ResetServer } from './reset-server.ts'
 
 const WRONG = 'not the password'
 
-/** Stops the clock that limits go by. Requests need none: Node's own timers are not faked. */
+/** Stops the clock of the limits. Requests do not need it: Node's own timers are not faked. */
 function stopTime() {
   jest.useFakeTimers({
     doNotFake: [
@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
 })
 
-/** A server behind one proxy, which says what addresses requests come from. */
+/** A server behind one proxy, which sets the addresses that requests come from. */
 async function setUp(reset: string, rateLimits: ResetServer['config']['rateLimits'] = UNLIMITED) {
   const config = { rateLimits, trustedProxies: 1 }
   const server = await startResetServer({ config, variables: { RATE_LIMIT_RESET: reset } })
@@ -48,9 +48,9 @@ function expectLimited(answer: Answer): number {
 }
 
 test.each([
-  ['asking', ask, complete],
-  ['completing', complete, ask],
-])('of one address %s is limited, and nothing else with it', async (_, send, other) => {
+  ['requesting a reset', ask, complete],
+  ['completing a reset', complete, ask],
+])('%s is limited for each network address, apart from other requests', async (_, send, other) => {
   const { client } = await setUp('3/1h')
   for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
   const wait = expectLimited(await send(client, '192.0.2.1'))
@@ -62,16 +62,16 @@ test.each([
 })
 
 test.each([
-  ['asking', ask],
-  ['completing', complete],
-])('%s is not limited when the limit is off, whatever the others are', async (_, send) => {
+  ['requesting a reset', ask],
+  ['completing a reset', complete],
+])('%s is not limited if RATE_LIMIT_RESET is off, whatever the other limits', async (_, send) => {
   const one = { count: 1, duration: 3600 }
   const all = { login: one, signUp: one, clients: one, refresh: one }
   const { client } = await setUp('off', all)
   for (let i = 0; i < 10; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
 })
 
-test('an account is limited too: known or not, in any case, for each address of its own', async () => {
+test('requests for one account are limited too, for each network address, known or not', async () => {
   stopTime()
   const { client } = await setUp('2/60s')
   const known = someEmail()
@@ -82,10 +82,10 @@ test('an account is limited too: known or not, in any case, for each address of 
     advance(40)
     expect((await ask(client, from, email)).status).toBe(202)
     advance(20)
-    // The address may ask twice again, but for this account once in this minute.
+    // The address could ask twice again, but for this account only once in this minute.
     expect((await ask(client, from, email.toUpperCase())).status).toBe(202)
     expectLimited(await ask(client, from, email))
-    // Nobody has used up what the owner may ask for from elsewhere.
+    // The owner can still ask from another address.
     for (let n = 0; n < 2; n++) expect((await ask(client, elsewhere, email)).status).toBe(202)
     expectLimited(await ask(client, elsewhere, email))
   }

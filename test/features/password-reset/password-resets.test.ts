@@ -50,7 +50,7 @@ async function mailed(email = account.email): Promise<string> {
   return mailer.sent.at(-1)!.text.split('\n').at(-1)!
 }
 
-test('nothing is looked up before the caller continues', async () => {
+test('a request looks nothing up before the caller continues', async () => {
   for (const email of [account.email, 'nobody@mail.test']) {
     resets.request(email, log)
   }
@@ -59,7 +59,7 @@ test('nothing is looked up before the caller continues', async () => {
   expect(mailer.sent).toHaveLength(1)
 })
 
-test('the stored row has the hash of the token and the version of its account, for 15 minutes', async () => {
+test("the stored row has the token's hash and the account's version, for 15 minutes", async () => {
   const token = await mailed('ADA@mail.TEST')
   const found = await resets.find(token)
   expect(found).toMatchObject({ account, jtiHash: expect.any(String) })
@@ -73,13 +73,13 @@ test('the stored row has the hash of the token and the version of its account, f
   ])
 })
 
-test('an unknown address stores nothing and is sent nothing', async () => {
+test('an unknown address stores nothing and sends nothing', async () => {
   resets.request('nobody@mail.test', log)
   await background.idle()
   expect([mailer.sent, await rows(), logs]).toEqual([[], [], []])
 })
 
-test('asking for what a token stands for does not use it up', async () => {
+test('find does not use the token up', async () => {
   const token = await mailed()
   for (let i = 0; i < 3; i++) expect((await resets.find(token))?.account.id).toBe(account.id)
 })
@@ -87,40 +87,40 @@ test('asking for what a token stands for does not use it up', async () => {
 test.each([
   [899, true],
   [900, false],
-])('after %i s a token stands for something: %s', async (seconds, isGood) => {
+])('after %i s find accepts the token: %s', async (seconds, isGood) => {
   const token = await mailed()
   clock.advance(seconds)
   expect((await resets.find(token)) !== undefined).toBe(isGood)
 })
 
 test.each<[string, () => Promise<unknown>]>([
-  ['used up', () => database.deleteFrom('password_resets').execute()],
+  ['used', () => database.deleteFrom('password_resets').execute()],
   [
     'stored as expired',
     () => database.updateTable('password_resets').set({ expires_at: clock() }).execute(),
   ],
   [
-    'of an earlier version of its account',
+    'for an earlier version of its account',
     () => database.updateTable('accounts').set({ version: 7 }).execute(),
   ],
-  ['of an account that is gone', () => database.deleteFrom('accounts').execute()],
-])('a token stands for nothing when it is %s', async (_, change) => {
+  ['for a removed account', () => database.deleteFrom('accounts').execute()],
+])('find returns nothing for a token that is %s', async (_, change) => {
   const token = await mailed()
   await change()
   expect(await resets.find(token)).toBeUndefined()
 })
 
-test.each(['', 'garbage', 'a.b.c.d.e'])('no token stands for nothing: "%s"', async (token) => {
+test.each(['', 'garbage', 'a.b.c.d.e'])('find returns nothing for "%s"', async (token) => {
   expect(await resets.find(token)).toBeUndefined()
 })
 
-test('a database that cannot be asked is an error, and not a token that is refused', async () => {
+test('a database error is thrown, not taken for a refusal', async () => {
   const token = await mailed()
   await database.schema.dropTable('password_resets').execute()
   await expect(resets.find(token)).rejects.toThrow()
 })
 
-test('an error is logged, and waiting requests continue', async () => {
+test('a mail error is logged, and the next request is processed', async () => {
   const send = mailer.send.bind(mailer)
   mailer.send = () => Promise.reject(new Error('no mail today'))
   resets.request(account.email, log)
@@ -163,7 +163,7 @@ test('a message that is never delivered does not delay later ones', async () => 
   expect(logs).toEqual([])
 })
 
-describe('of one account', () => {
+describe('for one account', () => {
   const ask = async (email: string, times: number) => {
     const before = mailer.sent.length
     for (let i = 0; i < times; i++) resets.request(email, log)
@@ -171,7 +171,7 @@ describe('of one account', () => {
     return mailer.sent.length - before
   }
 
-  test('at most five messages are sent in ten minutes, in whatever case the address is written', async () => {
+  test('at most five messages are sent in ten minutes, whatever the case of the address', async () => {
     const accounts = createAccounts(database, clock)
     await accounts.create({ email: 'bob@mail.test', name: undefined, passwordHash: 'hash' })
     expect(await ask(account.email, 4)).toBe(4)
@@ -179,14 +179,14 @@ describe('of one account', () => {
     expect(await ask(account.email, 1)).toBe(0)
     expect(await rows()).toHaveLength(5)
     expect(logs).toEqual([])
-    // Nobody else is held up, and those that were mailed are good.
+    // Other accounts are not limited, and the five tokens are valid.
     expect(await ask('bob@mail.test', 1)).toBe(1)
     for (const { text } of mailer.sent.slice(0, 5)) {
       expect((await resets.find(text.split('\n').at(-1)!))?.account.id).toBe(account.id)
     }
   })
 
-  test('whoever gets no message has five that are good for five minutes more', async () => {
+  test('when no message is sent, five tokens are valid for five more minutes', async () => {
     expect(await ask(account.email, 1)).toBe(1)
     clock.advance(60)
     expect(await ask(account.email, 5)).toBe(4)
@@ -198,7 +198,7 @@ describe('of one account', () => {
     }
   })
 
-  test('a message that was sent ten minutes ago no longer counts', async () => {
+  test('a message does not count after ten minutes', async () => {
     expect(await ask(account.email, 1)).toBe(1)
     clock.advance(60)
     expect(await ask(account.email, 5)).toBe(4)
@@ -206,7 +206,7 @@ describe('of one account', () => {
     expect(await ask(account.email, 2)).toBe(1)
   })
 
-  test('a message that a change of the password has made useless no longer counts', async () => {
+  test('a message does not count after a change of the password', async () => {
     expect(await ask(account.email, 6)).toBe(5)
     await database
       .updateTable('accounts')
@@ -215,7 +215,7 @@ describe('of one account', () => {
     expect(await ask(account.email, 6)).toBe(5)
   })
 
-  test('one whose message could not be sent does not count', async () => {
+  test('a message that could not be sent does not count', async () => {
     const send = mailer.send.bind(mailer)
     mailer.send = () => Promise.reject(new Error('no mail today'))
     expect(await ask(account.email, 6)).toBe(0)
@@ -226,7 +226,7 @@ describe('of one account', () => {
   })
 })
 
-test('a thousand may wait, and one more may not', async () => {
+test('at most a thousand requests wait', async () => {
   let release: () => void = () => undefined
   background.run(
     () =>
@@ -258,7 +258,7 @@ describe('a new password', () => {
     expect(await rows()).toEqual([])
   })
 
-  test('of two at once, one sets it', async () => {
+  test('is set by one of several concurrent resets', async () => {
     const [one, other] = [await found(), await found()]
     const results = await Promise.all([
       resets.complete(one, 'one'),
@@ -269,7 +269,7 @@ describe('a new password', () => {
     expect((await current()).version).toBe(account.version + 1)
   })
 
-  test('is not set by a token that is gone, and nothing changes', async () => {
+  test('is not set by a token that was used', async () => {
     const reset = await found()
     await database.deleteFrom('password_resets').execute()
     expect(await resets.complete(reset, 'new')).toBeUndefined()
@@ -277,7 +277,7 @@ describe('a new password', () => {
   })
 })
 
-test('expired tokens are swept, and no others', async () => {
+test('sweep removes expired tokens and no others', async () => {
   await mailed()
   const later = clock() + 15 * 60_000
   expect(await resets.sweep(later - 1)).toBe(0)

@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Somebody new, signed in. */
+/** A new person, signed in. */
 async function person() {
   const email = someEmail()
   return { email, session: await client.signUp(email) }
@@ -41,8 +41,8 @@ const visible = ({ status, headers, text }: Answer) => ({
   headers: [...headers].filter(([name]) => name !== 'date'),
 })
 
-describe('asking for a reset', () => {
-  test('is answered with the same bytes for a known and an unknown address; mail goes to the known one', async () => {
+describe('a reset request', () => {
+  test('has the same answer for a known and an unknown address, and mails only the known one', async () => {
     const { email } = await person()
     const before = server.mailer.sent.length
     const known = await requestReset(email)
@@ -56,7 +56,7 @@ describe('asking for a reset', () => {
     expect(visible(unknown)).toEqual(visible(known))
   })
 
-  test('is in the log alike for both, but for the time', async () => {
+  test('has the same log lines for both, except for their times', async () => {
     const { email } = await person()
     const linesOf = async (address: string, id: string) => {
       await requestReset(address, id)
@@ -66,7 +66,7 @@ describe('asking for a reset', () => {
     expect(await linesOf(someEmail(), 'unknown-1')).toEqual(await linesOf(email, 'known-1'))
   })
 
-  test('the message goes to the address of the account, whatever its case in the request', async () => {
+  test('mails the address as the account has it, whatever the case of the request', async () => {
     const email = `Person-${process.pid}@Mail.test`
     await client.signUp(email)
     await requestReset(email.toLowerCase())
@@ -82,20 +82,20 @@ describe('asking for a reset', () => {
     'a@b.test,c@d.test',
     'a@b.test\n',
     ['a@b.test'],
-  ])('for the address %j is a bad request that names it', async (email) => {
+  ])('with the address %j is refused with an error that names email', async (email) => {
     const answer = await requestReset(email)
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
     expect(answer.body.error_description).toMatch(/^email /)
   })
 
-  test('signed-in people need no proof, and nothing changes for them', async () => {
+  test('signs nobody out and keeps the password', async () => {
     const { email, session } = await person()
     await resetToken(email)
     expect(await isAlive(session)).toBe(true)
     expect(await tryLogin(email, GOOD_PASSWORD)).toBe(200)
   })
 
-  test('a sixth message is not sent while five tokens are open, and the answer is the same', async () => {
+  test('sends no sixth message while five tokens are valid, with the same answer', async () => {
     const { email } = await person()
     const before = server.mailer.sent.length
     const answers = []
@@ -104,12 +104,12 @@ describe('asking for a reset', () => {
     expect(server.mailer.sent.slice(before).map(({ to }) => to)).toEqual(Array(5).fill(email))
     for (const answer of answers) expect(visible(answer)).toEqual(visible(answers[0]!))
     expect(answers[0]!.status).toBe(202)
-    // Any of them is good, and once one is used all are gone: the next request is mailed again.
+    // Any token is valid, and using one removes all: the next request is mailed again.
     expect((await reset(await mailedToken(server, email))).status).toBe(204)
     await resetToken(email)
   })
 
-  test('mail that does not get through holds up nobody else’s', async () => {
+  test('is not delayed by a mail that cannot be delivered', async () => {
     const [{ email: stuck }, { email }] = [await person(), await person()]
     const send = server.mailer.send.bind(server.mailer)
     let deliver: () => void = () => undefined
@@ -132,7 +132,7 @@ describe('asking for a reset', () => {
     await server.background.idle()
   })
 
-  test('while too many wait, everybody gets the same 503', async () => {
+  test('has the same 503 for everybody while too many wait', async () => {
     const { email } = await person()
     const before = server.mailer.sent.length
     let release: () => void = () => undefined
@@ -154,8 +154,8 @@ describe('asking for a reset', () => {
     await resetToken(email)
   })
 
-  describe('when the mail cannot be sent', () => {
-    /** What was logged of a request whose mail failed with this error. */
+  describe('whose mail cannot be sent', () => {
+    /** The log lines of a request whose mail failed. */
     async function logOfFailure(email: string, id: string): Promise<string> {
       const answer = await requestReset(email, id)
       await server.background.idle()
@@ -167,7 +167,7 @@ describe('asking for a reset', () => {
       return JSON.stringify(lines)
     }
 
-    test('the answer is the same, and the log has the error without token and address', async () => {
+    test('has the same answer, and logs the error without the token and the address', async () => {
       const { email } = await person()
       const send = server.mailer.send.bind(server.mailer)
       let token = ''
@@ -188,7 +188,7 @@ describe('asking for a reset', () => {
       await resetToken(email)
     })
 
-    test('and an SMTP server quotes the address, it does not get into the log', async () => {
+    test('does not log the address that an SMTP server quotes', async () => {
       const { email } = await person()
       const smtp = new SMTPServer({
         authOptional: true,

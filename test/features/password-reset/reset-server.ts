@@ -13,10 +13,10 @@ export interface ResetServer extends TestServer {
   readonly background: Background
 }
 
-/** No request is limited. */
+/** No rate limit at all. */
 export const UNLIMITED = { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' } as const
 
-/** A server with this feature, whose mail a test can read. Resets are limited only if a test says so. */
+/** A server with this feature, whose mail a test can read. Resets are not limited by default. */
 export async function startResetServer(options: TestServerOptions = {}): Promise<ResetServer> {
   const [mailer, background] = [createTestMailer(), createBackground()]
   const server = await startTestServer({
@@ -27,7 +27,7 @@ export async function startResetServer(options: TestServerOptions = {}): Promise
   return { ...server, mailer, background }
 }
 
-/** The token of the last message, once it has gone out. */
+/** The token of the last message, after it was sent. */
 export async function mailedToken(
   { mailer, background }: Pick<ResetServer, 'mailer' | 'background'>,
   to: string,
@@ -39,14 +39,14 @@ export async function mailedToken(
   return token
 }
 
-/** Asks for a reset and gives the token that was mailed. */
+/** Requests a reset and returns the mailed token. */
 export async function resetTokenFor(server: ResetServer, client: TestClient, email: string) {
   const { status } = await client.send('POST', '/account/password-reset', { email })
   if (status !== 202) throw new Error(`asking for a reset gave ${status}`)
   return mailedToken(server, email)
 }
 
-/** The JWS in a reset token, which only the server can open. */
+/** The JWS in a reset token. It is encrypted to the server. */
 export async function openReset({ keystore }: TestServer, token: string): Promise<string> {
   const { plaintext } = await compactDecrypt(token, keystore.encryptionKey.privateKey)
   return new TextDecoder().decode(plaintext)

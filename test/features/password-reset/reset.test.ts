@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Somebody new, signed in. */
+/** A new person, signed in. */
 async function person() {
   const email = someEmail()
   return { email, session: await client.signUp(email) }
@@ -39,7 +39,7 @@ const tryLogin = async (email: string, password: string) =>
 const reset = (token: unknown, new_password: unknown = NEW_PASSWORD) =>
   client.send('PUT', '/account/password-reset', { token, new_password })
 const resetToken = (email: string) => resetTokenFor(server, client, email)
-/** The JWS inside. */
+/** The JWS in a token. */
 const open = (token: string) => openReset(server, token)
 const change = (
   session: { readonly accessJws: string },
@@ -47,12 +47,12 @@ const change = (
   new_password: unknown,
 ) => client.sendAs(session, 'PUT', '/account/password', { current_password, new_password })
 
-/** What a server's routes work with, beside that server: over the same database, keys and clock. */
+/** The services behind a server's routes, with the same database, keys and clock. */
 const services = ({ config, keystore, database, clock }: TestServer) =>
   compose({ config, keystore, database, clock, logger: createLogger('silent') })
 
 describe('a reset token', () => {
-  test('is a JWE that only the server can open, with the claims of the contract', async () => {
+  test('is encrypted to the server, with the claims of the contract', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const { kid } = server.keystore.encryptionKey
@@ -80,7 +80,7 @@ describe('a reset token', () => {
     })
   })
 
-  test('sets the password and ends every session, of that account alone', async () => {
+  test('sets the password and ends every session of that account only', async () => {
     const { email, session } = await person()
     const other = await client.login(email)
     const bystander = await person()
@@ -92,7 +92,7 @@ describe('a reset token', () => {
     expect(await tryLogin(email, NEW_PASSWORD)).toBe(200)
   })
 
-  test('is good once', async () => {
+  test('can be used once', async () => {
     const { email } = await person()
     const token = await resetToken(email)
     expect((await reset(token)).status).toBe(204)
@@ -101,7 +101,7 @@ describe('a reset token', () => {
     expect(await tryLogin(email, NEW_PASSWORD)).toBe(200)
   })
 
-  test('is good once of ten uses at once', async () => {
+  test('can be used once of ten concurrent tries', async () => {
     const { email } = await person()
     const token = await resetToken(email)
     const answers = await Promise.all(
@@ -115,7 +115,7 @@ describe('a reset token', () => {
     expect(await tryLogin(email, `${NEW_PASSWORD} ${winners[0]}`)).toBe(200)
   })
 
-  test('of two, the use of one is the end of the other, in whatever order and also at once', async () => {
+  test('is used up with every other token of the account, concurrently too', async () => {
     const { email } = await person()
     const pair = [await resetToken(email), await resetToken(email)]
     expect((await reset(pair[1])).status).toBe(204)
@@ -128,7 +128,7 @@ describe('a reset token', () => {
   test.each([
     [899, 204],
     [900, 400],
-  ])('after %i s gives %i', async (seconds, status) => {
+  ])('after %i s is answered with %i', async (seconds, status) => {
     const { email } = await person()
     const token = await resetToken(email)
     server.clock.advance(seconds)
@@ -137,7 +137,7 @@ describe('a reset token', () => {
     if (status === 400) expect(answer.body).toEqual(REFUSED)
   })
 
-  test('dies when the password changes', async () => {
+  test('is not valid after a change of the password', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     expect((await change(session, GOOD_PASSWORD, 'yet another password')).status).toBe(200)
@@ -145,7 +145,7 @@ describe('a reset token', () => {
     expect(await tryLogin(email, 'yet another password')).toBe(200)
   })
 
-  test('does not die when nothing but the hash of the password changes', async () => {
+  test('stays valid after a rehash of the password', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const { id } = session.answer.body.account as { id: string }
@@ -157,7 +157,7 @@ describe('a reset token', () => {
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('dies with the account, also where another has the address now', async () => {
+  test('is not valid after the account was removed, even if the address has a new one', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const remove = { password: GOOD_PASSWORD }
@@ -168,7 +168,7 @@ describe('a reset token', () => {
     expect(await isAlive(successor)).toBe(true)
   })
 
-  test('whose account has another scope now is dead', async () => {
+  test('is not valid after a change of the scope', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const { accounts, credentials } = services(server)
@@ -177,7 +177,7 @@ describe('a reset token', () => {
     expect((await reset(token)).body).toEqual(REFUSED)
   })
 
-  test('is kept as a hash: no column holds it, or its jti', async () => {
+  test('is stored as a hash: no column has it or its jti', async () => {
     const { email } = await person()
     const token = await resetToken(email)
     const { jti } = decodeJwt(await open(token))
@@ -204,7 +204,7 @@ describe('a reset token', () => {
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('works without an access token, and one beside it is not read', async () => {
+  test('needs no access token, and one in the header is not read', async () => {
     const { email, session } = await person()
     const body = { token: await resetToken(email), new_password: NEW_PASSWORD }
     const garbage = { authorization: 'Bearer garbage' }
@@ -212,7 +212,7 @@ describe('a reset token', () => {
     expect(await isAlive(session)).toBe(false)
   })
 
-  test('does not work where a signed-in person changes the password', async () => {
+  test('is not accepted by PUT /account/password', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const body = { token, new_password: NEW_PASSWORD }
@@ -224,7 +224,7 @@ describe('a reset token', () => {
   })
 
   test.each([undefined, null, 1, {}, ['x'], '\ud800'])(
-    'that is %j is a bad request that names it',
+    'that is %j is refused with an error that names token',
     async (token) => {
       const answer = await reset(token)
       expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
@@ -232,8 +232,8 @@ describe('a reset token', () => {
     },
   )
 
-  describe('is refused in the same words, and changes nothing', () => {
-    /** What the server would sign, with other claims or another header. */
+  describe('is refused in the same words, and changes nothing:', () => {
+    /** A token signed by the server, with other claims or another header. */
     async function mint(token: string, claims: object, header: object = {}, key?: CryptoKeyLike) {
       const jws = await open(token)
       const signer = key ?? server.keystore.signingKey
@@ -247,18 +247,18 @@ describe('a reset token', () => {
     }
     type CryptoKeyLike = TestServer['keystore']['signingKey']
 
-    test('the one that is minted here with nothing changed is good', async () => {
+    test('but a token from mint() without changes is accepted', async () => {
       const { email } = await person()
       expect((await reset(await mint(await resetToken(email), {}))).status).toBe(204)
     })
 
     test.each<[string, (token: string, own: Awaited<ReturnType<typeof person>>) => unknown]>([
-      ['garbage', () => 'garbage'],
-      ['nothing', () => ''],
+      ['not a token', () => 'garbage'],
+      ['an empty string', () => ''],
       ['over 8 KiB', () => 'x'.repeat(9000)],
       ['a bare JWS', (token) => open(token)],
-      ['cut short', (token) => token.slice(0, -1)],
-      ['with a space', (token) => `${token} `],
+      ['cut off', (token) => token.slice(0, -1)],
+      ['with a trailing space', (token) => `${token} `],
       ['an access token', (_, { session }) => client.seal(session.accessJws)],
       ['a refresh token', (_, { session }) => client.seal(session.refreshJws)],
       ['with the typ of an access token', (token) => mint(token, {}, { typ: 'at+jwt' })],
@@ -267,8 +267,8 @@ describe('a reset token', () => {
       ['of another issuer', (token) => mint(token, { iss: 'https://other.test' })],
       ['with a jti that was never mailed', (token) => mint(token, { jti: 'another' })],
       ['without an exp', (token) => mint(token, { exp: undefined })],
-      ['with a claim too many', (token) => mint(token, { admin: true })],
-      ['that has expired', (token) => mint(token, { exp: Math.floor(server.clock() / 1000) })],
+      ['with an additional claim', (token) => mint(token, { admin: true })],
+      ['expired', (token) => mint(token, { exp: Math.floor(server.clock() / 1000) })],
       [
         'of another account',
         async (token) =>
@@ -297,7 +297,7 @@ describe('a reset token', () => {
     })
   })
 
-  test('is no access token, and no refresh token', async () => {
+  test('is refused as an access token and as a refresh token', async () => {
     const { email } = await person()
     const token = await resetToken(email)
     const authorization = `Bearer ${token}`
@@ -311,13 +311,13 @@ describe('a reset token', () => {
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('works after the holder of the JWS has sealed it again', async () => {
+  test('can be sealed again by whoever has its JWS', async () => {
     const { email } = await person()
     const token = await client.seal(await open(await resetToken(email)))
     expect((await reset(token)).status).toBe(204)
   })
 
-  test('and the change of the password at once: one wins', async () => {
+  test('and a change of the password at the same time: one wins', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
     const [changed, resetted] = await Promise.all([
@@ -332,7 +332,7 @@ describe('a reset token', () => {
   })
 })
 
-test('a sign-in that has checked the old password starts no session after a reset', async () => {
+test('a sign-in that checked the old password starts no session after a reset', async () => {
   const { email } = await person()
   const { accounts, clients, sessions } = services(server)
   const stale = (await accounts.findByEmail(email))!

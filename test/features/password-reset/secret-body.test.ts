@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test('a new password is a secret, an address is not', async () => {
+test("the body with the new password is marked as secret, the request's is not", async () => {
   const client = await TestClient.create(server.url)
   const path = '/account/password-reset'
   const { body } = await client.send('PUT', path, { token: 'x', new_password: 'y' })

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const end of ending.splice(0)) await end()
 })
 
-test('with SMTP_URL the message goes out by mail', async () => {
+test('with SMTP_URL the message is sent by mail', async () => {
   let receive: (message: string) => void
   const message = new Promise<string>((resolve) => (receive = resolve))
   const smtp = new SMTPServer({

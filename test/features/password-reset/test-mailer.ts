@@ -1,6 +1,6 @@
 import type { Mailer, Message } from '../../../server/features/password-reset/mailer/mailer.ts'
 
-/** A mailer that keeps what it was given. */
+/** A mailer that keeps its messages. */
 export function createTestMailer(): Mailer & { readonly sent: Message[] } {
   const sent: Message[] = []
   return {

@@ -16,7 +16,7 @@ function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
   return []
 }
 
-test('without any, twenty requests an hour, and no mail server', () => {
+test('the defaults are twenty requests an hour and no mail server', () => {
   const defaults = { RATE_LIMIT_RESET: { count: 20, duration: 3600 } }
   const none = { SMTP_URL: undefined, MAIL_FROM: undefined }
   expect(load()).toEqual({ ...defaults, ...none })
@@ -26,12 +26,12 @@ test('without any, twenty requests an hour, and no mail server', () => {
 test.each([
   ['7/2h', { count: 7, duration: 7200 }],
   ['off', 'off'],
-])('RATE_LIMIT_RESET=%s', (value, limit) => {
+])('RATE_LIMIT_RESET=%s is accepted', (value, limit) => {
   expect(load({ RATE_LIMIT_RESET: value })).toMatchObject({ RATE_LIMIT_RESET: limit })
 })
 
 test.each(['10', '10/', '/1m', '0/1m', '10/2d', 'OFF', '-1/1m'])(
-  'RATE_LIMIT_RESET=%s is refused with what is accepted',
+  'RATE_LIMIT_RESET=%s is refused with an example',
   (value) => {
     expect(problemsOf({ RATE_LIMIT_RESET: value })).toEqual([
       expect.stringMatching(/^RATE_LIMIT_RESET .*off, or a count and a duration.*10\/1m/),
@@ -42,12 +42,12 @@ test.each(['10', '10/', '/1m', '0/1m', '10/2d', 'OFF', '-1/1m'])(
 test.each([
   ['smtp://localhost:2525', 'auth@mail.test'],
   ['smtps://user:p%40ss@mail.test', 'Äuth <auth@mail.test>'],
-])('SMTP_URL=%s with MAIL_FROM=%s', (url, from) => {
+])('SMTP_URL=%s with MAIL_FROM=%s is accepted', (url, from) => {
   const env = { SMTP_URL: url, MAIL_FROM: from }
   expect(load(env)).toMatchObject(env)
 })
 
-describe('how mail goes out, when it is wrong', () => {
+describe('invalid mail settings are refused:', () => {
   test.each([
     ['SMTP_URL', 'http://mail.test', /smtp:\/\/ or smtps:\/\/ URL/],
     ['SMTP_URL', 'mail.test:25', /smtp:\/\/ or smtps:\/\/ URL/],
@@ -59,12 +59,12 @@ describe('how mail goes out, when it is wrong', () => {
     const problems = problemsOf({ ...good, [name]: value })
     expect(problems[0]).toMatch(accepted)
     expect(problems[0]).toMatch(new RegExp(`^${name} .*\\.$`))
-    // The other one is set: that it is missing would be a second, wrong reason.
+    // The other variable is set, so there is no second problem.
     expect(problems).toHaveLength(1)
   })
 
   test.each([{ SMTP_URL: 'smtp://mail.test' }, { MAIL_FROM: 'auth@mail.test' }])(
-    'one without the other: %j',
+    'only one of the two: %j',
     (env) => {
       for (const empty of [{}, { SMTP_URL: '' }, { MAIL_FROM: '' }]) {
         expect(problemsOf({ ...empty, ...env })).toEqual([

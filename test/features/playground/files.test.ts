@@ -1,4 +1,4 @@
-/** The files of the playground as they are served; what the page does is in browser/. */
+/** How the files of the playground are served. What the page does is tested in browser/. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 type Name = Parameters<ReturnType<typeof playgroundFiles>>[0]
 
-/** What a handler has made of its context. */
+/** The answer of a handler. */
 async function serve(name: Name) {
   const headers: Record<string, string> = {}
   const ctx = {
@@ -42,7 +42,7 @@ describe('a file', () => {
     ['playground.js', 'text/javascript; charset=utf-8'],
     ['client.js', 'text/javascript; charset=utf-8'],
     ['icon.svg', 'image/svg+xml'],
-  ])('%s is served as what it is, as it was built last', async (name, type) => {
+  ])('%s is served with its media type, as it was last built', async (name, type) => {
     await writeFile(join(folder, name), 'first')
     expect(await serve(name)).toMatchObject({ type, body: 'first' })
     await writeFile(join(folder, name), 'second')
@@ -51,7 +51,7 @@ describe('a file', () => {
     expect(headers['Cache-Control']).toBe('no-cache')
   })
 
-  test('allows nothing but what comes from the same origin, and requests to the notes service', async () => {
+  test('has a policy that allows only its own origin and the notes service', async () => {
     await writeFile(join(folder, 'index.html'), '')
     const policy = (await serve('index.html')).headers['Content-Security-Policy']!
     expect(policy.split('; ')).toEqual(
@@ -70,14 +70,14 @@ describe('a file', () => {
     expect(policy.match(/http/g)).toHaveLength(1)
   })
 
-  test('that is not built is not found, with what to do about it', async () => {
+  test('that is not built is a 404 that says how to build it', async () => {
     const refusal = serve('client.js')
     await expect(refusal).rejects.toThrow(HttpError)
     await expect(refusal).rejects.toMatchObject({ code: 'not_found' })
     await expect(refusal).rejects.toThrow('The playground is not built. Run: npm run build')
   })
 
-  test('that cannot be read is another kind of trouble', async () => {
+  test('that cannot be read is an error', async () => {
     await mkdir(join(folder, 'client.js'))
     await expect(serve('client.js')).rejects.toMatchObject({ code: 'EISDIR' })
   })
@@ -88,7 +88,7 @@ test('the files are public, and there are no others', async () => {
   try {
     for (const path of PATHS) {
       const { status, body, headers } = await rawRequest(server.url, path)
-      // Built or not, nobody is asked for a token.
+      // Whether they are built or not, no token is needed.
       if (status !== 200) {
         expect([status, body.error_description]).toEqual([
           404,
@@ -106,7 +106,7 @@ test('the files are public, and there are no others', async () => {
   }
 })
 
-test('in production there is no playground', async () => {
+test('production has no playground', async () => {
   const server = await startTestServer({ features: [playground], config: { production: true } })
   try {
     for (const path of PATHS) {

@@ -6,7 +6,7 @@ import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../su
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { SealingClient, type SealedRequest } from './sealing-client.ts'
 
-/** Two routes that answer with something else than JSON, and one with a fault. */
+/** Routes that answer with text, with bytes, and with a fault. */
 const others = defineFeature({
   create: () => ({
     routes: ({ open, signedIn }) => {
@@ -43,7 +43,7 @@ const login = (changes: object = {}): SealedRequest => ({
 })
 
 describe('a sealed answer', () => {
-  test('is a nested JWT for the client, with the status and the id of the sealed body', async () => {
+  test("is a nested JWT for the client, with the status and the sealed body's jti", async () => {
     const jti = 'the id of this body'
     const { status, headers, claims, text } = await client.send({ ...login(), req: { jti } })
     expect([status, headers.get('content-type')]).toEqual([200, 'application/jose'])
@@ -62,14 +62,14 @@ describe('a sealed answer', () => {
     expect(decodeProtectedHeader(jws)).toEqual({ alg: 'ES256', kid, typ: 'answer+jwt' })
   })
 
-  test('has the id of the bound token where there is no sealed body', async () => {
+  test("has the bound token's jti if no body was sealed", async () => {
     const request = { method: 'GET', path: '/account', session }
     const answer = await client.send({ ...request, binding: { jti: 'bound' } })
     expect([answer.status, answer.claims?.req]).toEqual([200, 'bound'])
     expect(answer.claims?.body).toMatchObject({ database_key: session.databaseKey })
   })
 
-  test('has the id of the sealed body where there are both', async () => {
+  test("has the sealed body's jti if there are both", async () => {
     const answer = await client.send({
       ...{ method: 'PATCH', path: '/account', session, body: { name: 'Zoë' } },
       ...{ req: { jti: 'sealed' }, binding: { jti: 'bound' } },
@@ -77,14 +77,14 @@ describe('a sealed answer', () => {
     expect([answer.status, answer.claims?.req]).toEqual([200, 'sealed'])
   })
 
-  test('is for the client of the token, whatever the body says', async () => {
+  test("is for the token's client, whatever the body says", async () => {
     const other = await TestClient.registered(server.url)
     const body = { name: 'Zoë', client_id: other.id }
     const answer = await client.send({ method: 'PATCH', path: '/account', session, body })
     expect(answer.claims?.aud).toBe(client.id)
   })
 
-  test('follows a body in JSON too, if the token is bound', async () => {
+  test('is given for a plain body too, if the token is bound', async () => {
     const body = JSON.stringify({ name: 'Zoë' })
     const answer = await client.send({
       ...{ method: 'PATCH', path: '/account', session, binding: { jti: 'bound' } },
@@ -93,7 +93,7 @@ describe('a sealed answer', () => {
     expect([answer.status, answer.claims?.req]).toEqual([200, 'bound'])
   })
 
-  test('cannot be used as a token', async () => {
+  test('is refused as a token', async () => {
     const { text } = await client.send(login())
     const jws = await client.client.open(text)
     const answer = await client.client.sendAs({ accessJws: jws }, 'GET', '/account')
@@ -105,7 +105,7 @@ describe('a sealed answer', () => {
   })
 })
 
-describe('an error is sealed like any other answer', () => {
+describe('an error is sealed like any other answer:', () => {
   test('a wrong password', async () => {
     const answer = await client.send(login({ password: 'wrong' }))
     expect([answer.status, answer.claims?.status]).toEqual([401, 401])
@@ -113,12 +113,12 @@ describe('an error is sealed like any other answer', () => {
     expect(answer.text).not.toContain('invalid_grant')
   })
 
-  test('a wrong member', async () => {
+  test('an invalid member', async () => {
     const answer = await client.send(login({ email: 7 }))
     expect(answer.claims).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
   })
 
-  test('a refused body under a good token', async () => {
+  test('a refused body with a valid token', async () => {
     const request = { method: 'PATCH', path: '/account', session, body: { name: 'Zoë' } }
     const answer = await client.send({ ...request, req: { ath: '' }, binding: { jti: 'bound' } })
     expect(answer.claims).toMatchObject({
@@ -126,13 +126,13 @@ describe('an error is sealed like any other answer', () => {
     })
   })
 
-  test('a session that is not there', async () => {
+  test('an unknown session', async () => {
     const path = '/account/sessions/none'
     const answer = await client.send({ method: 'DELETE', path, session })
     expect(answer.claims).toMatchObject({ status: 404, body: { error: 'not_found' } })
   })
 
-  test('a fault of ours', async () => {
+  test('a fault of the server', async () => {
     const body = { client_id: client.id }
     const answer = await client.send({ method: 'POST', path: '/fault', body })
     expect(answer.claims).toMatchObject({ status: 500, body: { error: 'server_error' } })
@@ -149,19 +149,19 @@ describe('an answer is plain', () => {
     ['application/jose;q=0.5, application/json'],
     ['application/jose;q=0, */*'],
     ['text/html'],
-  ])('if it is not asked for: %s', async (accept) => {
+  ])('if it is not accepted: %s', async (accept) => {
     const answer = await client.send({ ...login(), accept })
     expect([answer.status, answer.body.account.email]).toEqual([200, email])
   })
 
   test.each(['application/jose, application/json;q=0.9', 'APPLICATION/JOSE'])(
-    'and sealed if it is: %s',
+    'but sealed if it is accepted: %s',
     async (accept) => {
       expect((await client.send({ ...login(), accept })).claims?.status).toBe(200)
     },
   )
 
-  test.each([[undefined], ['nobody'], [7]])('if no client is known: %j', async (client_id) => {
+  test.each([[undefined], ['nobody'], [7]])('if the client is unknown: %j', async (client_id) => {
     const answer = await client.send(login({ client_id }))
     expect([answer.status, typeof answer.body.error]).toEqual([400, 'string'])
   })
@@ -184,7 +184,7 @@ describe('an answer is plain', () => {
     ])
   })
 
-  test('if the token is refused, because its client is not known then', async () => {
+  test('if the token is refused, because the client is unknown then', async () => {
     const { accessJws } = session
     const answer = await client.send({
       ...{ method: 'GET', path: '/account', session: { accessJws: `${accessJws}x` } },
@@ -193,7 +193,7 @@ describe('an answer is plain', () => {
   })
 })
 
-describe('asked for with nothing to tie it to, it is 400', () => {
+describe('a sealed answer needs a sealed body or a bound token:', () => {
   const expectUntied = (answer: { status: number; body: unknown }) => {
     expect([answer.status, answer.body]).toEqual([
       400,
@@ -204,12 +204,12 @@ describe('asked for with nothing to tie it to, it is 400', () => {
     ])
   }
 
-  test('with an unbound token', async () => {
+  test('an unbound token alone is refused with 400', async () => {
     const answer = await client.send({ method: 'GET', path: '/account', session, binding: null })
     expectUntied(answer)
   })
 
-  test('on a public route, and nothing is done', async () => {
+  test('a public route without one is refused with 400, and nothing is done', async () => {
     const headers = { accept: 'application/jose' }
     for (const path of ['/healthz', '/.well-known/jwks.json']) {
       expectUntied(await client.client.send('GET', path, undefined, headers))
@@ -219,7 +219,7 @@ describe('asked for with nothing to tie it to, it is 400', () => {
     expect((await client.client.send('POST', '/account', body)).status).toBe(201)
   })
 
-  test('except for the configuration of a client, which is always sealed', async () => {
+  test("except for a client's configuration, which is always sealed", async () => {
     const path = `/clients/${client.id}/configuration`
     for (const accept of ['application/jose', '*/*']) {
       const { status, text } = await client.client.send('GET', path, undefined, { accept })

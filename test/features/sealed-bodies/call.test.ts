@@ -1,4 +1,4 @@
-/** `npm run call` with a server that takes sealed bodies. */
+/** `npm run call` with a server that offers sealed bodies. */
 import { describe, expect, test } from '@jest/globals'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
 import { parseArguments } from '../../../example/call/arguments.ts'
@@ -8,7 +8,7 @@ import { ISSUER, runCall, useScene } from '../../example/call/fixtures.ts'
 
 const scene = useScene([sealedBodies])
 
-test('seals by itself, shows what leaves, and prints the answer as JSON', async () => {
+test('seals by default, shows what is sent, and prints the answer as JSON', async () => {
   const email = someEmail()
   const up = await scene.call(['sign-up', email, '-v'], { input: GOOD_PASSWORD })
   const { code, stdout, stderr } = await scene.call(['PATCH', '/account', '{"name":"Ada"}', '-v'])
@@ -20,13 +20,13 @@ test('seals by itself, shows what leaves, and prints the answer as JSON', async 
   expect(shown).not.toContain(GOOD_PASSWORD)
 })
 
-test('--plain does not', async () => {
+test('--plain does not seal', async () => {
   await scene.signUp()
   const { code, stderr } = await scene.call(['GET', '/account', '-v', '--plain'])
   expect([code, stderr.includes('The answer, encrypted')]).toEqual([0, false])
 })
 
-test('--sealed refuses a server that does not offer it, and says what would help', async () => {
+test('--sealed refuses a server without sealed bodies, and suggests --plain', async () => {
   const without = await startTestServer({ config: { issuer: ISSUER } })
   const there = ['--server', without.url, '--issuer', ISSUER, '--folder', scene.folder]
   const args = ['sign-up', someEmail(), '--sealed', ...there]
@@ -38,11 +38,11 @@ test('--sealed refuses a server that does not offer it, and says what would help
 })
 
 describe('the arguments', () => {
-  test.each([['--sealed'], ['--plain']])('%s', (name) => {
+  test.each([['--sealed'], ['--plain']])('accept %s', (name) => {
     const { options } = parseArguments(['GET', '/account', name])
     expect(options).toEqual({ [name.slice(2)]: true })
   })
-  test('not both', () => {
+  test('refuse both together', () => {
     expect(() => parseArguments(['GET', '/account', '--sealed', '--plain'])).toThrow(
       '--sealed and --plain exclude each other.',
     )

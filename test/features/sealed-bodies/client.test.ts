@@ -1,4 +1,4 @@
-/** The client library seals what it sends, and opens the answers. */
+/** How the client library seals its requests and opens the answers. */
 import { compactDecrypt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { AuthClientOptions } from '../../../client/index.ts'
@@ -28,7 +28,7 @@ const JOSE = 'application/jose'
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const NEW_PASSWORD = 'another brick in the wall'
 
-/** What other features have: each is answered, and what has reached it is kept. */
+/** Routes and a grant of other features; they keep the bodies that they receive. */
 const received: unknown[] = []
 const others = defineFeature({
   create: () => ({
@@ -76,7 +76,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(running.map((each) => each.stop())))
 const REQUIRED = { SEALED_BODIES: 'required' }
 
-/** The requests to routes of accounts and tokens: each with its type, and that of its answer. */
+/** Records the media types of requests to account and token routes and of their answers. */
 function watch(wire: Wire) {
   const seen: {
     line: string
@@ -108,7 +108,7 @@ const sealedRequest = (line: string, answer: string | null = JOSE) => ({
   ...{ line, type: JOSE, accept: JOSE, answer },
 })
 
-test('what carries a password or gets a session is sealed, and so is the answer', async () => {
+test('account methods seal their requests, and get sealed answers', async () => {
   const { client, wire } = clientOf(server)
   const seen = watch(wire)
   const email = someEmail()
@@ -135,7 +135,7 @@ test('what carries a password or gets a session is sealed, and so is the answer'
   ])
 })
 
-test('a session is resumed with a sealed answer', async () => {
+test('resume() gets a sealed answer', async () => {
   const { email, store } = await signedUp(server)
   const { client, wire } = clientOf(server, { store })
   const seen = watch(wire)
@@ -144,7 +144,7 @@ test('a session is resumed with a sealed answer', async () => {
   expect(seen).toEqual([{ ...sealedRequest('GET /account'), type: null }])
 })
 
-test('a foreign token, and what resets a password', async () => {
+test('token exchange and password reset are sealed', async () => {
   const { client, wire } = clientOf(server)
   const seen = watch(wire)
   received.length = 0
@@ -164,7 +164,7 @@ test('a foreign token, and what resets a password', async () => {
   ])
 })
 
-test('a body is for one request and one token; each attempt is new', async () => {
+test('a sealed body names its request and its token, and each is new', async () => {
   const { client, wire } = await signedUp(server)
   await client.account.rename('Ada')
   await client.account.rename('Ada')
@@ -181,7 +181,7 @@ test('a body is for one request and one token; each attempt is new', async () =>
     ...{ jti: expect.any(String), iat: Math.floor(server.clock() / 1000) },
     ...{ htm: 'PATCH', htu: `${issuer}/account`, ath: sha256(jws) },
   })
-  // The token is bound to the very bytes, and shares the agreement of its session.
+  // The token is bound to the exact bytes, and shares its session's key agreement.
   const token = decodeProtectedHeader(one!.request.headers.get('authorization')!.slice(7))
   expect(token['req']).toMatchObject({ dig: sha256(body), mac: expect.any(String) })
   expect(token['epk']).toEqual(epk)
@@ -191,7 +191,7 @@ test('a body is for one request and one token; each attempt is new', async () =>
   expect(new TextDecoder().decode(plaintext)).toBe('{"name":"Ada"}')
 })
 
-test('without a session, each body has a key agreement of its own', async () => {
+test('without a session each body has its own key agreement', async () => {
   const { client, wire } = clientOf(server)
   for (let i = 0; i < 2; i++) await codeOf(client.signIn({ email: 'x@mail.test', password: 'x' }))
   const sent = wire.sent.filter(({ line }) => line === 'POST /account/login')
@@ -202,7 +202,7 @@ test('without a session, each body has a key agreement of its own', async () => 
 })
 
 describe('fetch', () => {
-  test('seals a body in JSON, and gives the answer as if it had been plain', async () => {
+  test('seals a JSON body, and returns the answer as if it were plain', async () => {
     const { client, wire } = await signedUp(server)
     const seen = watch(wire)
     const headers = { 'content-type': 'Application/JSON; charset=utf-8', 'x-request-id': 'mine' }
@@ -218,7 +218,7 @@ describe('fetch', () => {
     expect(seen.map(({ answer }) => answer)).toEqual([JOSE, JOSE, JOSE])
   })
 
-  test('what is not JSON passes as it is, but not if the client must seal', async () => {
+  test('sends other bodies plain, and refuses to do so if sealing is required', async () => {
     const { client, wire, store } = await signedUp(server)
     const form = { method: 'POST', body: new URLSearchParams({ name: 'Ada' }) }
     expect(await (await client.fetch('/text')).text()).toBe('name;city')
@@ -234,7 +234,7 @@ describe('fetch', () => {
     expect((await strict.client.fetch('/account', { method: 'HEAD' })).status).toBe(200)
   })
 
-  test('an abort while the answer arrives is an abort', async () => {
+  test('rejects with AbortError if the answer is aborted', async () => {
     const { client, wire } = await signedUp(server)
     const controller = new AbortController()
     wire.on('GET /account', async (request, send) => {
@@ -252,7 +252,7 @@ describe('fetch', () => {
   })
 })
 
-describe('what the server offers is what counts, unless the app says more', () => {
+describe("the server's metadata decides, unless the app requires or forbids sealing:", () => {
   async function lineTypes(where: TestServer, options: Partial<AuthClientOptions>) {
     const { client, wire } = clientOf(where, options)
     const seen = watch(wire)
@@ -282,8 +282,8 @@ describe('what the server offers is what counts, unless the app says more', () =
   })
 })
 
-describe('an old key and a wrong clock cost one more attempt', () => {
-  test.each([600, -600])('a clock that is %i s off', async (seconds) => {
+describe('a refused body is sent once more', () => {
+  test.each([600, -600])('if the clock is %i s off', async (seconds) => {
     const clock = () => server.clock() + seconds * 1000
     const { client, wire, email } = await signedUp(server, { clock })
     expect(wire.count('POST /account')).toBe(2)
@@ -292,7 +292,7 @@ describe('an old key and a wrong clock cost one more attempt', () => {
     expect((await client.account.read()).account.email).toBe(email)
   })
 
-  test('a clock that is put right while a session is alive', async () => {
+  test('if the clock is corrected during a session', async () => {
     let wrong = 600_000
     const { client } = await signedUp(server, { clock: () => server.clock() + wrong })
     wrong = 0
@@ -300,7 +300,7 @@ describe('an old key and a wrong clock cost one more attempt', () => {
     expect((await client.account.read()).account.name).toBe('Ada')
   })
 
-  test('a key that the server no longer has', async () => {
+  test('if the server no longer has the key', async () => {
     const keys = await rotatingKeystore()
     const where = await start({}, { keystore: keys.keystore })
     const { client, wire, email } = await signedUp(where)
@@ -311,7 +311,7 @@ describe('an old key and a wrong clock cost one more attempt', () => {
     expect(wire.count('POST /account/login')).toBe(2)
   })
 
-  test('a connection that breaks in the middle of a refusal is one', async () => {
+  test('but a refusal that breaks off is a network error', async () => {
     const { client, wire } = clientOf(server)
     const body = () =>
       new ReadableStream({
@@ -327,7 +327,7 @@ describe('an old key and a wrong clock cost one more attempt', () => {
     expect(await codeOf(client.signIn(person))).toBe('network')
   })
 
-  test('a refusal for another reason is not asked again', async () => {
+  test('but not after a refusal for another reason', async () => {
     const { client, wire } = clientOf(server)
     const weak = { email: someEmail(), password: 'x' }
     expect(await codeOf(client.signUp(weak))).toBe('invalid_request')
@@ -335,7 +335,7 @@ describe('an old key and a wrong clock cost one more attempt', () => {
   })
 })
 
-describe('keys of every kind', () => {
+describe('every kind of key works:', () => {
   const RSA: Algorithms = {
     ...{ signingAlg: 'PS256', encryptionAlg: 'RSA-OAEP-256', encryptionEnc: 'A256GCM' },
   }
@@ -369,7 +369,7 @@ describe('keys of every kind', () => {
   })
 })
 
-test('with a store in a folder', async () => {
+test('a session is resumed from a file store', async () => {
   const folder = await scratchFolder()
   const open = () => fileStore({ folder, passphrase: 'a passphrase', scryptCost: CHEAP_SCRYPT })
   const sealedBodies = 'required'

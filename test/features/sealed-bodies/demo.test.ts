@@ -13,7 +13,7 @@ afterEach(async () => {
 test.each([
   ['optional', 'the address, the password, and the database_key'],
   ['required', 'the address and the password'],
-])('the demo shows what can be read of a sign-up: SEALED_BODIES=%s', async (policy, read) => {
+])('the demo shows what a proxy can read of a sign-up: SEALED_BODIES=%s', async (policy, read) => {
   server = await startTestServer({
     clock: createClock(Math.floor(Date.now() / 1000) * 1000),
     features: [sealedBodies],

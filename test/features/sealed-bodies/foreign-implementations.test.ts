@@ -1,4 +1,4 @@
-/** Implementations in other languages make sealed bodies, and open sealed answers. */
+/** Implementations in other languages make sealed bodies and open sealed answers. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
 import { GOOD_PASSWORD } from '../../support/client.ts'
@@ -22,7 +22,7 @@ for (const [name, { start, ...requirement }] of Object.entries(FOREIGN)) {
       await jose.close()
     })
 
-    test('signs in, and renames the account, in sealed bodies', async () => {
+    test('signs in and renames the account with sealed bodies', async () => {
       const client = await ForeignClient.registered(server, jose)
       const { email } = await client.signUp()
       const fields = JSON.stringify({ email, password: GOOD_PASSWORD, client_id: client.id })

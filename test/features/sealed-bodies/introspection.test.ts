@@ -1,4 +1,4 @@
-/** A service that asks about a token, and hides from a proxy about which. */
+/** A service that seals its introspection requests, so that a proxy does not see the token. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
@@ -7,7 +7,7 @@ import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { SealingClient } from './sealing-client.ts'
 
-/** Loaded by its path, because that feature may have been taken out. */
+/** Imported by path, because that feature may have been removed. */
 const SERVICE = '../service-clients/service.ts'
 interface ServiceModule {
   readonly JWT_BEARER: string
@@ -19,7 +19,7 @@ interface Service {
 }
 const isThere = existsSync(join(import.meta.dirname, SERVICE))
 
-;(isThere ? test : test.skip)('POST /introspect takes a sealed body, once', async () => {
+;(isThere ? test : test.skip)('POST /introspect accepts a sealed body, once', async () => {
   const server = await startTestServer({ features, variables: { SEALED_BODIES: 'required' } })
   const { JWT_BEARER, Service } = (await import(SERVICE)) as ServiceModule
   const service = await Service.create(server)

@@ -37,7 +37,7 @@ const loginOf = ({ id }: SealingClient, email: string, password = GOOD_PASSWORD)
 })
 
 describe('a sealed body is accepted once', () => {
-  test('sign-up and sign-in', async () => {
+  test('for sign-up and sign-in', async () => {
     const { server, client } = await start()
     const email = someEmail()
     for (const request of [signUpOf(client, email), loginOf(client, email)]) {
@@ -52,7 +52,7 @@ describe('a sealed body is accepted once', () => {
     }
   })
 
-  test('of many at once, one is', async () => {
+  test('of many sent at the same time', async () => {
     const { client } = await start()
     const request = signUpOf(client)
     const bytes = await client.sealBody(request)
@@ -62,14 +62,14 @@ describe('a sealed body is accepted once', () => {
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, ...Array(7).fill(400)])
   })
 
-  test('two bodies with one id are a replay', async () => {
+  test('even if another body has the same jti', async () => {
     const { client } = await start()
     const req = { jti: 'the same' }
     expect((await client.send({ ...signUpOf(client), req })).status).toBe(201)
     expect((await client.send({ ...signUpOf(client), req })).body).toEqual(REFUSED)
   })
 
-  test('a replayed renewal ends no session', async () => {
+  test('so that a replayed renewal does not end the session', async () => {
     const { client, server } = await start()
     const session = await client.signUp(someEmail(), GOOD_PASSWORD)
     const refresh_token = await client.client.seal(session.refreshJws)
@@ -87,7 +87,7 @@ describe('a sealed body is accepted once', () => {
     ['/token', { grant_type: 'none' }],
     ['/token', { grant_type: 'refresh_token', refresh_token: 'x' }],
     ['/revoke', { token: 'x' }],
-  ])('also at %s with %j, which does nothing', async (path, body) => {
+  ])('at %s with %j too, which does nothing', async (path, body) => {
     const { client } = await start()
     const request = { method: 'POST', path, body, accept }
     const bytes = await client.sealBody(request)
@@ -95,7 +95,7 @@ describe('a sealed body is accepted once', () => {
     expect((await client.send({ ...request, bytes })).body).toEqual(REFUSED)
   })
 
-  test('a revocation that ended its session', async () => {
+  test('for a revocation that has ended its session', async () => {
     const { client } = await start()
     const session = await client.signUp(someEmail(), GOOD_PASSWORD)
     const body = { token: await client.client.seal(session.refreshJws) }
@@ -105,13 +105,13 @@ describe('a sealed body is accepted once', () => {
     expect((await client.send({ ...request, bytes })).body).toEqual(REFUSED)
   })
 
-  test('a server with kept keys refuses those from before it started', async () => {
+  test('and refused if it is older than the start of a server with preserved keys', async () => {
     const { client } = await start({ bindingsNotBefore: Date.parse('2026-01-01') + 60_000 })
     expect((await client.send(signUpOf(client))).body).toEqual(REFUSED)
   })
 })
 
-describe('a request that is limited uses nothing up', () => {
+describe('a rate-limited request is not remembered:', () => {
   const rateLimits = {
     login: { count: 1, duration: 60 },
     signUp: { count: 1, duration: 60 },
@@ -158,10 +158,10 @@ describe('a request that is limited uses nothing up', () => {
   })
 })
 
-describe('while the memory is full', () => {
+describe('the replay memory', () => {
   const full: ReplayCache = { remember: () => Promise.resolve('full') }
 
-  test('sealed bodies get 503, and nothing is done', async () => {
+  test('that is full causes a 503, and nothing is done', async () => {
     const { client } = await start({ features: [createSealedBodies({ replayCache: full })] })
     const request = signUpOf(client)
     const answer = await client.send({ ...request, accept: 'application/jose' })
@@ -170,7 +170,7 @@ describe('while the memory is full', () => {
     expect((await client.client.send('POST', '/account', request.body)).status).toBe(201)
   })
 
-  test('nothing else does', async () => {
+  test('that is full does not affect plain bodies', async () => {
     const { server } = await start({ features: [createSealedBodies({ replayCache: full })] })
     const client = new SealingClient(server, await TestClient.registered(server.url))
     const session = await client.client.signUp()
@@ -178,20 +178,20 @@ describe('while the memory is full', () => {
     expect([answer.status, answer.claims?.status]).toEqual([200, 200])
   })
 
-  test('a sender whose share is used up gets 429', async () => {
+  test('that is full for one account causes a 429', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.resolve('account_full') }
     const { client } = await start({ features: [createSealedBodies({ replayCache })] })
     const answer = await client.send(signUpOf(client))
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
   })
 
-  test('one that has forgotten refuses', async () => {
+  test('that has forgotten causes a refusal', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.resolve('forgotten') }
     const { client } = await start({ features: [createSealedBodies({ replayCache })] })
     expect((await client.send(signUpOf(client))).body).toEqual(REFUSED)
   })
 
-  test('shares are of the account, or of the address', async () => {
+  test('counts by account, or by network address without one', async () => {
     const senders: string[] = []
     const replayCache: ReplayCache = {
       remember(_id, _now, account) {
@@ -206,7 +206,7 @@ describe('while the memory is full', () => {
   })
 })
 
-test('people who fill what they can of the memory cost nobody else anything', async () => {
+test('senders who fill their shares of the memory affect no other sender', async () => {
   const features = [createSealedBodies({ replayCache: createReplayCache(80) })]
   const { client } = await start({ features, config: { trustedProxies: 1, rateLimits: UNLIMITED } })
   const from = (address: string) => ({ headers: [['X-Forwarded-For', address]] as const })
@@ -217,7 +217,7 @@ test('people who fill what they can of the memory cost nobody else anything', as
     while (status === 400)
     expect(status).toBe(429)
   }
-  // Somebody elsewhere, a sender of plain bodies, and somebody at an address whose share is used up.
+  // A sealed body from elsewhere, a plain body, and an account at an address with a full share.
   const email = someEmail()
   expect((await client.send({ ...signUpOf(client, email), ...from('198.51.100.1') })).status).toBe(
     201,
@@ -231,8 +231,8 @@ test('people who fill what they can of the memory cost nobody else anything', as
   expect((await client.send({ ...rename, ...from('192.0.2.1') })).status).toBe(200)
 })
 
-describePostgres('on any server of a group', () => {
-  test('a captured sign-in is refused the second time', async () => {
+describePostgres('on several servers', () => {
+  test('a recorded sign-in is refused the second time', async () => {
     const postgres = await startPostgres()
     try {
       const keystore = await createEphemeralKeystore((await start()).server.config.algorithms)

@@ -42,7 +42,7 @@ afterEach(() => {
 const read = () => party.client.account.read()
 const signIn = (password = GOOD_PASSWORD) => party.client.signIn({ email: party.email, password })
 
-/** Each changes nothing here, whatever it was. */
+/** The call fails with this code, and the session stays as it was. */
 async function expectFound(work: () => Promise<unknown>, code: string, reason?: string) {
   const before = await storedSession(party.store)
   const error = await errorOf(work())
@@ -54,13 +54,13 @@ async function expectFound(work: () => Promise<unknown>, code: string, reason?: 
   expect(party.client.session).toBeDefined()
 }
 
-describe('the metadata', () => {
+describe('metadata without sealed_bodies', () => {
   const stripped = () => {
     const other = clientOf(server, { sealedBodies: 'required', store: party.store })
     other.wire.change(METADATA, { sealed_bodies: undefined })
     return other
   }
-  test('without the member: no password leaves', async () => {
+  test('stops every call that would send a password', async () => {
     const { client, wire } = clientOf(server, { sealedBodies: 'required' })
     wire.change(METADATA, { sealed_bodies: undefined })
     const person = { email: someEmail(), password: GOOD_PASSWORD }
@@ -78,7 +78,7 @@ describe('the metadata', () => {
     expect(lines).toEqual(new Set([METADATA, 'GET /.well-known/jwks.json', 'POST /clients']))
   })
 
-  test('without it later: nothing is sent for the session, which stays', async () => {
+  test('sends nothing for an existing session, which stays', async () => {
     server.clock.advance(301)
     const { client, wire } = stripped()
     expect(await codeOf(client.resume())).toBe('sealing_not_offered')
@@ -92,7 +92,7 @@ describe('the metadata', () => {
 })
 
 describe('a plain answer', () => {
-  test('because the proxy has not asked for a sealed one', async () => {
+  test('to a request whose Accept header was changed is refused', async () => {
     const unasked = async (request: Request, send: (request: Request) => Promise<Response>) => {
       const headers = new Headers(request.headers)
       headers.set('accept', 'application/json')
@@ -106,10 +106,10 @@ describe('a plain answer', () => {
 
   test.each([
     ['JSON', '{"account":{}}', 'application/json'],
-    ['JSON of another name', '{"account":{}}', 'text/plain'],
-    ['a page', '<!doctype html>', 'text/html; charset=utf-8'],
-    ['nothing', '', 'application/json'],
-  ])('that it made up: %s', async (_, body, type) => {
+    ['JSON of another type', '{"account":{}}', 'text/plain'],
+    ['an HTML page', '<!doctype html>', 'text/html; charset=utf-8'],
+    ['an empty body', '', 'application/json'],
+  ])('that was made up is refused: %s', async (_, body, type) => {
     const made = () => Promise.resolve(new Response(body, { headers: { 'content-type': type } }))
     party.wire.on(ACCOUNT, made)
     await expectFound(read, 'answer_not_sealed')
@@ -117,7 +117,7 @@ describe('a plain answer', () => {
     await expectFound(signIn, 'answer_not_sealed')
   })
 
-  test('has a code, a message and its status', async () => {
+  test('is reported with a code, a message and the status', async () => {
     party.wire.on(ACCOUNT, () => Promise.resolve(jsonResponse({})))
     expect(await errorOf(read())).toMatchObject({
       ...{ code: 'answer_not_sealed', status: 200 },
@@ -125,7 +125,7 @@ describe('a plain answer', () => {
     })
   })
 
-  test('without a body is no session', async () => {
+  test('without a body gives no session', async () => {
     const empty = () => Promise.resolve(new Response(null, { status: 204 }))
     party.wire.on(LOGIN, empty)
     await expectFound(signIn, 'bad_answer')
@@ -133,7 +133,7 @@ describe('a plain answer', () => {
     await expectFound(read, 'bad_answer')
   })
 
-  test('that is an error keeps its code: a proxy can refuse, as it can withhold', async () => {
+  test('with an error status keeps its code', async () => {
     const busy = { error: 'rate_limited', error_description: 'Too many requests.' }
     party.wire.on(ACCOUNT, () => Promise.resolve(jsonResponse(busy, 429)))
     await expectFound(read, 'rate_limited')
@@ -141,7 +141,7 @@ describe('a plain answer', () => {
     await expectFound(signIn, 'network')
   })
 
-  test('that asks for it gets no plain request', async () => {
+  test('never causes a plain request', async () => {
     const wanted = { error: 'unsupported_media_type', error_description: 'Send JSON.' }
     for (const status of [400, 415]) {
       party.wire.on(LOGIN, () => Promise.resolve(jsonResponse(wanted, status)))
@@ -160,8 +160,8 @@ describe('a plain answer', () => {
   })
 })
 
-describe('another sealed answer', () => {
-  test('two that are swapped', async () => {
+describe('another sealed answer is refused:', () => {
+  test('two answers that are swapped', async () => {
     let waiting: ((response: Response) => void) | undefined
     const inPlaceOf: Promise<Response>[] = []
     party.wire.on(ACCOUNT, async (request, send) => {
@@ -175,7 +175,7 @@ describe('another sealed answer', () => {
     expect(codes).toEqual(['answer_invalid', 'answer_invalid'])
   })
 
-  test('one that is repeated', async () => {
+  test('an answer that is repeated', async () => {
     let old: Response | undefined
     party.wire.on(ACCOUNT, async (request, send) => {
       const answer = await send(request)
@@ -188,7 +188,7 @@ describe('another sealed answer', () => {
     expect((await errorOf(read())).message).toBe('The sealed answer is not valid for this request.')
   })
 
-  test('one of somebody else', async () => {
+  test('an answer for somebody else', async () => {
     const other = await signedUp(server)
     let theirs: Response | undefined
     other.wire.on(ACCOUNT, async (request, send) => (theirs = await send(request)).clone())
@@ -197,7 +197,7 @@ describe('another sealed answer', () => {
     await expectFound(read, 'answer_invalid', 'jwe_kid')
   })
 
-  test('the failure of a sign-in in place of its success, and the reverse', async () => {
+  test("a failed sign-in's answer to a successful one", async () => {
     let failure: Response | undefined
     party.wire.on(LOGIN, async (request, send) => (failure = await send(request)).clone())
     await expectFound(() => signIn('a wrong and winding road'), 'invalid_grant')
@@ -209,12 +209,12 @@ describe('another sealed answer', () => {
   })
 })
 
-describe('another status', () => {
+describe('another status is refused:', () => {
   const answeredWith = (status: number) => async (request: Request, send: typeof fetch) => {
     const answer = await send(request)
     return new Response(await answer.arrayBuffer(), { status, headers: answer.headers })
   }
-  test.each([201, 400, 401, 500])('%i in place of 200', async (status) => {
+  test.each([201, 400, 401, 500])('%i instead of 200', async (status) => {
     for (const [line, work] of [
       [ACCOUNT, read],
       [LOGIN, signIn],
@@ -224,12 +224,12 @@ describe('another status', () => {
     }
   })
 
-  test('200 in place of 401', async () => {
+  test('200 instead of 401', async () => {
     party.wire.on(LOGIN, answeredWith(200) as never)
     await expectFound(() => signIn('a wrong and winding road'), 'answer_invalid', 'status')
   })
 
-  test('204, for whatever was in it', async () => {
+  test('204 without the body', async () => {
     party.wire.on(ACCOUNT, async (request, send) => {
       const { headers } = await send(request)
       return new Response(null, { status: 204, headers })
@@ -243,11 +243,11 @@ describe('an answer with', () => {
     readonly claims?: Record<string, unknown>
     readonly header?: Record<string, unknown>
     readonly jwe?: Record<string, unknown>
-    /** In place of the server's signing key. */
+    /** Replaces the server's signing key. */
     readonly key?: ReturnType<typeof generateKeyPairSync>['privateKey']
     readonly jws?: (jws: string) => string
   }
-  /** The server's answer to each request, changed as nobody but the server could. */
+  /** Changes the server's answers as nobody but the server could. */
   async function expectRefused(changes: Changes, reason: string | undefined) {
     const { privateKey, kid } = server.keystore.signingKey
     const key = (await party.store.loadKey())!
@@ -265,56 +265,59 @@ describe('an answer with', () => {
   }
   const now = () => Math.floor(server.clock() / 1000)
 
-  test('nothing changed is accepted', () => expectRefused({}, undefined))
+  test('no change is accepted', () => expectRefused({}, undefined))
 
   test.each<[string, Changes, string]>([
     ['another issuer', { claims: { iss: 'https://evil.test' } }, 'iss'],
     ['another audience', { claims: { aud: 'x' } }, 'aud'],
     ['several audiences', { claims: { aud: ['x'] } }, 'aud'],
-    ['no request', { claims: { req: undefined } }, 'req'],
+    ['no req', { claims: { req: undefined } }, 'req'],
     ['another status', { claims: { status: 201 } }, 'status'],
-    ['a status in text', { claims: { status: '200' } }, 'status'],
-    ['no time', { claims: { iat: undefined } }, 'iat'],
+    ['a status that is a string', { claims: { status: '200' } }, 'status'],
+    ['no iat', { claims: { iat: undefined } }, 'iat'],
     ['no body', { claims: { body: undefined } }, 'payload'],
-    ['the type of a token', { header: { typ: 'at+jwt' } }, 'typ'],
-    ['no type', { header: { typ: undefined } }, 'typ'],
-    ['a key of nobody', { header: { kid: 'x' } }, 'jws_kid'],
+    ["an access token's typ", { header: { typ: 'at+jwt' } }, 'typ'],
+    ['no typ', { header: { typ: undefined } }, 'typ'],
+    ['an unknown kid', { header: { kid: 'x' } }, 'jws_kid'],
     ['no signature', { jws: (jws) => jws.replace(/[^.]+$/, '') }, 'signature'],
     ['another algorithm', { header: { alg: 'none' } }, 'jws_kid'],
     [
-      'a key of its own',
+      'another signing key',
       { key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey },
       'signature',
     ],
     [
       'claims alone',
-      { jws: (jws) => Buffer.from(jws.split('.')[1]!, 'base64url').toString() },
+      {
+        jws: (jws) =>
+          Buffer.from(jws.split('claims without a signature')[1]!, 'base64url').toString(),
+      },
       'base64url',
     ],
-    ['another content type', { jwe: { cty: 'json' } }, 'cty'],
-    ['a compressed body', { jwe: { zip: 'DEF' } }, 'header'],
-  ])('%s', (_, changes, reason) => expectRefused(changes, reason))
+    ['another cty', { jwe: { cty: 'json' } }, 'cty'],
+    ['compression', { jwe: { zip: 'DEF' } }, 'header'],
+  ])('%s is refused', (_, changes, reason) => expectRefused(changes, reason))
 
-  test.each([-62, 62])('a time %i s off', (seconds) =>
+  test.each([-62, 62])('an iat %i s off is refused', (seconds) =>
     expectRefused({ claims: { iat: now() + seconds } }, 'iat'),
   )
-  test.each([-60, 60])('but not %i s off', (seconds) =>
+  test.each([-60, 60])('an iat %i s off is accepted', (seconds) =>
     expectRefused({ claims: { iat: now() + seconds } }, undefined),
   )
 
-  test('an access token in its place', async () => {
+  test('an access token instead is refused', async () => {
     const { jwe } = await party.client.accessToken()
     party.wire.on(ACCOUNT, () => Promise.resolve(new Response(jwe, { headers: JOSE })))
     await expectFound(read, 'answer_invalid', 'typ')
   })
 
-  test.each(['', 'a.b.c.d.e', '{}'])('%j in its place', async (text) => {
+  test.each(['', 'a.b.c.d.e', '{}'])('%j instead is refused', async (text) => {
     party.wire.on(ACCOUNT, () => Promise.resolve(new Response(text, { headers: JOSE })))
     await expectFound(read, 'answer_invalid')
   })
 })
 
-test('a refused token is renewed, and then refused for good', async () => {
+test('a refused token is renewed once, then the error is returned', async () => {
   party.wire.on(ACCOUNT, () => Promise.resolve(refusedToken()))
   party.wire.sent.length = 0
   expect(await codeOf(read())).toBe('invalid_token')

@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** The one answer to every sealed body that is refused. */
+/** The one answer to every refused sealed body. */
 const REFUSED = {
   error: 'invalid_request',
   error_description: 'The sealed body is not valid for this request.',
@@ -46,16 +46,16 @@ const reqOf = (changes: object = {}) => ({ ...client.reqFor(signUp), ...changes 
 const sealed = (text: string | Uint8Array, header: Record<string, unknown> = {}) =>
   client.sealText(text, { req: reqOf(), ...header })
 
-describe('a body that cannot be opened', () => {
+describe('a sealed body is refused with', () => {
   test.each<[string, () => string | Promise<string>]>([
     ['JSON', () => JSON.stringify(signUp.body)],
-    ['no JWE', () => 'a.b.c.d.e'],
-    ['line breaks', async () => `${await client.sealBody(signUp)}\n`],
+    ['a JWE that is not one', () => 'a.b.c.d.e'],
+    ['a line break at the end', async () => `${await client.sealBody(signUp)}\n`],
     ['padding', async () => `${await client.sealBody(signUp)}=`],
     ['another spelling', async () => respell(await client.sealBody(signUp))],
     ['a changed byte', async () => flip(await client.sealBody(signUp))],
-    ['a tag cut short', async () => (await client.sealBody(signUp)).slice(0, -6)],
-    ['a key of nobody', () => sealed(JSON.stringify(signUp.body), { kid: sha256('nobody') })],
+    ['a shortened tag', async () => (await client.sealBody(signUp)).slice(0, -6)],
+    ['an unknown kid', () => sealed(JSON.stringify(signUp.body), { kid: sha256('nobody') })],
     ['no kid', () => sealed(JSON.stringify(signUp.body), { kid: undefined })],
     ['another enc', () => sealed(JSON.stringify(signUp.body), { enc: 'A256GCM' })],
     ['another alg', () => sealed(JSON.stringify(signUp.body), { alg: 'ECDH-ES+A256KW' })],
@@ -63,33 +63,36 @@ describe('a body that cannot be opened', () => {
     ['cty JWT', () => sealed(JSON.stringify(signUp.body), { cty: 'JWT' })],
     ['a media type as cty', () => sealed(JSON.stringify(signUp.body), { cty: 'application/json' })],
     ['compression', () => compressed()],
-    ['the client’s own key', () => sealedToClient()],
+    ["another recipient's key", () => sealedToClient()],
   ])('%s', async (_, bytes) => {
     await expectRefused({ ...signUp, bytes: await bytes() })
   })
 
   test.each<[string, () => string | Uint8Array | Promise<string | Uint8Array>]>([
     [
-      'a JWS of the server',
+      'a JWS of the server as its content',
       async () => (await client.signUp(someEmail(), GOOD_PASSWORD)).accessJws,
     ],
-    ['a JWS with HS256', () => signedWithHs256()],
-    ['a JWT without a signature', () => new UnsecuredJWT(signUp.body as never).encode()],
-    ['another sealed body', () => client.sealBody(signUp)],
-    ['a list', () => JSON.stringify([signUp.body])],
-    ['null', () => 'null'],
-    ['a text', () => '"text"'],
-    ['nothing', () => ''],
-    ['half of it', () => JSON.stringify(signUp.body).slice(0, -2)],
-    ['two values', () => `${JSON.stringify(signUp.body)}{}`],
+    ['an HS256 JWS as its content', () => signedWithHs256()],
+    ['an unsecured JWT as its content', () => new UnsecuredJWT(signUp.body as never).encode()],
+    ['another sealed body as its content', () => client.sealBody(signUp)],
+    ['a list as its content', () => JSON.stringify([signUp.body])],
+    ['null as its content', () => 'null'],
+    ['a string as its content', () => '"text"'],
+    ['nothing as its content', () => ''],
+    ['incomplete JSON as its content', () => JSON.stringify(signUp.body).slice(0, -2)],
+    ['two values as its content', () => `${JSON.stringify(signUp.body)}{}`],
     ['a byte order mark', () => `\ufeff${JSON.stringify(signUp.body)}`],
-    ['bytes that are not UTF-8', () => Buffer.from([0x7b, 0xff, 0x7d])],
-    ['a member twice', () => JSON.stringify(signUp.body).replace('{', '{"email":"a@mail.test",')],
-  ])('%s inside', async (_, text) => {
+    ['invalid UTF-8', () => Buffer.from([0x7b, 0xff, 0x7d])],
+    [
+      'a duplicate member',
+      () => JSON.stringify(signUp.body).replace('{', '{"email":"a@mail.test",'),
+    ],
+  ])('%s', async (_, text) => {
     await expectRefused({ ...signUp, bytes: await sealed(await text()) })
   })
 
-  test('HS256 and the like in its header', async () => {
+  test('an alg that is not allowed', async () => {
     const { encryptionKey } = server.keystore
     for (const alg of ['HS256', 'dir', 'A128KW', 'PBES2-HS256+A128KW', 'RSA1_5', 'none']) {
       const header = { alg, kid: encryptionKey.kid, cty: 'json', req: reqOf() }
@@ -105,7 +108,7 @@ describe('a body that cannot be opened', () => {
     await expectRefused({ ...signUp, bytes })
   })
 
-  test('the reason is in the log alone', async () => {
+  test('the reason in the log only', async () => {
     const headers = [['X-Request-Id', 'why']] as const
     await expectRefused({ ...signUp, bytes: await sealed('{}', { cty: 'JWT' }), headers })
     expect(logLines(server, 'why')).toContainEqual(
@@ -114,36 +117,36 @@ describe('a body that cannot be opened', () => {
   })
 })
 
-describe('a body for another request', () => {
+describe('a sealed body for another request is refused:', () => {
   test.each<[string, Record<string, unknown>]>([
-    ['method', { htm: 'PUT' }],
-    ['route', { htu: 'http://localhost:3000/account/login' }],
-    ['server', { htu: 'http://localhost:3001/account' }],
-    ['digest', { dig: sha256('') }],
-    ['proof', { mac: sha256('') }],
-    ['token', { ath: sha256('') }],
-    ['id', { jti: '' }],
-    ['long id', { jti: 'x'.repeat(129) }],
-    ['type of id', { jti: 7 }],
-    ['time', { iat: 'now' }],
-  ])('by its %s', async (_, req) => {
+    ['another method', { htm: 'PUT' }],
+    ['another route', { htu: 'http://localhost:3000/account/login' }],
+    ['another server', { htu: 'http://localhost:3001/account' }],
+    ['a digest', { dig: sha256('') }],
+    ['a proof', { mac: sha256('') }],
+    ["a token's hash", { ath: sha256('') }],
+    ['an empty jti', { jti: '' }],
+    ['a long jti', { jti: 'x'.repeat(129) }],
+    ['a jti of another type', { jti: 7 }],
+    ['an invalid iat', { iat: 'now' }],
+  ])('%s', async (_, req) => {
     await expectRefused({ ...signUp, req })
   })
 
-  test.each([-61, 61])('%i seconds off', async (seconds) => {
+  test.each([-61, 61])('an iat %i s off', async (seconds) => {
     const iat = Math.floor(server.clock() / 1000) + seconds
     await expectRefused({ ...signUp, req: { iat } })
   })
-  test.each([-60, 60])('but not %i seconds off', async (seconds) => {
+  test.each([-60, 60])('but not an iat %i s off', async (seconds) => {
     const iat = Math.floor(server.clock() / 1000) + seconds
     expect((await client.send({ ...signUp, req: { iat } })).status).toBe(201)
   })
 
-  test.each([[undefined], [null], ['req'], [[]], [{}]])('req: %j', async (req) => {
+  test.each([[undefined], [null], ['req'], [[]], [{}]])('the req %j', async (req) => {
     await expectRefused({ ...signUp, header: { req } })
   })
 
-  test('captured and moved, it tells nothing of what is in it', async () => {
+  test('moved to another route, with the same answer everywhere', async () => {
     const bytes = await client.sealBody(signUp)
     for (const [method, path] of [
       ['POST', '/account/login'],
@@ -163,7 +166,7 @@ describe('a body for another request', () => {
   })
 })
 
-describe('under an access token', () => {
+describe('with an access token', () => {
   let ada: TestSession
   let eve: TestSession
   let rename: SealedRequest
@@ -176,7 +179,7 @@ describe('under an access token', () => {
   const nameOf = async (session: TestSession) =>
     (await client.client.sendAs(session, 'GET', '/account')).body.account.name as unknown
 
-  test('a body belongs to its token', async () => {
+  test('a sealed body is bound to its token', async () => {
     const bytes = await client.sealBody(rename)
     // Eve binds her own token to Ada's body.
     await expectRefused({ ...rename, session: eve, bytes })
@@ -184,7 +187,7 @@ describe('under an access token', () => {
     expect((await client.send({ ...rename, bytes })).status).toBe(200)
   })
 
-  test('a token of the same session is another token', async () => {
+  test('a sealed body is not bound to another token of the same session', async () => {
     const refresh_token = await client.client.seal(ada.refreshJws)
     const renewed = await client.client.send('POST', '/token', {
       ...{ grant_type: 'refresh_token', refresh_token },
@@ -193,11 +196,11 @@ describe('under an access token', () => {
     await expectRefused({ ...rename, session, bytes: await client.sealBody(rename) })
   })
 
-  test.each([[undefined], [''], ['x'], [null], [7]])('ath: %j', async (ath) => {
+  test.each([[undefined], [''], ['x'], [null], [7]])('the ath %j is refused', async (ath) => {
     await expectRefused({ ...rename, req: { ath } })
   })
 
-  test('a body swapped under the same token is a token that is refused', async () => {
+  test('a body swapped under a bound token is a 401', async () => {
     const bytes = await client.sealBody(rename)
     const other = await client.sealBody({ ...rename, body: { name: 'Eve' } })
     const dig = sha256(bytes)
@@ -210,20 +213,20 @@ describe('under an access token', () => {
     expect(answer.headers.get('www-authenticate')).toBe(expected.headers.get('www-authenticate'))
   })
 
-  test('the token must be bound, whatever REQUEST_BINDING says', async () => {
+  test('the token must be bound to the body, whatever REQUEST_BINDING says', async () => {
     const bytes = await client.sealBody(rename)
     const answer = await client.send({ ...rename, bytes, binding: null })
     expect([answer.status, answer.body.error_description]).toEqual([
       401,
       'The access token is not valid.',
     ])
-    // The digest too.
+    // Its digest is needed too.
     const undigested = await client.send({ ...rename, bytes, binding: { dig: undefined } })
     expect(undigested.status).toBe(401)
     expect(await nameOf(ada)).toBeNull()
   })
 
-  test('no token is 401, and the body is not opened', async () => {
+  test('a missing token is a 401, and the body is not opened', async () => {
     const bytes = await client.sealBody(rename)
     for (const sent of [bytes, 'a.b.c.d.e']) {
       const answer = await client.send({ method: 'PATCH', path: '/account', bytes: sent, accept })
@@ -231,7 +234,7 @@ describe('under an access token', () => {
     }
   })
 
-  test('a second token inside is refused', async () => {
+  test('a second token in the body is refused', async () => {
     await expectRefused({ ...rename, body: { name: 'Ada', access_token: 'x' } })
   })
 
@@ -242,20 +245,20 @@ describe('under an access token', () => {
   })
 })
 
-test.each(['GET', 'HEAD'])('a %s takes none: it has no limit', async (method) => {
+test.each(['GET', 'HEAD'])('a %s with a sealed body is refused with 415', async (method) => {
   const path = '/healthz'
   const answer = await client.send({ method, path, body: {}, accept })
   expect(answer.status).toBe(415)
 })
 
-test('a body that is compressed on the way is refused', async () => {
+test('a sealed body with a Content-Encoding is refused', async () => {
   const headers = [['Content-Encoding', 'gzip']] as const
   const bytes = gzipSync(await client.sealBody(signUp)).toString('latin1')
   const answer = await client.send({ ...signUp, bytes, headers })
   expect([answer.status, answer.body.error]).toEqual([415, 'unsupported_media_type'])
 })
 
-test('a sealed body is no access token', async () => {
+test('a sealed body is refused as an access token', async () => {
   const token = await client.sealText('{}', {
     req: client.reqFor({ method: 'GET', path: '/account' }),
   })
@@ -265,7 +268,7 @@ test('a sealed body is no access token', async () => {
   expect(answer.status).toBe(401)
 })
 
-/** With stray bits, which lenient decoders ignore. */
+/** Sets stray bits, which lenient decoders ignore. */
 function respell(jwe: string): string {
   const last = jwe.at(-1)!
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -297,7 +300,7 @@ async function sealedToClient(): Promise<string> {
     .encrypt(key)
 }
 
-/** Signed with a public key as the secret, which a confused verifier would accept. */
+/** Signed with the public key as the secret, which a confused verifier would accept. */
 function signedWithHs256(): Promise<string> {
   const pem = server.keystore.signingKey.publicKey.export({ type: 'spki', format: 'pem' })
   return new CompactSign(

@@ -15,7 +15,7 @@ afterAll(() => server.stop())
 
 const accept = 'application/json'
 
-describe('sealed, each route answers as it does to JSON', () => {
+describe('a sealed body gets the answer of a plain one:', () => {
   let email: string
   let session: TestSession
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe('sealed, each route answers as it does to JSON', () => {
     session = await client.signUp(email, GOOD_PASSWORD)
   })
 
-  test('sign-in', async () => {
+  test('signing in', async () => {
     const body = { email, password: GOOD_PASSWORD, client_id: client.id }
     const right = await client.send({ method: 'POST', path: '/account/login', body, accept })
     expect([right.status, right.body.account.email]).toEqual([200, email])
@@ -34,13 +34,13 @@ describe('sealed, each route answers as it does to JSON', () => {
     expect([wrong.status, wrong.body.error]).toEqual([401, 'invalid_grant'])
   })
 
-  test('a change of the name', async () => {
+  test('renaming', async () => {
     const body = { name: 'Zoë' }
     const answer = await client.send({ method: 'PATCH', path: '/account', session, body, accept })
     expect([answer.status, answer.body.account.name]).toEqual([200, 'Zoë'])
   })
 
-  test('a registration', async () => {
+  test('registering', async () => {
     const jwk = await exportJWK(
       (await generateKeyPair('ECDH-ES+A128KW', { crv: 'P-256' })).publicKey,
     )
@@ -49,7 +49,7 @@ describe('sealed, each route answers as it does to JSON', () => {
     expect(answer.status).toBe(201)
   })
 
-  test('a renewal, and a revocation', async () => {
+  test('renewing and revoking', async () => {
     const own = await client.signUp(someEmail(), GOOD_PASSWORD)
     const refresh_token = await client.client.seal(own.refreshJws)
     const body = { grant_type: 'refresh_token', refresh_token }
@@ -65,7 +65,7 @@ describe('sealed, each route answers as it does to JSON', () => {
     expect(after.status).toBe(401)
   })
 
-  test('a change of the password, a removal', async () => {
+  test('changing the password and removing the account', async () => {
     const own = await client.signUp(someEmail(), GOOD_PASSWORD)
     const password = 'quite another password'
     const changed = await client.send({
@@ -80,7 +80,7 @@ describe('sealed, each route answers as it does to JSON', () => {
     expect([removed.status, removed.text]).toEqual([204, ''])
   })
 
-  test('key-bound tokens', async () => {
+  test('with key-bound tokens', async () => {
     const bound = await SealingClient.registered(server, { key_bound_tokens: true })
     const own = await bound.signUp(someEmail(), GOOD_PASSWORD)
     const body = { name: 'Zoë' }
@@ -88,7 +88,7 @@ describe('sealed, each route answers as it does to JSON', () => {
     expect([answer.status, answer.claims?.body.account.name]).toEqual([200, 'Zoë'])
   })
 
-  test('a wrong member is named', async () => {
+  test('naming an invalid member', async () => {
     const body = { email, client_id: client.id }
     const answer = await client.send({ method: 'POST', path: '/account/login', body, accept })
     expect([answer.status, answer.body.error_description]).toEqual([
@@ -98,7 +98,7 @@ describe('sealed, each route answers as it does to JSON', () => {
   })
 })
 
-test('bodies and answers in JSON stay what they are', async () => {
+test('plain bodies and answers stay plain', async () => {
   const plain = await TestClient.registered(server.url)
   const session = await plain.signUp()
   const answer = await plain.sendAs(session, 'GET', '/account')
@@ -106,7 +106,7 @@ test('bodies and answers in JSON stay what they are', async () => {
   expect(answer.body.database_key).toBe(session.databaseKey)
 })
 
-test('the largest body is 64 KiB', async () => {
+test('the content of a sealed body is limited to 64 KiB', async () => {
   const body = { email: 'x'.repeat(47_000), password: GOOD_PASSWORD, client_id: client.id }
   const request = { method: 'POST', path: '/account', body, accept }
   const fits = await client.send(request)
@@ -124,12 +124,12 @@ test('the media type is matched without regard to case, and may have a charset',
   expect([answer.status, answer.body.account.email]).toEqual([201, email])
 })
 
-test('an empty body is none', async () => {
+test('an empty sealed body is refused', async () => {
   const answer = await client.send({ method: 'POST', path: '/account', bytes: '', accept })
   expect([answer.status, answer.body.error_description]).toEqual([400, 'A body is required.'])
 })
 
-test('a server without the feature does not take them', async () => {
+test('a server without the feature refuses sealed bodies', async () => {
   const without = await startTestServer()
   const other = await SealingClient.registered(without)
   const body = { email: someEmail(), password: GOOD_PASSWORD, client_id: other.id }
@@ -138,7 +138,7 @@ test('a server without the feature does not take them', async () => {
   await without.stop()
 })
 
-test('the metadata says so', async () => {
+test('the metadata says that sealed bodies are optional', async () => {
   const { body } = await client.client.send('GET', '/.well-known/oauth-authorization-server')
   expect(body.sealed_bodies).toBe('optional')
 })

@@ -8,7 +8,7 @@ import { startTestServer, type TestServer } from '../../support/server.ts'
 import { SealingClient } from './sealing-client.ts'
 
 const GRANT = 'urn:example:grant'
-/** A grant whose body holds a secret. */
+/** A grant whose body has a secret. */
 const granting = defineFeature({
   create: () => ({
     grants: {
@@ -42,7 +42,7 @@ test.each(['', 'on', 'Required'])('SEALED_BODIES=%s stops the start', (SEALED_BO
   )
 })
 
-test('the metadata says so', async () => {
+test('the metadata says that sealed bodies are required', async () => {
   const { body } = await client.client.send('GET', '/.well-known/oauth-authorization-server')
   expect(body.sealed_bodies).toBe('required')
 })
@@ -67,7 +67,7 @@ test.each<[string, string, object, boolean]>([
   expect(sealed.body.error).not.toBe('sealed_body_required')
 })
 
-test('what holds no secret need not be', async () => {
+test('bodies without a secret can be plain', async () => {
   const renamed = await client.client.sendAs(session, 'PATCH', '/account', { name: 'Zoë' })
   expect(renamed.status).toBe(200)
   const refresh_token = await client.client.seal(session.refreshJws)
@@ -75,7 +75,7 @@ test('what holds no secret need not be', async () => {
   expect((await client.client.send('POST', '/token', body)).status).toBe(200)
 })
 
-test('only a sealed answer has the database key', async () => {
+test('only sealed answers have the database key', async () => {
   const plain = await client.client.sendAs(session, 'GET', '/account')
   expect([plain.status, Object.keys(plain.body)]).toEqual([200, ['account', 'session_id']])
   const sealed = await client.send({ method: 'GET', path: '/account', session })
@@ -85,7 +85,7 @@ test('only a sealed answer has the database key', async () => {
   const login = await client.send({ method: 'POST', path: '/account/login', body, accept })
   expect([login.status, login.body.database_key]).toEqual([200, undefined])
   expect(login.body.access_token).toEqual(expect.any(String))
-  // Nor one that could not be sealed.
+  // An answer that could not be sealed does not have it either.
   const untied = await client.send({ method: 'GET', path: '/account', session, binding: null })
   expect([untied.status, untied.text.includes(session.databaseKey)]).toEqual([400, false])
 })

@@ -21,19 +21,19 @@ export const sha256 = (data: string | Uint8Array): string =>
 
 type Session = Pick<TestSession, 'accessJws'>
 
-/** A request, with everything that a test may want to be wrong. */
+/** A request. A test can make any part of it wrong. */
 export interface SealedRequest {
   readonly method: string
   readonly path: string
   readonly body?: unknown
   readonly session?: Session
-  /** Replaces members of the body's header. One that is `undefined` is left out. */
+  /** Replaces members of the body's header; `undefined` removes one. */
   readonly header?: Record<string, unknown>
   /** Replaces members of the body's `req`. */
   readonly req?: Record<string, unknown>
   /** Replaces members of the token's `req`; `null` leaves the token unbound. */
   readonly binding?: Record<string, unknown> | null
-  /** In place of the sealed body. */
+  /** Replaces the sealed body. */
   readonly bytes?: string
   readonly accept?: string
   readonly type?: string
@@ -41,7 +41,7 @@ export interface SealedRequest {
 }
 
 export interface SealedAnswer extends Answer {
-  /** What is inside a sealed answer. */
+  /** The claims of a sealed answer. */
   readonly claims?: {
     readonly iss: string
     readonly aud: string
@@ -71,7 +71,7 @@ export class SealingClient {
     return this.client.id
   }
 
-  /** A `req` for a request. */
+  /** The `req` for a request. */
   reqFor({ method, path }: Pick<SealedRequest, 'method' | 'path'>): Record<string, unknown> {
     const [url] = `${this.server.config.issuer}${path}`.split('?')
     return {
@@ -82,7 +82,7 @@ export class SealingClient {
     }
   }
 
-  /** JSON → JWE to the server. */
+  /** Seals a JSON body to the server. */
   async sealBody(request: SealedRequest): Promise<string> {
     const { body, session, header = {} } = request
     const req = {
@@ -94,7 +94,7 @@ export class SealingClient {
     return this.sealText(text, { req, ...header })
   }
 
-  /** A JWE to the server, whatever is in it. */
+  /** Encrypts any text to the server. */
   async sealText(text: string | Uint8Array, header: Record<string, unknown>): Promise<string> {
     this.#keys ??= (await this.client.send('GET', '/.well-known/jwks.json')).body.keys as JWK[]
     const jwk = this.#keys.find(({ use }) => use === 'enc')!

@@ -1,4 +1,4 @@
-/** What somebody sees who reads the bytes behind TLS, and the log. */
+/** What can be read in the traffic behind TLS, and in the log. */
 import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
@@ -19,7 +19,7 @@ let seen = ''
 let url: string
 let client: SealingClient
 
-/** Passes on every byte, and keeps them. */
+/** Forwards every byte and records it. */
 beforeAll(async () => {
   server = await startTestServer({ features: [sealedBodies] })
   const { port } = new URL(server.url)
@@ -39,17 +39,17 @@ beforeAll(async () => {
   client = new SealingClient({ ...server, url }, await TestClient.registered(url))
 })
 afterAll(async () => {
-  // Closes the connections, and with them those of the tap.
+  // This closes the connections, and those of the tap with them.
   await server.stop()
   tap.close()
 })
 
-/** A secret in every form in which it could stand in the bytes. */
+/** A secret in every encoding in which the bytes could contain it. */
 const formsOf = (secret: string) => [
   secret,
   encodeURIComponent(secret),
   ...['base64', 'base64url', 'hex'].flatMap((encoding) =>
-    // In base64, a text has another form at each of three places.
+    // In base64, a text has three forms, by its position.
     [0, 1, 2].map((at) =>
       Buffer.from(secret.slice(at))
         .toString(encoding as BufferEncoding)
@@ -65,7 +65,7 @@ function expectUnseen(secrets: readonly string[]) {
   expect(forms.filter((secret) => log.includes(secret))).toEqual([])
 }
 
-test('no byte of a person, a password or a database key is on the wire or in the log', async () => {
+test('no name, password or database key is in the traffic or the log', async () => {
   const body = { email: EMAIL, password: PASSWORD, name: NAME, client_id: client.id }
   const session = await client.sessionOf(
     await client.send({ method: 'POST', path: '/account', body }),
@@ -87,7 +87,7 @@ test('no byte of a person, a password or a database key is on the wire or in the
   expect(seen).toContain(PASSWORD)
 })
 
-test('nor if the client library sends it, whatever comes of it', async () => {
+test('and none is if the client library sends them, whether it succeeds or not', async () => {
   const [email, password, fresh] = ['augusta@mail.test', 'copper sparrow harbour', 'marble lantern']
   const auth = new AuthClient({
     ...{ server: url, issuer: server.config.issuer, clock: server.clock },

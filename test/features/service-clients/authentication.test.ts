@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** What a client can see of an answer, but for its date and request id. */
+/** An answer without its date and request id. */
 const visible = ({ status, headers, text }: Answer) => ({
   status,
   text,
@@ -30,7 +30,7 @@ const REFUSED = {
 }
 const GRANT = { grant_type: 'client_credentials' }
 
-/** Each has everything else right. */
+/** Each is the only fault of its request. */
 const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] = [
   ['no assertion', 'assertion_missing', () => Promise.resolve({ client_assertion: '' })],
   [
@@ -43,7 +43,7 @@ const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] 
   ],
   ['no type', 'assertion_type', () => Promise.resolve({ client_assertion_type: '' })],
   ['another client_id', 'client_id', () => Promise.resolve({ client_id: 'somebody' })],
-  ['text that is no JWS', 'form', () => Promise.resolve({ client_assertion: 'a.b' })],
+  ['text that is not a JWS', 'form', () => Promise.resolve({ client_assertion: 'a.b' })],
   ['padding', 'form', async () => ({ client_assertion: `${await service.assertion()}=` })],
   ...(['iss', 'sub', 'aud', 'exp', 'jti'] as const).map((claim): (typeof FAULTS)[number] => [
     `no ${claim}`,
@@ -52,19 +52,19 @@ const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] 
   ]),
   ...(
     [
-      ['sub of another', 'sub', () => ({ sub: 'somebody' })],
-      ['iss of nobody', 'unknown_client', () => ({ iss: 'nobody', sub: 'nobody' })],
+      ['another sub', 'sub', () => ({ sub: 'somebody' })],
+      ['an unknown iss', 'unknown_client', () => ({ iss: 'nobody', sub: 'nobody' })],
       ['a list as aud', 'claims', () => ({ aud: [server.config.issuer] })],
       ['the token endpoint as aud', 'aud', () => ({ aud: `${server.config.issuer}/token` })],
-      ['the issuer and a slash as aud', 'aud', () => ({ aud: `${server.config.issuer}/` })],
+      ['the issuer with a slash as aud', 'aud', () => ({ aud: `${server.config.issuer}/` })],
       ['another server as aud', 'aud', () => ({ aud: 'https://other.test' })],
       ['an empty jti', 'claims', () => ({ jti: '' })],
       ['a number as jti', 'claims', () => ({ jti: 5 })],
       ['exp now', 'exp', () => ({ exp: service.now() })],
       ['exp in six minutes', 'exp', () => ({ exp: service.now() + 301 })],
-      ['a text as exp', 'claims', () => ({ exp: String(service.now() + 60) })],
-      ['nbf ahead', 'nbf', () => ({ nbf: service.now() + 6 })],
-      ['iat ahead', 'iat', () => ({ iat: service.now() + 6 })],
+      ['a string as exp', 'claims', () => ({ exp: String(service.now() + 60) })],
+      ['an nbf in the future', 'nbf', () => ({ nbf: service.now() + 6 })],
+      ['an iat in the future', 'iat', () => ({ iat: service.now() + 6 })],
     ] as [string, string, () => object][]
   ).map(([name, reason, changes]): (typeof FAULTS)[number] => [
     name,
@@ -73,10 +73,10 @@ const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] 
   ]),
   ...(
     [
-      ['typ of an access token', 'typ', { typ: 'at+jwt' }],
-      ['a key in its header', 'form', { jwk: {} }],
-      ['a URL of keys in its header', 'form', { jku: 'https://evil.test' }],
-      ['a header that it calls critical', 'form', { crit: ['exp'], exp: 1 }],
+      ['the typ of an access token', 'typ', { typ: 'at+jwt' }],
+      ['a jwk in its header', 'form', { jwk: {} }],
+      ['a jku in its header', 'form', { jku: 'https://evil.test' }],
+      ['crit in its header', 'form', { crit: ['exp'], exp: 1 }],
     ] as [string, string, Record<string, unknown>][]
   ).map(([name, reason, header]): (typeof FAULTS)[number] => [
     name,
@@ -89,7 +89,7 @@ const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] 
     },
   ]),
   [
-    'the key of another',
+    "another client's key",
     'signature',
     async () => {
       const { privateKey } = await generateKeyPair('ES256')
@@ -105,7 +105,7 @@ const FAULTS: [string, reason: string, () => Promise<Record<string, string>>][] 
     },
   ],
   [
-    'the public key as the secret of HS256',
+    'HS256 with the public key as the secret',
     'alg',
     async () => {
       const secret = new TextEncoder().encode(await exportSPKI(keys.sig.publicKey))
@@ -138,7 +138,7 @@ describe.each(['/token', '/introspect'])('at %s', (path) => {
     expect(server.logs.at(-2)).toContain('"audit":"service_refused"')
   })
 
-  test('an assertion is taken once', async () => {
+  test('an assertion is accepted once', async () => {
     const client_assertion = await service.assertion()
     const first = await service.send(path, { ...GRANT, token: 'x', client_assertion })
     expect(first.status).toBe(200)
@@ -146,7 +146,7 @@ describe.each(['/token', '/introspect'])('at %s', (path) => {
     expect(visible(again)).toEqual(refused)
   })
 
-  test('an assertion of a client that has been removed is refused', async () => {
+  test('a removed client is refused', async () => {
     const gone = await Service.create(server)
     const clients = createServiceClients(serviceDatabase(server.database))
     expect((await gone.send(path, { ...GRANT, token: 'x' })).status).toBe(200)
@@ -155,14 +155,14 @@ describe.each(['/token', '/introspect'])('at %s', (path) => {
   })
 })
 
-test('an assertion that was used at one endpoint is used up at the other', async () => {
+test('an assertion that was used at one endpoint is refused at the other', async () => {
   const client_assertion = await service.assertion()
   expect((await service.token({ client_assertion })).status).toBe(200)
   const again = await service.send('/introspect', { token: 'x', client_assertion })
   expect(again.body).toEqual(REFUSED)
 })
 
-test('of simultaneous uses of an assertion, one is first', async () => {
+test('one of several simultaneous uses of an assertion is accepted', async () => {
   const client_assertion = await service.assertion()
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => service.token({ client_assertion })),
@@ -170,7 +170,7 @@ test('of simultaneous uses of an assertion, one is first', async () => {
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401])
 })
 
-test('the same jti of two clients is two', async () => {
+test('two clients can use the same jti', async () => {
   const other = await Service.create(server)
   for (const each of [service, other]) {
     const client_assertion = await each.assertion({ jti: 'the same' })
@@ -178,7 +178,7 @@ test('the same jti of two clients is two', async () => {
   }
 })
 
-test('a jti is remembered for as long as its assertion is good, over a restart too', async () => {
+test('a jti is remembered until its assertion expires, across a restart', async () => {
   const jti = 'kept'
   const client_assertion = await service.assertion({ jti, exp: service.now() + 300 })
   expect((await service.token({ client_assertion })).status).toBe(200)
@@ -202,7 +202,7 @@ test('a jti is remembered for as long as its assertion is good, over a restart t
   expect(await left.execute()).toEqual([])
 })
 
-test('what is refused for another reason is not used up', async () => {
+test('an assertion that is refused for another reason does not use up its jti', async () => {
   const jti = 'not used up'
   const wrong = await service.assertion({ jti, aud: 'https://other.test' })
   expect((await service.token({ client_assertion: wrong })).status).toBe(401)
@@ -212,7 +212,7 @@ test('what is refused for another reason is not used up', async () => {
 })
 
 test.each(['ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'])(
-  'a key for %s signs assertions with that algorithm alone',
+  'an assertion signed with %s is accepted, and not under its other name',
   async (signingAlg) => {
     const other = await Service.create(server, { signingAlg })
     expect((await other.token()).status).toBe(200)
@@ -224,14 +224,14 @@ test.each(['ES384', 'ES512', 'EdDSA', 'Ed25519', 'PS256', 'RS256'])(
 )
 
 test.each([{}, { typ: 'JWT' }, { typ: 'client-authentication+jwt' }, { kid: 'of my own' }])(
-  'a header may have %j',
+  'a header with %j is accepted',
   async (header) => {
     const client_assertion = await service.assertion({}, header)
     expect((await service.token({ client_assertion })).status).toBe(200)
   },
 )
 
-test('the client may say who it is, in JSON too', async () => {
+test('the request can be JSON and name the client', async () => {
   const response = await fetch(`${server.url}/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -243,7 +243,7 @@ test('the client may say who it is, in JSON too', async () => {
   expect(response.status).toBe(200)
 })
 
-test('with no service client registered, a stranger gets the same answers', async () => {
+test('without any registered service client the answers are the same', async () => {
   const empty = await startServiceServer()
   try {
     for (const path of ['/token', '/introspect']) {
@@ -257,7 +257,7 @@ test('with no service client registered, a stranger gets the same answers', asyn
   }
 })
 
-test('failures count for their address, and successes do not', async () => {
+test('only failures count for the rate limit of their address', async () => {
   const limited = await startServiceServer({
     config: { rateLimits: { ...server.config.rateLimits, refresh: { count: 3, duration: 60 } } },
   })

@@ -49,7 +49,7 @@ const decrypt = async (jwe: string): Promise<string> => {
   return new TextDecoder().decode(plaintext)
 }
 
-/** What this server asks for, and no OAuth client does by itself: a JWS sealed for one request. */
+/** Seals a JWS for one request, which this server requires and no OAuth client does by itself. */
 async function seal(jws: string, path: string): Promise<string> {
   const set = (await (await fetch(`${issuer}/.well-known/jwks.json`)).json()) as { keys: JWK[] }
   const key = set.keys.find(({ use }) => use === 'enc')!
@@ -65,7 +65,7 @@ interface Introspected {
   readonly sid?: unknown
 }
 
-/** What each of the two does in its own way. */
+/** The requests that both libraries make. */
 interface Foreign {
   serviceToken: (scope?: string) => Promise<{ access_token: string; scope?: string | undefined }>
   introspect: (token: string) => Promise<Introspected>
@@ -168,7 +168,7 @@ describe.each([
     await expect(foreign.serviceToken('admin')).rejects.toMatchObject({ error: 'invalid_scope' })
   })
 
-  test('introspects, plain and as an encrypted JWT', async () => {
+  test('introspects, with a plain answer and with an encrypted JWT', async () => {
     const { sid } = decodeJwt(session.accessJws)
     for (const introspect of [foreign.introspect, foreign.introspectJwt]) {
       expect(await introspect(await seal(session.accessJws, '/introspect'))).toMatchObject({
@@ -178,7 +178,7 @@ describe.each([
     }
   })
 
-  test('refreshes and revokes, and the token is active no more', async () => {
+  test('refreshes and revokes, and the token is inactive afterwards', async () => {
     const pair = await foreign.refresh(await person.seal(session.refreshJws))
     const access = await person.open(pair.access_token)
     const active = async () =>

@@ -25,7 +25,7 @@ const INACTIVE = { active: false }
 const ask = async (jws: string) => (await service.introspect(jws)).body as unknown
 const send = async (token: string) => (await service.send('/introspect', { token })).body as unknown
 
-test('a good token is described', async () => {
+test('an active token is answered with its claims', async () => {
   const { status, headers, body } = await service.introspect(session.accessJws)
   expect(status).toBe(200)
   expect(headers.get('cache-control')).toBe('no-store')
@@ -35,7 +35,7 @@ test('a good token is described', async () => {
   })
 })
 
-test('a key-bound token needs no proof, because the service has proved who it is', async () => {
+test('a key-bound token needs no proof, because the service is authenticated', async () => {
   const bound = await TestClient.registered(server.url, { key_bound_tokens: true })
   const { accessJws } = await bound.signUp()
   const claims = decodeJwt(accessJws)
@@ -43,7 +43,7 @@ test('a key-bound token needs no proof, because the service has proved who it is
   expect(await ask(accessJws)).toEqual({ active: true, token_type: 'Bearer', ...claims })
 })
 
-test('a service token is active until it expires or its client is removed', async () => {
+test('a service token is active until its client is removed', async () => {
   const other = await Service.create(server)
   const jws = await other.open((await other.token()).body.access_token as string)
   const body = { active: true, token_type: 'Bearer', ...decodeJwt(jws) }
@@ -52,14 +52,14 @@ test('a service token is active until it expires or its client is removed', asyn
   expect(await ask(jws)).toEqual(INACTIVE)
 })
 
-describe('is not active:', () => {
-  test('a token whose session has ended', async () => {
+describe('a token is inactive:', () => {
+  test('after its session has ended', async () => {
     expect(await ask(session.accessJws)).toMatchObject({ active: true })
     await client.sendAs(session, 'POST', '/account/logout')
     expect(await ask(session.accessJws)).toEqual(INACTIVE)
   })
 
-  test('a token of an earlier generation', async () => {
+  test('after its session has a new generation', async () => {
     const change = { current_password: GOOD_PASSWORD, new_password: 'another winding road' }
     const { body } = await client.sendAs(session, 'PUT', '/account/password', change)
     const next = await client.open(body.access_token as string)
@@ -68,22 +68,22 @@ describe('is not active:', () => {
     expect(await ask(next)).toEqual({ active: true, token_type: 'Bearer', ...claims })
   })
 
-  test('an expired token', async () => {
+  test('after it has expired', async () => {
     server.clock.advance(server.config.accessTokenTtl)
     expect(await ask(session.accessJws)).toEqual(INACTIVE)
   })
 
-  test('a refresh token', async () => {
+  test('if it is a refresh token', async () => {
     expect(await ask(session.refreshJws)).toEqual(INACTIVE)
   })
 
-  test('a token that is not sealed, or not to the server', async () => {
+  test('if it is not sealed, or not to the server', async () => {
     expect(await send(session.accessJws)).toEqual(INACTIVE)
     expect(await send(session.answer.body.access_token as string)).toEqual(INACTIVE)
     expect(await send('x'.repeat(9000))).toEqual(INACTIVE)
   })
 
-  test('JSON without a signature', async () => {
+  test('if it is not signed', async () => {
     const claims = JSON.stringify(decodeJwt(session.accessJws))
     const encoded = Buffer.from(claims).toString('base64url')
     const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
@@ -92,7 +92,7 @@ describe('is not active:', () => {
     }
   })
 
-  test('an unbound token', async () => {
+  test('if it is not bound', async () => {
     const token = await client.seal(session.accessJws)
     expect(await send(token)).toEqual(INACTIVE)
   })
@@ -101,18 +101,18 @@ describe('is not active:', () => {
     ['another method', { htm: 'GET' }],
     ['another URL', { htu: 'https://other.test/introspect' }],
     ['another path', { htu: 'http://localhost:3000/account' }],
-    ['too early', { iat: 0 }],
-    ['a digest', { dig: 'x'.repeat(43) }],
-    ['no jti', { jti: undefined }],
-  ])('a token that is bound to another request: %s', async (_, changes) => {
+    ['with an iat of 0', { iat: 0 }],
+    ['with a digest', { dig: 'x'.repeat(43) }],
+    ['without a jti', { jti: undefined }],
+  ])('if its binding is wrong: %s', async (_, changes) => {
     expect(await send(await service.seal(session.accessJws, service.bound(changes)))).toEqual(
       INACTIVE,
     )
   })
 })
 
-describe('whoever records an introspection', () => {
-  test('cannot send it again', async () => {
+describe('a recorded introspection request', () => {
+  test('cannot be sent again', async () => {
     const parameters = {
       token: await service.seal(session.accessJws),
       client_assertion: await service.assertion(),
@@ -124,7 +124,7 @@ describe('whoever records an introspection', () => {
     expect(server.logs.join('')).toContain('"audit":"request_replayed"')
   })
 
-  test('cannot use the token, even if it did not arrive', async () => {
+  test('cannot be used as an access token or to revoke, even if it never arrived', async () => {
     const token = await service.seal(session.accessJws)
     const headers = { authorization: `Bearer ${token}` }
     expect((await client.send('GET', '/account', undefined, headers)).status).toBe(401)
@@ -133,25 +133,25 @@ describe('whoever records an introspection', () => {
   })
 })
 
-describe('the client', () => {
-  test('needs the scope', async () => {
+describe('introspection', () => {
+  test('needs the scope introspect', async () => {
     const plain = await Service.create(server, { scope: 'introspection notes' })
     const answer = await plain.introspect(session.accessJws)
     expect([answer.status, answer.body.error]).toEqual([403, 'insufficient_scope'])
   })
 
-  test('must say which token', async () => {
+  test('needs a token', async () => {
     const answer = await service.send('/introspect')
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
   })
 
-  test('is not told by an access token', async () => {
+  test('is not authenticated by an access token', async () => {
     const answer = await client.sendAs(session, 'POST', '/introspect', { token: 'x' })
     expect([answer.status, answer.body.error]).toEqual([401, 'invalid_client'])
   })
 })
 
-describe('as a JWT', () => {
+describe('an answer as a JWT', () => {
   const JWT = 'application/token-introspection+jwt'
   const open = async (jws: string) => {
     const { status, headers, text } = await service.introspect(jws, { accept: JWT })
@@ -164,7 +164,7 @@ describe('as a JWT', () => {
     return JSON.parse(new TextDecoder().decode(payload)) as unknown
   }
 
-  test('the answer is signed, and encrypted to the service that asks', async () => {
+  test('is signed, and encrypted to the asking service', async () => {
     expect(await open(session.accessJws)).toEqual({
       ...{ iss: server.config.issuer, aud: service.id, iat: service.now() },
       token_introspection: { active: true, token_type: 'Bearer', ...decodeJwt(session.accessJws) },
@@ -177,18 +177,18 @@ describe('as a JWT', () => {
     ['*/*', 'application/json; charset=utf-8'],
     ['text/html', 'application/json; charset=utf-8'],
     [`application/json;q=0.5, ${JWT}`, JWT],
-  ])('or not, by Accept: %s', async (accept, type) => {
+  ])('depends on Accept: %s', async (accept, type) => {
     const { headers } = await service.introspect(session.accessJws, { accept })
     expect(headers.get('content-type')).toBe(type)
   })
 
-  test('it is no token', async () => {
+  test('is not a token', async () => {
     const { text } = await service.introspect(session.accessJws, { accept: JWT })
     expect(await ask(await service.open(text))).toEqual(INACTIVE)
   })
 })
 
-test('no token, assertion or claim is in the log', async () => {
+test('no token or assertion is logged', async () => {
   const assertion = await service.assertion()
   const token = await service.seal(session.accessJws)
   await service.send('/introspect', { token, client_assertion: assertion })
@@ -199,7 +199,7 @@ test('no token, assertion or claim is in the log', async () => {
   }
 })
 
-test('the metadata says where and how', async () => {
+test('the metadata describes the endpoint', async () => {
   const { body } = await client.send('GET', '/.well-known/oauth-authorization-server')
   expect(body).toMatchObject({
     introspection_endpoint: `${server.config.issuer}/introspect`,

@@ -1,4 +1,4 @@
-/** Services that ask the auth server about the tokens that they are sent. */
+/** Services that introspect the tokens that they receive. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { CompactEncrypt, exportPKCS8, importJWK, type JSONWebKeySet } from 'jose'
 import { StartupError } from '../../../server/errors/startup-error.ts'
@@ -22,10 +22,10 @@ let server: TestServer
 let line: Line
 let keys: Awaited<ReturnType<typeof makeKeys>>
 let pems: Pick<ServiceAuthOptions, 'encryptionKey' | 'introspection'>
-/** The service client of the service under test. */
+/** The service client of the tested service. */
 let notes: Service
 let logs: string[]
-/** What stands in for `POST /introspect`. */
+/** Replaces the answer of `POST /introspect`. */
 let instead: ((send: () => Promise<Response>) => Promise<Response>) | undefined
 beforeEach(async () => {
   instead = undefined
@@ -48,7 +48,7 @@ const fetchFrom: Line['fetch'] = (url, init) => {
   return instead !== undefined && url.endsWith('/introspect') ? instead(send) : send()
 }
 
-/** How often the auth server was asked about a token. */
+/** How often the auth server was asked. */
 const questions = () => line.asked.filter((url) => url === `${ISSUER}/introspect`).length
 
 const createNotes = (options: Partial<ServiceAuthOptions> = {}) =>
@@ -72,7 +72,7 @@ async function ask(
   return claims?.sub ?? refusal?.status
 }
 
-/** For one request, without a proof. */
+/** Seals a JWS for one request, without a proof. */
 async function sealTo(jwk: JSONWebKeySet['keys'][number], jws: string): Promise<string> {
   const { kid, alg } = jwk
   return new CompactEncrypt(new TextEncoder().encode(jws))
@@ -91,7 +91,7 @@ async function signedUp() {
   }
 }
 
-test('a session that has ended elsewhere is refused within seconds', async () => {
+test('a session that has ended is refused after the cache time', async () => {
   const verifier = await createNotes()
   const { jws, sub, end } = await signedUp()
   expect(await ask(verifier, jws)).toBe(sub)
@@ -102,7 +102,7 @@ test('a session that has ended elsewhere is refused within seconds', async () =>
   expect(questions()).toBe(2)
 })
 
-test('one answer serves the requests of some seconds', async () => {
+test('one answer is used for cacheFor seconds', async () => {
   const verifier = await createNotes({
     introspection: { ...pems.introspection!, cacheFor: 2 },
   })
@@ -119,14 +119,14 @@ test('one answer serves the requests of some seconds', async () => {
   expect(questions()).toBe(3)
 })
 
-test('a token that is refused for itself is not asked about', async () => {
+test('a token that cannot be opened is not introspected', async () => {
   const verifier = await createNotes()
   expect(await ask(verifier, (await signedUp()).jws, () => Promise.resolve('x'))).toBe(401)
   expect(questions()).toBe(0)
 })
 
-describe('says 503 and nothing about the token', () => {
-  test('while the auth server is away, and recovers by itself', async () => {
+describe('answers 503', () => {
+  test('while the auth server is unreachable, and recovers', async () => {
     const verifier = await createNotes()
     const { jws, sub } = await signedUp()
     instead = away
@@ -135,7 +135,7 @@ describe('says 503 and nothing about the token', () => {
     expect(await ask(verifier, jws)).toBe(sub)
   })
 
-  test.each([401, 403, 429, 500, 503])('when it answers %d', async (status) => {
+  test.each([401, 403, 429, 500, 503])('if the auth server answers %d', async (status) => {
     const verifier = await createNotes()
     const { jws } = await signedUp()
     instead = () => Promise.resolve(new Response('{"active":true}', { status }))
@@ -143,12 +143,12 @@ describe('says 503 and nothing about the token', () => {
     expect(logs.join('')).toContain(`/introspect answered ${status}.`)
   })
 
-  test('when it does not know the service', async () => {
+  test('if the auth server does not know the service', async () => {
     await createServiceClients(serviceDatabase(server.database)).remove(notes.id)
     expect(await ask(await createNotes(), (await signedUp()).jws)).toBe(503)
   })
 
-  test('when it has no introspection', async () => {
+  test('if the auth server has no introspection', async () => {
     const plain = await startTestServer({ config: { issuer: ISSUER } })
     try {
       line = createLine(plain)
@@ -169,14 +169,14 @@ describe('says 503 and nothing about the token', () => {
       'a changed answer',
       async (answer) => new Response(`${(await answer.text()).slice(0, -4)}AAAA`),
     ],
-  ])('when somebody in between answers with %s', async (_, change) => {
+  ])('if a proxy answers with %s', async (_, change) => {
     const verifier = await createNotes()
     const { jws } = await signedUp()
     instead = async (send) => change(await send())
     expect(await ask(verifier, jws)).toBe(503)
   })
 
-  test('when somebody in between repeats the answer about another token, or an old one', async () => {
+  test('if a proxy repeats the answer about another token, or an old one', async () => {
     const verifier = await createNotes()
     const [first, second] = [await signedUp(), await signedUp()]
     let recorded = ''
@@ -191,7 +191,7 @@ describe('says 503 and nothing about the token', () => {
     expect(await ask(verifier, first.jws)).toBe(503)
   })
 
-  test('when the answer is for another service', async () => {
+  test('if the answer is for another service', async () => {
     const verifier = await createNotes()
     const { jws } = await signedUp()
     const other = await Service.create(server)
@@ -210,7 +210,7 @@ describe('service tokens', () => {
   const proven = (service: Service, jws: string) => (jwks: JSONWebKeySet) =>
     service.sealTo(jwks.keys[0]!, jws, bound())
 
-  test('are taken only where a service asks for them', async () => {
+  test('are accepted only where a service asks for them', async () => {
     const verifier = await createNotes()
     const caller = await Service.create(server, { scope: 'notes' })
     const jws = await serviceToken(caller)
@@ -222,7 +222,7 @@ describe('service tokens', () => {
     expect(claims?.sid).toBeUndefined()
   })
 
-  test('need their scope, a proof and a client that is still registered', async () => {
+  test('need their scope, a proof and a registered client', async () => {
     const verifier = await createNotes()
     const caller = await Service.create(server, { scope: 'photos' })
     const jws = await serviceToken(caller)
@@ -249,13 +249,13 @@ describe('keys', () => {
     return error instanceof StartupError ? error.problems.join() : error
   }
 
-  test('introspection needs the encryption key of the service client', async () => {
+  test("introspection needs the service client's encryption key", async () => {
     const { introspection } = pems
     const fresh = { ...pems, encryptionKey: undefined } as unknown as typeof pems
     expect(await problemsOf({ ...fresh, introspection: introspection! })).toContain('encryptionKey')
   })
 
-  test('a signing key must be one', async () => {
+  test('introspection needs a valid signing key', async () => {
     expect(await problemsOf({ introspection: { signingKey: 'x' } })).toContain('not the PEM')
   })
 })

@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-test('the example refuses a session that has ended elsewhere', async () => {
+test('the example refuses a session that was ended elsewhere', async () => {
   const clock = createClock()
   const server = await startServiceServer({ clock, config: { issuer: ISSUER } })
   const line = createLine(server)
@@ -54,7 +54,7 @@ test('the example refuses a session that has ended elsewhere', async () => {
   }
 })
 
-test('the program reads its keys from files, and says which one it cannot read', async () => {
+test('the program reads its keys from files, and names one that it cannot read', async () => {
   const [SIGNING_KEY, ENCRYPTION_KEY] = [join(folder, 'sig.pem'), join(folder, 'enc.pem')]
   await writeFile(ENCRYPTION_KEY, await exportPKCS8(keys.enc.privateKey))
   const start = async () => {

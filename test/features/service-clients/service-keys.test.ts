@@ -23,14 +23,14 @@ const secret = jwkOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateK
 const sig = { ...SIG, use: 'sig' }
 const enc = { ...ENC, use: 'enc' }
 
-/** The problems of a set. */
+/** The problems of a JWK Set. */
 async function problems(set: unknown, algorithms: Algorithms = DEFAULTS): Promise<string[]> {
   const error: unknown = await checkServiceKeys(set, algorithms).catch((error: unknown) => error)
   if (error instanceof StartupError) return [...error.problems]
   throw error instanceof Error ? error : new Error('It is accepted.')
 }
 
-test('the public members are kept, each key with its one algorithm', async () => {
+test('only public members are kept, and each key gets one algorithm', async () => {
   const keys = [
     { ...enc, kid: 'mine', key_ops: [], 'x-own': 1 },
     { ...sig, alg: 'ES256', kid: 'other' },
@@ -46,10 +46,10 @@ test.each<[string, object, string]>([
   ['P-384', ec('P-384'), 'ES384'],
   ['P-521', ec('P-521'), 'ES512'],
   ['Ed25519', { ...ED25519, alg: 'Ed25519' }, 'Ed25519'],
-  ['Ed25519 by its older name', { ...ED25519, alg: 'EdDSA' }, 'EdDSA'],
+  ['Ed25519 with its older name', { ...ED25519, alg: 'EdDSA' }, 'EdDSA'],
   ['RSA', { ...RSA, alg: 'PS256' }, 'PS256'],
-  ['RSA, PKCS #1', { ...RSA, alg: 'RS256' }, 'RS256'],
-])('a signing key may be %s', async (_, key, alg) => {
+  ['RSA with PKCS #1', { ...RSA, alg: 'RS256' }, 'RS256'],
+])('a signing key can be %s', async (_, key, alg) => {
   const { signingKey } = await checkServiceKeys({ keys: [{ ...key, use: 'sig' }, enc] }, DEFAULTS)
   expect(signingKey).toEqual({ ...key, alg })
 })
@@ -58,14 +58,14 @@ test.each<[EncryptionCrv, object]>([
   ['P-384', ec('P-384')],
   ['P-521', ec('P-521')],
   ['X25519', X25519],
-])('an encryption key is on the curve of the server: %s', async (encryptionCrv, key) => {
+])("an encryption key must be on the server's curve: %s", async (encryptionCrv, key) => {
   const keys = [sig, { ...key, use: 'enc' }]
   const { encryptionKey } = await checkServiceKeys({ keys }, { ...DEFAULTS, encryptionCrv })
   expect(encryptionKey).toEqual({ ...key, alg: 'ECDH-ES+A128KW' })
   expect(await problems({ keys })).toEqual([expect.stringMatching('The encryption key is of type')])
 })
 
-test('an encryption key may choose its algorithm, and is on any curve if the server has RSA', async () => {
+test('an encryption key can have its own alg, and any curve if the server has an RSA key', async () => {
   const keys = [sig, { ...enc, alg: 'ECDH-ES' }]
   expect((await checkServiceKeys({ keys }, DEFAULTS)).encryptionKey.alg).toBe('ECDH-ES')
   const algorithms: Algorithms = {
@@ -79,7 +79,7 @@ test('an encryption key may choose its algorithm, and is on any curve if the ser
   ])
 })
 
-describe('what is wrong is said in a sentence:', () => {
+describe('a wrong JWK Set is refused with a sentence:', () => {
   const NO_SET = 'It is not a JWK Set: an object with "keys".'
   const noKey = (index: number) =>
     `Key ${index} is not a JWK with a "kty", and "use": "sig" or "use": "enc".`
@@ -88,9 +88,9 @@ describe('what is wrong is said in a sentence:', () => {
     ['null', null, [NO_SET]],
     ['a list', [sig, enc], [NO_SET]],
     ['a key alone', sig, [NO_SET]],
-    ['keys that are no list', { keys: sig }, [NO_SET]],
+    ['keys that are not a list', { keys: sig }, [NO_SET]],
     [
-      'no key',
+      'no keys',
       { keys: [] },
       [/^It has 0 signing keys .* must have one\.$/, /^It has 0 encryption keys/],
     ],
@@ -98,7 +98,7 @@ describe('what is wrong is said in a sentence:', () => {
     ['no encryption key', { keys: [sig] }, [/^It has 0 encryption keys/]],
     ['two signing keys', { keys: [sig, sig, enc] }, [/^It has 2 signing keys/]],
     ['two encryption keys', { keys: [enc, sig, enc] }, [/^It has 2 encryption keys/]],
-    ['a text as a key', { keys: ['x', enc] }, [noKey(1)]],
+    ['a string as a key', { keys: ['x', enc] }, [noKey(1)]],
     ['no use', { keys: [sig, ENC] }, [noKey(2)]],
     ['another use', { keys: [{ ...sig, use: 'tls' }, enc] }, [noKey(1)]],
     ['no kty', { keys: [{ ...sig, kty: undefined }, ENC] }, [noKey(1), noKey(2)]],
@@ -124,17 +124,17 @@ describe('what is wrong is said in a sentence:', () => {
       ['The signing key must have the "alg" ES256.'],
     ],
     [
-      'a symmetric algorithm',
+      'a symmetric alg',
       { keys: [{ ...sig, alg: 'HS256' }, enc] },
       ['The signing key must have the "alg" ES256.'],
     ],
     [
-      'an RSA key without an algorithm',
+      'an RSA key without an alg',
       { keys: [{ ...RSA, use: 'sig' }, enc] },
       ['The signing key needs an "alg": PS256 or RS256.'],
     ],
     [
-      'a curve that nobody signs with',
+      'a key that cannot sign',
       { keys: [{ ...X25519, use: 'sig' }, enc] },
       [/^The signing key fits none of the accepted algorithms: ES256, /],
     ],
@@ -169,7 +169,7 @@ describe('what is wrong is said in a sentence:', () => {
       [/^The encryption key is a point of low order\.$/],
     ],
     [
-      'another spelling',
+      'padding',
       { keys: [{ ...sig, x: `${SIG.x}=` }, enc] },
       [/^The signing key has a "x" that is not in the form/],
     ],

@@ -1,4 +1,4 @@
-/** A service client as the operator registers it, and what it sends: written on jose alone. */
+/** A registered service client and its requests, written with jose only. */
 import { randomUUID } from 'node:crypto'
 import {
   calculateJwkThumbprint,
@@ -29,7 +29,7 @@ interface Options {
   readonly scope?: string
   readonly signingAlg?: string
   readonly crv?: string
-  /** The same keys again. */
+  /** Existing keys to use. */
   readonly keys?: Awaited<ReturnType<typeof makeKeys>>
 }
 
@@ -65,7 +65,7 @@ export class Service {
     this.encryptionKey = enc.privateKey
   }
 
-  /** One with keys of its own, which is registered unless its scope is `null`. */
+  /** A registered service client, with its own keys by default. */
   static async create(server: TestServer, options: Options = {}): Promise<Service> {
     const { scope = 'notes introspect', signingAlg = 'ES256', crv } = options
     const keys = options.keys ?? (await makeKeys(signingAlg, crv))
@@ -77,7 +77,7 @@ export class Service {
 
   now = (): number => Math.floor(this.server.clock() / 1000)
 
-  /** A good assertion but for `changes`; a claim that is `undefined` is left out. */
+  /** A valid assertion with `changes`; `undefined` removes a claim. */
   async assertion(
     changes: Record<string, unknown> = {},
     header: Record<string, unknown> = {},
@@ -90,7 +90,7 @@ export class Service {
     return new SignJWT(claims).setProtectedHeader({ alg: this.signingAlg, ...header }).sign(key)
   }
 
-  /** Sends a form with a fresh assertion, unless `parameters` has one. */
+  /** Sends a form, with a fresh assertion unless `parameters` has one. */
   async send(
     path: string,
     parameters: Record<string, string> = {},
@@ -111,7 +111,7 @@ export class Service {
   token = (parameters: Record<string, string> = {}): Promise<Answer> =>
     this.send('/token', { grant_type: 'client_credentials', ...parameters })
 
-  /** Seals a JWS that it has opened to the server, for `POST /introspect` unless `req` says else. */
+  /** Seals a JWS to the server, by default for `POST /introspect`. */
   async seal(jws: string, req: object = this.bound()): Promise<string> {
     const { kid, alg, publicKey } = this.server.keystore.encryptionKey
     return new CompactEncrypt(new TextEncoder().encode(jws))
@@ -119,7 +119,7 @@ export class Service {
       .encrypt(publicKey)
   }
 
-  /** Seals a JWS to a recipient with the proof of a key-bound token. */
+  /** Seals a JWS to a recipient, with the proof of a key-bound token. */
   async sealTo(recipient: JWK, jws: string, req: object): Promise<string> {
     const { id: clientId, encryptionKey: privateKey } = this
     const { kid = '', alg = '' } = recipient
@@ -138,7 +138,7 @@ export class Service {
   introspect = async (jws: string, headers?: Record<string, string>): Promise<Answer> =>
     this.send('/introspect', { token: await this.seal(jws) }, headers)
 
-  /** JWE → JWS, with its own key. */
+  /** Decrypts a JWE with its own key. */
   async open(jwe: string): Promise<string> {
     const { plaintext } = await compactDecrypt(jwe, this.encryptionKey)
     return new TextDecoder().decode(plaintext)

@@ -1,4 +1,4 @@
-/** The page at /docs: the support fails a test on every console error and policy violation. */
+/** The page at /docs. The support module fails a test on any console error or policy violation. */
 import { mkdirSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { features } from '../../../../server/features.ts'
@@ -6,10 +6,10 @@ import { serve } from '../../../browser/servers.ts'
 import { newProfile, openTab } from '../../../browser/support.ts'
 
 const SIGN_UP = 'Creates an account and signs in to it.'
-/** Set to keep pictures of the page in a folder. */
+/** A folder for screenshots of the page; none are taken without it. */
 const PICTURES = process.env['PICTURES']
 
-test.each(['light', 'dark'] as const)('shows every route, %s', async (colorScheme) => {
+test.each(['light', 'dark'] as const)('the page shows every route: %s', async (colorScheme) => {
   const { url } = await serve({}, features)
   const profile = await newProfile({ colorScheme, viewport: { width: 1200, height: 900 } })
   const requested: string[] = []

@@ -1,4 +1,4 @@
-/** A mail server that takes connections and says nothing. */
+/** A mail server that accepts connections and sends nothing. */
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
@@ -6,11 +6,11 @@ import { createLastingServer } from '../../../faults/lasting-server.ts'
 import { someEmail, TestClient } from '../../../support/client.ts'
 import { report } from '../../../support/report.ts'
 
-/** Milliseconds: the server's time limit for mail is 10 s, and so is that for a stop. */
+/** Milliseconds. The server's time limit is 10 s for mail, and 10 s for a stop. */
 const STOPPED_WITHIN = 30_000
 const RESETS = 50
 
-test(`of ${RESETS} resets at a mail server that hangs, none keeps anybody waiting`, async () => {
+test(`${RESETS} resets with a hanging mail server delay neither an answer nor the stop`, async () => {
   const sockets = new Set<Socket>()
   const mail = createServer((socket) => {
     sockets.add(socket.on('error', () => undefined))
@@ -29,7 +29,7 @@ test(`of ${RESETS} resets at a mail server that hangs, none keeps anybody waitin
     const reset = () => client.send('POST', '/account/password-reset', { email })
     const answers = await Promise.all(Array.from({ length: RESETS }, reset))
     expect(answers.filter(({ status }) => status !== 202)).toEqual([])
-    // None of these would be there yet if an answer waited for the mail.
+    // No mail has failed yet, so no answer waited for one.
     expect(server.program.stdout.text).not.toContain('could not be sent')
     expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
     await client.login(email)

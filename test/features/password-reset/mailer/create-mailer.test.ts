@@ -22,7 +22,7 @@ const warnings = () =>
     .filter(({ level }) => level === 'warn')
 
 test.each([false, true])(
-  'without SMTP it is the folder; in production (%s) somebody is told',
+  'without SMTP messages go to the folder, with a warning in production (%s)',
   async (production) => {
     const mailer = await createMailer({ smtp: undefined, folder: mailFolder, production }, logger)
     await mailer.send(MESSAGE)
@@ -34,8 +34,8 @@ test.each([false, true])(
   },
 )
 
-test('with SMTP nothing is written to the folder', async () => {
-  // Nobody listens on port 1.
+test('with SMTP no message goes to the folder', async () => {
+  // Nothing listens on port 1.
   const smtp = { url: 'smtp://127.0.0.1:1', from: 'auth@mail.test' }
   const mailer = await createMailer({ smtp, folder: mailFolder, production: true }, logger)
   await expect(mailer.send(MESSAGE)).rejects.toMatchObject({ code: expect.any(String) })

@@ -25,7 +25,7 @@ const mailer = () =>
   createFolderMailer(folder, createLogger('trace', { write: (line) => void logs.push(line) }))
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-test('a message is a file that only the user can read, in a folder that only the user can enter', async () => {
+test('a message is a private file in a private folder', async () => {
   await mailer().send(MESSAGE)
   const [name = ''] = await readdir(folder)
   const path = join(folder, name)
@@ -35,7 +35,7 @@ test('a message is a file that only the user can read, in a folder that only the
   expect([await modeOf(path), await modeOf(folder)]).toEqual(['600', '700'])
 })
 
-test('the log names the file without its content', async () => {
+test('the log names the file, not its content', async () => {
   await mailer().send(MESSAGE)
   const [name = ''] = await readdir(folder)
   expect(logs.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -49,7 +49,7 @@ test('the log names the file without its content', async () => {
   expect(name).not.toContain('ada')
 })
 
-test('many at once are each a file of their own', async () => {
+test('concurrent messages each get their own file', async () => {
   const own = mailer()
   await Promise.all(
     Array.from({ length: 20 }, (_, i) => own.send({ ...MESSAGE, text: `text ${i}` })),
@@ -59,14 +59,14 @@ test('many at once are each a file of their own', async () => {
   expect(new Set(texts).size).toBe(20)
 })
 
-test('a message that cannot be written is an error, and is not logged', async () => {
+test('a message that cannot be written is an error and is not logged', async () => {
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
   const broken = createFolderMailer(join(import.meta.filename, 'mail'), logger)
   await expect(broken.send(MESSAGE)).rejects.toMatchObject({ code: 'ENOTDIR' })
   expect(logs).toEqual([])
 })
 
-test('closing it is nothing, however often', () => {
+test('close does nothing, and can be called twice', () => {
   const open = mailer()
   expect(() => {
     open.close()

@@ -14,7 +14,7 @@ const ACCOUNT = {
   created_at: 0,
 } as Account
 
-test('the message goes to the given address, with the token on its own line', () => {
+test("the message goes to the account's address, with the token on its own line", () => {
   const { to, subject, text } = resetMessage(ACCOUNT, 'the.token', 900)
   expect(to).toBe('Ada@Mail.test')
   expect(subject).not.toContain('the.token')
@@ -22,7 +22,7 @@ test('the message goes to the given address, with the token on its own line', ()
   expect(text).toContain('15 minutes')
 })
 
-test('nothing else of the account is in it', () => {
+test('the message contains nothing else of the account', () => {
   const message = JSON.stringify(resetMessage(ACCOUNT, 'the.token', 900))
   for (const secret of [ACCOUNT.password_hash, ACCOUNT.id, 'eve@mail.test']) {
     expect(message).not.toContain(secret)

@@ -23,7 +23,7 @@ afterEach(async () => {
   }
 })
 
-/** A real server on a free port; by default a plain one, without STARTTLS or passwords. */
+/** A real server on a free port; by default without STARTTLS or passwords. */
 async function startSmtp(options: SMTPServerOptions = {}) {
   const received: Received[] = []
   const commands: string[] = []
@@ -50,7 +50,7 @@ async function startSmtp(options: SMTPServerOptions = {}) {
     },
     ...options,
   })
-  // Clients that hang up in the middle are what some of the tests are about.
+  // Some tests hang up in the middle.
   server.on('error', () => undefined)
   servers.push(server)
   server.listen(0, '127.0.0.1')
@@ -73,7 +73,7 @@ interface Options {
   readonly subject?: string
 }
 
-/** The header fields of a message, by their names in lower case. */
+/** The names of a message's header fields, in lower case. */
 const headersOf = (text: string) =>
   (text.split('\r\n\r\n')[0] ?? '')
     .replaceAll(/\r\n[ \t]+/g, ' ')
@@ -97,7 +97,7 @@ test('a message arrives with the right sender and recipient', async () => {
   expect(text.split('\r\n\r\n')[1]?.trim()).toBe('One line.\r\n.\r\nAnother.')
 })
 
-test('the name and the password of the URL are used', async () => {
+test('the user name and password of the URL are used', async () => {
   const attempts: unknown[] = []
   const { url, received } = await startSmtp({
     authOptional: false,
@@ -115,14 +115,14 @@ test('the name and the password of the URL are used', async () => {
   expect(attempts[0]).toEqual(['ada', 'p@ss/word'])
 })
 
-describe('an error is what it must be, and no message has gone', () => {
+describe('send rejects, and no message is sent,', () => {
   const refuse = (code: number) => (_: unknown, __: unknown, done: (error: Error) => void) => {
     done(Object.assign(new Error('refused here'), { responseCode: code }))
   }
   test.each<[string, SMTPServerOptions]>([
     ['the sender', { onMailFrom: refuse(550) }],
     ['the recipient', { onRcptTo: refuse(550) }],
-    ['the recipient for now', { onRcptTo: refuse(451) }],
+    ['the recipient temporarily', { onRcptTo: refuse(451) }],
     [
       'the message',
       {
@@ -134,13 +134,13 @@ describe('an error is what it must be, and no message has gone', () => {
         },
       },
     ],
-  ])('where the server refuses %s', async (_, options) => {
+  ])('if the server refuses %s', async (_, options) => {
     const { url, received } = await startSmtp(options)
     await expect(send(url)).rejects.toThrow(/\d{3}\)$/)
     expect(received).toEqual([])
   })
 
-  test('where nobody listens', async () => {
+  test('if nothing listens', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -151,7 +151,7 @@ describe('an error is what it must be, and no message has gone', () => {
     })
   })
 
-  test('where the server hangs up', async () => {
+  test('if the server hangs up', async () => {
     const server = createServer((socket) => socket.end('421 busy\r\n')).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -163,10 +163,10 @@ describe('an error is what it must be, and no message has gone', () => {
 })
 
 describe('TLS', () => {
-  // An address of this machine that the mailer does not take for one.
+  // An address of this machine that the mailer does not recognize as one.
   const elsewhere = (port: number) => `smtp://127.1:${port}`
 
-  test('that is required and not offered: nothing is sent', async () => {
+  test('is required: nothing is sent to a server that does not offer it', async () => {
     const { port, received, commands } = await startSmtp()
     await expect(send(elsewhere(port), { requireTls: true })).rejects.toMatchObject({
       code: expect.stringMatching(/^E(TLS|PROTOCOL|SOCKET)/),
@@ -174,25 +174,22 @@ describe('TLS', () => {
     expect([received, commands]).toEqual([[], []])
   })
 
-  test('that is neither required nor offered is not used', async () => {
+  test('is not used if it is neither required nor offered', async () => {
     const { port, received } = await startSmtp()
     await send(elsewhere(port))
     expect(received).toHaveLength(1)
   })
 
-  test.each(['127.0.0.1', 'localhost'])(
-    'is not required of this machine itself: %s',
-    async (host) => {
-      const { port, received } = await startSmtp()
-      await send(`smtp://${host}:${port}`, { requireTls: true })
-      expect(received).toHaveLength(1)
-    },
-  )
+  test.each(['127.0.0.1', 'localhost'])('is not required on this machine: %s', async (host) => {
+    const { port, received } = await startSmtp()
+    await send(`smtp://${host}:${port}`, { requireTls: true })
+    expect(received).toHaveLength(1)
+  })
 
   test.each([true, false])(
-    'with a certificate that nobody vouches for: nothing is sent (required: %s)',
+    'with an untrusted certificate sends nothing (required: %s)',
     async (requireTls) => {
-      // smtp-server's own certificate is signed by itself; it warns of it.
+      // smtp-server's own certificate is self-signed, and it warns about that.
       const warn = jest.spyOn(console, 'error').mockReturnValue()
       const { port, received, commands } = await startSmtp({ hideSTARTTLS: false })
       warn.mockRestore()
@@ -204,7 +201,7 @@ describe('TLS', () => {
   )
 })
 
-describe('no address becomes several recipients, or a header of its own', () => {
+describe('an address never becomes several recipients or another header:', () => {
   const headerNames = async () => {
     const { url, received } = await startSmtp()
     await send(url)
@@ -228,7 +225,7 @@ describe('no address becomes several recipients, or a header of its own', () => 
     'ada@mail.test\0eve@mail.test',
   ])('%j', async (to) => {
     const { url, received } = await startSmtp()
-    // To refuse it is as good as to send it to one.
+    // Refusing it is as good as sending it to one recipient.
     const refused = await send(url, { to }).catch((error: unknown) => error)
     if (refused !== undefined) {
       expect(refused).toMatchObject({ code: expect.any(String) })
@@ -242,7 +239,7 @@ describe('no address becomes several recipients, or a header of its own', () => 
     expect(headersOf(text).sort()).toEqual(await headerNames())
   })
 
-  test('nor does a subject', async () => {
+  test('and neither does a subject', async () => {
     const { url, received } = await startSmtp()
     await send(url, { subject: 'Hello\r\nBcc: eve@mail.test' })
     expect(received[0]?.to).toEqual(['ada@mail.test'])

@@ -1,4 +1,4 @@
-/** Browsers that refuse something. */
+/** Browsers that lack or refuse something. */
 /* eslint-disable @typescript-eslint/unbound-method -- methods of the browser are taken to be replaced */
 import { expect, test } from '@jest/globals'
 import { newProfile, reload } from '../../../browser/support.ts'
@@ -22,7 +22,7 @@ function refuseIndexedDb() {
 
 function failToOpenIndexedDb() {
   IDBFactory.prototype.open = new Proxy(IDBFactory.prototype.open, {
-    // A version that no database has.
+    // An invalid version.
     apply: (open, factory: IDBFactory, [name]: [string]) => open.call(factory, name, -1),
   })
 }
@@ -48,7 +48,7 @@ test.each([
   ['cannot open IndexedDB', failToOpenIndexedDb, 'TypeError'],
   ['refuses to store a key', refuseToStoreKeys, 'DataCloneError'],
   ['stores a key as something else', loseKeys, 'DataCloneError'],
-])('a browser that %s is signed in until the page is reloaded', async (_, init, reason) => {
+])('a browser that %s keeps the session until the page is reloaded', async (_, init, reason) => {
   const { url } = await servePlayground()
   const page = await open(url, await newProfile({}, init))
   const warning = `This browser does not keep keys (${reason}). You are signed in until you close or reload this page.`
@@ -63,7 +63,7 @@ test.each([
   await isSignedOut(page)
 })
 
-test('without a secure context, the page explains what it needs', async () => {
+test('without a secure context the page says what it needs', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     Object.defineProperty(globalThis, 'isSecureContext', { get: () => false })
@@ -74,10 +74,10 @@ test('without a secure context, the page explains what it needs', async () => {
   )
 })
 
-test('without the needed Web Crypto, the page says so', async () => {
+test('without usable Web Crypto the page shows the error', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
-    // Not in the empty page that comes first.
+    // Not in the initial empty page.
     if (!isSecureContext) return
     SubtleCrypto.prototype.generateKey = (): Promise<never> =>
       Promise.reject(new Error('Out of entropy.'))
@@ -86,7 +86,7 @@ test('without the needed Web Crypto, the page says so', async () => {
   await button(page, 'Try again').waitFor()
 })
 
-test('a page that lacks something says what it lacks', async () => {
+test('a missing element is reported by its id', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   await profile.route(url + '/', async (route) => {
@@ -97,7 +97,7 @@ test('a page that lacks something says what it lacks', async () => {
   await open(url, profile, 'The page has no #letter.')
 })
 
-test('a browser that reveals the private key is detected', async () => {
+test('a browser that exports the private key is detected', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     if (!isSecureContext) return
@@ -112,7 +112,7 @@ test('a browser that reveals the private key is detected', async () => {
   await page.getByText('The browser has handed out the private key.').waitFor()
 })
 
-test('something thrown that is no error is said, too', async () => {
+test('a rejection without an Error is reported too', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile({}, () => {
     if (!isSecureContext) return
@@ -126,14 +126,14 @@ test.each([
   ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox'],
   ['Mozilla/5.0 AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0', 'Edge'],
   ['Something else', 'a browser'],
-])('the browser gives itself a name: %s', async (userAgent, name) => {
+])('the client is named after the browser: %s', async (userAgent, name) => {
   const { url } = await servePlayground()
   const page = await open(url, await newProfile({ userAgent }))
   await signUp(page)
   await page.getByText(`Playground in ${name} (this one)`).waitFor()
 })
 
-test('clearing the data of the site signs out', async () => {
+test("clearing the site's data signs out", async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)

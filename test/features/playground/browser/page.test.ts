@@ -1,4 +1,4 @@
-/** The page as a page: what its policy allows, whom it shuts out, and on which screens it fits. */
+/** The page itself: its policy, its accessibility, and the screens that it fits. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect, test } from '@jest/globals'
@@ -20,7 +20,7 @@ interface AxeResults {
   }[]
 }
 
-/** What axe-core finds wrong, seriously or critically. */
+/** Serious and critical violations that axe-core finds. */
 async function flaws(page: Page): Promise<string[]> {
   await page.evaluate(AXE)
   const { passes, violations } = await page.evaluate(() =>
@@ -34,7 +34,7 @@ async function flaws(page: Page): Promise<string[]> {
     )
 }
 
-/** Signed in, with everything on the page that can be there. */
+/** Signs in and fills every part of the page. */
 async function fillPage(page: Page): Promise<void> {
   await signUp(page)
   await ask(page)
@@ -52,7 +52,7 @@ async function fillPage(page: Page): Promise<void> {
   await page.getByText('Refused by the browser').waitFor()
 }
 
-test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorScheme) => {
+test.each(['light', 'dark'] as const)('axe-core finds no serious flaw: %s', async (colorScheme) => {
   const { url } = await serve({}, features)
   const page = await open(url, await newProfile({ colorScheme, reducedMotion: 'reduce' }))
   expect(await flaws(page)).toEqual([])
@@ -62,7 +62,7 @@ test.each(['light', 'dark'] as const)('nobody is shut out: %s', async (colorSche
   expect(await flaws(page)).toEqual([])
 })
 
-test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', async (width) => {
+test.each([320, 390])('a phone %d pixels wide needs no horizontal scrolling', async (width) => {
   const { url } = await serve({}, features)
   const viewport = { width, height: 700 }
   const page = await open(url, await newProfile({ viewport, hasTouch: true, isMobile: true }))
@@ -75,7 +75,7 @@ test.each([320, 390])('a phone %d pixels wide has nothing to scroll sideways', a
   expect(await overflow()).toBe(0)
 })
 
-test('nothing inline runs, nothing is evaluated, and nothing is loaded from elsewhere', async () => {
+test('nothing inline runs, and nothing is loaded from elsewhere', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   const hosts = new Set<string>()
@@ -97,7 +97,7 @@ test('nothing inline runs, nothing is evaluated, and nothing is loaded from else
   expect(handlers).toBe(0)
 })
 
-test('a name that looks like markup stays text', async () => {
+test('a client name that looks like markup stays text', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)

@@ -1,4 +1,4 @@
-/** The playground as a person uses it. */
+/** Uses the playground as a person does. */
 import { expect } from '@jest/globals'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import type { Config } from '../../../../server/config/config.ts'
@@ -8,14 +8,14 @@ import { restartable, serve, until } from '../../../browser/servers.ts'
 import { openTab, PASSWORD } from '../../../browser/support.ts'
 import { someEmail } from '../../../support/client.ts'
 
-/** A server with the playground, by the real clock. */
+/** A server with the playground and the real clock. */
 export const servePlayground = (config: Partial<Config> = {}) => serve(config, [playground])
 
-/** The same at one address, which can be stopped and started again. */
+/** A server with the playground at one address, which can be stopped and started again. */
 export const restartablePlayground = (preserveSessions: boolean) =>
   restartable(preserveSessions, [playground])
 
-/** The playground in a new tab, when it shows the key, and so is ready to be used, or another text. */
+/** Opens the playground in a new tab, and waits until it shows the key, or another text. */
 export const open = (
   url: string,
   profile?: BrowserContext,
@@ -25,7 +25,7 @@ export const open = (
 export const button = (within: Page | Locator, name: string): Locator =>
   within.getByRole('button', { name, exact: true })
 
-/** A section of the page, by its heading. */
+/** A section of the page, found by its heading. */
 export const step = (page: Page, name: string): Locator => page.getByRole('region', { name })
 
 async function fill(page: Page, email: string, password: string): Promise<void> {
@@ -45,21 +45,21 @@ export async function signIn(page: Page, email: string, password = PASSWORD): Pr
   await button(page, 'Sign in').click()
 }
 
-/** Waits until the page shows who is signed in, and every step. */
+/** Waits until the page shows the person and every step. */
 export async function isSignedIn(page: Page, email: string): Promise<void> {
   await page.getByText(`Signed in as ${email}.`).waitFor()
-  // The last step is the last to be shown.
+  // The last step is shown last.
   await page.getByText('(this one)').waitFor()
 }
 
-/** Waits until the page shows the form, and makes sure that it says nothing more. */
+/** Waits until the page shows the form, and checks that it shows no error. */
 export async function isSignedOut(page: Page): Promise<void> {
   await button(page, 'Sign up').waitFor()
   await page.getByText('Steps 3 to 10 appear once').waitFor()
   expect(await page.getByRole('alert').textContent()).toBe('')
 }
 
-/** Asks the server who one is by step 6, and gives back what the page shows. */
+/** Asks the server who is signed in, as step 6 does, and returns what the page shows. */
 export async function ask(page: Page): Promise<string> {
   const exchange = page.locator('#exchange')
   await exchange.evaluate((node) => {
@@ -80,9 +80,9 @@ export async function keepNote(page: Page, note: string): Promise<void> {
 export const readNote = (page: Page): Promise<string> =>
   page.getByLabel('A note to keep').inputValue()
 
-/** Nothing of a person may be left: not in the document, not in a form, not in a database. */
+/** Checks that no data of a person is left in the document, the form or a database. */
 export async function nothingIsLeft(page: Page, ...secrets: string[]): Promise<void> {
-  // The page is quick to show the form, and then cleans up.
+  // The page shows the form before it has cleaned up.
   await until(async () => (await databases(page)).length === 1)
   const [kept] = await databases(page)
   expect(kept!.name).toBe('jwe-auth-server')

@@ -1,4 +1,4 @@
-/** Step 8: what a proxy reads of a sign-up, held against what went over the wire. */
+/** Step 8: what a proxy can read of a sign-up, compared with the real traffic. */
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,7 +18,7 @@ const JWE = /^[\w-]+(\.[\w-]+){4}$/
 let stop: (() => Promise<unknown>) | undefined
 afterEach(() => stop?.())
 
-/** A proxy in front of a server that writes down the bodies of sign-ups and of their answers. */
+/** A proxy in front of a server that records the bodies of sign-ups and of their answers. */
 async function startProxy(server: string) {
   const seen: [sent: string, answered: string][] = []
   const proxy = createServer((incoming, outgoing) => {
@@ -41,7 +41,7 @@ async function startProxy(server: string) {
   return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, seen }
 }
 
-test('the bytes of two sign-ups, with what can be read in them', async () => {
+test('step 8 shows the exact bytes of two sign-ups and marks what can be read in them', async () => {
   const { url, database } = await serve({}, features)
   const proxy = await startProxy(url)
   const page = await open(proxy.url)
@@ -50,11 +50,11 @@ test('the bytes of two sign-ups, with what can be read in them', async () => {
   const section = step(page, 'What a proxy reads')
   await section.getByText(READ_ALL).waitFor()
 
-  // The feature may have been taken out of the list.
+  // The feature may have been removed from the list.
   const metadata = (await (await fetch(url + METADATA)).json()) as { sealed_bodies?: string }
   const isOffered = metadata.sealed_bodies !== undefined
   const titles = ['Plain JSON', ...(isOffered ? ['Sealed'] : [])]
-  // The first is that of the person who looks on.
+  // The first sign-up is that of the visitor.
   const exchanges = proxy.seen.slice(1)
   expect(await section.getByRole('heading', { level: 3 }).allTextContents()).toEqual(titles)
   expect(exchanges).toHaveLength(titles.length)
@@ -74,12 +74,12 @@ test('the bytes of two sign-ups, with what can be read in them', async () => {
   expect(await section.getByText(READ_NOTHING).count()).toBe(sealed.length)
   for (const body of sealed.flat()) expect(body).toMatch(JWE)
 
-  // The page itself seals, too, and opens what it is answered.
+  // The page itself seals its requests too, and opens the sealed answers.
   const shown = await ask(page)
   expect(shown.includes('It is sealed. Opened by this browser:')).toBe(isOffered)
   expect(shown).toContain(email)
 
-  // Nobody is left but the person who looks on, and nothing once they have gone.
+  // Only the visitor's account is left, and step 8 is empty after the sign-out.
   const accounts = await database.selectFrom('accounts').select('email').execute()
   expect(accounts).toEqual([{ email }])
   await button(page, 'Sign out').click()
@@ -87,7 +87,7 @@ test('the bytes of two sign-ups, with what can be read in them', async () => {
   expect(await page.locator('#seen').textContent()).toBe('')
 })
 
-test('a server without sealed bodies is said to have none', async () => {
+test('step 8 says that a server does not offer sealed bodies', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -98,7 +98,7 @@ test('a server without sealed bodies is said to have none', async () => {
   expect(await section.getByRole('heading', { level: 3 }).count()).toBe(1)
 })
 
-test('a password that is refused because it was not sealed has been read all the same', async () => {
+test('step 8 counts a password as read even if the server refuses it unsealed', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -111,7 +111,7 @@ test('a password that is refused because it was not sealed has been read all the
   expect(await section.textContent()).toContain('400 Bad Request')
 })
 
-test('a server that cannot be reached is said to be so, and the next try works', async () => {
+test('step 8 reports an unreachable server, and the next try works', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)

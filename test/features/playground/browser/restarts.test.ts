@@ -1,4 +1,4 @@
-/** Servers that stop, start again, and change their keys, under a page that stays open. */
+/** Servers that stop, start again and change their keys while a page stays open. */
 import { expect, test } from '@jest/globals'
 import { pruneKeys, rotateKeys } from '../../../../server/commands/keys/folder-changes.ts'
 import { expectRefusals, expectUnreachable, newProfile, reload } from '../../../browser/support.ts'
@@ -16,17 +16,17 @@ import {
   signUp,
 } from './playground-page.ts'
 
-/** Milliseconds for which previous keys are kept. */
+/** How long previous keys are kept, in milliseconds. */
 const KEEP = 3_600_000
 
-test('keys that rotate while the page is open change nothing for the person', async () => {
+test('a session survives key rotations while the page is open, and ends when its keys are pruned', async () => {
   const server = await restartablePlayground(true)
   const { folder } = server
   await server.start()
   const page = await open(server.url)
   const email = await signUp(page)
   await keepNote(page, 'older than the keys')
-  // Twice: by then, none of the published keys is one that the page knows.
+  // Twice: then the page knows none of the published keys.
   for (let rotation = 0; rotation < 2; rotation++) {
     await rotateKeys(folder, Date.now(), KEEP)
     await server.reloadKeys()
@@ -37,7 +37,7 @@ test('keys that rotate while the page is open change nothing for the person', as
   await isSignedIn(page, email)
   expect(await readNote(page)).toBe('older than the keys')
 
-  // Signed and read with keys that are gone: nobody can prove it any more.
+  // The keys that signed and encrypted the tokens are gone: nobody can verify them any more.
   await pruneKeys(folder, Date.now() + KEEP + 1000)
   await server.reloadKeys()
   expectRefusals('401 /account', '400 /token')
@@ -46,7 +46,7 @@ test('keys that rotate while the page is open change nothing for the person', as
   await nothingIsLeft(page, email, 'older than the keys')
 })
 
-test('a server that keeps its sessions restarts, and nobody notices', async () => {
+test('a server that preserves sessions restarts without a visible effect', async () => {
   const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)
@@ -62,7 +62,7 @@ test('a server that keeps its sessions restarts, and nobody notices', async () =
   expect(await readNote(page)).toBe('still here')
 })
 
-test('a server that does not restarts, and everybody is signed out, quietly', async () => {
+test('a server that does not preserve sessions signs everybody out when it restarts', async () => {
   const server = await restartablePlayground(false)
   await server.start()
   const pages = [await open(server.url), await open(server.url)] as const
@@ -81,7 +81,7 @@ test('a server that does not restarts, and everybody is signed out, quietly', as
   expect(await ask(pages[0])).toContain('200 OK')
 })
 
-test('a server that is away is said to be, and the session stays', async () => {
+test('an unreachable server is reported, and the session stays', async () => {
   const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)
@@ -99,7 +99,7 @@ test('a server that is away is said to be, and the session stays', async () => {
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
   const problem = page.getByRole('alert')
   await problem.getByText('/account cannot be reached. (network)').waitFor()
-  // The token can still be checked, and the note read.
+  // The token can still be verified, and the note still be read.
   await button(page, 'Change one character').click()
   await page.getByText('and the signature no longer matches').waitFor()
   await button(page, 'Put it back').click()
@@ -114,7 +114,7 @@ test('a server that is away is said to be, and the session stays', async () => {
   expect(await problem.textContent()).toBe('')
 })
 
-test('a server that goes away while the page starts is asked again', async () => {
+test('a server that is unreachable while the page starts is asked again on request', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   const page = await open(url, profile)
@@ -139,7 +139,7 @@ test('a server that goes away while the page starts is asked again', async () =>
   await reload(page, button(problem, 'Try again'))
   await isSignedIn(page, email)
 
-  // Nor is the page of somebody in between taken for the server.
+  // The error page of a proxy is not taken for an answer of the server either.
   await page.route('**/account', (route) =>
     route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }),
   )
@@ -152,7 +152,7 @@ test('a server that goes away while the page starts is asked again', async () =>
   await isSignedIn(page, email)
 })
 
-test('signing out while the server is away works on this device', async () => {
+test('signing out while the server is unreachable works on this device', async () => {
   const server = await restartablePlayground(true)
   await server.start()
   const page = await open(server.url)

@@ -1,4 +1,4 @@
-/** Coming in, staying, and what is left on the disk meanwhile. */
+/** Signing up and in, reloading, and what is stored on the disk. */
 import { expect, test } from '@jest/globals'
 import { databases, TOKEN } from '../../../browser/databases.ts'
 import { until } from '../../../browser/servers.ts'
@@ -17,7 +17,7 @@ import {
   signUp,
 } from './playground-page.ts'
 
-test('somebody signs up, signs out, and signs in', async () => {
+test('a person signs up, signs out and signs in', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await isSignedOut(page)
@@ -32,7 +32,7 @@ test('somebody signs up, signs out, and signs in', async () => {
   await isSignedOut(page)
 })
 
-test('a wrong password and a taken address are said, and what was typed stays', async () => {
+test('a wrong password and a taken address are reported, and the form keeps what was typed', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
@@ -49,7 +49,7 @@ test('a wrong password and a taken address are said, and what was typed stays', 
   await isSignedIn(page, email)
 })
 
-test('a made-up person signs up, and the password can be seen until they sign out', async () => {
+test('a generated person signs up, and the password stays visible until the sign-out', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await button(page, 'Make somebody up').click()
@@ -64,7 +64,7 @@ test('a made-up person signs up, and the password can be seen until they sign ou
   const secret = await password.inputValue()
   await button(page, 'Sign up').click()
   await isSignedIn(page, email)
-  // For another window: nobody else knows it.
+  // Shown for use in another window, because nobody knows it.
   await page.getByText(secret).waitFor()
   expect(await password.inputValue()).toBe('')
   await button(page, 'Sign out').click()
@@ -74,7 +74,7 @@ test('a made-up person signs up, and the password can be seen until they sign ou
   await nothingIsLeft(page, email, secret)
 })
 
-test('a reload needs no password, brings back the note, and the disk holds nothing readable', async () => {
+test('a reload needs no password and restores the note, and the disk holds nothing readable', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
@@ -90,7 +90,7 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
   for (const secret of [note, 'Tea', '"note"', email, PASSWORD, jws, jws.split('.')[1]!]) {
     expect(text).not.toContain(secret)
   }
-  // Every token has the five parts of a JWE: none is a letter without its envelope.
+  // Every stored token is a JWE with five parts, so no JWS is stored.
   const tokens = text.match(TOKEN)!
   expect(tokens.map((token) => token.split('.').length)).toEqual([5, 5])
 
@@ -98,13 +98,13 @@ test('a reload needs no password, brings back the note, and the disk holds nothi
   await page.getByText('Read back from this device').waitFor()
   await isSignedIn(page, email)
   expect(await readNote(page)).toBe(note)
-  // What lies on the disk is shown, and is not the note.
+  // The page shows what the disk holds, which is not the note.
   const disk = (await page.locator('#disk').textContent())!
   expect(disk).toMatch(/The same note, as stored on the disk[\w-]{40}/)
   expect(await ask(page)).toContain(email)
 })
 
-test('a keyboard is enough', async () => {
+test('the page can be used with the keyboard only', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const focused = () =>

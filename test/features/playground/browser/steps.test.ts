@@ -1,4 +1,4 @@
-/** Every step of the page, with what it shows checked against what there is. */
+/** Every step of the page, compared with the server and the real tokens. */
 import { expect, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { DEFAULTS } from '../../../keystore/fixtures.ts'
@@ -19,7 +19,7 @@ import {
 
 const CLAIMS = ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'sid', 'scope']
 
-test('step 1: the key, by the name that the server knows', async () => {
+test('step 1 shows the key with its thumbprint, as the server has it', async () => {
   const { url, database } = await servePlayground()
   const page = await open(url)
   const [client] = await database.selectFrom('clients').selectAll().execute()
@@ -31,7 +31,7 @@ test('step 1: the key, by the name that the server knows', async () => {
   await page.getByText(client!.client_id).waitFor()
 })
 
-test('links lead only to steps that are there', async () => {
+test('links lead only to visible steps', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const nav = page.getByRole('navigation', { name: 'Steps' })
@@ -46,7 +46,7 @@ test('links lead only to steps that are there', async () => {
   await until(async () => (await nav.getByRole('link').count()) === 2)
 })
 
-test('steps 3 and 4: the parts of the token, and its claims', async () => {
+test('steps 3 and 4 show the parts of the token and its claims', async () => {
   const { url, config } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -89,7 +89,7 @@ test('steps 3 and 4: the parts of the token, and its claims', async () => {
   }
 })
 
-test('step 4: the time runs, and a token that expires while it is looked at is renewed', async () => {
+test('step 4 counts down, and an expiring token is renewed', async () => {
   const { url } = await servePlayground({ accessTokenTtl: 4 })
   const page = await open(url)
   const email = await signUp(page)
@@ -102,7 +102,7 @@ test('step 4: the time runs, and a token that expires while it is looked at is r
   await isSignedIn(page, email)
 })
 
-test('step 5: whatever is changed is noticed', async () => {
+test('step 5 detects every change', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -133,7 +133,7 @@ test('step 5: whatever is changed is noticed', async () => {
   await says('The signature is valid')
 })
 
-test('step 5: a letter that somebody is changing stays when the token is renewed', async () => {
+test('step 5 keeps an edited token when the token is renewed', async () => {
   const { url } = await servePlayground({ accessTokenTtl: 4 })
   const page = await open(url)
   await signUp(page)
@@ -149,7 +149,7 @@ test('step 5: a letter that somebody is changing stays when the token is renewed
   await until(async () => (await letter.inputValue()) === (await jws.textContent()))
 })
 
-test('steps 6 and 7: a sealed request, and what a copy of it is worth', async () => {
+test('steps 6 and 7 show a bound request, and that copies of it are refused', async () => {
   const { url, config } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
@@ -183,12 +183,12 @@ test('steps 6 and 7: a sealed request, and what a copy of it is worth', async ()
   await move.click()
   await theft.getByText('The envelope names the request').waitFor()
   expect(await theft.textContent()).toContain('GET /account/sessions, with the recorded token')
-  // The session is none the worse for it; a new request has a new envelope.
+  // The session goes on, and a new request has a new binding.
   expect(await ask(page)).toContain('200 OK')
   expect(await theft.textContent()).toBe('')
 })
 
-test('step 7: a server that takes a copy is found out', async () => {
+test('step 7 reports a server that accepts a copy', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -204,7 +204,7 @@ test('step 7: a server that takes a copy is found out', async () => {
   }
 })
 
-test('step 9: there is nothing to keep until something is written', async () => {
+test('step 9 keeps no empty note', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -212,7 +212,7 @@ test('step 9: there is nothing to keep until something is written', async () => 
   await page.getByText('Write something first.').waitFor()
 })
 
-test('step 3: without a key of its own, the envelope has an empty part', async () => {
+test('step 3 shows an empty encrypted key for direct key agreement', async () => {
   const { url, config } = await servePlayground({
     algorithms: { ...DEFAULTS, encryptionAlg: 'ECDH-ES' },
   })
@@ -225,7 +225,7 @@ test('step 3: without a key of its own, the envelope has an empty part', async (
   expect(await ask(page)).toContain('200 OK')
 })
 
-test('step 9: a note is kept again and again', async () => {
+test('step 9 keeps a changed note', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -238,7 +238,7 @@ test('step 9: a note is kept again and again', async () => {
   expect(await disk.textContent()).toMatch(/… \(\d+ characters\)$/)
 })
 
-test('step 10: every session is listed, and the others end at once', async () => {
+test('step 10 lists every session and ends the others', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
@@ -247,7 +247,7 @@ test('step 10: every session is listed, and the others end at once', async () =>
     await signIn(other, email)
     await isSignedIn(other, email)
   }
-  // One that has not said what it is.
+  // A client without a name.
   await (await TestClient.registered(url)).login(email)
   const section = step(page, 'Where you are signed in')
   const items = section.getByRole('listitem')

@@ -1,4 +1,4 @@
-/** Several tabs, several browsers, and sessions that end somewhere else. */
+/** Several tabs, several browsers, and sessions that are ended elsewhere. */
 import { EventEmitter, once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import type { BrowserContext, Page } from 'playwright-core'
@@ -21,13 +21,13 @@ import {
 } from './playground-page.ts'
 
 declare global {
-  /** Of `withSlowVault`. */
+  /** Set by `withSlowVault`. */
   var slow: { isHeld: string; waiting: number; release(): void }
 }
 
-/** Seconds; long enough for a slow machine to use a token that it has just got. */
+/** Seconds. Long enough for a slow machine to use a token that it has just received. */
 const SHORT = 6
-/** What the server says to a session that has ended: to its access token, then to its refresh token. */
+/** The refusals of an ended session: of its access token, then of its refresh token. */
 const OF_ENDED_SESSION = ['401 /account', '401 /account/sessions', '400 /token'] as const
 
 /** Counts the requests of a profile, such as `POST /token`. */
@@ -39,11 +39,11 @@ function watch(profile: BrowserContext): (line: string) => number {
   return (line) => lines.filter((other) => other === line).length
 }
 
-/** Tells the page that somebody has come back to its tab. */
+/** Tells the page that its tab is visible again. */
 const comeBack = (page: Page) =>
   page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 
-test('two tabs that are looked at renew an expiring token by themselves, once', async () => {
+test('two visible tabs renew an expiring token once', async () => {
   const { url } = await servePlayground({ accessTokenTtl: SHORT })
   const profile = await newProfile()
   const count = watch(profile)
@@ -56,7 +56,7 @@ test('two tabs that are looked at renew an expiring token by themselves, once', 
   const old = await shown(first)
   await until(async () => (await shown(first)) !== old && (await shown(second)) !== old)
   await until(async () => (await shown(first)) === (await shown(second)))
-  // One, or on a slow machine one for each token that has meanwhile expired. Times are in whole seconds.
+  // Once, or on a slow machine once for each token that has expired meanwhile. Times are whole seconds.
   const lifetimes = Math.floor((Date.now() - start) / 1000 / (SHORT - 1))
   expect(count('POST /token')).toBeGreaterThan(0)
   expect(count('POST /token')).toBeLessThanOrEqual(lifetimes)
@@ -78,7 +78,7 @@ test('signing out in one tab signs out the other', async () => {
   }
 })
 
-test('a tab never turns into another person by itself', async () => {
+test('a tab never becomes another person by itself', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   const first = await open(url, profile)
@@ -93,7 +93,7 @@ test('a tab never turns into another person by itself', async () => {
   await comeBack(first)
   await isSignedOut(first)
   expect(await first.content()).not.toContain(other)
-  // Nor when it is asked to do something.
+  // Not when it is asked to do something either.
   const answer = await first.evaluate(() => {
     document.querySelector<HTMLButtonElement>('#ask')!.click()
     return new Promise<string>((resolve) => {
@@ -104,16 +104,16 @@ test('a tab never turns into another person by itself', async () => {
     })
   })
   expect(answer).toContain('(not_signed_in)')
-  // A reload is somebody's own doing.
+  // A reload is a decision of the user.
   await reload(first)
   await isSignedIn(first, other)
   expect(await readNote(first)).toBe('of the other one')
 })
 
-test('signing in over somebody else in another tab ends their session here', async () => {
+test('signing in as somebody else in another tab ends the session in this one', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
-  // Both were opened before anybody signed in.
+  // Both were opened before the sign-in.
   const [first, second] = [await open(url, profile), await open(url, profile)]
   const email = await signUp(first)
   await keepNote(first, 'mine')
@@ -121,7 +121,7 @@ test('signing in over somebody else in another tab ends their session here', asy
   const other = await signUp(second)
   await isSignedOut(first)
   expect(await first.content()).not.toContain(other)
-  // The vault of the first one is gone; that of the other is empty.
+  // The vault of the first person is gone, and that of the other is empty.
   const [, ...vaults] = await databases(first)
   expect(vaults.map(({ text }) => text)).toEqual(['[]'])
   await button(second, 'Sign out').click()
@@ -129,7 +129,7 @@ test('signing in over somebody else in another tab ends their session here', asy
   await nothingIsLeft(first, email, other, 'mine')
 })
 
-test('a session that was ended in another browser leaves nothing, quietly', async () => {
+test('a session that was ended in another browser leaves no data and no error', async () => {
   const { url } = await servePlayground()
   const here = await open(url)
   const email = await signUp(here)
@@ -151,7 +151,7 @@ test('a session that was ended in another browser leaves nothing, quietly', asyn
   expect(await readNote(here)).toBe('')
 })
 
-test('… also when the page only comes back into view, or is reloaded', async () => {
+test('such a session also ends when the page becomes visible again or is reloaded', async () => {
   const { url } = await servePlayground()
   const there = await open(url)
   const email = await signUp(there)
@@ -161,7 +161,7 @@ test('… also when the page only comes back into view, or is reloaded', async (
     await isSignedIn(page, email)
     await keepNote(page, 'gone too')
   }
-  // Nothing has happened yet: it stays.
+  // The session has not ended yet, so it stays.
   await comeBack(others[0])
   await isSignedIn(others[0], email)
 
@@ -184,7 +184,7 @@ test('… also when the page only comes back into view, or is reloaded', async (
   }
 })
 
-test('a session that one ends oneself from the list, too', async () => {
+test("ending one's own session from the list signs out", async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   const email = await signUp(page)
@@ -195,14 +195,14 @@ test('a session that one ends oneself from the list, too', async () => {
   await nothingIsLeft(page, email, 'last words')
 })
 
-test('an answer that comes after the session has ended is not shown', async () => {
+test('an answer that arrives after the session has ended is not shown', async () => {
   const { url } = await servePlayground()
   const profile = await newProfile()
   const [page, other] = [await open(url, profile), await open(url, profile)]
   const email = await signUp(page)
   await reload(other)
   await isSignedIn(other, email)
-  // Both ways to the list: the page's own, when it starts, and the button's.
+  // Both requests for the list: at the start of the page, and by the button.
   for (const way of ['start', 'button']) {
     const release = new EventEmitter()
     let isHeld = false
@@ -231,9 +231,9 @@ test('an answer that comes after the session has ended is not shown', async () =
   }
 })
 
-/** Pages in which the vault's cryptography waits, once, while `isHeld` says so. */
+/** Makes the vault's cryptography wait, once, while `isHeld` names the operation. */
 function withSlowVault() {
-  // The empty page that comes first has no storage.
+  // The initial empty page has no storage.
   if (location.protocol === 'about:') return
   const state = { isHeld: '', waiting: 0, release: (): void => undefined }
   Object.assign(globalThis, { slow: state })
@@ -243,10 +243,10 @@ function withSlowVault() {
       resolve()
     }
   })
-  // Reading at the start is what is held back.
+  // Holds back the reading at the start.
   state.isHeld = sessionStorage.getItem('hold') ?? ''
   sessionStorage.removeItem('hold')
-  // Proofs are signed too: texts much longer than the name of a note.
+  // Proofs are signed too, but their texts are much longer than the name of a note.
   const isVault = (key: CryptoKey, { byteLength }: ArrayBuffer) =>
     key.algorithm.name === 'HMAC'
       ? byteLength < 50
@@ -283,7 +283,7 @@ test.each(['decrypt', 'sign'])(
     await until(() => page.evaluate(() => slow.waiting > 0))
     await button(other, 'Sign out').click()
     await isSignedOut(page)
-    // Nothing is held back for the one who comes now.
+    // Nothing is held back for the next person.
     await page.evaluate(() => {
       slow.isHeld = ''
     })
@@ -294,7 +294,7 @@ test.each(['decrypt', 'sign'])(
     })
     await isSignedIn(page, next)
     await until(async () => (await readNote(page)) === 'of B')
-    // Whatever A's turn still has to do, it has done.
+    // Waits for whatever the first person's work still does.
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)))
     expect(await readNote(page)).toBe('of B')
     expect(await page.getByText('(this one)').count()).toBe(1)

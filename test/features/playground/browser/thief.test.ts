@@ -1,4 +1,4 @@
-/** Step 7 for somebody who has the opened token: at the server, and at the notes service. */
+/** Step 7 with an opened token, on the server and on the notes service. */
 import { expect, test } from '@jest/globals'
 import { createNotesService } from '../../../../example/notes-service.ts'
 import { createHttpServer } from '../../../../server/http/http-server.ts'
@@ -6,7 +6,7 @@ import { createLogger } from '../../../../server/log/logger.ts'
 import { expectRefusals, expectUnreachable } from '../../../browser/support.ts'
 import { ask, button, isSignedOut, open, servePlayground, signUp } from './playground-page.ts'
 
-test('step 7: the opened token is worth nothing without the key of step 1', async () => {
+test('step 7 shows that the server refuses the opened token without the key', async () => {
   const { url } = await servePlayground()
   const page = await open(url)
   await signUp(page)
@@ -21,14 +21,14 @@ test('step 7: the opened token is worth nothing without the key of step 1', asyn
   expect(shown).toContain('You, with the key of step 1: 200 OK.')
   expect(shown).toContain('The thief: GET /account, with your letter and another key')
   expect(shown).toContain('401 Unauthorized')
-  // The session is none the worse for it.
+  // The session goes on.
   expect(await ask(page)).toContain('200 OK')
   await button(page, 'Sign out').click()
   await isSignedOut(page)
   expect(await stolen.textContent()).toBe('')
 })
 
-test('step 7: a server without key-bound tokens is said to have none', async () => {
+test('step 7 says that a server has no key-bound tokens', async () => {
   const { url } = await servePlayground({ keyBoundTokens: false })
   const page = await open(url)
   await signUp(page)
@@ -39,7 +39,7 @@ test('step 7: a server without key-bound tokens is said to have none', async () 
   expect(await page.locator('#stolen').textContent()).toContain('200 OK')
 })
 
-test('step 7: the notes service refuses it too, and is missed when it does not run', async () => {
+test('step 7 shows that the notes service refuses it too, or that it does not run', async () => {
   const { url, config } = await servePlayground()
   const notes = 'http://localhost:4000'
   const app = await createNotesService(

@@ -1,4 +1,4 @@
-/** Sealed bodies in a real browser: a life of an account of which nobody on the way can read anything. */
+/** Sealed bodies in a real browser, from sign-up to removal. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -14,14 +14,14 @@ import { newProfile, openWithClient, loadClient, reload } from '../../../browser
 import { someEmail } from '../../../support/client.ts'
 
 declare global {
-  /** The client of the page. */
+  /** The page's client. */
   var sealing: AuthClient
 }
 
 const PASSWORDS = ['velvet tangerine obelisk', 'marble lantern meadow', 'copper sparrow harbour']
 const JOSE = 'application/jose'
 
-/** All that a profile sends to accounts and tokens, and gets. */
+/** Records everything that a profile exchanges with account and token routes. */
 function watch(profile: BrowserContext) {
   const exchanges: Promise<Exchange>[] = []
   profile.on('requestfinished', (request) => {
@@ -42,7 +42,7 @@ async function record(request: Request) {
   return { line: `${request.method()} ${path}`, status, token, body, headers, answer, text }
 }
 
-/** A mail server that keeps the last message. */
+/** A mail server that keeps its last message. */
 async function startMailServer() {
   let received: (message: string) => void
   const message = new Promise<string>((resolve) => (received = resolve))
@@ -58,7 +58,7 @@ async function startMailServer() {
   await once(smtp.server, 'listening')
   return {
     url: `smtp://127.0.0.1:${(smtp.server.address() as AddressInfo).port}`,
-    /** The token in the message, whose lines are broken as in quoted-printable. */
+    /** The token in the message, with quoted-printable line breaks removed. */
     token: async () => /^eyJ\S+/m.exec((await message).replaceAll('=\r\n', ''))![0],
     async stop() {
       smtp.close()
@@ -78,7 +78,7 @@ const open = (page: Page) =>
     return (await sealing.resume())?.claims
   })
 
-test('sign-up, sign-in, change of password, reset, removal: all sealed and key-bound', async () => {
+test('every request from sign-up to removal is sealed and key-bound', async () => {
   const mail = await startMailServer()
   const variables = { SEALED_BODIES: 'required', SMTP_URL: mail.url, MAIL_FROM: 'auth@mail.test' }
   const config = { requestBinding: 'required' } as const
@@ -102,7 +102,7 @@ test('sign-up, sign-in, change of password, reset, removal: all sealed and key-b
     [first!.password, second!.password],
   )
   let last = second!
-  // Resets are a feature that may have been taken out.
+  // Password resets are a feature that may have been removed.
   if ((await fetch(`${url}/account/password-reset`, { method: 'PUT' })).status !== 404) {
     await page.evaluate((address) => sealing.account.requestPasswordReset(address), email)
     const reset = { ...third!, token: await mail.token() }
@@ -135,7 +135,7 @@ test('sign-up, sign-in, change of password, reset, removal: all sealed and key-b
   }
 })
 
-test('a page that must seal sends nothing to a server that says it does not', async () => {
+test('a page that requires sealing sends nothing to a server that does not offer it', async () => {
   const { url } = await serve({}, [clientPage, ...features])
   const profile = await newProfile()
   await profile.route('**/.well-known/oauth-authorization-server', async (route) => {

@@ -71,7 +71,7 @@ test('add prints the client_id, list shows the client, remove removes it', async
   expect((await command('list')).text).toBe('There are no service clients.')
 })
 
-test('--json prints what programs read', async () => {
+test('--json prints JSON', async () => {
   const described = {
     client_id: keys.id,
     client_name: 'Notes',
@@ -87,7 +87,7 @@ test('--json prints what programs read', async () => {
   expect(JSON.parse(removed.text)).toEqual({ client_id: keys.id })
 })
 
-test('a client that is there is not added again, and one that is not there cannot be removed', async () => {
+test('add refuses a known client, and remove refuses an unknown one', async () => {
   await add()
   const again = await add()
   expect([again.code, again.text, again.audits]).toEqual([1, '', []])
@@ -96,7 +96,7 @@ test('a client that is there is not added again, and one that is not there canno
   expect([unknown.code, unknown.notes]).toEqual([1, 'There is no service client nobody.'])
 })
 
-test.each(['help', '--help', '-h'])('%s shows every command', async (flag) => {
+test.each(['help', '--help', '-h'])('%s prints the usage', async (flag) => {
   const { code, text, isOpened } = await command(flag)
   expect([code, isOpened]).toEqual([0, false])
   for (const word of ['add', 'list', 'remove', '--json']) expect(text).toContain(word)
@@ -116,21 +116,21 @@ test.each<[string, string[]]>([
   ['The name must not be empty.', ['add', '--name', '', '--jwks', 'x', '--scope', 'notes']],
   ['The scope must be words', ['add', '--name', 'N', '--jwks', 'x', '--scope', 'notes  all']],
   ['The scope must be words', ['add', '--name', 'N', '--jwks', 'x', '--scope', '']],
-])('"%s"', async (note, args) => {
+])('wrong arguments are refused: "%s"', async (note, args) => {
   const { code, text, notes, isOpened } = await command(...args)
   expect([code, text, isOpened]).toEqual([2, '', false])
   expect(notes).toMatch(note)
   expect(notes).toMatch('See: npm run clients -- --help')
 })
 
-describe('the file', () => {
+describe('the JWK Set file', () => {
   const problemsOf = async (): Promise<readonly string[]> => {
     const error: unknown = await add().catch((error: unknown) => error)
     if (error instanceof StartupError) return error.problems
     throw error instanceof Error ? error : new Error('It is accepted.')
   }
 
-  test('must be there', async () => {
+  test('must be readable', async () => {
     await rm(jwksFile)
     expect(await problemsOf()).toEqual([expect.stringContaining(`${jwksFile} cannot be read`)])
   })
@@ -140,7 +140,7 @@ describe('the file', () => {
     expect(await problemsOf()).toEqual([`${jwksFile} is not JSON.`])
   })
 
-  test('must hold the two keys', async () => {
+  test('must have the two keys', async () => {
     await writeFile(jwksFile, JSON.stringify({ keys: [{ ...keys.jwks.keys[1], d: 'AAAA' }] }))
     expect(await problemsOf()).toEqual([expect.stringContaining('It has 0 signing keys')])
   })
@@ -151,7 +151,7 @@ describe('the program', () => {
   const start = async (...args: string[]) =>
     run(SCRIPT, { DATABASE_URL: await databaseUrlAt(file) }, args)
 
-  test('prints the result, and the log beside it', async () => {
+  test('prints the result to stdout and the log to stderr', async () => {
     const options = ['--name', 'Notes', '--jwks', jwksFile, '--scope', 'notes']
     const program = await start('add', ...options)
     expect(await program.exit).toBe(0)
@@ -160,7 +160,7 @@ describe('the program', () => {
     expect((await command('list')).text).toContain(keys.id)
   })
 
-  test('says what stops it', async () => {
+  test('exits with 1 for a bad file and 2 for wrong arguments', async () => {
     await writeFile(jwksFile, '{}')
     const program = await start('add', '--name', 'N', '--jwks', jwksFile, '--scope', 'notes')
     expect(await program.exit).toBe(1)

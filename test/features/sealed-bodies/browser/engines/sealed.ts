@@ -1,4 +1,4 @@
-/** Sealed bodies, with the Web Crypto of a browser engine. */
+/** Sealed bodies with a browser engine's own Web Crypto. */
 import { expect, test } from '@jest/globals'
 import { createSealedBodies } from '../../../../../server/features/sealed-bodies/index.ts'
 import { clientPage } from '../../../../browser/client-page.ts'
@@ -9,7 +9,7 @@ import { serve } from '../../../../browser/servers.ts'
 const JOSE = 'application/jose'
 
 export function testSealedBodies(): void {
-  test('whoever reads where TLS ends reads neither password, nor account, nor vault key', async () => {
+  test('sign-up, reading and renaming are sealed in both directions', async () => {
     const { feature, seen } = watchRequests()
     const { url } = await serve({}, [clientPage, createSealedBodies(), feature])
     const tab = await openApp(url)
