@@ -14,26 +14,12 @@ export type NewAccount = { readonly email: string; readonly passwordHash: string
   readonly [Field in keyof AccountFields]?: AccountFields[Field] | undefined
 }
 
-export interface Accounts {
-  /** The new account, or `undefined` if the address already has an account. */
-  create(account: NewAccount): Promise<Account | undefined>
-  find(id: string): Promise<Account | undefined>
-  findByEmail(email: string): Promise<Account | undefined>
-  /** @throws RefusedError */
-  rename(session: Session, name: string): Promise<void>
-  /** Stores the same password hashed with other parameters. This is not a change of password. */
-  rehash(account: Account, passwordHash: string): Promise<void>
-  /**
-   * Removes the session's account and, with it, its sessions and their keys.
-   *
-   * @throws RefusedError
-   */
-  remove(session: Session): Promise<void>
-}
+export type Accounts = ReturnType<typeof createAccounts>
 
-export function createAccounts(db: Database, clock: () => number): Accounts {
+export function createAccounts(db: Database, clock: () => number) {
   return {
-    create: ({ email, passwordHash, ...fields }) =>
+    /** The new account, or `undefined` if the address already has an account. */
+    create: ({ email, passwordHash, ...fields }: NewAccount): Promise<Account | undefined> =>
       db
         .insertInto('accounts')
         .values({
@@ -49,19 +35,26 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
         .onConflict((conflict) => conflict.column('email_key').doNothing())
         .returningAll()
         .executeTakeFirst(),
-    find: (id) => db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
-    findByEmail: (email) =>
+
+    find: (id: string): Promise<Account | undefined> =>
+      db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
+
+    findByEmail: (email: string): Promise<Account | undefined> =>
       db
         .selectFrom('accounts')
         .selectAll()
         .where('email_key', '=', emailKey(email))
         .executeTakeFirst(),
-    async rename(session, name) {
+
+    /** @throws RefusedError */
+    async rename(session: Session, name: string): Promise<void> {
       await asSession(db, session, clock(), (trx) =>
         trx.updateTable('accounts').set({ name }).where('id', '=', session.account.id).execute(),
       )
     },
-    async rehash({ id, version }, passwordHash) {
+
+    /** Stores the same password hashed with other parameters. This is not a change of password. */
+    async rehash({ id, version }: Account, passwordHash: string): Promise<void> {
       await db
         .updateTable('accounts')
         .set({ password_hash: passwordHash })
@@ -69,7 +62,13 @@ export function createAccounts(db: Database, clock: () => number): Accounts {
         .where('version', '=', version)
         .execute()
     },
-    async remove(session) {
+
+    /**
+     * Removes the session's account and, with it, its sessions and their keys.
+     *
+     * @throws RefusedError
+     */
+    async remove(session: Session): Promise<void> {
       await asSession(db, session, clock(), (trx) =>
         trx.deleteFrom('accounts').where('id', '=', session.account.id).execute(),
       )

@@ -14,45 +14,37 @@ import { NO_PASSWORD } from './password-hash.ts'
  * sessions in one transaction, so that nothing that began under the old credentials can succeed.
  *
  * Each returns the ids of the ended sessions.
+ *
+ * @param clock Milliseconds since the epoch.
  */
-export interface Credentials {
-  /**
-   * Ends every other session, and every token of this session before `next`. Every other client
-   * becomes unknown.
-   *
-   * @throws RefusedError
-   */
-  changePassword(session: Session, passwordHash: string, next: NextRefreshToken): Promise<string[]>
-  /**
-   * Sets a password for somebody who has received a message at the account's address, which proves
-   * the address. Ends every session and makes every client unknown. `undefined` if the account has
-   * changed since it was read, or the proof is unusable.
-   *
-   * @param consume Uses up the proof, in the same transaction.
-   */
-  replacePassword(
-    account: Account,
-    passwordHash: string,
-    consume: (trx: Transaction<Schema>) => Promise<boolean>,
-  ): Promise<string[] | undefined>
-  /**
-   * Ends every session, because their tokens have the old scope. `undefined` if the account has
-   * changed since it was read.
-   */
-  changeScope(account: Account, scope: string): Promise<string[] | undefined>
-}
-
-/** @param clock Milliseconds since the epoch. */
-export function createCredentials(database: Database, clock = Date.now): Credentials {
+export function createCredentials(database: Database, clock = Date.now) {
   return {
-    changePassword: (session, passwordHash, next) =>
+    /**
+     * Ends every other session, and every token of this session before `next`. Every other client
+     * becomes unknown.
+     *
+     * @throws RefusedError
+     */
+    changePassword: (session: Session, passwordHash: string, next: NextRefreshToken) =>
       asSession(database, session, clock(), async (trx) => {
         await change(trx, session.account, { password_hash: passwordHash })
         await beginGeneration(trx, session.id, next)
         await forgetClientsOf(trx, session.account.id, session.clientId)
         return endSessionsOf(trx, session.account.id, session.id)
       }),
-    replacePassword: (account, passwordHash, consume) =>
+
+    /**
+     * Sets a password for somebody who has received a message at the account's address, which proves
+     * the address. Ends every session and makes every client unknown. `undefined` if the account has
+     * changed since it was read, or the proof is unusable.
+     *
+     * @param consume Uses up the proof, in the same transaction.
+     */
+    replacePassword: (
+      account: Account,
+      passwordHash: string,
+      consume: (trx: Transaction<Schema>) => Promise<boolean>,
+    ) =>
       inTransaction(database, async (trx) => {
         if (!(await lockAccount(trx, account)) || !(await consume(trx))) return undefined
         const verifiedAt = account.email_verified_at ?? clock()
@@ -60,7 +52,12 @@ export function createCredentials(database: Database, clock = Date.now): Credent
         await forgetClientsOf(trx, account.id)
         return endSessionsOf(trx, account.id)
       }),
-    changeScope: (account, scope) =>
+
+    /**
+     * Ends every session, because their tokens have the old scope. `undefined` if the account has
+     * changed since it was read.
+     */
+    changeScope: (account: Account, scope: string) =>
       inTransaction(database, async (trx) => {
         const isChanged = await change(trx, account, { scope })
         return isChanged ? endSessionsOf(trx, account.id) : undefined

@@ -12,18 +12,9 @@ const HALVED_AFTER = 4096
  */
 export type Requester = { readonly account: string } | { readonly address: string }
 
-/** Does the work of many requesters, a few pieces at once. */
-export interface FairQueue {
-  /**
-   * @throws UnavailableError if too much work is waiting, and this requester has had the most work
-   * done.
-   */
-  run<T>(requester: Requester, work: () => Promise<T>): Promise<T>
-  /** How many pieces of work wait. */
-  readonly waiting: number
-}
-
 /**
+ * Does the work of many requesters, a few pieces at once.
+ *
  * Accounts and addresses wait in two lanes, which take turns. In each lane, the requester with the
  * least recent work comes first. When a lane is full, work of the requester with the most recent
  * work is refused.
@@ -35,7 +26,7 @@ export interface FairQueue {
  * @param atOnce How many pieces of work run at the same time.
  * @param capacity How many pieces may wait in each lane.
  */
-export function createFairQueue(atOnce: number, capacity: number): FairQueue {
+export function createFairQueue(atOnce: number, capacity: number) {
   const accounts = new Lane(capacity)
   const addresses = new Lane(capacity)
   let next = accounts
@@ -55,10 +46,16 @@ export function createFairQueue(atOnce: number, capacity: number): FairQueue {
   }
 
   return {
-    get waiting() {
+    /** How many pieces of work wait. */
+    get waiting(): number {
       return accounts.length + addresses.length
     },
-    run: (requester, work) =>
+
+    /**
+     * @throws UnavailableError if too much work is waiting, and this requester has had the most work
+     *   done.
+     */
+    run: <T>(requester: Requester, work: () => Promise<T>): Promise<T> =>
       new Promise((resolve, reject) => {
         const isAccount = 'account' in requester
         const lane = isAccount ? accounts : addresses

@@ -38,29 +38,6 @@ const WAITING = 64
 /** Stands for the hash of an account that has no password. */
 export const NO_PASSWORD = ''
 
-/** What a hasher has to do, and has done since it was created. */
-export interface HashingLoad {
-  /** Passwords that wait to be hashed. */
-  readonly waiting: number
-  /** Passwords that were hashed, for a new hash or to compare. */
-  readonly done: number
-  /** The time that this took, without the waiting, in milliseconds. */
-  readonly ms: number
-}
-
-export interface PasswordHasher {
-  /** A new hash, in PHC string format, with a random salt. */
-  hash(password: string, requester: Requester): Promise<string>
-  /**
-   * Whether the password matches the hash. Without a hash (an unknown address, or an account
-   * without a password), this takes the same time and returns `false`.
-   */
-  verify(passwordHash: string | undefined, password: string, requester: Requester): Promise<boolean>
-  /** Whether a hash was made with parameters other than this hasher's. */
-  needsRehash(passwordHash: string): boolean
-  load(): HashingLoad
-}
-
 /** The defaults are those of production, except for the threads. */
 interface HasherOptions {
   readonly parameters?: HashParameters
@@ -68,12 +45,14 @@ interface HasherOptions {
   readonly argon2?: Argon2
 }
 
+export type PasswordHasher = ReturnType<typeof createPasswordHasher>
+
 /**
  * Creates a hasher with its own queue.
  *
  * Its `hash` and `verify` throw an UnavailableError if the queue is full: see fair-queue.ts.
  */
-export function createPasswordHasher(options: HasherOptions = {}): PasswordHasher {
+export function createPasswordHasher(options: HasherOptions = {}) {
   const { parameters = PARAMETERS, argon2 = { hash, verify } } = options
   const { memoryCost, timeCost, parallelism } = parameters
   const prefix = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
@@ -94,9 +73,19 @@ export function createPasswordHasher(options: HasherOptions = {}): PasswordHashe
     })
 
   return {
-    hash: (password, requester) =>
+    /** A new hash, in PHC string format, with a random salt. */
+    hash: (password: string, requester: Requester): Promise<string> =>
       run(requester, async () => argon2.hash(normalisePassword(password), parameters)),
-    async verify(passwordHash, password, requester) {
+
+    /**
+     * Whether the password matches the hash. Without a hash (an unknown address, or an account
+     * without a password), this takes the same time and returns `false`.
+     */
+    async verify(
+      passwordHash: string | undefined,
+      password: string,
+      requester: Requester,
+    ): Promise<boolean> {
       const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
       const against = hasPassword ? passwordHash : dummy
       const matches = await run(requester, async () =>
@@ -104,7 +93,15 @@ export function createPasswordHasher(options: HasherOptions = {}): PasswordHashe
       )
       return matches && hasPassword
     },
-    needsRehash: (passwordHash) => !passwordHash.startsWith(prefix),
+
+    /** Whether a hash was made with parameters other than this hasher's. */
+    needsRehash: (passwordHash: string): boolean => !passwordHash.startsWith(prefix),
+
+    /**
+     * What waits, and what has been done since the hasher was created: passwords that were hashed,
+     * for a new hash or to compare, and the time that this took, without the waiting, in
+     * milliseconds.
+     */
     load: () => ({ waiting: queue.waiting, done, ms }),
   }
 }

@@ -21,25 +21,6 @@ export interface Attempt {
   readonly onAllowed: () => Promise<void>
 }
 
-/** Checks passwords within the limits. */
-export interface SignIn {
-  /**
-   * The account, or `undefined` if the password is wrong. An unknown address takes the same steps
-   * and the same time as a wrong password.
-   *
-   * @throws TooManyTries; UnavailableError.
-   */
-  check(attempt: Attempt): Promise<Account | undefined>
-  /**
-   * Checks the password of a signed-in person before something that cannot be undone. A wrong
-   * password counts like one at a sign-in with the session's client, so that a stolen token is no
-   * way to guess passwords.
-   *
-   * @throws RefusedError `wrong_password`; TooManyTries; UnavailableError.
-   */
-  confirm(session: Pick<Session, 'clientId' | 'account'>, password: string): Promise<void>
-}
-
 interface SignInDependencies {
   readonly database: Database
   /** Milliseconds since the epoch. */
@@ -50,11 +31,19 @@ interface SignInDependencies {
   readonly wrongPasswords: WrongPasswords
 }
 
-export function createSignIn(dependencies: SignInDependencies): SignIn {
+/** Checks passwords within the limits. */
+export function createSignIn(dependencies: SignInDependencies) {
   const { database, clock, accounts, passwords, rateLimits, wrongPasswords } = dependencies
 
   return {
-    async check({ email, password, client, address, onAllowed }) {
+    /**
+     * The account, or `undefined` if the password is wrong. An unknown address takes the same steps
+     * and the same time as a wrong password.
+     *
+     * @throws TooManyTries; UnavailableError.
+     */
+    async check(attempt: Attempt): Promise<Account | undefined> {
+      const { email, password, client, address, onAllowed } = attempt
       const key = emailKey(email)
       const isKnown = await isKnownClient(database, key, client.id, clock())
       // A known client has its own allowance, which strangers at the same address must not use up.
@@ -75,7 +64,17 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
       return account
     },
 
-    async confirm({ clientId, account }, password) {
+    /**
+     * Checks the password of a signed-in person before something that cannot be undone. A wrong
+     * password counts like one at a sign-in with the session's client, so that a stolen token is no
+     * way to guess passwords.
+     *
+     * @throws RefusedError `wrong_password`; TooManyTries; UnavailableError.
+     */
+    async confirm(
+      { clientId, account }: Pick<Session, 'clientId' | 'account'>,
+      password: string,
+    ): Promise<void> {
       const key = account.email_key
       await rateLimits.consume('login', 'account', knownClientKey(key, clientId))
       const guesser = { account: key, source: { knownClient: clientId } }

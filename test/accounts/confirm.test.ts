@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { createSignIn, type SignIn } from '../../server/accounts/sign-in.ts'
+import { createSignIn } from '../../server/accounts/sign-in.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { RefusedError } from '../../server/errors/refused-error.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
@@ -25,7 +25,7 @@ const account = {
 
 let clock: TestClock
 let wrongPasswords: WrongPasswords
-let signIn: SignIn
+let signIn: ReturnType<typeof createSignIn>
 const create = (login = WIDE, passwords: PasswordHasher = hasher) =>
   createSignIn({
     passwords,

@@ -1,15 +1,11 @@
 import { expect, test } from '@jest/globals'
-import {
-  createFairQueue,
-  type FairQueue,
-  type Requester,
-} from '../../server/accounts/fair-queue.ts'
+import { createFairQueue, type Requester } from '../../server/accounts/fair-queue.ts'
 
 const VICTIM = { account: 'ada@mail.test' }
 
 /** A queue whose jobs finish when the test says so. */
 function setUp(atOnce: number, capacity: number) {
-  const queue: FairQueue = createFairQueue(atOnce, capacity)
+  const queue = createFairQueue(atOnce, capacity)
   const refused: string[] = []
   const running: { name: string; finish: () => void }[] = []
   return {

@@ -4,7 +4,7 @@ import { createAccounts, type Accounts } from '../../server/accounts/accounts.ts
 import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Requester } from '../../server/accounts/fair-queue.ts'
 import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
-import { createSignIn, type Attempt, type SignIn } from '../../server/accounts/sign-in.ts'
+import { createSignIn, type Attempt } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
@@ -43,7 +43,7 @@ const passwords: PasswordHasher = {
   },
 }
 
-let signIn: SignIn
+let signIn: ReturnType<typeof createSignIn>
 const create = (login: { count: number; duration: number }, over = passwords) =>
   createSignIn({
     ...{ database, clock, accounts, passwords: over },
