@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Core } from '../composition.ts'
 import type { FeatureParts } from '../feature.ts'
-import { parseBody } from '../http/body.ts'
+import { bodyHas, parseBody } from '../http/body.ts'
 import type { Handler } from '../http/context.ts'
-import { descriptionOf, documented } from '../http/documented.ts'
+import { documented } from '../http/documented.ts'
+import { opaque } from '../http/fields.ts'
 import { tokenRefused } from '../http/http-error.ts'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { SessionState } from '../sessions/authenticate.ts'
@@ -11,7 +12,6 @@ import { openDatabaseKey } from '../sessions/database-key.ts'
 import { idsOf } from '../sessions/sessions.ts'
 import { tokenPair } from '../sessions/token-pair.ts'
 import { accountSchema, name, password, presentAccount } from './account-fields.ts'
-import { createConfirmOwner } from './confirm-owner.ts'
 import { checkNewPassword } from './password-policy.ts'
 
 const readAnswer = z.object({
@@ -20,11 +20,13 @@ const readAnswer = z.object({
   database_key: z.string().nullable(),
 })
 const renameSchema = z.object({ name })
-const passwordSchema = z.object({ current_password: password, new_password: password })
+const changeSchema = z.object({ current_password: password, new_password: password })
+const passwordSchema = z.object({ password })
+const proofSchema = (member: string) => z.object({ [member]: opaque })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
   const { accounts, clients, config, credentials, passwords, sessions, signIn, tokens } = core
-  const confirmOwner = createConfirmOwner(core, features)
+  const proofs = features.flatMap((feature) => Object.entries(feature.proofs ?? {}))
 
   /** Answers who is signed in, with the key to their local data. */
   const read: Handler<SessionState> = async (ctx) => {
@@ -45,7 +47,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
 
   /** Sets a new password, and ends every other session and every older token of this session. */
   const changePassword: Handler<SessionState> = async (ctx) => {
-    const body = parseBody(ctx, passwordSchema)
+    const body = parseBody(ctx, changeSchema)
     const { session } = ctx.state
     const { account, clientId } = session
     checkNewPassword('new_password', body.new_password, account.email, config)
@@ -59,6 +61,21 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     audit(ctx.state.log, 'password_changed', idsOf(session))
     auditEnded(ctx.state.log, account.id, ended)
     ctx.body = next.tokens
+  }
+
+  /**
+   * Asks the signed-in person to prove their identity again, because a token may be stolen: with the
+   * password, or with a proof that a feature accepts in its place. Throws if the body has no valid
+   * proof.
+   */
+  const confirmOwner: Handler<SessionState> = async (ctx) => {
+    const other = proofs.find(([member]) => bodyHas(ctx, member))
+    if (other === undefined || bodyHas(ctx, 'password')) {
+      await signIn.confirm(ctx.state.session, parseBody(ctx, passwordSchema).password)
+    } else {
+      const [member, check] = other
+      await check(ctx, parseBody(ctx, proofSchema(member))[member] ?? '')
+    }
   }
 
   /** Removes the account for good. */
@@ -82,15 +99,17 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     }),
     changePassword: documented(changePassword, {
       summary: 'Sets a new password. Ends every other session and every older token of this one.',
-      body: passwordSchema,
+      body: changeSchema,
       200: tokenPair,
       400: ['invalid_grant'],
       429: ['rate_limited'],
     }),
     remove: documented(remove, {
-      ...descriptionOf(confirmOwner),
       summary: 'Removes the account for good.',
+      body: [passwordSchema, ...proofs.map(([member]) => proofSchema(member))],
       204: null,
+      400: ['invalid_grant'],
+      429: ['rate_limited'],
     }),
   }
 }
