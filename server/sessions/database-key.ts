@@ -13,23 +13,16 @@ import { openFromStorage, sealForStorage, STORAGE_ALG } from '../token/jwe/stora
 const RETRY_AFTER = 5
 
 /**
- * The key that a client encrypts its local data with while a session lives. It is stored encrypted
- * under the server's own encryption key, so that a copy of the database alone opens nobody's data.
+ * Creates the key that a client encrypts its local data with while a session lives: 32 random bytes,
+ * base64url. It is stored encrypted under the server's own encryption key, so that a copy of the
+ * database alone opens nobody's data.
+ *
+ * @returns The key, and the same key in a JWE, as it is stored.
  */
-export interface DatabaseKey {
-  /** 32 random bytes, base64url. */
-  readonly plain: string
-  /** The same key in a JWE, as it is stored. */
-  readonly sealed: string
-}
-
-export function createDatabaseKey(context: TokenContext): DatabaseKey {
+export function createDatabaseKey({ keystore }: TokenContext) {
   const plain = randomBytes(32).toString('base64url')
-  return { plain, sealed: sealToServer(plain, context) }
+  return { plain, sealed: sealForStorage(plain, keystore.encryptionKey) }
 }
-
-const sealToServer = (plain: string, { keystore }: TokenContext): string =>
-  sealForStorage(plain, keystore.encryptionKey)
 
 /**
  * A stored key cannot be opened although its encryption key is available: the database is damaged.
@@ -91,7 +84,7 @@ async function reseal(context: TokenContext, sealed: string): Promise<string | u
   try {
     if (!context.keystore.isPrevious(readHeader(sealed).kid)) return undefined
     const plain = await openDatabaseKey(context, sealed)
-    return plain === null ? undefined : sealToServer(plain, context)
+    return plain === null ? undefined : sealForStorage(plain, context.keystore.encryptionKey)
   } catch (error) {
     // Reading it fails, but the session can still be renewed.
     if (error instanceof DamagedDatabaseKeyError) return undefined
@@ -107,18 +100,15 @@ function readHeader(sealed: string): { kid: string; alg: unknown } {
 }
 
 async function decryptWith(key: KeyPair, storedAlg: unknown, sealed: string): Promise<string> {
-  // Up to version 0.1, the key was stored like a token, sealed to the server's public key. Stored
-  // keys outlive changes of the algorithm.
-  const alg = ENCRYPTION_ALGS.find((name) => name === storedAlg)
   try {
     if (storedAlg === STORAGE_ALG) return openFromStorage(sealed, key)
+    // Up to version 0.1, the key was stored like a token, sealed to the server's public key. Stored
+    // keys outlive changes of the algorithm.
+    const alg = ENCRYPTION_ALGS.find((name) => name === storedAlg)
     const { plaintext } = await decrypt(sealed, () => alg && { ...key, alg }, ENCRYPTION_ENCS)
     return plaintext
   } catch (error) {
-    throw damaged(error)
+    // Any other error is a fault of ours.
+    throw error instanceof TokenError ? new DamagedDatabaseKeyError(error) : error
   }
 }
-
-/** For a `catch`: any error but a TokenError is a fault of ours, and passes through. */
-const damaged = (error: unknown): unknown =>
-  error instanceof TokenError ? new DamagedDatabaseKeyError(error) : error

@@ -36,16 +36,15 @@ export function startSweeping(
   logger: Logger,
   clock: () => number,
 ): () => Promise<void> {
-  const sweepOnce = async (sweep: (now: number) => Promise<number>) => {
-    try {
-      const removed = await sweep(clock())
-      if (removed > 0) logger.debug({ removed }, 'removed what has expired')
-    } catch (error) {
-      logger.error({ err: error }, 'could not remove what has expired')
-    }
-  }
   const sweepAll = async () => {
-    for (const sweep of sweeps) await sweepOnce(sweep)
+    for (const sweep of sweeps) {
+      try {
+        const removed = await sweep(clock())
+        if (removed > 0) logger.debug({ removed }, 'removed what has expired')
+      } catch (error) {
+        logger.error({ err: error }, 'could not remove what has expired')
+      }
+    }
   }
   let underWay = sweepAll()
   const timer = setInterval(() => {

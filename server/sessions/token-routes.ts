@@ -3,20 +3,19 @@ import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import { audit } from '../log/audit.ts'
 import { requestOf } from '../http/bearer.ts'
 import type { AppContext, Handler } from '../http/context.ts'
-import { descriptionOf, documented } from '../http/documented.ts'
+import { documented } from '../http/documented.ts'
 import { HttpError } from '../http/http-error.ts'
 import { narrowScope } from '../http/require-scope.ts'
 import { acceptBody } from '../http/body-rules.ts'
 import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
-import type { Account } from '../database/schema.ts'
 import type { FeatureParts } from '../feature.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { endOwnSession } from './own-sessions.ts'
 import { tokenPair } from './token-pair.ts'
 import { accessToken, refreshToken, type TokenKind } from '../token/kinds.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
-import { rememberAgreement, validate, type ValidToken } from '../token/validate.ts'
+import { rememberAgreement, validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
 // Longer than any that is registered with IANA.
@@ -31,19 +30,25 @@ const revokeSchema = z.object({ token: opaque })
 export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const { binding, clients, database, rateLimits, sessions, tokens } = core
 
-  // A token whose session lives does not count: others behind the same address must not use it up.
+  /** For what proves no live session: others behind the same address must not use up a token's. */
   async function countForAddress(ctx: AppContext): Promise<void> {
     await rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
     await acceptBody(ctx)
   }
 
-  /** Counts what is refused for its address. */
+  /**
+   * Counts what is refused for its address. A token that is refused is a grant that is refused
+   * (RFC 6749 §5.2).
+   */
   async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (error instanceof HttpError) await countForAddress(ctx)
-      throw error
+      const isToken = error instanceof TokenError
+      if (isToken) ctx.state.logged = { refresh: error.reason }
+      const refusal = isToken ? refused() : error
+      if (refusal instanceof HttpError) await countForAddress(ctx)
+      throw refusal
     }
   }
 
@@ -60,6 +65,8 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
         `grant_type must be ${[...grants.keys()].join(' or ')}.`,
       )
     })
+    // The grants of features count every request.
+    if (handler !== refresh) await countForAddress(ctx)
     await handler(ctx)
   }
 
@@ -67,8 +74,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const refresh: Handler = async (ctx) => {
     const { body, valid, account } = await countingFailures(ctx, async () => {
       const body = parseBody(ctx, refreshSchema, { form: true })
-      const read = await check(ctx, () => readToken(ctx, refreshToken, body.refresh_token))
-      return { body, ...read }
+      return { body, ...(await readToken(ctx, refreshToken, body.refresh_token)) }
     })
     const { claims } = valid
     // A thief who had tokens of an earlier generation has used up nothing of this one.
@@ -97,13 +103,9 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     await (claims === undefined ? countForAddress(ctx) : acceptBody(ctx))
     ctx.body = {}
     if (claims === undefined) return
-    const { sub, sid, gen = 0 } = claims
+    const { sub, sid, client_id, gen = 0 } = claims
     if (await endOwnSession(database, sub, sid, gen)) {
-      audit(ctx.state.log, 'session_ended', {
-        account_id: sub,
-        session_id: sid,
-        client_id: claims.client_id,
-      })
+      audit(ctx.state.log, 'session_ended', { account_id: sub, session_id: sid, client_id })
     }
   }
 
@@ -112,11 +114,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
    *
    * @throws TokenError
    */
-  async function readToken(
-    ctx: AppContext,
-    kind: TokenKind<RefreshTokenClaims>,
-    token: string,
-  ): Promise<{ valid: ValidToken<RefreshTokenClaims>; account: Account }> {
+  async function readToken(ctx: AppContext, kind: TokenKind<RefreshTokenClaims>, token: string) {
     const valid = await validate(tokens, kind, token)
     const account = await sessions.ownerOf(valid.claims)
     if (account === undefined) throw invalid('session')
@@ -137,13 +135,6 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     return undefined
   }
 
-  /** Of a feature: every request counts for its address. */
-  const limited = (handler: Handler): Handler =>
-    documented<Handler>(async (ctx) => {
-      await countForAddress(ctx)
-      await handler(ctx)
-    }, descriptionOf(handler))
-
   const refreshGrant = documented(refresh, {
     summary: 'A fresh pair for a refresh token, which is used up (RFC 6749 §6).',
     body: refreshSchema,
@@ -152,9 +143,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   })
   const grants = new Map<string, Handler>([
     ['refresh_token', refreshGrant],
-    ...features.flatMap(({ grants = {} }) =>
-      Object.entries(grants).map(([type, handler]) => [type, limited(handler)] as const),
-    ),
+    ...features.flatMap(({ grants = {} }) => Object.entries(grants)),
   ])
   return {
     grant: documented(grant, {
@@ -169,17 +158,6 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
       form: true,
       200: z.object({}),
     }),
-  }
-}
-
-/** A token that is refused here is a grant that is refused (RFC 6749 §5.2). */
-async function check<T>(ctx: AppContext, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof TokenError)) throw error
-    ctx.state.logged = { refresh: error.reason }
-    throw refused()
   }
 }
 
