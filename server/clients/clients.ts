@@ -1,15 +1,16 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Selectable } from 'kysely'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../database/open.ts'
 import type { ClientRow } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import type { Recipient } from '../token/jwe/seal-jwe.ts'
-import type { Registration } from './registration.ts'
 
 export interface Client {
+  /** The thumbprint of its key. */
   readonly id: string
   readonly name: string | null
   /** The public members of its encryption key (RFC 7517 §4). */
@@ -22,27 +23,16 @@ export interface Client {
   readonly createdAt: number
 }
 
-export interface Clients {
-  /**
-   * Stores a client, or finds the client with this key; `isNew` says which. Without a session, it
-   * is kept for `unusedClientTtl` after its last registration.
-   */
-  register(registration: Registration): Promise<{ client: Client; isNew: boolean }>
-  find(id: string): Promise<Client | undefined>
-  /** @throws RefusedError if there is no such client. */
-  get(id: string): Promise<Client>
-}
+/** A client before it is stored. */
+export type Registration = Omit<Client, 'createdAt'>
 
-interface ClientsOptions {
-  /** Seconds. */
-  readonly unusedClientTtl: number
-}
+export type Clients = ReturnType<typeof createClients>
 
 export function createClients(
   db: Database,
   clock: () => number,
-  { unusedClientTtl }: ClientsOptions,
-): Clients {
+  { unusedClientTtl }: Pick<Config, 'unusedClientTtl'>,
+) {
   async function find(id: string): Promise<Client | undefined> {
     const row = await db
       .selectFrom('clients')
@@ -54,14 +44,22 @@ export function createClients(
       .executeTakeFirst()
     return row && toClient(row)
   }
+
   return {
     find,
-    async get(id) {
+
+    /** @throws RefusedError if there is no such client. */
+    async get(id: string): Promise<Client> {
       const client = await find(id)
       if (client === undefined) throw new RefusedError('unknown_client')
       return client
     },
-    async register({ id, name, jwk, isKeyBound }) {
+
+    /**
+     * Stores a client, or finds the client with this key; `isNew` says which. Without a session, it
+     * is kept for `unusedClientTtl` after its last registration.
+     */
+    async register({ id, name, jwk, alg, isKeyBound }: Registration) {
       const now = clock()
       const expiresAt = now + unusedClientTtl * 1000
       return inTransaction(db, async (trx) => {
@@ -77,8 +75,8 @@ export function createClients(
           .insertInto('clients')
           .values({
             client_id: id,
-            client_name: name ?? null,
-            jwk: JSON.stringify(jwk),
+            client_name: name,
+            jwk: JSON.stringify({ ...jwk, alg }),
             key_bound_tokens: Number(isKeyBound),
             created_at: now,
             expires_at: expiresAt,
@@ -122,7 +120,7 @@ export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
 })
 
 function toClient(row: Selectable<ClientRow>): Client {
-  // Safe cast: registration.ts made it.
+  // Safe cast: `register` made it.
   const { alg, ...jwk } = JSON.parse(row.jwk) as JWK & { alg: EncryptionAlg }
   const { client_id: id, client_name: name, created_at: createdAt } = row
   return { id, name, jwk, alg, isKeyBound: row.key_bound_tokens === 1, createdAt }

@@ -3,26 +3,19 @@ import { z } from 'zod'
 import { RefusedError } from '../errors/refused-error.ts'
 import { requiredKeyType } from '../../protocol/algorithms.ts'
 import type { Config } from '../config/config.ts'
+import { line } from '../http/fields.ts'
 import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
-
-export interface Registration {
-  /** The key's thumbprint, which is the client_id. */
-  readonly id: string
-  readonly name: string | undefined
-  /** Only its public members, and the `alg` that it will be used with. */
-  readonly jwk: JWK
-  /** Whether its tokens will be key-bound. */
-  readonly isKeyBound: boolean
-}
+import type { Registration } from './clients.ts'
 
 /** What a client says about itself (RFC 7591 §2). */
-interface ClientMetadata {
-  readonly client_name?: string | undefined
-  readonly jwks: { readonly keys: readonly unknown[] }
-  readonly key_bound_tokens?: boolean | undefined
-}
-
-type RegistrationPolicy = Pick<Config, 'algorithms' | 'keyBoundTokens'>
+export const registrationSchema = z.object({
+  client_name: line(100).optional(),
+  jwks: z.object(
+    { keys: z.array(z.unknown(), 'must be a list of keys') },
+    'must be a JWK Set: an object with "keys"',
+  ),
+  key_bound_tokens: z.boolean('must be true or false').optional(),
+})
 
 /**
  * Checks a registration's keys: exactly one public encryption key, of the type that the server's
@@ -31,8 +24,12 @@ type RegistrationPolicy = Pick<Config, 'algorithms' | 'keyBoundTokens'>
  * @throws RefusedError `invalid_client_metadata` (RFC 7591 §3.2.2).
  */
 export async function checkRegistration(
-  { client_name: name, jwks, key_bound_tokens: wantsKeyBound = false }: ClientMetadata,
-  { algorithms, keyBoundTokens }: RegistrationPolicy,
+  {
+    client_name,
+    jwks,
+    key_bound_tokens: wantsKeyBound = false,
+  }: z.infer<typeof registrationSchema>,
+  { algorithms, keyBoundTokens }: Pick<Config, 'algorithms' | 'keyBoundTokens'>,
 ): Promise<Registration> {
   const [key, ...others] = jwks.keys
   if (key === undefined || others.length > 0) {
@@ -52,8 +49,10 @@ export async function checkRegistration(
     const imported = await importPublicKey(key, requiredKeyType('enc', algorithms))
     return {
       id: imported.kid,
-      name,
-      jwk: { ...imported.publicKey.export({ format: 'jwk' }), alg: algorithms.encryptionAlg },
+      name: client_name ?? null,
+      // Only its public members.
+      jwk: imported.publicKey.export({ format: 'jwk' }),
+      alg: algorithms.encryptionAlg,
       isKeyBound: wantsKeyBound && keyBoundTokens,
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { recipientOf, type Client } from './clients.ts'
-import { checkRegistration } from './registration.ts'
+import { checkRegistration, registrationSchema } from './registration.ts'
 import type { Handler } from '../http/context.ts'
 import { documented } from '../http/documented.ts'
 import { HttpError } from '../http/http-error.ts'
@@ -8,17 +8,7 @@ import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import { tokenConfiguration } from './token-configuration.ts'
 import { seal } from '../token/jwe/seal-jwe.ts'
-import { line } from '../http/fields.ts'
 import { jwkSet } from '../http/answer-keys.ts'
-
-const registrationSchema = z.object({
-  client_name: line(100).optional(),
-  jwks: z.object(
-    { keys: z.array(z.unknown(), 'must be a list of keys') },
-    'must be a JWK Set: an object with "keys"',
-  ),
-  key_bound_tokens: z.boolean('must be true or false').optional(),
-})
 
 const clientAnswer = z
   .object({

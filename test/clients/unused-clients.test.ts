@@ -21,9 +21,9 @@ beforeEach(async () => {
 })
 afterEach(() => db.destroy())
 
-const jwk = { kty: 'EC', alg: 'ECDH-ES+A128KW' }
-const register = (id = 'phone', name?: string) =>
-  clients.register({ id, name, jwk, isKeyBound: false })
+const jwk = { kty: 'EC' }
+const register = (id = 'phone', name: string | null = null) =>
+  clients.register({ id, name, jwk, alg: 'ECDH-ES+A128KW', isKeyBound: false })
 const stored = async () => {
   const rows = await db.selectFrom('clients').select('client_id').orderBy('client_id').execute()
   return rows.map(({ client_id }) => client_id)
