@@ -19,7 +19,7 @@ A running server notices changes to the folder by itself.`
 
 const COMMANDS = ['generate', 'list', 'rotate', 'prune', 'passphrase', 'import']
 
-export interface KeysOptions {
+interface KeysOptions {
   readonly help?: boolean
   readonly json?: boolean
   readonly revoke?: boolean

@@ -6,15 +6,9 @@ import { mkdir } from 'node:fs/promises'
 import { StartupError } from '../../errors/startup-error.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { withFolderLock } from './folder-lock.ts'
-import { commitChanges, recover, type FolderChanges } from './commit-changes.ts'
-import {
-  keyFileName,
-  readFolder,
-  type FolderContents,
-  type KeyFolder,
-  type StoredKey,
-} from '../../keystore/folder.ts'
-import { generateKeyPair, type KeyPair } from '../../keystore/key-pair.ts'
+import { commitChanges, recover } from './commit-changes.ts'
+import { keyFileName, readFolder, type KeyFolder, type StoredKey } from '../../keystore/folder.ts'
+import { generateKeyPair } from '../../keystore/key-pair.ts'
 import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { misfit } from '../../keystore/key-algorithm.ts'
 import { currentOf, hasRetired } from '../../keystore/key-set.ts'
@@ -35,13 +29,14 @@ export async function generateKeys(folder: KeyFolder, now = Date.now()): Promise
       `The key folder ${folder.path} cannot be created (${code}). Check KEYS_DIR and the permissions of its parent folder.`,
     ])
   })
-  await changeFolder(folder, async ({ keys, removed }) => {
+  await changeFolder(folder, now, async (change) => {
+    const { keys } = change
     if (keys.length > 0) {
       throw new StartupError([
         `There are already keys in ${folder.path}: ${keys.map(({ name }) => name).join(', ')}. Nothing was changed. To replace keys and keep everybody signed in, run \`npm run keys -- rotate\`. To start over, move the old files away first.`,
       ])
     }
-    return freshKeys(folder, { ...removed }, now)
+    await addFirstKeys(folder, change, now)
   })
 }
 
@@ -53,10 +48,9 @@ export async function generateKeys(folder: KeyFolder, now = Date.now()): Promise
  * @param keepFor How long tokens made with the old keys may still be valid, in milliseconds.
  */
 export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number): Promise<void> {
-  await changeFolder(folder, async ({ keys, removed }) => {
+  await changeFolder(folder, now, async (change) => {
+    const { keys, files, records } = change
     const retires = new Date(now + keepFor).toISOString()
-    const files: Record<string, string | null> = {}
-    const records = recordsOf(keys, removed, now)
     for (const use of USES) {
       const current = requireCurrent(folder, keys, use)
       files[keyFileName(use, 'previous', current.kid)] = current.pem
@@ -70,42 +64,32 @@ export async function rotateKeys(folder: KeyFolder, now: number, keepFor: number
         }
       } else {
         if (next !== undefined) markRemoved(records, next.kid, now)
-        await put(folder, files, records, use, 'current', now)
+        await addKey(folder, change, use, 'current', now)
       }
-      await put(folder, files, records, use, 'next', now)
+      await addKey(folder, change, use, 'next', now)
     }
     for (const key of keys.filter(({ state }) => state === 'previous')) {
-      if (hasRetired(key, now)) {
-        files[key.name] = null
-        markRemoved(records, key.kid, now)
-        // A previous key whose record was lost must not be kept forever.
-      } else records[key.kid] = { retires, ...recordOf(key) }
+      if (hasRetired(key, now)) removeKey(change, key, now)
+      // A previous key whose record was lost must not be kept forever.
+      else records[key.kid] = { retires, ...recordOf(key) }
     }
-    return { ...files, [RECORDS_FILE]: formatRecords(records) }
   })
 }
 
 /** Replaces every key with a new one and keeps none, so that tokens of the old ones are refused. */
 export async function revokeKeys(folder: KeyFolder, now = Date.now()): Promise<void> {
-  await changeFolder(folder, async ({ keys, removed }) => {
-    const records = recordsOf(keys, removed, now)
-    for (const { kid } of keys) markRemoved(records, kid, now)
-    const files = Object.fromEntries(keys.map(({ name }) => [name, null]))
-    return { ...files, ...(await freshKeys(folder, records, now)) }
+  await changeFolder(folder, now, async (change) => {
+    for (const key of change.keys) removeKey(change, key, now)
+    await addFirstKeys(folder, change, now)
   })
 }
 
 /** Removes the previous keys that have retired, and returns their kids. */
 export async function pruneKeys(folder: KeyFolder, now: number): Promise<string[]> {
   let retired: StoredKey[] = []
-  await changeFolder(folder, ({ keys, removed }) => {
-    retired = keys.filter((key) => hasRetired(key, now))
-    const records = recordsOf(keys, removed, now)
-    for (const { kid } of retired) markRemoved(records, kid, now)
-    return {
-      ...Object.fromEntries(retired.map(({ name }) => [name, null])),
-      [RECORDS_FILE]: formatRecords(records),
-    }
+  await changeFolder(folder, now, (change) => {
+    retired = change.keys.filter((key) => hasRetired(key, now))
+    for (const key of retired) removeKey(change, key, now)
   })
   return retired.map(({ kid }) => kid)
 }
@@ -116,49 +100,67 @@ export async function changePassphrase(
   newPassphrase: string,
   now = Date.now(),
 ): Promise<void> {
-  await changeFolder(folder, async ({ keys, removed }) => {
-    const files: Record<string, string> = {}
+  // Rewriting a file changes its modification time, but the records keep the age of its key.
+  await changeFolder(folder, now, async ({ keys, files }) => {
     for (const { name, key } of keys) {
       files[name] = await toPem(key, { ...folder, passphrase: newPassphrase })
     }
-    // Rewriting a file changes its modification time, so the age of its key is recorded.
-    return { ...files, [RECORDS_FILE]: formatRecords(recordsOf(keys, removed, now)) }
   })
 }
 
-/** Locks the folder, plans a change from its contents, and commits the change. */
+/** A change of the folder while it is planned. */
+interface PlannedChange {
+  /** The keys in the folder now. */
+  readonly keys: readonly StoredKey[]
+  /** File name → new content, or `null` to remove the file. */
+  readonly files: Record<string, string | null>
+  /** The records to write, which begin as those of now. */
+  readonly records: Records
+}
+
+/**
+ * Locks the folder, plans a change from its contents, and commits the change.
+ *
+ * @param now Milliseconds since the epoch.
+ */
 export async function changeFolder(
   folder: KeyFolder,
-  plan: (contents: FolderContents) => FolderChanges | Promise<FolderChanges>,
+  now: number,
+  plan: (change: PlannedChange) => Promise<void> | void,
 ): Promise<void> {
   await withFolderLock(folder.path, async () => {
     await recover(folder.path)
-    await commitChanges(folder.path, await plan(await readFolder(folder)))
+    const { keys, removed } = await readFolder(folder)
+    const change = { keys, files: {}, records: recordsOf(keys, removed, now) }
+    await plan(change)
+    const { files, records } = change
+    await commitChanges(folder.path, { ...files, [RECORDS_FILE]: formatRecords(records) })
   })
 }
 
-/** Makes a current key and a next key for each use, and adds them to the records. */
-async function freshKeys(folder: KeyFolder, records: Records, now: number): Promise<FolderChanges> {
-  const files: Record<string, string | null> = {}
+/** Makes a current key and a next key for each use. */
+async function addFirstKeys(folder: KeyFolder, change: PlannedChange, now: number): Promise<void> {
   for (const use of USES) {
-    await put(folder, files, records, use, 'current', now)
-    await put(folder, files, records, use, 'next', now)
+    await addKey(folder, change, use, 'current', now)
+    await addKey(folder, change, use, 'next', now)
   }
-  return { ...files, [RECORDS_FILE]: formatRecords(records) }
 }
 
-/** Adds a new key to the files and records that will be written. */
-async function put(
+async function addKey(
   folder: KeyFolder,
-  files: Record<string, string | null>,
-  records: Records,
+  { files, records }: PlannedChange,
   use: KeyUse,
   state: 'next' | 'current',
   now: number,
 ): Promise<void> {
-  const pair: KeyPair = await generateKeyPair(use, folder.algorithms)
-  files[keyFileName(use, state)] = await toPem(pair.privateKey, folder)
-  records[pair.kid] = { alg: pair.alg, created: new Date(now).toISOString() }
+  const { kid, alg, privateKey } = await generateKeyPair(use, folder.algorithms)
+  files[keyFileName(use, state)] = await toPem(privateKey, folder)
+  records[kid] = { alg, created: new Date(now).toISOString() }
+}
+
+function removeKey({ files, records }: PlannedChange, { name, kid }: StoredKey, now: number): void {
+  files[name] = null
+  markRemoved(records, kid, now)
 }
 
 /** The current key of a use. @throws StartupError if there is none. */

@@ -4,10 +4,9 @@ import { algorithmFor, requiredKeyType, type KeyUse } from '../../../protocol/al
 import { changeFolder, requireCurrent } from './folder-changes.ts'
 import { keyFileName, type KeyFolder } from '../../keystore/folder.ts'
 import { toKeyPair } from '../../keystore/key-pair.ts'
-import { formatRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { mismatch } from '../../keystore/key-type.ts'
 import { parsePrivateKey, PemError, type PemFault } from '../../keystore/pem.ts'
-import { markRemoved, recordsOf } from './record-changes.ts'
+import { markRemoved } from './record-changes.ts'
 import { toPem } from './write-key.ts'
 
 /**
@@ -32,7 +31,7 @@ export async function importKey(
   }
   const alg = algorithmFor(use, folder.algorithms)
   const pair = await toKeyPair(key, use, alg)
-  await changeFolder(folder, async ({ keys, removed }) => {
+  await changeFolder(folder, now, async ({ keys, files, records }) => {
     requireCurrent(folder, keys, use)
     const name = keyFileName(use, 'next')
     const fault = mismatch(key, requiredKeyType(use, folder.algorithms))
@@ -44,14 +43,10 @@ export async function importKey(
       problems.push(`${file.path} has a key that is already in the folder. Import another one.`)
     }
     if (problems.length > 0) throw new StartupError(problems)
-    const records = recordsOf(keys, removed, now)
     const replaced = keys.find((key) => key.name === name)
     if (replaced !== undefined) markRemoved(records, replaced.kid, now)
     records[pair.kid] = { alg, created: new Date(now).toISOString() }
-    return {
-      [name]: await toPem(key, folder),
-      [RECORDS_FILE]: formatRecords(records),
-    }
+    files[name] = await toPem(key, folder)
   })
   return pair.kid
 }

@@ -14,7 +14,7 @@ import type { KeyFolder } from '../../keystore/folder.ts'
 import { hasKeys, isProtected } from './key-folder.ts'
 import { curveWarnings, describeKeys, keyTable } from './key-list.ts'
 import { importKey } from './import-key.ts'
-import { HELP, parseArguments, type KeysOptions } from './arguments.ts'
+import { HELP, parseArguments } from './arguments.ts'
 import { keyFolderOf } from '../../keystore/open-keystore.ts'
 import { isEncrypted } from '../../keystore/pem.ts'
 import { passphraseWarning } from './write-key.ts'
@@ -64,71 +64,63 @@ export async function keysCommand(
     terminal.note(`${fault} See: npm run keys -- --help`)
     return 2
   }
-  const [command = '', file = ''] = positionals
-  return run(command, file, values, await openFolder(command, config, terminal))
-
-  async function run(
-    command: string,
-    path: string,
-    options: KeysOptions,
-    folder: KeyFolder,
-  ): Promise<number> {
-    const now = Date.now()
-    switch (command) {
-      case 'generate':
-        await generateKeys(folder, now)
+  const [command = '', path = ''] = positionals
+  const folder = await openFolder(command, config, terminal)
+  const now = Date.now()
+  switch (command) {
+    case 'generate':
+      await generateKeys(folder, now)
+      return showNew(
+        folder,
+        config.preserveSessions
+          ? 'Back them up.'
+          : 'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 so that the server uses them.',
+      )
+    case 'rotate':
+      if (values.revoke === true) {
+        await revokeKeys(folder, now)
         return showNew(
           folder,
-          config.preserveSessions
-            ? 'Back them up.'
-            : 'Back them up. Set PRESERVE_SESSIONS_ON_REBOOT=1 so that the server uses them.',
-        )
-      case 'rotate':
-        if (options.revoke === true) {
-          await revokeKeys(folder, now)
-          return showNew(
-            folder,
-            'Every key was replaced. Everybody is signed out as soon as the running servers load the new keys, within a second or two.',
-          )
-        }
-        await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
-        for (const warning of curveWarnings(await describeKeys(folder))) terminal.note(warning)
-        return showNew(folder, 'A running server loads the new keys within a second or two.')
-      case 'prune': {
-        const pruned = await pruneKeys(folder, now)
-        return show(
-          folder,
-          pruned.length === 0
-            ? 'No key has retired. Nothing was removed.'
-            : `Removed: ${pruned.join(', ')}.`,
+          'Every key was replaced. Everybody is signed out as soon as the running servers load the new keys, within a second or two.',
         )
       }
-      case 'passphrase': {
-        const fresh = await newPassphrase()
-        await changePassphrase(folder, fresh, now)
-        return showNew(
-          { ...folder, passphrase: fresh },
-          'The keys are encrypted with the new passphrase. Set PRIVATE_KEY_PASSPHRASE to it, then restart the server.',
-        )
-      }
-      case 'import': {
-        const pem = await readFile(path, 'utf8').catch(() => {
-          throw new StartupError([`${path} cannot be read. Check the path and its permissions.`])
-        })
-        const passphrase = isEncrypted(pem)
-          ? (passphrases.imported ??
-            (await terminal.askSecret(`Passphrase of ${path}`, 'IMPORT_PASSPHRASE')))
-          : undefined
-        const use = options.use === 'enc' ? 'enc' : 'sig'
-        await importKey(folder, use, { path, pem, passphrase }, now)
-        return showNew(
-          folder,
-          'The imported key is the next key. It is published now, and used after the next rotation. It replaces any earlier next key.',
-        )
-      }
-      default:
-        return show(folder)
+      await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
+      for (const warning of curveWarnings(await describeKeys(folder))) terminal.note(warning)
+      return showNew(folder, 'A running server loads the new keys within a second or two.')
+    case 'prune': {
+      const pruned = await pruneKeys(folder, now)
+      return show(
+        folder,
+        pruned.length === 0
+          ? 'No key has retired. Nothing was removed.'
+          : `Removed: ${pruned.join(', ')}.`,
+      )
     }
+    case 'passphrase': {
+      const fresh = await newPassphrase()
+      await changePassphrase(folder, fresh, now)
+      return showNew(
+        { ...folder, passphrase: fresh },
+        'The keys are encrypted with the new passphrase. Set PRIVATE_KEY_PASSPHRASE to it, then restart the server.',
+      )
+    }
+    case 'import': {
+      const pem = await readFile(path, 'utf8').catch(() => {
+        throw new StartupError([`${path} cannot be read. Check the path and its permissions.`])
+      })
+      const passphrase = isEncrypted(pem)
+        ? (passphrases.imported ??
+          (await terminal.askSecret(`Passphrase of ${path}`, 'IMPORT_PASSPHRASE')))
+        : undefined
+      const use = values.use === 'enc' ? 'enc' : 'sig'
+      await importKey(folder, use, { path, pem, passphrase }, now)
+      return showNew(
+        folder,
+        'The imported key is the next key. It is published now, and used after the next rotation. It replaces any earlier next key.',
+      )
+    }
+    default:
+      return show(folder)
   }
 
   /** Shows the keys after a command that has written key files. */

@@ -3,9 +3,8 @@ import { SIGNING_ALGS, SIGNING_KEY_TYPES } from '../../../protocol/algorithms.ts
 import { changeFolder } from './folder-changes.ts'
 import type { KeyFolder } from '../../keystore/folder.ts'
 import { loadKeys } from '../../keystore/key-set.ts'
-import { formatRecords, readRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
+import { readRecords, RECORDS_FILE } from '../../keystore/key-records.ts'
 import { mismatch } from '../../keystore/key-type.ts'
-import { recordsOf } from './record-changes.ts'
 
 /**
  * Records which algorithm an operator's own signing key is used with, if its type allows several: a
@@ -25,9 +24,8 @@ export async function recordSigningKey(folder: KeyFolder, now = Date.now()): Pro
     return []
   }
   try {
-    await changeFolder(folder, ({ keys, removed }) => ({
-      [RECORDS_FILE]: formatRecords(recordsOf(keys, removed, now)),
-    }))
+    // Every change writes the records of all keys.
+    await changeFolder(folder, now, () => undefined)
     return []
   } catch (error) {
     if (!(error instanceof StartupError)) throw error
