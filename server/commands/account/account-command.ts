@@ -38,31 +38,21 @@ export async function accountCommand(
   }
   const database = await open()
   try {
-    return await changeScope(database, logger, email, scope, print)
+    const account = await createAccounts(database, Date.now).findByEmail(email)
+    if (account === undefined) {
+      print(`There is no account with the address ${email}.`)
+      return 1
+    }
+    const ended = await createCredentials(database).changeScope(account, scope)
+    if (ended === undefined) {
+      print('The account was changed in the meantime. Try again.')
+      return 1
+    }
+    audit(logger, 'scope_changed', { account_id: account.id })
+    auditEnded(logger, account.id, ended)
+    print(`${account.email} has the scope "${scope}". Sessions ended: ${ended.length}.`)
+    return 0
   } finally {
     await database.destroy()
   }
-}
-
-async function changeScope(
-  database: Database,
-  logger: Logger,
-  email: string,
-  scope: string,
-  print: (line: string) => void,
-): Promise<number> {
-  const account = await createAccounts(database, Date.now).findByEmail(email)
-  if (account === undefined) {
-    print(`There is no account with the address ${email}.`)
-    return 1
-  }
-  const ended = await createCredentials(database).changeScope(account, scope)
-  if (ended === undefined) {
-    print('The account was changed in the meantime. Try again.')
-    return 1
-  }
-  audit(logger, 'scope_changed', { account_id: account.id })
-  auditEnded(logger, account.id, ended)
-  print(`${account.email} has the scope "${scope}". Sessions ended: ${ended.length}.`)
-  return 0
 }

@@ -5,33 +5,25 @@ import { migrate } from '../../database/migrate.ts'
 import { openDatabase } from '../../database/open.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { features } from '../../features.ts'
-import { databaseCommand } from './database-command.ts'
+import { runCommand, writeTo } from '../run-command.ts'
+import { databaseCommand, type DatabaseAccess } from './database-command.ts'
 
-try {
-  process.exitCode = await databaseCommand(
-    process.argv.slice(2),
-    {
-      configured: loadConfig().database,
-      toLocation(url) {
-        const parsed = databaseUrl.safeParse(url)
-        if (parsed.success) return databaseLocation(parsed.data)
-        // Without the URL, which may hold a password.
-        throw new StartupError(['--from and --to must be a file: or a postgres:// URL.'])
-      },
-      async open(location) {
-        const database = await openDatabase(location)
-        for (const { history } of features) {
-          if (history !== undefined) await migrate(database, history)
-        }
-        return database
-      },
+await runCommand((args) => {
+  const access: DatabaseAccess = {
+    configured: loadConfig().database,
+    toLocation(url) {
+      const parsed = databaseUrl.safeParse(url)
+      if (parsed.success) return databaseLocation(parsed.data)
+      // Without the URL, which may hold a password.
+      throw new StartupError(['--from and --to must be a file: or a postgres:// URL.'])
     },
-    (line) => {
-      process.stdout.write(`${line}\n`)
+    async open(location) {
+      const database = await openDatabase(location)
+      for (const { history } of features) {
+        if (history !== undefined) await migrate(database, history)
+      }
+      return database
     },
-  )
-} catch (error) {
-  if (!(error instanceof StartupError)) throw error
-  process.stderr.write(error.problems.map((problem) => `${problem}\n`).join(''))
-  process.exitCode = 1
-}
+  }
+  return databaseCommand(args, access, writeTo(process.stdout))
+})
