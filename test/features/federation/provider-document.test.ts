@@ -66,8 +66,12 @@ describe('a document is refused:', () => {
     ['a 304', (response) => response.writeHead(304).end(), '/jwks answered 304'],
     ['not JSON', (response) => response.end('<html>'), '/jwks did not answer with a JSON object'],
     ['a list', (response) => response.end('[]'), '/jwks did not answer with a JSON object'],
-    ['bad UTF-8', (response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])), 'an empty body'],
-    ['no body', (response) => response.end(), '/jwks did not answer with a JSON object'],
+    [
+      'invalid UTF-8',
+      (response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])),
+      '/jwks did not answer with a JSON object',
+    ],
+    ['an empty body', (response) => response.end(), '/jwks did not answer with a JSON object'],
     [
       'too large',
       (response) => response.end(`{"a":"${'x'.repeat(300_000)}"}`),

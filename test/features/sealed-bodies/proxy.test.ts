@@ -287,11 +287,8 @@ describe('an answer with', () => {
       'signature',
     ],
     [
-      'claims alone',
-      {
-        jws: (jws) =>
-          Buffer.from(jws.split('claims without a signature')[1]!, 'base64url').toString(),
-      },
+      'claims without a signature',
+      { jws: (jws) => Buffer.from(jws.split('.')[1]!, 'base64url').toString() },
       'base64url',
     ],
     ['another cty', { jwe: { cty: 'json' } }, 'cty'],
