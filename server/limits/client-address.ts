@@ -22,17 +22,14 @@ export function addressKey(given: string): string {
   return `${network.join(':')}::/64`
 }
 
-/** The eight 16-bit groups of an IPv6 address, whose last two may be written as IPv4. */
+/** The eight 16-bit groups of an IPv6 address. */
 function toGroups(address: string): number[] {
-  const hexadecimal = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
-    const hex = bytes.slice(0, 4).map((byte) => Number(byte).toString(16).padStart(2, '0'))
-    return hex.join('').replace(/^..../, '$&:')
-  })
-  const length = hexadecimal.split(':').filter((group) => group !== '').length
-  const zeros = ':0'.repeat(8 - length)
-  return hexadecimal
-    .replace('::', `${zeros}:`)
-    .split(':')
-    .filter((group) => group !== '')
-    .map((group) => Number.parseInt(group, 16))
+  // The parser of URLs writes an embedded IPv4 address as two groups.
+  const { hostname } = new URL(`http://[${address}]`)
+  const [start = [], end = []] = hostname
+    .slice(1, -1)
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''))
+  const zeros = Array<string>(8 - start.length - end.length).fill('0')
+  return [...start, ...zeros, ...end].map((group) => Number.parseInt(group, 16))
 }
