@@ -8,15 +8,6 @@ const SPARENESS = 1.5
 /** What a table stores for a text: 16 bytes of a salted hash. */
 export type Digest = Uint32Array
 
-/** A set of texts, by their digests, in a table of fixed size. */
-export interface HashTable {
-  readonly size: number
-  has(digest: Digest): boolean
-  /** Adds a digest that is not in the table yet. @throws RangeError when the table is full. */
-  add(digest: Digest): void
-  clear(): void
-}
-
 /**
  * Creates the function that makes the digests for a table, or for several. They are salted, so that
  * nobody can choose texts that share a slot.
@@ -32,13 +23,16 @@ export function createDigest(): (text: string) => Digest {
   }
 }
 
+/** A set of texts, by their digests, in a table of fixed size. */
+export type HashTable = ReturnType<typeof createHashTable>
+
 /**
  * Open addressing with linear probing.
  *
  * @param capacity The most texts. Each takes 24 to 48 bytes, all reserved at once, but the system
  *   provides each page of memory only when it is used.
  */
-export function createHashTable(capacity: number): HashTable {
+export function createHashTable(capacity: number) {
   const slots = 2 ** Math.ceil(Math.log2(capacity * SPARENESS + 1))
   const table = new Uint32Array(slots * WORDS)
   let size = 0
@@ -61,16 +55,14 @@ export function createHashTable(capacity: number): HashTable {
   }
 
   return {
-    get size() {
-      return size
-    },
-    has: (digest) => table[find(digest)] !== 0,
-    add(digest) {
+    has: (digest: Digest): boolean => table[find(digest)] !== 0,
+    /** Adds a digest that is not in the table yet. @throws RangeError when the table is full. */
+    add(digest: Digest): void {
       if (size >= capacity) throw new RangeError('The hash table is full.')
       table.set(digest, find(digest))
       size += 1
     },
-    clear() {
+    clear(): void {
       table.fill(0)
       size = 0
     },

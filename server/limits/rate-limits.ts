@@ -2,19 +2,7 @@ import { hash } from 'node:crypto'
 import { RateLimiterRes } from 'rate-limiter-flexible'
 import type { RateLimit } from '../config/parsers.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { createMemoryLimiter } from './memory-limiter.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
-
-/** The rate limits of several actions. */
-export interface RateLimits<Action extends string> {
-  /**
-   * Counts an action for an address or an account.
-   *
-   * @throws TooManyTries if the limit is exceeded; UnavailableError if the action cannot be
-   *   counted.
-   */
-  consume(action: Action, by: 'address' | 'account', key: string): Promise<void>
-}
 
 /** The part of rate-limiter-flexible's stores that is used here. */
 export interface Limiter {
@@ -34,18 +22,27 @@ export type CreateLimiter = (limit: { count: number; duration: number }, name: s
 /** Seconds after which to retry if the store cannot be reached. */
 const STORE_RETRY = 5
 
+/** The rate limits of several actions. */
+export type RateLimits<Action extends string> = ReturnType<typeof createRateLimits<Action>>
+
 /** @param createLimiter Decides where actions are counted: see limit-store.ts. */
 export function createRateLimits<Action extends string>(
   limits: Readonly<Record<Action, RateLimit | 'off'>>,
-  createLimiter: CreateLimiter = (limit) => createMemoryLimiter(limit),
-): RateLimits<Action> {
+  createLimiter: CreateLimiter,
+) {
   const limiters = new Map(
     Object.entries<RateLimit | 'off'>(limits).flatMap(([action, limit]) =>
       limit === 'off' ? [] : [[action, createLimiter(limit, action)] as const],
     ),
   )
   return {
-    async consume(action, by, key) {
+    /**
+     * Counts an action for an address or an account.
+     *
+     * @throws TooManyTries if the limit is exceeded; UnavailableError if the action cannot be
+     *   counted.
+     */
+    async consume(action: Action, by: 'address' | 'account', key: string): Promise<void> {
       // Hashed, because a key may be long and holds personal data.
       const id = hash('sha256', `${by}:${key}`, 'base64url')
       try {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { TooManyTries } from '../errors/too-many-tries.ts'
-import { failuresInMemory, type ChangeFailures, type Failures } from './failure-store.ts'
+import type { ChangeFailures, Failures } from './failure-store.ts'
 
 /** Who tries a password. */
 export interface Guesser {
@@ -16,20 +16,7 @@ export interface Guesser {
 }
 
 /** Makes guessing the password of one account slow. */
-export interface WrongPasswords {
-  /**
-   * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries all
-   * count. If `isRight` throws, the password was not checked and the try does not count.
-   *
-   * @returns The result of `isRight`.
-   * @throws TooManyTries during a wait; whatever `isRight` throws.
-   */
-  check(guesser: Guesser, isRight: () => Promise<boolean>): Promise<boolean>
-  /**
-   * Forgets the failures of strangers, because the owner has proved their identity in another way.
-   */
-  forgive(account: string): Promise<void>
-}
+export type WrongPasswords = ReturnType<typeof createWrongPasswords>
 
 /**
  * After five consecutive failures, every further try has to wait, twice as long each time, up to 15
@@ -39,12 +26,16 @@ export interface WrongPasswords {
  *
  * @param clock Milliseconds since the epoch.
  */
-export function createWrongPasswords(
-  clock: () => number,
-  change: ChangeFailures = failuresInMemory(),
-): WrongPasswords {
+export function createWrongPasswords(clock: () => number, change: ChangeFailures) {
   return {
-    async check({ account, source }, isRight) {
+    /**
+     * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries
+     * all count. If `isRight` throws, the password was not checked and the try does not count.
+     *
+     * @returns The result of `isRight`.
+     * @throws TooManyTries during a wait; whatever `isRight` throws.
+     */
+    async check({ account, source }: Guesser, isRight: () => Promise<boolean>): Promise<boolean> {
       const isStranger = 'address' in source
       const sourceKey = keyOf(account, source)
       const accountKey = keyOf(account)
@@ -86,7 +77,11 @@ export function createWrongPasswords(
       })
       return result
     },
-    forgive: (account) =>
+    /**
+     * Forgets the failures of strangers, because the owner has proved their identity in another
+     * way.
+     */
+    forgive: (account: string): Promise<void> =>
       change([keyOf(account)], ({ byStrangers }) => {
         byStrangers.clear(keyOf(account))
       }),

@@ -4,6 +4,8 @@ import type { PasswordHasher } from '../../server/accounts/password-hash.ts'
 import { createSignIn } from '../../server/accounts/sign-in.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { RefusedError } from '../../server/errors/refused-error.ts'
+import { failuresInMemory } from '../../server/limits/failure-store.ts'
+import { createMemoryLimiter } from '../../server/limits/memory-limiter.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords, type WrongPasswords } from '../../server/limits/wrong-passwords.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
@@ -29,7 +31,7 @@ let signIn: ReturnType<typeof createSignIn>
 const create = (login = WIDE, passwords: PasswordHasher = hasher) =>
   createSignIn({
     passwords,
-    rateLimits: createRateLimits({ ...OFF, login }),
+    rateLimits: createRateLimits({ ...OFF, login }, (limit) => createMemoryLimiter(limit)),
     wrongPasswords,
     clock,
     accounts: createAccounts(database, clock),
@@ -37,7 +39,7 @@ const create = (login = WIDE, passwords: PasswordHasher = hasher) =>
   })
 beforeEach(() => {
   clock = createClock()
-  wrongPasswords = createWrongPasswords(clock)
+  wrongPasswords = createWrongPasswords(clock, failuresInMemory())
   signIn = create()
 })
 

@@ -8,6 +8,8 @@ import { createSignIn, type Attempt } from '../../server/accounts/sign-in.ts'
 import type { Client } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
+import { failuresInMemory } from '../../server/limits/failure-store.ts'
+import { createMemoryLimiter } from '../../server/limits/memory-limiter.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 import { createWrongPasswords } from '../../server/limits/wrong-passwords.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
@@ -47,8 +49,8 @@ let signIn: ReturnType<typeof createSignIn>
 const create = (login: { count: number; duration: number }, over = passwords) =>
   createSignIn({
     ...{ database, clock, accounts, passwords: over },
-    rateLimits: createRateLimits({ ...OFF, login }),
-    wrongPasswords: createWrongPasswords(clock),
+    rateLimits: createRateLimits({ ...OFF, login }, (limit) => createMemoryLimiter(limit)),
+    wrongPasswords: createWrongPasswords(clock, failuresInMemory()),
   })
 
 beforeAll(async () => {

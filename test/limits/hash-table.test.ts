@@ -10,12 +10,12 @@ test('has what was added and nothing else, until it is cleared', () => {
     expect(table.has(digest(`text ${n}`))).toBe(false)
     table.add(digest(`text ${n}`))
   }
-  expect(table.size).toBe(1000)
   for (let n = 0; n < 1000; n++) expect(table.has(digest(`text ${n}`))).toBe(true)
   for (let n = 1000; n < 2000; n++) expect(table.has(digest(`text ${n}`))).toBe(false)
   table.clear()
-  expect(table.size).toBe(0)
   for (let n = 0; n < 1000; n++) expect(table.has(digest(`text ${n}`))).toBe(false)
+  // There is room for all of them again.
+  for (let n = 0; n < 1000; n++) table.add(digest(`text ${n}`))
 })
 
 test('is the same as a Set', () => {
@@ -34,7 +34,6 @@ test('is the same as a Set', () => {
         expect(table.has(digest(text))).toBe(set.has(text))
         if (!set.has(text)) table.add(digest(text))
         set.add(text)
-        expect(table.size).toBe(set.size)
       }
     }),
   )
@@ -46,5 +45,5 @@ test('throws when it is full', () => {
   expect(() => {
     table.add(digest('b'))
   }).toThrow(RangeError)
-  expect([table.size, table.has(digest('a')), table.has(digest('b'))]).toEqual([1, true, false])
+  expect([table.has(digest('a')), table.has(digest('b'))]).toEqual([true, false])
 })

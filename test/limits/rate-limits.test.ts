@@ -1,10 +1,14 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createMemoryLimiter } from '../../server/limits/memory-limiter.ts'
 import { createRateLimits } from '../../server/limits/rate-limits.ts'
 
 const ACTIONS = ['login', 'signUp', 'clients', 'reset', 'refresh'] as const
 const limitsOf = (limit: { count: number; duration: number } | 'off') =>
-  createRateLimits({ login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit })
+  createRateLimits(
+    { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit },
+    (each) => createMemoryLimiter(each),
+  )
 
 afterEach(() => {
   jest.useRealTimers()

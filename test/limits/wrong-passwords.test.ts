@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { TooManyTries } from '../../server/errors/too-many-tries.ts'
+import { failuresInMemory } from '../../server/limits/failure-store.ts'
 import {
   createWrongPasswords,
   uncountedPasswords,
@@ -15,7 +16,7 @@ let clock: TestClock
 let passwords: WrongPasswords
 beforeEach(() => {
   clock = createClock()
-  passwords = createWrongPasswords(clock)
+  passwords = createWrongPasswords(clock, failuresInMemory())
 })
 
 const KNOWN: Guesser = { account: 'ada@mail.test', source: { knownClient: 'phone' } }
@@ -254,7 +255,7 @@ describe('a hundred failures of strangers in a row', () => {
 
 test('two servers in one process count apart', async () => {
   await failFive()
-  passwords = createWrongPasswords(clock)
+  passwords = createWrongPasswords(clock, failuresInMemory())
   expect(await fail()).toBe(0)
 })
 
