@@ -54,17 +54,14 @@ export const accessToken = {
   claims: z.strictObject(access).refine(isForItsClient),
 } as const satisfies TokenKind<AccessTokenClaims>
 
-/** An access token as another service reads it, with any further claims of the server that issued it. */
-export const foreignAccessToken = {
-  typ: TOKEN_TYPES.access,
-  claims: z.looseObject(access).refine(isForItsClient),
-} as const satisfies TokenKind<AccessTokenClaims>
-
-/** A token of a person or of a service as another service reads it. */
+/**
+ * A token of a person or of a service as another service reads it, with any further claims of the
+ * server that issued it.
+ */
 export const anyForeignToken: TokenKind<AccessTokenClaims | ServiceTokenClaims> = {
   typ: TOKEN_TYPES.access,
   claims: z.union([
-    foreignAccessToken.claims,
+    z.looseObject(access).refine(isForItsClient),
     z.looseObject({ ...service, sid: z.undefined().optional() }).refine(isOfItsClient),
   ]),
 }

@@ -35,27 +35,23 @@ interface BoundClaims {
 }
 
 /** Checks that a token's `req` header parameter matches the request that it came with. */
-export interface RequestBinding {
-  /**
-   * @param header The protected header of the token's JWE.
-   * @param claims The claims of the JWT inside, with which a replay is reported.
-   * @param place Where the token is. A token in the body needs no binding, because it is used only
-   *   once, and its binding has no digest.
-   * @throws TokenError; UnavailableError if there is no room to remember the request; TooManyTries
-   *   if the account has used up its share of the room.
-   */
-  check(
-    request: IncomingRequest,
-    header: Readonly<Record<string, unknown>>,
-    claims: BoundClaims,
-    place?: 'header' | 'body',
-  ): Promise<void>
-}
-
-export function createRequestBinding(policy: BindingPolicy): RequestBinding {
+export function createRequestBinding(policy: BindingPolicy) {
   const { publicUrl, requestBinding, clock, notBefore, replayCache } = policy
   return {
-    async check(request, header, claims, place = 'header') {
+    /**
+     * @param header The protected header of the token's JWE.
+     * @param claims The claims of the JWT inside, with which a replay is reported.
+     * @param place Where the token is. A token in the body needs no binding, because it is used
+     *   only once, and its binding has no digest.
+     * @throws TokenError; UnavailableError if there is no room to remember the request;
+     *   TooManyTries if the account has used up its share of the room.
+     */
+    async check(
+      request: IncomingRequest,
+      header: Readonly<Record<string, unknown>>,
+      claims: BoundClaims,
+      place: 'header' | 'body' = 'header',
+    ): Promise<void> {
       if (!Object.hasOwn(header, 'req')) {
         if (requestBinding === 'required' && place === 'header') throw invalid('req_missing')
         return

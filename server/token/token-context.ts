@@ -1,9 +1,9 @@
 import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
-import { createAgreements, type Agreements } from './jwe/agreements.ts'
-import { createProofKeys, type ProofKeys } from './proof-keys.ts'
-import { createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
+import { createAgreements } from './jwe/agreements.ts'
+import { createProofKeys } from './proof-keys.ts'
+import { createVerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'
 
 /** What the server, and other services that accept its tokens, need to read tokens. */
@@ -23,14 +23,10 @@ export interface ReadingContext {
 }
 
 /** Caches that save work on repeated tokens. They never change whether a token is accepted. */
-export interface TokenCaches {
-  readonly agreements: Agreements
-  readonly verified: VerifiedTokens
-  readonly proofKeys: ProofKeys
-}
+export type TokenCaches = Readonly<ReturnType<typeof createTokenCaches>>
 
 /** @param clock Milliseconds since the epoch. */
-export const createTokenCaches = (clock: () => number): TokenCaches => ({
+export const createTokenCaches = (clock: () => number) => ({
   agreements: createAgreements(clock),
   verified: createVerifiedTokens(),
   proofKeys: createProofKeys(),

@@ -20,31 +20,26 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
  * A cache of recent tokens, so that a JWS that comes with every request is verified only once. It
  * affects how fast a token is checked, never the result: the key must still be accepted, and
  * issuer, audience and times are checked each time.
+ *
+ * @param capacity The most tokens. The least recently used token is dropped to make room.
  */
-export interface VerifiedTokens {
-  readonly hits: number
-  readonly misses: number
-  /** The cached result for a JWS that was checked as `kind`. */
-  find<C extends RegisteredClaims>(jws: string, kind: TokenKind<C>): VerifiedToken<C> | undefined
-  remember<C extends RegisteredClaims>(jws: string, token: VerifiedToken<C>): void
-  /** Forgets the tokens of every key that is not among `kids`. */
-  keepOnly(kids: ReadonlySet<string>): void
-}
-
-/** @param capacity The most tokens. The least recently used token is dropped to make room. */
-export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
+export function createVerifiedTokens(capacity = CAPACITY) {
   // By the hash of the whole JWS. A Map iterates in the order of insertion.
   const tokens = new Map<string, VerifiedToken>()
   let hits = 0
   let misses = 0
   return {
-    get hits() {
+    get hits(): number {
       return hits
     },
-    get misses() {
+    get misses(): number {
       return misses
     },
-    find(jws, kind) {
+    /** The cached result for a JWS that was checked as `kind`. */
+    find<C extends RegisteredClaims>(
+      jws: string,
+      kind: TokenKind<C>,
+    ): VerifiedToken<C> | undefined {
       const id = hash('sha256', jws, 'base64url')
       const token = tokens.get(id)
       if (token?.kind !== kind) {
@@ -55,9 +50,9 @@ export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
       tokens.delete(id)
       tokens.set(id, token)
       // Checked as the same kind, it has the same claims.
-      return token as VerifiedToken<never>
+      return token as VerifiedToken<C>
     },
-    remember(jws, token) {
+    remember(jws: string, token: VerifiedToken): void {
       if (jws.length > MAX_LENGTH) return
       freeze(token.claims)
       const id = hash('sha256', jws, 'base64url')
@@ -69,7 +64,8 @@ export function createVerifiedTokens(capacity = CAPACITY): VerifiedTokens {
       }
       tokens.set(id, token)
     },
-    keepOnly(kids) {
+    /** Forgets the tokens of every key that is not among `kids`. */
+    keepOnly(kids: ReadonlySet<string>): void {
       for (const [id, { kid }] of tokens) if (!kids.has(kid)) tokens.delete(id)
     },
   }
