@@ -1,26 +1,8 @@
-import type { SqliteDatabase, SqliteStatement } from 'kysely'
+import type { SqliteStatement } from 'kysely'
 import type Libsql from 'libsql'
 
 /** A connection as Kysely uses it, with additions for the dialect. */
-export interface LibsqlDatabase extends SqliteDatabase {
-  exec(statements: string): void
-  /** Whether a query would be one of a transaction that has begun. */
-  isInTransaction(): boolean
-  /** Ask first: libsql aborts the process if a closed connection is used. */
-  isOpen(): boolean
-  /**
-   * Begins a transaction that may write.
-   *
-   * @throws SqliteError SQLITE_BUSY at once, if another process is writing.
-   */
-  beginWriting(): void
-  /**
-   * Prepares a query for its first row. The parameters are in the order of its placeholders.
-   *
-   * @throws SqliteError, also when it is run.
-   */
-  prepareRow(query: string): (parameters: readonly unknown[]) => Record<string, unknown> | undefined
-}
+export type LibsqlDatabase = ReturnType<typeof toKyselyDatabase>
 
 /** The most prepared statements to keep: more than the server has. */
 const KEPT = 200
@@ -42,7 +24,7 @@ export const BLOCKED_AT_MOST = 100
  * Keeps statements prepared, because preparing one takes longer than running it. A statement that
  * fails is not used again.
  */
-export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
+export function toKyselyDatabase(sqlite: Libsql.Database) {
   const kept = new Map<string, SqliteStatement>()
 
   function prepare(text: string): SqliteStatement {
@@ -52,29 +34,41 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
   }
 
   return {
-    prepare(text) {
+    prepare(text: string): SqliteStatement {
       const statement = kept.get(text) ?? prepare(text)
       if (kept.size < KEPT) kept.set(text, statement)
       return statement
     },
-    exec(statements) {
+    exec(statements: string): void {
       sqlite.exec(statements)
     },
-    isInTransaction: () => sqlite.open && sqlite.inTransaction,
-    isOpen: () => sqlite.open,
-    beginWriting() {
+    /** Whether a query would be one of a transaction that has begun. */
+    isInTransaction: (): boolean => sqlite.open && sqlite.inTransaction,
+    /** Ask first: libsql aborts the process if a closed connection is used. */
+    isOpen: (): boolean => sqlite.open,
+    /**
+     * Begins a transaction that may write.
+     *
+     * @throws SqliteError SQLITE_BUSY at once, if another process is writing.
+     */
+    beginWriting(): void {
       try {
         sqlite.exec('pragma busy_timeout = 0; begin immediate')
       } finally {
         sqlite.exec(`pragma busy_timeout = ${BLOCKED_AT_MOST}`)
       }
     },
-    prepareRow(query) {
+    /**
+     * Prepares a query for its first row. The parameters are in the order of its placeholders.
+     *
+     * @throws SqliteError, also when it is run.
+     */
+    prepareRow(query: string) {
       // Without `raw`, libsql takes longer, and adds a member of its own.
       const statement = sqlite.prepare(query).raw()
       const namesOf = () => statement.columns().map(({ name }) => name)
       let names = namesOf()
-      return (parameters) => {
+      return (parameters: readonly unknown[]): Record<string, unknown> | undefined => {
         const values = statement.get(parameters) as unknown[] | undefined
         if (values === undefined) return undefined
         // Another process has added a column: `*` now has more of them.
@@ -84,7 +78,7 @@ export function toKyselyDatabase(sqlite: Libsql.Database): LibsqlDatabase {
         return row
       }
     },
-    close() {
+    close(): void {
       kept.clear()
       try {
         // libsql keeps the file open until its statements are garbage collected, so leave nothing
