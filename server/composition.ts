@@ -1,6 +1,6 @@
 import { createAccounts } from './accounts/accounts.ts'
 import { createCredentials } from './accounts/credentials.ts'
-import { createPasswordHasher, type PasswordHasher } from './accounts/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
 import { createSignIn } from './accounts/sign-in.ts'
 import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'

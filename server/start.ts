@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPasswordHasher, type PasswordHasher } from './accounts/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
 import { createApp } from './app.ts'
 import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'

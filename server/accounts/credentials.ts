@@ -7,7 +7,7 @@ import { asSession, lockAccount } from '../sessions/lock-session.ts'
 import { endSessionsOf } from '../sessions/own-sessions.ts'
 import { beginGeneration, type NextRefreshToken } from '../sessions/refresh-tokens.ts'
 import type { Session } from '../sessions/sessions.ts'
-import { NO_PASSWORD } from './password-hash.ts'
+import { NO_PASSWORD } from '../hashing/password-hash.ts'
 
 /**
  * Changes that invalidate what was issued before them. Each raises the account's version and ends

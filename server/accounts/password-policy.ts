@@ -1,7 +1,7 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
 import type { Config } from '../config/config.ts'
 import { RefusedError } from '../errors/refused-error.ts'
-import { normalisePassword } from './password-hash.ts'
+import { normalisePassword } from '../hashing/password-hash.ts'
 import { emailKey } from './email.ts'
 
 const MAX_CHARACTERS = 128
