@@ -2,19 +2,22 @@ import { BINDING_TOLERANCE } from '../protocol/binding.ts'
 import { JOSE } from '../protocol/sealed-bodies.ts'
 import { utf8 } from './bytes.ts'
 import type { ClientContext } from './context.ts'
-import type { Reader } from './discovery/reader.ts'
+import type { Reader, ReadingKey } from './discovery/reader.ts'
 import { dateOf, reach } from './http.ts'
 import { openAnswer } from './sealing/open-answer.ts'
 import { sealingOf } from './sealing/policy.ts'
 import { sealBody } from './sealing/seal-body.ts'
+import { sendCorrected } from './send-corrected.ts'
+import type { OpenSession } from './session/open-session.ts'
 import type { TokenSource } from './session/refresher.ts'
 import { curveOf, keyOfSession, sealToken } from './session/seal-token.ts'
 import { unlessAborted } from './timers.ts'
 
 /**
  * Client to server: takes the JWS, encrypts it to the reader's key for this one request, and sends it.
- * If the reader is the server and offers it, the body and the answer are sealed as well. Retries a refused request at most three times: with the reader's newest key, with the reader's
- * clock, and with a refreshed token.
+ * If the reader is the server and offers it, the body and the answer are sealed as well. Retries a
+ * refused request at most three times: with the reader's newest key, with the reader's clock, and with
+ * a refreshed token.
  */
 export async function sealedFetch(
   context: ClientContext,
@@ -25,18 +28,17 @@ export async function sealedFetch(
   // Read only once, because every attempt must send exactly the bytes that the digest covers.
   const body = new Uint8Array(await request.arrayBuffer())
   const { signal } = request
-  let session = await unlessAborted(signal, () => tokens.usable())
-  // All tokens of a session are for one key of the client.
-  const crv = curveOf(session)
-  let used = await unlessAborted(signal, () => reader.key(crv))
+  const usable = await unlessAborted(signal, () => tokens.usable())
   const sealing = await unlessAborted(signal, () => sealingOf(context, reader, request, body))
-  /** Seconds that the reader's clock is ahead of our estimate of the server's clock. */
-  let ahead = 0
 
-  async function attempt(): Promise<Response> {
+  async function attempt(
+    session: OpenSession,
+    used: ReadingKey,
+    now: () => number,
+  ): Promise<Response> {
     const url = reader.name + request.url.slice(reader.baseUrl.length)
     const { method, redirect, credentials, cache, keepalive, mode, referrerPolicy } = request
-    const sentAt = tokens.now + ahead
+    const sentAt = now()
     const bound = { method, url, now: sentAt, jti: crypto.randomUUID() }
     const content = sealing.body
       ? utf8(await sealBody(context.agreements, body, used, bound, session))
@@ -57,7 +59,7 @@ export async function sealedFetch(
     if (!sealing.answer) return response
     const { stored } = session
     const asked = {
-      ...{ jti: bound.jti, sentAt, now: tokens.now + ahead },
+      ...{ jti: bound.jti, sentAt, now: now() },
       loadKey: () => keyOfSession(context.store, stored),
     }
     return openAnswer(context, response, asked).catch((error: unknown) => {
@@ -66,26 +68,24 @@ export async function sealedFetch(
     })
   }
 
-  let response = await attempt()
-  if (isRefused(response) && !isExpired(response) && (await reader.hasRotated(used, crv))) {
-    used = await reader.key(crv)
-    response = await attempt()
-  }
-  const difference = dateOf(response) - tokens.now
-  if (isRefused(response) && !isExpired(response) && Math.abs(difference) > CLOCK_TOLERANCE) {
-    // Applies to this request only, because the date is not signed.
-    ahead = difference
-    response = await attempt()
-  }
+  // All tokens of a session are for one key of the client.
+  const crv = curveOf(usable)
+  const serverTime = () => tokens.now
+  const response = await unlessAborted(signal, () =>
+    sendCorrected({
+      ...{ reader, crv, now: serverTime, tolerance: CLOCK_TOLERANCE },
+      send: (used, now) => attempt(usable, used, now),
+      dateOfRefusal: (answer) =>
+        isRefused(answer) && !isExpired(answer) ? dateOf(answer) : undefined,
+    }),
+  )
   if (!isRefused(response)) return response
   // A service may refuse every token for its own reasons. That must not refresh the token each time.
-  const isFresh = tokens.now - session.access.claims.iat < RENEWED
+  const isFresh = tokens.now - usable.access.claims.iat < RENEWED
   if (isFresh && !reader.issuesTokens) return response
-  const refused = session
-  session = await unlessAborted(signal, () => tokens.refresh(refused))
+  const refreshed = await unlessAborted(signal, () => tokens.refresh(usable))
   // The new token has corrected our clock.
-  ahead = 0
-  return attempt()
+  return attempt(refreshed, await reader.key(crv), serverTime)
 }
 
 /** Seconds that two clocks may differ without a retry. */

@@ -2,10 +2,12 @@ import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { JOSE } from '../../protocol/sealed-bodies.ts'
 import { utf8, type Bytes } from '../bytes.ts'
 import type { ClientContext } from '../context.ts'
+import type { ReadingKey } from '../discovery/reader.ts'
 import { dateOf, json, mediaTypeOf, send, textOf } from '../http.ts'
 import { parseObject } from '../json.ts'
 import type { ClientKey } from '../keys/client-key.ts'
 import { register } from '../registration.ts'
+import { sendCorrected } from '../send-corrected.ts'
 import { openAnswer } from './open-answer.ts'
 import { isSealing } from './policy.ts'
 import { sealBody } from './seal-body.ts'
@@ -33,7 +35,6 @@ export async function sendJson(
   return sendSealed(context, path, content, method, key)
 }
 
-/** Sends it once more if the server's key has changed or this machine's clock is wrong. */
 async function sendSealed(
   context: ClientContext,
   path: string,
@@ -42,36 +43,23 @@ async function sendSealed(
   key: ClientKey,
 ): Promise<Response> {
   const { server, fetch, agreements, clock } = context
-  let used = await server.key()
-  /** Seconds that the server's clock is ahead. */
-  let ahead = 0
-  const now = () => clock() / 1000 + ahead
 
-  async function attempt() {
+  async function attempt(used: ReadingKey, now: () => number) {
     const asked = { jti: crypto.randomUUID(), sentAt: now() }
     const bound = { method, url: server.name + path, jti: asked.jti, now: asked.sentAt }
     const sealed = await sealBody(agreements, content, used, bound)
     const headers = { accept: JOSE, 'content-type': JOSE }
     const response = await send(fetch, server.baseUrl + path, { method, headers, body: sealed })
-    return { response, asked }
+    return { response, asked: { ...asked, now: now() } }
   }
 
-  let sent = await attempt()
-  if ((await isRefused(sent.response)) && (await server.hasRotated(used))) {
-    used = await server.key()
-    sent = await attempt()
-  }
-  const difference = dateOf(sent.response) - now()
-  if ((await isRefused(sent.response)) && Math.abs(difference) > CLOCK_TOLERANCE) {
-    ahead = difference
-    sent = await attempt()
-  }
-  const { response, asked } = sent
-  return openAnswer(context, response, {
-    ...asked,
-    now: now(),
-    loadKey: () => Promise.resolve(key),
+  const { response, asked } = await sendCorrected({
+    ...{ reader: server, tolerance: CLOCK_TOLERANCE, send: attempt },
+    now: () => clock() / 1000,
+    dateOfRefusal: async (answer) =>
+      (await isRefused(answer.response)) ? dateOf(answer.response) : undefined,
   })
+  return openAnswer(context, response, { ...asked, loadKey: () => Promise.resolve(key) })
 }
 
 /** Seconds that two clocks may differ without a retry. */

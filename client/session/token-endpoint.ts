@@ -2,6 +2,7 @@ import type { ClientContext } from '../context.ts'
 import type { ReadingKey } from '../discovery/reader.ts'
 import { AuthError, hasCode, sessionEnded } from '../errors.ts'
 import { dateOf, json, readAnswer, send, TIMEOUT, unreachable } from '../http.ts'
+import { sendCorrected } from '../send-corrected.ts'
 import { sleep, within } from '../timers.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
 import { openerOf, openStored, serverTime, type OpenSession } from './open-session.ts'
@@ -35,30 +36,17 @@ export async function requestPair(
   session: OpenSession,
   jws: string,
 ): Promise<TokenPair> {
-  const { server } = context
-  const crv = curveOf(session)
-  const now = () => serverTime(context, session)
-  let used = await server.key(crv)
-  /** Seconds that the server's clock is ahead of our estimate. */
-  let ahead = 0
-  const attempt = () =>
-    request(context, () =>
-      sealForServer(context, session, jws, { used, path: '/token', now: now() + ahead }),
-    )
-
-  let outcome = await attempt()
-  // The server may have been unable to decrypt it after a key rotation.
-  if (isRefused(outcome) && (await server.hasRotated(used, crv))) {
-    used = await server.key(crv)
-    outcome = await attempt()
-  }
-  // Or this clock may be wrong, and then the request seems to be an old one. A session must not end
-  // for either.
-  const difference = isRefused(outcome) ? outcome.date - now() : 0
-  if (Math.abs(difference) > CLOCK_TOLERANCE) {
-    ahead = difference
-    outcome = await attempt()
-  }
+  // A session must not end because the server's key has changed, or because this clock is wrong and
+  // the request seems to be an old one.
+  const outcome = await sendCorrected({
+    ...{ reader: context.server, crv: curveOf(session), tolerance: CLOCK_TOLERANCE },
+    now: () => serverTime(context, session),
+    send: (used, now) =>
+      request(context, () =>
+        sealForServer(context, session, jws, { used, path: '/token', now: now() }),
+      ),
+    dateOfRefusal: (answer) => (isRefused(answer) ? answer.date : undefined),
+  })
   if ('pair' in outcome) return outcome.pair
   const { refusal } = outcome
   throw hasCode(refusal, 'invalid_grant') ? sessionEnded(refusal) : refusal
