@@ -13,7 +13,7 @@ export default {
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
     '/test/(start|feature)\\.test',
     '/test/http/(access-log|body|cross-origin|draining|error-handler|http-\\w+|no-route)\\.',
-    '/test/http/(request-id|request-target|security-headers)\\.',
+    '/test/http/(request-id|request-head|security-headers)\\.',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
     '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',

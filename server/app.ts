@@ -7,7 +7,7 @@ import { crossOrigin, securityHeaders } from './http/response-headers.ts'
 import { errors } from './http/error-handler.ts'
 import { draining } from './http/draining.ts'
 import { noRoute } from './http/no-route.ts'
-import { requestTarget } from './http/request-target.ts'
+import { requestTarget } from './http/request-head.ts'
 import { unsentAnswers } from './http/unsent-answers.ts'
 import { createRouter } from './routes.ts'
 

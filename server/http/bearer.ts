@@ -3,7 +3,7 @@ import type { AppContext, ScopedState } from './context.ts'
 import { auditReplay, checkToken, readToken } from './access-token.ts'
 import { bodyHas } from './body.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
-import { headerValues } from './raw-headers.ts'
+import { headerValues } from './request-head.ts'
 import type { IncomingRequest } from '../token/request-binding.ts'
 
 /**

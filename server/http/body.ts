@@ -5,7 +5,7 @@ import { MAX_BODY } from '../../protocol/limits.ts'
 import type { AppContext, AppMiddleware } from './context.ts'
 import { documented } from './documented.ts'
 import { HttpError, type ErrorCode } from './http-error.ts'
-import { isRepeated } from './raw-headers.ts'
+import { isRepeated } from './request-head.ts'
 import { hasRepeatedMembers } from './repeated-members.ts'
 
 const JSON_TYPE = 'application/json'

@@ -61,7 +61,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   const server = createServer({
     ...timeouts,
     maxHeaderSize: MAX_HEADER_SIZE,
-    // Node's own answer to a missing Host is bare: see request-target.ts.
+    // Node's own answer to a missing Host is bare: see request-head.ts.
     requireHostHeader: false,
   })
   server.on('connection', (socket) => {

@@ -1,7 +1,7 @@
 import { MAX_BODY } from '../../protocol/limits.ts'
 import { readToken } from '../http/access-token.ts'
 import { HttpError } from '../http/http-error.ts'
-import { headerValues } from '../http/raw-headers.ts'
+import { headerValues } from '../http/request-head.ts'
 import type { Logger } from '../log/logger.ts'
 import { parseObject } from '../token/compact.ts'
 

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { AppMiddleware } from './context.ts'
 import { HttpError } from './http-error.ts'
-import { isRepeated } from './raw-headers.ts'
 
 /**
  * The most characters of a Host header: a domain name of 255 (RFC 1035 §2.3.4), a colon and a port.
@@ -41,3 +41,16 @@ function isTarget(target: string): boolean {
 
 const isHostAndPort = (host: string): boolean =>
   host.length <= MAX_HOST && URL.canParse(`http://${host}`)
+
+/** Whether a header was sent more than once. */
+export const isRepeated = ({ rawHeaders }: IncomingMessage, name: string): boolean =>
+  headerValues(rawHeaders, name).length > 1
+
+/**
+ * Every value of a header. Node silently joins repeated headers or keeps the first, so this looks
+ * at the raw headers: names and values in turn.
+ *
+ * @param name In lower case.
+ */
+export const headerValues = (rawHeaders: readonly string[], name: string): string[] =>
+  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
