@@ -13,7 +13,7 @@ export interface RequestState {
   bodyBytes: Buffer
   /** The access token, once it has been accepted. */
   token?: ValidToken<AccessTokenClaims>
-  /** Set by a feature that opens bodies: see body-rules.ts. */
+  /** Set by a feature that opens bodies: see route-table.ts. */
   bodyRules?: BodyRules
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
   route?: string

@@ -18,7 +18,7 @@ export interface Description {
   readonly body?: z.ZodObject | readonly z.ZodObject[]
   /** Whether a form is accepted as well as JSON. */
   readonly form?: boolean
-  /** Whether the body holds a secret: see body-rules.ts. */
+  /** Whether the body holds a secret: see route-table.ts. */
   readonly hasSecret?: boolean
   /** A media type that stands for JSON, in bodies and answers. */
   readonly jsonType?: string

@@ -1,15 +1,8 @@
-import type { AppMiddleware } from './context.ts'
-import { documented, type Description } from './documented.ts'
+import type { Next } from 'koa'
+import type { AppContext, AppMiddleware } from './context.ts'
+import { documented } from './documented.ts'
 import { addressKey } from '../limits/client-address.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-
-const LIMITED: Description = { 429: ['rate_limited'] }
-
-/**
- * Stands in for `rateLimit` on a route whose handler counts requests itself. It must call
- * `acceptBody` when it has.
- */
-export const limitWithin = documented<AppMiddleware>((_ctx, next) => next(), LIMITED)
 
 /**
  * Limits how often one address may do something. TRUST_PROXY decides which address that is.
@@ -23,9 +16,10 @@ export function rateLimit<Action extends string>(
   action: Action,
   part?: string,
 ): AppMiddleware {
-  return documented<AppMiddleware>(async function rateLimit(ctx, next) {
+  async function rateLimit(ctx: AppContext, next: Next): Promise<void> {
     const address = addressKey(ctx.ip)
     await limits.consume(action, 'address', part === undefined ? address : `${address} ${part}`)
     await next()
-  }, LIMITED)
+  }
+  return documented(rateLimit, { 429: ['rate_limited'] })
 }

@@ -1,9 +1,8 @@
 import Router, { type RouterMiddleware } from '@koa/router'
 import type { Next } from 'koa'
-import type { AppContext, AppMiddleware, RequestState } from './context.ts'
 import { readBody } from './body.ts'
-import { acceptBody } from './body-rules.ts'
-import { limitWithin } from './rate-limit.ts'
+import type { AppContext, AppMiddleware, Handler, RequestState } from './context.ts'
+import { descriptionOf, documented } from './documented.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -83,4 +82,37 @@ export function createRouteTable<SignedIn>(
       add(method, path, [authenticate as OpenStep], steps as OpenStep[])
     },
   }
+}
+
+/**
+ * Marks a handler whose body holds a password or somebody's token: a feature can insist that such a
+ * body is sealed.
+ *
+ * @example
+ * open('POST', '/account', limit('signUp'), secretBody(signIn.signUp))
+ */
+export function secretBody<State extends RequestState>(handler: Handler<State>): Handler<State> {
+  async function secretBody(ctx: AppContext<State>): Promise<void> {
+    ctx.state.bodyRules?.acceptSecret?.()
+    await handler(ctx)
+  }
+  return documented(secretBody, { ...descriptionOf(handler), hasSecret: true })
+}
+
+/**
+ * Stands in for `rateLimit` on a route whose handler counts requests itself. It must call
+ * `acceptBody` when it has.
+ */
+export const limitWithin = documented<AppMiddleware>((_ctx, next) => next(), {
+  429: ['rate_limited'],
+})
+
+/**
+ * Lets a feature refuse a body that was used before. Called after the limits, so that nobody can use
+ * bodies up faster than they allow, and before the first effect.
+ *
+ * @throws HttpError, UnavailableError, TooManyTries.
+ */
+export async function acceptBody({ state }: AppContext): Promise<void> {
+  await state.bodyRules?.accept?.()
 }

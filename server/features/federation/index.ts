@@ -1,6 +1,6 @@
 import { StartupError } from '../../errors/startup-error.ts'
 import { defineFeature } from '../../feature.ts'
-import { secretBody } from '../../http/body-rules.ts'
+import { secretBody } from '../../http/route-table.ts'
 import { createAdmit } from './admission.ts'
 import { createExchange, TOKEN_EXCHANGE } from './exchange.ts'
 import { createIdTokenVerifier } from './id-token-verifier.ts'

@@ -1,6 +1,6 @@
 import { encryptionAlgsFor, SIGNING_ALGS } from '../../../protocol/algorithms.ts'
 import { defineFeature } from '../../feature.ts'
-import { limitWithin } from '../../http/rate-limit.ts'
+import { limitWithin } from '../../http/route-table.ts'
 import { createAuthenticateService } from './authenticate-service.ts'
 import { createClientCredentials } from './client-credentials.ts'
 import { createIntrospect } from './introspection.ts'

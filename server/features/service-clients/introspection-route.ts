@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Core } from '../../composition.ts'
 import { requestOf } from '../../http/bearer.ts'
-import { acceptBody } from '../../http/body-rules.ts'
+import { acceptBody } from '../../http/route-table.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
 import { documented } from '../../http/documented.ts'

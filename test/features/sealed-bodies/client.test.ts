@@ -6,7 +6,7 @@ import { fileStore } from '../../../client/node.ts'
 import type { Algorithms } from '../../../protocol/algorithms.ts'
 import { defineFeature, type Feature } from '../../../server/feature.ts'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
-import { secretBody } from '../../../server/http/body-rules.ts'
+import { secretBody } from '../../../server/http/route-table.ts'
 import { HttpError } from '../../../server/http/http-error.ts'
 import { createEphemeralKeystore } from '../../../server/keystore/keystore.ts'
 import {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineFeature } from '../../../server/feature.ts'
-import { secretBody } from '../../../server/http/body-rules.ts'
+import { secretBody } from '../../../server/http/route-table.ts'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
 import { loadConfig } from '../../../server/config/config.ts'
 import { GOOD_PASSWORD, someEmail, type TestSession } from '../../support/client.ts'
