@@ -1,26 +1,23 @@
 import { TokenError } from '../errors/token-error.ts'
 import { audit } from '../log/audit.ts'
-import type { Logger } from '../log/logger.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
 import type { IncomingRequest } from '../token/request-binding.ts'
+import type { AppContext, RequestState } from './context.ts'
 import { HttpError, tokenExpired, tokenRefused, tokenRequired } from './http-error.ts'
-
-/** Where an access token can be in a request. */
-interface TokenPlaces {
-  /** Every Authorization header. */
-  readonly authorization: readonly string[]
-  /** Whether the query or the body has an `access_token`. */
-  readonly isElsewhere: () => boolean
-}
+import { headerValues } from './request-head.ts'
 
 /**
  * Reads the token from the Authorization header, if there is one. A token in the query or the body
  * is never used.
  *
+ * @param isElsewhere Whether the query or the body has an `access_token`.
  * @throws HttpError 400 if there is a token in two places (RFC 6750 §2).
  */
-export function readToken({ authorization, isElsewhere }: TokenPlaces): string | undefined {
-  const [value = '', ...others] = authorization
+export function readToken(
+  rawHeaders: readonly string[],
+  isElsewhere: () => boolean,
+): string | undefined {
+  const [value = '', ...others] = headerValues(rawHeaders, 'authorization')
   if (others.length > 0) {
     throw new HttpError('invalid_request', 'There is more than one Authorization header.')
   }
@@ -32,10 +29,8 @@ export function readToken({ authorization, isElsewhere }: TokenPlaces): string |
   return token
 }
 
-interface TokenLogs {
-  readonly log: Logger
-  readonly refusedTokens: RefusedTokens
-}
+/** Its logger is made only if it is used. */
+type Logged = Pick<RequestState, 'log'>
 
 /**
  * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3). The
@@ -48,7 +43,8 @@ interface TokenLogs {
 export async function checkToken<T>(
   token: string | undefined,
   check: (token: string) => Promise<T>,
-  { log, refusedTokens }: TokenLogs,
+  request: Logged,
+  refusedTokens: RefusedTokens,
 ): Promise<T> {
   if (token === undefined) throw tokenRequired()
   try {
@@ -57,14 +53,22 @@ export async function checkToken<T>(
     // A database that fails, for instance, is no reason to sign the client out.
     if (!(error instanceof TokenError)) throw error
     refusedTokens.count(error.reason)
-    log.debug({ reason: error.reason }, 'access token refused')
+    request.log.debug({ reason: error.reason }, 'access token refused')
     throw error.code === 'token_expired' ? tokenExpired() : tokenRefused()
   }
 }
 
+/** The parts of a request that a token can be bound to. */
+export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
+  method,
+  path,
+  body: state.bodyBytes,
+  onReplay: auditReplay(state),
+})
+
 /** Audits a bound request that was sent a second time. */
 export const auditReplay =
-  (log: Logger): IncomingRequest['onReplay'] =>
+  (request: Logged): IncomingRequest['onReplay'] =>
   ({ sub, sid, client_id }) => {
-    audit(log, 'request_replayed', { account_id: sub, session_id: sid, client_id })
+    audit(request.log, 'request_replayed', { account_id: sub, session_id: sid, client_id })
   }

@@ -29,7 +29,7 @@ export interface BodyRules {
   readonly acceptSecret?: () => void
 }
 
-/** The state of a request that has passed the bearer middleware. */
+/** The state of a request whose access token has been accepted. */
 export interface ScopedState extends RequestState {
   /** What the access token allows (RFC 6749 §3.3). */
   scope: string

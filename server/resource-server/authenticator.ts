@@ -79,7 +79,8 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
     request: ServiceRequest,
     serviceTokens: Services | undefined,
   ): Promise<ClaimsOf<Services>> {
-    const { method, log = logger } = request
+    const { method } = request
+    const logged = { log: request.log ?? logger }
     const { token, path, body } = readRequest(request)
     const check = async (token: string) => {
       const valid = await read(token)
@@ -87,14 +88,14 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
       if (keyBoundTokens === 'required' && claims.cnf === undefined) throw invalid('cnf_missing')
       if (claims.sid !== undefined && !(await isAlive(claims))) throw invalid('session')
       if (!(await isActive(claims, jws))) throw invalid('session')
-      const bound = { method, path, body, onReplay: auditReplay(log) }
+      const bound = { method, path, body, onReplay: auditReplay(logged) }
       // Last, so that a request that is refused for another reason is not used up.
       await binding.check(bound, header, claims)
       rememberAgreement(context, valid)
       if (claims.sid === undefined && serviceTokens !== true) throw personRequired()
       return claims as ClaimsOf<Services>
     }
-    return checkToken(token, check, { log, refusedTokens })
+    return checkToken(token, check, logged, refusedTokens)
   }
 
   async function read(token: string) {

@@ -49,10 +49,10 @@ export function readRequest({ url, headers, body }: ServiceRequest): ReadRequest
     throw new TypeError('The body of a request must be given as bytes.')
   }
   const bytes = body ?? new Uint8Array()
-  const token = readToken({
-    authorization: headerValues(headers, 'authorization'),
-    isElsewhere: () => new URLSearchParams(query).has('access_token') || isInBody(headers, bytes),
-  })
+  const token = readToken(
+    headers,
+    () => new URLSearchParams(query).has('access_token') || isInBody(headers, bytes),
+  )
   return { token, path, body: bytes }
 }
 

@@ -1,6 +1,8 @@
+import type { Next } from 'koa'
 import type { Core } from '../composition.ts'
-import { bearer, requestOf } from '../http/bearer.ts'
-import type { ScopedState } from '../http/context.ts'
+import { checkToken, readToken, requestOf } from '../http/access-token.ts'
+import { bodyHas } from '../http/body.ts'
+import type { AppContext, ScopedState } from '../http/context.ts'
 import { documented } from '../http/documented.ts'
 import { personRequired } from '../http/http-error.ts'
 import { anyAccessToken } from '../token/kinds.ts'
@@ -29,7 +31,7 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
  * holds, and puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
-  const step = bearer<SessionState>(async (ctx, token) => {
+  async function check(ctx: AppContext<SessionState>, token: string): Promise<Session> {
     const valid = await validate(tokens, anyAccessToken, token)
     const { claims, header } = valid
     if (claims.sid === undefined) {
@@ -41,11 +43,21 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     // Last: a request that is refused for another reason has not been used up.
     await binding.check(requestOf(ctx), header, claims)
     rememberAgreement(tokens, valid)
-    ctx.state.session = session
     ctx.state.token = { ...valid, claims }
-    return session.scope
-  }, refusedTokens)
-  return documented(step, {
+    return session
+  }
+
+  async function authenticate(ctx: AppContext<SessionState>, next: Next): Promise<void> {
+    const { state } = ctx
+    const token = readToken(
+      ctx.req.rawHeaders,
+      () => Object.hasOwn(ctx.query, 'access_token') || bodyHas(ctx, 'access_token'),
+    )
+    state.session = await checkToken(token, (sent) => check(ctx, sent), state, refusedTokens)
+    state.scope = state.session.scope
+    await next()
+  }
+  return documented(authenticate, {
     security: { accessToken: ACCESS_TOKEN },
     401: ['invalid_token'],
     403: ['insufficient_scope'],

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import { audit } from '../log/audit.ts'
-import { requestOf } from '../http/bearer.ts'
+import { requestOf } from '../http/access-token.ts'
 import type { AppContext, Handler } from '../http/context.ts'
 import { documented } from '../http/documented.ts'
 import { HttpError } from '../http/http-error.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Core } from '../../composition.ts'
-import { requestOf } from '../../http/bearer.ts'
+import { requestOf } from '../../http/access-token.ts'
 import { acceptBody } from '../../http/route-table.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
