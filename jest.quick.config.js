@@ -11,8 +11,8 @@ export default {
     ...common.testPathIgnorePatterns,
     // Tests with servers and clients, programs, or changing folders.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
-    '/test/(start|feature)\\.test',
-    '/test/http/(access-log|body|cross-origin|draining|error-handler|http-\\w+|no-route)\\.',
+    '/test/(app|start|feature)\\.test',
+    '/test/http/(access-log|body|cross-origin|error-handler|http-\\w+|no-route)\\.',
     '/test/http/(request-id|request-head|security-headers)\\.',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
     '/test/keystore/(folder|follow|open|public-key)',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { rawRequest } from '../support/raw-request.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { rawRequest } from './support/raw-request.ts'
+import { startTestServer, type TestServer } from './support/server.ts'
 
 let server: TestServer
 let stopping = false
