@@ -8,7 +8,7 @@ import { parseBody } from '../http/body.ts'
 import type { Core } from '../composition.ts'
 import { tokenConfiguration } from './token-configuration.ts'
 import { seal } from '../token/jwe/seal-jwe.ts'
-import { jwkSet } from '../http/answer-keys.ts'
+import { jwkSet } from '../discovery/answer-keys.ts'
 
 const clientAnswer = z
   .object({

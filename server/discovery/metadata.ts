@@ -4,7 +4,7 @@ import type { FeatureParts } from '../feature.ts'
 import type { Handler } from '../http/context.ts'
 import { documented } from '../http/documented.ts'
 import { requiredKeyType, type KeyUse } from '../../protocol/algorithms.ts'
-import { answerKeys, jwkSet, KEYS_MAX_AGE } from '../http/answer-keys.ts'
+import { answerKeys, jwkSet, KEYS_MAX_AGE } from './answer-keys.ts'
 
 const PEM_TYPE = 'application/x-pem-file'
 

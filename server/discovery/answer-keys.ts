@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import { z } from 'zod'
-import type { AppContext } from './context.ts'
+import type { AppContext } from '../http/context.ts'
 
 /** Seconds for which a client may cache the keys. */
 export const KEYS_MAX_AGE = 300
