@@ -13,20 +13,17 @@ export interface RequestState {
   bodyBytes: Buffer
   /** The access token, once it has been accepted. */
   token?: ValidToken<AccessTokenClaims>
-  /** Set by a feature that opens bodies: see route-table.ts. */
-  bodyRules?: BodyRules
+  /** Set by a feature that is told about a body before its handler acts on it: see route-table.ts. */
+  bodyRules?: {
+    /** The limits allow the request, and nothing has been done yet. Refuses a body that was used. */
+    readonly accept?: () => Promise<void>
+    /** The body holds a password or somebody's token. */
+    readonly acceptSecret?: () => void
+  }
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
   route?: string
   /** Members that a handler adds to the request's log line. */
   logged?: LoggedOutcomes
-}
-
-/** What a feature wants to be told about a body before its handler acts on it. */
-export interface BodyRules {
-  /** The limits allow the request, and nothing has been done yet. Refuses a body that was used. */
-  readonly accept?: () => Promise<void>
-  /** The body holds a password or somebody's token. */
-  readonly acceptSecret?: () => void
 }
 
 /** The state of a request whose access token has been accepted. */
@@ -35,11 +32,10 @@ export interface ScopedState extends RequestState {
   scope: string
 }
 
-interface RouteParameters {
-  params: Record<string, string>
-}
-
-export type AppContext<State = RequestState> = ParameterizedContext<State, RouteParameters>
+export type AppContext<State = RequestState> = ParameterizedContext<
+  State,
+  { params: Record<string, string> }
+>
 export type AppMiddleware = (ctx: AppContext, next: Next) => Promise<void> | void
 
 /** Answers one endpoint. */

@@ -37,25 +37,19 @@ interface Connection {
   refusal?: Refusal
 }
 
-export interface HttpServer {
-  /** Resolves to the port. Rejects with the error of `net.Server`. */
-  listen(port: number, host: string): Promise<number>
-  /** Waits for requests in flight for up to `grace` milliseconds, then closes every connection. */
-  stop(grace: number): Promise<void>
-}
+export type HttpServer = ReturnType<typeof createHttpServer>
 
 /**
  * Creates a Node HTTP server with time limits. It answers malformed HTTP with JSON too, and
  * finishes requests in flight when it stops.
  */
-export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS): HttpServer {
+export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS) {
   const connections = new Map<Duplex, Connection>()
   let stopping = false
-  let onIdle: (() => void) | undefined
 
   const isIdle = () => [...connections.values()].every(({ unanswered }) => unanswered.size === 0)
   const reportIdle = () => {
-    if (onIdle !== undefined && isIdle()) onIdle()
+    if (stopping && isIdle()) server.emit('idle')
   }
 
   const server = createServer({
@@ -116,11 +110,13 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
 
   return {
-    async listen(port, host) {
+    /** Resolves to the port. Rejects with the error of `net.Server`. */
+    async listen(port: number, host: string): Promise<number> {
       await once(server.listen(port, host), 'listening')
       return (server.address() as AddressInfo).port
     },
-    async stop(grace) {
+    /** Waits for requests in flight for up to `grace` milliseconds, then closes every connection. */
+    async stop(grace: number): Promise<void> {
       stopping = true
       for (const [socket, { unanswered }] of connections) {
         const last = [...unanswered].at(-1)
@@ -129,8 +125,8 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
         else last.shouldKeepAlive = false
       }
       // Until then, it accepts new connections, so that the readiness probe gets its "no".
-      const idle = new Promise<void>((resolve) => (onIdle = resolve))
-      if (!isIdle()) await Promise.race([idle, sleep(grace, undefined, { ref: false })])
+      const timeout = sleep(grace, undefined, { ref: false })
+      if (!isIdle()) await Promise.race([once(server, 'idle'), timeout])
       const closed = once(server, 'close')
       server.close().closeAllConnections()
       await closed

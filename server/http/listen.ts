@@ -1,22 +1,18 @@
 import { StartupError } from '../errors/startup-error.ts'
 import type { HttpServer } from './http-server.ts'
 
-/** Where a server listens. */
-interface ListenOptions {
-  readonly host: string
-  readonly port: number
-  /** The variables that these come from, for the operator. */
-  readonly variables?: { readonly host: string; readonly port: string }
-}
-
 /**
  * Makes a server listen.
  *
+ * @param variables Where the host and the port come from, for the operator.
  * @returns Its URL.
  * @throws StartupError if the port is taken or cannot be opened.
  */
-export async function listen(server: HttpServer, options: ListenOptions): Promise<string> {
-  const { host, port, variables = { host: 'HOST', port: 'PORT' } } = options
+export async function listen(
+  server: HttpServer,
+  { host, port }: { readonly host: string; readonly port: number },
+  variables = { host: 'HOST', port: 'PORT' },
+): Promise<string> {
   try {
     const actualPort = await server.listen(port, host)
     return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`

@@ -1,5 +1,5 @@
 import type { Next } from 'koa'
-import { answerKeys } from '../http/answer-keys.ts'
+import { answerKeys } from '../discovery/answer-keys.ts'
 import type { AppContext, AppMiddleware, ScopedState } from '../http/context.ts'
 import { createAuthenticator, type ClaimsOf } from './authenticator.ts'
 import type { ServiceAuthOptions } from './service-options.ts'

@@ -7,7 +7,7 @@ import type { AppContext, RequestState } from '../../server/http/context.ts'
 import { createHttpServer, type HttpServer } from '../../server/http/http-server.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { requestId } from '../../server/http/request-log.ts'
-import { unsentAnswers } from '../../server/http/unsent-answers.ts'
+import { unsentAnswers } from '../../server/http/error-handler.ts'
 
 interface Line {
   readonly level: string

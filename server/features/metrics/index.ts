@@ -36,7 +36,7 @@ export function createMetrics(parts: Parts = {}) {
             ])
           }
           const variables = { host: 'METRICS_HOST', port: 'METRICS_PORT' }
-          const url = await listen(server, { host, port, variables })
+          const url = await listen(server, { host, port }, variables)
           core.logger.info({ url }, `Metrics at ${url}/metrics`)
         },
         stop: () => server.stop(STOP_GRACE),
