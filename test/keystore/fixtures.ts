@@ -36,7 +36,7 @@ afterAll(async () => {
   await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true })))
 })
 
-/** An empty folder that is gone when the test file is done. */
+/** An empty folder that is removed after the tests of the file. */
 export async function emptyFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'jwe-auth-keys-'))
   folders.push(path)
@@ -48,7 +48,7 @@ let deadProcess: number | undefined
 export const deadPid = (): number =>
   (deadProcess ??= spawnSync(process.execPath, ['--eval', '']).pid)
 
-/** Writes files as a key ought to lie there: for its owner alone. */
+/** Writes files that only their owner can read, as key files should be. */
 export async function fill(path: string, files: Record<string, string>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await writeFile(join(path, name), content, { mode: 0o600 })
@@ -73,7 +73,7 @@ export const ring = (current: KeyPair, others: Partial<KeyRing> = {}): KeyRing =
   ...others,
 })
 
-/** A set of keys that no folder has. */
+/** A key set that was not read from a folder. */
 export const keySet = (sig: KeyRing | KeyPair, enc: KeyRing | KeyPair): KeySet => ({
   sig: 'current' in sig ? sig : ring(sig),
   enc: 'current' in enc ? enc : ring(enc),
@@ -153,7 +153,7 @@ function hasOpenssl(): boolean {
     const version = execFileSync('openssl', ['version'], { stdio: ['ignore', 'pipe', 'ignore'] })
     if (/^OpenSSL [3-9]/.test(version.toString())) return true
   } catch {
-    // Told below, as an older one is.
+    // Reported below, like an older version.
   }
   process.stderr.write('There is no openssl 3: these keys are written by node:crypto instead.\n')
   return false

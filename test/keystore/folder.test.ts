@@ -20,7 +20,7 @@ beforeEach(async () => {
   folder = { path, passphrase: undefined, algorithms: DEFAULTS }
 })
 
-test('a file is named by its use and state, a previous one by its thumbprint', () => {
+test('a file is named after its use and state, a previous one after its thumbprint', () => {
   expect(keyFileName('sig', 'current')).toBe('sig.key')
   expect(keyFileName('enc', 'next')).toBe('enc.next.key')
   expect(keyFileName('sig', 'previous', 'kid')).toBe('sig.kid.key')
@@ -62,7 +62,7 @@ describe('reading', () => {
     expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
   })
 
-  test('two previous files that were mixed up are told, both', async () => {
+  test('two previous files that were swapped are both reported', async () => {
     await generateKeys(folder)
     await rotateKeys(folder, Date.now(), 1000)
     await rotateKeys(folder, Date.now(), 1000)
@@ -82,7 +82,7 @@ describe('reading', () => {
     expect((await loadKeys(remembering)).sig.current.privateKey).toBe(before.sig.current.privateKey)
     await rotateKeys(folder, Date.now(), 1000)
     const after = await loadKeys(remembering)
-    // Under another name, the same text.
+    // The same text under another name.
     expect(after.sig.current.privateKey).toBe(before.sig.next!.privateKey)
     expect(after.sig.previous[0]!.privateKey).toBe(before.sig.current.privateKey)
 
@@ -114,7 +114,7 @@ describe('reading', () => {
     expect(most).toEqual([1, 1, 1, 1])
   })
 
-  test('a folder that is being changed is read in one state, never a mixture', async () => {
+  test('reads one state of a folder that is being changed, never a mixture', async () => {
     await generateKeys(folder)
     const done = new AbortController()
     const rotations = (async () => {
@@ -156,8 +156,8 @@ describe('a fingerprint', () => {
     ['added', () => fill(path, { [`sig.${'x'.repeat(43)}.key`]: '' })],
     ['renamed', () => rename(join(path, 'sig.key'), join(path, `sig.${'x'.repeat(43)}.key`))],
     ['rotated', () => rotateKeys(folder, Date.now(), 1000)],
-    ['said to be older', () => fill(path, { 'keys.json': '{}' })],
-    ['recorded no more', () => rm(join(path, 'keys.json'))],
+    ['dropped from the records', () => fill(path, { 'keys.json': '{}' })],
+    ['left without records', () => rm(join(path, 'keys.json'))],
   ])('changes when a key is %s', async (_name, work) => {
     await generateKeys(folder)
     const before = await fingerprint(path)
@@ -173,7 +173,7 @@ describe('a fingerprint', () => {
   })
 })
 
-test('a key is current since it was made, or since it was promoted', async () => {
+test('currentSince is the time at which a key was created or promoted', async () => {
   await generateKeys(folder)
   const now = Date.now() + 5000
   const made = (await readFolder(folder)).keys

@@ -55,7 +55,7 @@ async function follow(loaded = loadKeys(folder), clock = () => Date.now() + ahea
   return { keystore, follower, logs }
 }
 
-/** Time for one poll, and for what comes of it. */
+/** Lets one poll run, and what follows from it. */
 async function poll(): Promise<void> {
   jest.advanceTimersByTime(INTERVAL)
   await delay(20)
@@ -65,16 +65,16 @@ async function polls(): Promise<void> {
   for (let count = 0; count < 3; count++) await poll()
 }
 
-/** Polls until it holds, as long as it may take. */
+/** Polls until `holds` is true. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await poll()
 }
 
-/** A search for a kid that nobody has, which waits for the polls before it. */
+/** Searches for an unknown kid, which waits for the polls before it. */
 const search = (keystore: Keystore) =>
   Promise.resolve(keystore.verificationKey('x')).catch(() => undefined)
 
-/** What has not been noticed by then is not noticed, and no poll is under way. */
+/** Waits until the follower has noticed every change, and no poll is running. */
 async function settled(): Promise<void> {
   await polls()
   ahead += COOL_DOWN
@@ -84,7 +84,7 @@ async function settled(): Promise<void> {
 const rotate = () => rotateKeys(folder, Date.now(), KEEP)
 const errors = (logs: { level: string }[]) => logs.filter(({ level }) => level === 'error')
 
-test('a change is noticed by itself, and the log names what was added and removed', async () => {
+test('notices a change, and logs the keys added and removed', async () => {
   const before = await loadKeys(folder)
   const { keystore, logs } = await follow()
   await settled()
@@ -112,7 +112,7 @@ test('a change is noticed by itself, and the log names what was added and remove
   expect(await keystore.verificationKey(gone[0]!)).toBeUndefined()
 })
 
-test('a change between the loading of the keys and the following is noticed', async () => {
+test('notices a change between loading the keys and following the folder', async () => {
   const loaded = loadKeys(folder)
   await loaded
   await rotate()
@@ -121,7 +121,7 @@ test('a change between the loading of the keys and the following is noticed', as
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
-test('a bug is reported once, with its cause, and the keys stay', async () => {
+test('logs a bug once with its cause, and keeps the keys', async () => {
   const { keystore, logs } = await follow()
   await settled()
   const { kid } = keystore.signingKey
@@ -142,7 +142,7 @@ test('a bug is reported once, with its cause, and the keys stay', async () => {
   expect(keystore.signingKey.kid).toBe(kid)
 })
 
-test('a folder that cannot be used is reported once, the keys stay, and repaired it is taken', async () => {
+test('logs an unusable folder once, keeps the keys, and loads the folder after its repair', async () => {
   const before = await loadKeys(folder)
   const { keystore, logs } = await follow()
   await settled()
@@ -170,13 +170,13 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     () => fill(folder.path, { 'enc.next.key': 'x' }),
     /enc\.next\.key has no private key/,
   ],
-  ['no folder', () => rm(folder.path, { recursive: true }), /^There are no keys in /],
+  ['a missing folder', () => rm(folder.path, { recursive: true }), /^There are no keys in /],
   [
     'another passphrase',
     () => changePassphrase(folder, 'new'),
     /protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set/,
   ],
-])('of %s the log says so once, and the keys stay', async (_name, damage, sentence) => {
+])('logs %s once, and keeps the keys', async (_name, damage, sentence) => {
   const { keystore, logs } = await follow()
   await settled()
   const kept = keystore.jwks
@@ -190,7 +190,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   expect(keystore.jwks).toBe(kept)
 })
 
-test('a file in place of the folder is reported once, and the folder is taken when it is back', async () => {
+test('logs a file in place of the folder once, and loads the folder when it is back', async () => {
   const { keystore, logs } = await follow()
   await settled()
   await rename(folder.path, `${folder.path}-away`)
@@ -205,7 +205,7 @@ test('a file in place of the folder is reported once, and the folder is taken wh
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
-test('records that were damaged and are repaired are taken', async () => {
+test('loads damaged records after their repair', async () => {
   const { keystore, logs } = await follow()
   await settled()
   await rotate()
@@ -215,18 +215,18 @@ test('records that were damaged and are repaired are taken', async () => {
   await fill(folder.path, { 'keys.json': '{' })
   await until(() => errors(logs).length > 0)
   expect(errors(logs)[0]).toMatchObject({ problems: [expect.stringContaining('keys.json is')] })
-  // With a key that changes while they are damaged.
+  // A key changes while they are damaged.
   await rename(join(folder.path, 'enc.next.key'), join(folder.path, 'next-away'))
   await rename(join(folder.path, 'away'), join(folder.path, 'keys.json'))
   await until(() => keystore.jwks.keys.length === 5)
 })
 
-test('a fault that passes with the folder as before is tried again, and told again when it is back', async () => {
+test('tries again after a fault that the fingerprint does not show, and logs it again if it returns', async () => {
   const { follower, logs } = await follow()
   await settled()
   const commit = join(folder.path, '.commit')
   for (const times of [1, 2]) {
-    // No part of the fingerprint: nothing but trying shows that it is gone.
+    // Not part of the fingerprint, so only another try shows that it is gone.
     await mkdir(commit)
     await fill(commit, { 'manifest.json': '{' })
     await follower.reload()
@@ -239,7 +239,7 @@ test('a fault that passes with the folder as before is tried again, and told aga
   }
 })
 
-test('a different fault is reported too', async () => {
+test('logs a different fault, too', async () => {
   const { logs } = await follow()
   await settled()
   await fill(folder.path, { 'enc.next.key': 'x' })
@@ -249,7 +249,7 @@ test('a different fault is reported too', async () => {
   expect(errors(logs)[1]).toMatchObject({ problems: Array(2).fill(expect.any(String)) })
 })
 
-test('records that change alone are taken: a key that is said to have retired goes', async () => {
+test('drops a key if only its record changes and says that it has retired', async () => {
   await rotate()
   const { keystore, logs } = await follow()
   await settled()
@@ -277,7 +277,7 @@ test('two keystores on one folder both follow', async () => {
   expect([...errors(one.logs), ...errors(other.logs)]).toEqual([])
 })
 
-test('a change that was cut short once it was decided is finished and taken', async () => {
+test('loads a change that was interrupted after its commit and finished by a reader', async () => {
   const { keystore, logs } = await follow()
   await settled()
   const other: KeyFolder = { ...folder, path: await emptyFolder() }
@@ -292,14 +292,14 @@ test('a change that was cut short once it was decided is finished and taken', as
   )
   const { size } = new Set(keystore.jwks.keys)
   await rename(join(folder.path, '.staged'), join(folder.path, '.commit'))
-  // Nothing of the keys themselves has changed yet: a reader finishes it.
+  // The key files have not changed yet: a reader finishes the change.
   await loadKeys(folder)
   const { sig } = await loadKeys(folder)
   await until(() => keystore.signingKey.kid === sig.current.kid)
   expect([size, errors(logs)]).toEqual([4, []])
 })
 
-test('told to, it reads the folder at once, and reports each time, a fault once', async () => {
+test('reload() reads the folder at once and logs each time, but logs a fault once', async () => {
   const { keystore, follower, logs } = await follow()
   await rotate()
   const { sig } = await loadKeys(folder)
@@ -314,7 +314,7 @@ test('told to, it reads the folder at once, and reports each time, a fault once'
   expect(keystore.signingKey.kid).toBe(sig.current.kid)
 })
 
-test('what nobody expected is logged, and the folder is still followed', async () => {
+test('logs an unexpected fault, and keeps following the folder', async () => {
   const { keystore, follower, logs } = await follow()
   await mkdir(join(folder.path, '.commit'))
   await fill(join(folder.path, '.commit'), { 'manifest.json': '{' })
@@ -326,7 +326,7 @@ test('what nobody expected is logged, and the folder is still followed', async (
   await until(() => keystore.signingKey.kid === sig.current.kid)
 })
 
-test('stopped, it notices nothing more', async () => {
+test('notices nothing after stop()', async () => {
   const { keystore, follower, logs } = await follow()
   await settled()
   follower.stop()
@@ -336,7 +336,7 @@ test('stopped, it notices nothing more', async () => {
   expect([keystore.signingKey.kid, logs]).toEqual([kid, []])
 })
 
-describe('a kid that is not known', () => {
+describe('an unknown kid', () => {
   async function followUnpolled() {
     let now = 0
     const { keystore, follower, logs } = await follow(loadKeys(folder), () => now)

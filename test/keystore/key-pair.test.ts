@@ -28,14 +28,14 @@ describe.each(CASES)('a key for %s', (_name, use, algorithms) => {
     expect(kid).toMatch(/^[\w-]{43}$/)
   })
 
-  test('is published with its name, use and algorithm, and nothing private', async () => {
+  test('is published with its kid, use and algorithm, and nothing private', async () => {
     const { kid, alg, publicJwk } = await made
     expect(publicJwk).toMatchObject({ kid, use, alg })
     const members = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'use', 'alg'])
     expect(Object.keys(publicJwk).filter((name) => !members.has(name))).toEqual([])
   })
 
-  test('is another one every time', async () => {
+  test('is different every time', async () => {
     expect((await generateKeyPair(use, algorithms)).kid).not.toBe((await made).kid)
   })
 })
@@ -54,7 +54,7 @@ test('a key pair cannot be changed', async () => {
   expect(Object.isFrozen(pair.publicJwk)).toBe(true)
 })
 
-test('the same private key has the same name whatever it is for', async () => {
+test('the same private key has the same kid for any use', async () => {
   const key = ecKey()
   const [one, other] = [
     await toKeyPair(key, 'sig', 'ES256'),

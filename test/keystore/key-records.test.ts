@@ -34,23 +34,23 @@ test('records are read as they were written', async () => {
 const good = { alg: 'ES256', created: '2026-01-02T03:04:05.000Z' }
 test.each<[string, string]>([
   ['empty', ''],
-  ['no JSON', '{"a":'],
+  ['not JSON', '{"a":'],
   ['a list', '[]'],
   ['null', 'null'],
   ['an unknown algorithm', JSON.stringify({ a: { ...good, alg: 'none' } })],
   ['a symmetric algorithm', JSON.stringify({ a: { ...good, alg: 'HS256' } })],
   ['no algorithm', JSON.stringify({ a: { created: good.created } })],
-  ['a time that is none', JSON.stringify({ a: { ...good, created: 'yesterday' } })],
-  ['a promotion that is none', JSON.stringify({ a: { ...good, current_since: 'then' } })],
-  ['a retirement that is none', JSON.stringify({ a: { ...good, retires: 1 } })],
-  ['a removal that is none', JSON.stringify({ a: { ...good, removed: true } })],
-])('records that are %s stop the boot with one sentence', async (_name, text) => {
+  ['an invalid creation time', JSON.stringify({ a: { ...good, created: 'yesterday' } })],
+  ['an invalid promotion time', JSON.stringify({ a: { ...good, current_since: 'then' } })],
+  ['an invalid retirement time', JSON.stringify({ a: { ...good, retires: 1 } })],
+  ['an invalid removal time', JSON.stringify({ a: { ...good, removed: true } })],
+])('damaged records stop the boot and a rotation with one sentence: %s', async (_name, text) => {
   const folder = { path, passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
   await fill(path, { 'keys.json': text })
   const sentence = `${join(path, 'keys.json')} is damaged or cannot be read. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
   expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
-  // And a rotation does not make them anew without a word.
+  // A rotation does not replace them silently.
   expect(await problemsOf(rotateKeys(folder, Date.now(), 1000))).toEqual([sentence])
   expect(await readFile(join(path, 'keys.json'), 'utf8')).toBe(text)
 })

@@ -72,7 +72,7 @@ describe("an operator's own keys are loaded", () => {
     expect(await encrypted(PASSPHRASE)).toEqual([false, true])
   })
 
-  test('and have no next and no previous ones, and the age of their files', async () => {
+  test('without next and previous keys, and as old as their files', async () => {
     await fill(path, { 'sig.key': pkcs8(ecKey()), 'enc.key': pkcs8(ecKey()) })
     const written = new Date('2026-01-02T03:04:05Z')
     await utimes(join(path, 'sig.key'), written, written)
@@ -83,7 +83,7 @@ describe("an operator's own keys are loaded", () => {
     expect(await files()).toEqual(['enc.key', 'sig.key'])
   })
 
-  test('after a change of both was cut short', async () => {
+  test('after an interrupted change of both', async () => {
     const [sig, enc] = [ecKey(), ecKey()]
     await fill(path, { 'sig.key': pkcs8(sig), 'enc.key': pkcs8(ecKey()) })
     await mkdir(join(path, '.commit'))
@@ -98,7 +98,7 @@ describe("an operator's own keys are loaded", () => {
 })
 
 describe('previous keys', () => {
-  test('that have retired are not loaded, whether they were pruned or not', async () => {
+  test('that have retired are not loaded, even before they are pruned', async () => {
     await generateKeys(folder())
     const first = await loadKeys(folder())
     const begun = Date.now()
@@ -119,7 +119,7 @@ describe('previous keys', () => {
     expect((await readFolder(folder())).keys).toHaveLength(8)
   })
 
-  test('of which nothing is recorded are loaded', async () => {
+  test('without a record are loaded', async () => {
     await generateKeys(folder())
     await rotateKeys(folder(), Date.now() - 5000, 1000)
     await rm(join(path, 'keys.json'))
@@ -136,7 +136,7 @@ test('a set of keys has the fingerprint of the folder that it was read from', as
 describe('an encryption key that fits more than one algorithm', () => {
   const wider = { ...DEFAULTS, encryptionAlg: 'ECDH-ES+A256KW' } as const
 
-  test.each([true, false])('is used with the configured one, recorded %s', async (isRecorded) => {
+  test.each([true, false])('is used with the configured one (recorded: %s)', async (isRecorded) => {
     await generateKeys(folder())
     if (!isRecorded) await rm(join(path, 'keys.json'))
     for (const algorithms of [wider, DEFAULTS]) {
@@ -168,7 +168,7 @@ describe('a boot without both keys explains what to do', () => {
     ])
   })
 
-  test('a change that was cut short and cannot be finished', async () => {
+  test('an interrupted change that cannot be finished', async () => {
     await mkdir(join(path, '.commit'))
     await fill(join(path, '.commit'), { 'manifest.json': '{' })
     expect(await problemsOf(loadKeys(folder()))).toEqual([
@@ -179,7 +179,7 @@ describe('a boot without both keys explains what to do', () => {
   test.each([
     ['sig.key', 'enc.key'],
     ['enc.key', 'sig.key'],
-  ])('%s missing: the other one is not replaced', async (missing, present) => {
+  ])('%s is missing, and the other key is not replaced', async (missing, present) => {
     const pem = pkcs8(ecKey())
     await fill(path, { [present]: pem })
     expect(await problemsOf(loadKeys(folder()))).toEqual([
@@ -205,8 +205,8 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
   const CASES: [string, string, string | undefined, string][] = [
     ['empty', '', undefined, DAMAGED],
     ['corrupt', 'not a key', undefined, DAMAGED],
-    ['cut short', pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
-    ['encrypted and cut short', locked.slice(0, 200), 'right', DAMAGED],
+    ['truncated', pkcs8(ecKey()).slice(0, 100), undefined, DAMAGED],
+    ['encrypted and truncated', locked.slice(0, 200), 'right', DAMAGED],
     [
       'encrypted and damaged in its first bytes',
       '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIA=\n-----END ENCRYPTED PRIVATE KEY-----\n',
@@ -263,7 +263,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
     expect(problem).toContain('is an RSA key of 1024 bits, outside 2048 to 8192')
   })
 
-  test('two bad keys are told together', async () => {
+  test('two bad keys, reported together', async () => {
     await fill(path, { 'sig.key': '', 'enc.key': spki() })
     expect(await problemsOf(loadKeys(folder()))).toEqual([
       `${join(path, 'enc.key')} ${PUBLIC}`,
@@ -287,7 +287,7 @@ describe('a key that cannot be used stops the boot with one sentence', () => {
     expect((await problemsOf(loadKeys(folder())))[0]).toContain('are the same key')
   })
 
-  test('no sentence holds key material or the passphrase', async () => {
+  test('without key material or the passphrase in it', async () => {
     await fill(path, { 'sig.key': locked, 'enc.key': pkcs8(ecKey()).slice(0, 100) })
     const text = (await problemsOf(loadKeys(folder({ passphrase: 'my secret' })))).join()
     expect(text).not.toContain('my secret')
@@ -304,14 +304,14 @@ describe('warnings', () => {
     expect((await loadKeys(folder({ passphrase: 'x' }))).warnings).toEqual([])
   })
 
-  test('a key without a passphrase, even when there is one', async () => {
+  test('a key without a passphrase, even if one is configured', async () => {
     await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey()) })
     const { warnings } = await loadKeys(folder({ passphrase: 'x' }))
     expect(warnings).toEqual([plain('enc.key')])
   })
 
   const modes = process.platform === 'win32' ? [] : [0o640, 0o604, 0o660, 0o644, 0o610]
-  test.each(modes)('a key that others can get at (mode %o)', async (mode) => {
+  test.each(modes)('a key that others can access (mode %o)', async (mode) => {
     await fill(path, { 'sig.key': pkcs8(ecKey(), 'x'), 'enc.key': pkcs8(ecKey(), 'x') })
     const file = join(path, 'sig.key')
     await chmod(file, mode)

@@ -14,7 +14,7 @@ test.each<[string, () => KeyObject, KeyType]>([
   ['OKP Ed25519', () => generateKeyPairSync('ed25519').privateKey, { kty: 'OKP', crv: 'Ed25519' }],
   ['OKP X25519', () => generateKeyPairSync('x25519').privateKey, { kty: 'OKP', crv: 'X25519' }],
   ['RSA', rsaKey, RSA],
-])('%s fits itself', (_name, make, type) => {
+])('a key of type %s matches its type', (_name, make, type) => {
   expect(mismatch(make(), type)).toBeUndefined()
 })
 
@@ -36,6 +36,6 @@ test.each<[string, () => KeyObject, KeyType]>([
     () => generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).privateKey,
     RSA,
   ],
-])('%s', (expected, make, type) => {
+])('reports a mismatch: %s', (expected, make, type) => {
   expect(mismatch(make(), type)).toBe(expected)
 })

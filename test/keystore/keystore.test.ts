@@ -21,7 +21,7 @@ describe('a keystore', () => {
     expect(keystore.encryptionKey).toBe(enc)
   })
 
-  test('verifies by the signing key alone', async () => {
+  test('verifies with the signing key only', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig, enc))
     expect(keystore.verificationKey(sig.kid)).toBe(sig)
@@ -30,7 +30,7 @@ describe('a keystore', () => {
     }
   })
 
-  test('decrypts by the encryption key alone, which is also the one to try without kid', async () => {
+  test('decrypts with the encryption key only, and with it if there is no kid', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig, enc))
     expect(keystore.decryptionKey(enc.kid)).toBe(enc)
@@ -40,13 +40,13 @@ describe('a keystore', () => {
     }
   })
 
-  test('is one to encrypt to: its public encryption key, for its own algorithm', async () => {
+  test('has an encryption key with the configured algorithm', async () => {
     const [sig, enc] = await made
     expect(createKeystore(keySet(sig, enc)).encryptionKey).toBe(enc)
     expect(enc.alg).toBe('ECDH-ES+A128KW')
   })
 
-  test('publishes the public halves', async () => {
+  test('publishes the public keys only', async () => {
     const [sig, enc] = await made
     const { jwks } = createKeystore(keySet(sig, enc))
     expect(jwks).toEqual({ keys: [sig.publicJwk, enc.publicJwk] })
@@ -62,7 +62,7 @@ const pairs = (use: 'sig' | 'enc') =>
   Promise.all([1, 2, 3, 4].map(() => generateKeyPair(use, DEFAULTS)))
 const made = Promise.all([pairs('sig'), pairs('enc')])
 
-describe('a keystore of keys of every state', () => {
+describe('a keystore with keys in every state', () => {
   const rings = async () => {
     const [sig, enc] = await made
     const toRing = ([current, next, ...previous]: typeof sig, currentSince: number) =>
@@ -70,7 +70,7 @@ describe('a keystore of keys of every state', () => {
     return keySet(toRing(sig, 2000), toRing(enc, 1000))
   }
 
-  test('signs and encrypts with the current ones, and accepts all', async () => {
+  test('signs and encrypts with the current keys, and accepts all', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(await rings())
     expect(keystore.signingKey).toBe(sig[0])
@@ -82,7 +82,7 @@ describe('a keystore of keys of every state', () => {
     expect(sig.map(({ kid }) => keystore.decryptionKey(kid))).toEqual(Array(4).fill(undefined))
   })
 
-  test('publishes all, of each use the current one first', async () => {
+  test('publishes all keys, the current one of each use first', async () => {
     const [sig, enc] = await made
     const { keys } = createKeystore(await rings()).jwks
     expect(keys).toEqual([...sig, ...enc].map(({ publicJwk }) => publicJwk))
@@ -95,7 +95,7 @@ describe('a keystore of keys of every state', () => {
     expect(createKeystore({ ...set, sig }).currentSince).toBe(5)
   })
 
-  test('is replaced at once, and reports what was added and removed', async () => {
+  test('replaces its keys at once, and reports the ones added and removed', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig[0]!, ring(enc[0]!, { previous: [enc[1]!] })))
     const before = keystore.jwks
@@ -118,19 +118,19 @@ describe('a keystore of keys of every state', () => {
     expect(keystore.jwks.keys.map(({ kid }) => kid)).toEqual(
       [sig[1], sig[0], enc[2]].map((key) => key!.kid),
     )
-    // What a request took before is as it was.
+    // What a request has already taken stays as it was.
     expect(before).toEqual(kept.jwks)
     expect(kept.recipient.kid).toBe(enc[0]!.kid)
   })
 
-  test('replaced by the same keys, nothing is added or removed', async () => {
+  test('reports nothing added or removed if the keys stay the same', async () => {
     const keystore = createKeystore(await rings())
     expect(keystore.replace(await rings())).toEqual({ added: [], removed: [] })
   })
 })
 
-describe('a kid that is not known', () => {
-  test('is looked for again if the keystore follows a folder, and no other', async () => {
+describe('an unknown kid', () => {
+  test('is searched for if the keystore follows a folder, and a known one is not', async () => {
     const [sig, enc] = await made
     const keystore = createKeystore(keySet(sig[0]!, enc[0]!))
     let looks = 0
@@ -178,7 +178,7 @@ test('stored data outlives the retirement of its key, but tokens do not', async 
   expect(kids.filter((kid) => keystore.isRemoved(kid))).toEqual(['gone'])
 })
 
-test('keys in memory are fresh every time', async () => {
+test('ephemeral keystores have different keys', async () => {
   const [one, other] = [
     await createEphemeralKeystore(DEFAULTS),
     await createEphemeralKeystore(DEFAULTS),
@@ -216,13 +216,13 @@ describe('opening', () => {
     }
   })
 
-  test('with sessions preserved never makes a key', async () => {
+  test('with preserved sessions, never creates a key', async () => {
     const config = await settings(true)
     expect(await problemsOf(open(config))).toHaveLength(1)
     expect(await readdir(config.keysDir)).toEqual([])
   })
 
-  test('with sessions preserved opens keys under a passphrase', async () => {
+  test('with preserved sessions, opens keys under a passphrase', async () => {
     const config = { ...(await settings(true)), privateKeyPassphrase: 'x' }
     await generateKeys({
       ...{ path: config.keysDir, passphrase: 'x', algorithms: DEFAULTS },
@@ -231,7 +231,7 @@ describe('opening', () => {
     expect((await open(config)).warnings).toEqual([])
   })
 
-  test('without them, has fresh keys at every boot and does not touch the folder', async () => {
+  test('without preserved sessions, has fresh keys at every boot and does not touch the folder', async () => {
     const config = await settings(false)
     const { sig } = await generate(config)
     const boots = [await open(config), await open(config)]
@@ -242,7 +242,7 @@ describe('opening', () => {
     expect((await readdir(config.keysDir)).sort()).toEqual(ALL_FILES)
   })
 
-  test('without, asks for no folder', async () => {
+  test('without preserved sessions, needs no folder', async () => {
     const config = { ...(await settings(false)), keysDir: '/nonexistent/keys' }
     expect((await open(config)).keystore.jwks.keys).toHaveLength(2)
   })

@@ -63,18 +63,18 @@ describe.each(CASES)('%s in %s form, as openssl writes it', (_name, form, key) =
     expect((await parsePrivateKey(text, PASSPHRASE)).equals(key)).toBe(true)
   })
 
-  test('is not read when it was cut short', async () => {
+  test('is not read if it is truncated', async () => {
     expect(await faultOf(plain.slice(0, plain.length / 2))).toBe('corrupt')
   })
 
-  test('is not read when its middle is gone', async () => {
+  test('is not read if one of its lines is missing', async () => {
     const lines = plain.trimEnd().split('\n')
     lines.splice(1, 1)
     expect(await faultOf(lines.join('\n'))).toBe('corrupt')
   })
 })
 
-test('parameters before an EC key, as `openssl ecparam -genkey` writes them, are passed over', async () => {
+test('ignores the parameters that `openssl ecparam -genkey` writes before an EC key', async () => {
   const parameters =
     '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'
   const key = await parsePrivateKey(parameters + opensslPem(EC, 'traditional'), undefined)
@@ -84,8 +84,8 @@ test('parameters before an EC key, as `openssl ecparam -genkey` writes them, are
 describe('a damaged encrypted PKCS#8 key is distinguished from a wrong passphrase', () => {
   const lines = pkcs8(rsaKey(), PASSPHRASE).trimEnd().split('\n')
   test.each<[string, string[]]>([
-    ['cut short', lines.slice(0, 10)],
-    ['cut short within a line', [...lines.slice(0, 10), lines[10]!.slice(0, 7)]],
+    ['truncated', lines.slice(0, 10)],
+    ['truncated within a line', [...lines.slice(0, 10), lines[10]!.slice(0, 7)]],
     ['without its last line', lines.slice(0, -1)],
     ['without its middle', [...lines.slice(0, 8), ...lines.slice(9)]],
     ['without its body', [lines[0]!, lines.at(-1)!]],
@@ -93,7 +93,7 @@ describe('a damaged encrypted PKCS#8 key is distinguished from a wrong passphras
     expect(await faultOf(damaged.join('\n'), PASSPHRASE)).toBe('corrupt')
   })
 
-  // Outer lengths in each of the forms that DER has (X.690 §8.1.3), and in ones it has not.
+  // Outer lengths in every form of DER (X.690 §8.1.3), and in invalid ones.
   test.each<[string, string, string]>([
     ['a short length that is right', '3000', 'passphrase_wrong'],
     ['a short length that is right, of two', '30020500', 'passphrase_wrong'],
@@ -107,7 +107,7 @@ describe('a damaged encrypted PKCS#8 key is distinguished from a wrong passphras
     ['no length at all', '30', 'corrupt'],
     ['an indefinite length', '30800000', 'corrupt'],
     ['an indefinite length and nothing after', '3080', 'corrupt'],
-    ['no sequence', '0400', 'corrupt'],
+    ['not a sequence', '0400', 'corrupt'],
   ])('%s', async (_name, hex, fault) => {
     const body = Buffer.from(hex, 'hex').toString('base64')
     const pem = `${lines[0]}\n${body}\n${lines.at(-1)}\n`
@@ -116,14 +116,18 @@ describe('a damaged encrypted PKCS#8 key is distinguished from a wrong passphras
 })
 
 test.each<[string, () => string, string]>([
-  ['nothing', () => '', 'corrupt'],
+  ['an empty text', () => '', 'corrupt'],
   ['blank lines', () => '\n\n', 'corrupt'],
   ['prose', () => 'my key', 'corrupt'],
   ['bytes', () => '\0\u0001\ufffd', 'corrupt'],
   ['a JWK', () => JSON.stringify(EC.export({ format: 'jwk' })), 'corrupt'],
   ['a key without its first line', () => pkcs8(EC).split('\n').slice(1).join('\n'), 'corrupt'],
-  ['a key that is no base64', () => pkcs8(EC).replace(/\n.*\n/, '\n!!!!\n'), 'corrupt'],
-  ['a key of nothing', () => '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n', 'corrupt'],
+  ['a key that is not base64', () => pkcs8(EC).replace(/\n.*\n/, '\n!!!!\n'), 'corrupt'],
+  [
+    'a key without a body',
+    () => '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n',
+    'corrupt',
+  ],
   ['a certificate request', () => '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n', 'corrupt'],
   [
     'an encrypted key of garbage',
@@ -137,7 +141,7 @@ test.each<[string, () => string, string]>([
     () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
     'public',
   ],
-])('%s is no private key', async (_name, make, fault) => {
+])('%s is not a private key', async (_name, make, fault) => {
   expect(await faultOf(make(), PASSPHRASE)).toBe(fault)
 })
 
@@ -158,7 +162,7 @@ test('the error quotes nothing of the text', async () => {
   }
 })
 
-test('of 500 damages to an encrypted key, none makes anything but a key or a PemError', async () => {
+test('any damage to an encrypted key gives the key or a PemError', async () => {
   const pem = pkcs8(EC, 'pass')
   await fc.assert(
     fc.asyncProperty(fc.nat(pem.length), fc.nat(12), fc.string(), async (at, count, text) => {

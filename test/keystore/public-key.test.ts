@@ -57,18 +57,18 @@ describe.each(TYPES)('a public key of type %s', (name, type) => {
   test.each<[string, JWK]>([
     ['alone', jwkOf(publicKey)],
     ['with use, alg and kid', { ...jwkOf(publicKey), use: 'enc', alg: 'x', kid: 'x' }],
-  ])('is taken %s, under its thumbprint', async (_form, jwk) => {
+  ])('is accepted %s, with its thumbprint as kid', async (_form, jwk) => {
     const imported = await importPublicKey(jwk, type)
     expect(imported.publicKey.equals(publicKey)).toBe(true)
     expect(imported.kid).toBe(await calculateJwkThumbprint(jwkOf(publicKey)))
   })
 
-  test('is not taken from its private half', async () => {
+  test('is refused as a private key', async () => {
     expect(await fault(jwkOf(privateKey), type)).toBe('holds private members')
   })
 
   test.each(TYPES.filter(([other]) => other !== name))(
-    'is not taken where %s is due',
+    'is refused if %s is required',
     async (other, due) => {
       expect(await fault(jwkOf(publicKey), due)).toBe(`is of type ${name}, not ${other}`)
     },
@@ -76,10 +76,13 @@ describe.each(TYPES)('a public key of type %s', (name, type) => {
 })
 
 describe('a private or symmetric key is refused', () => {
-  test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])('by member %s alone', async (name) => {
-    const jwk = jwkOf(pairs['EC P-256'].publicKey)
-    expect(await fault({ ...jwk, [name]: undefined })).toBe('holds private members')
-  })
+  test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])(
+    'for the member %s alone',
+    async (name) => {
+      const jwk = jwkOf(pairs['EC P-256'].publicKey)
+      expect(await fault({ ...jwk, [name]: undefined })).toBe('holds private members')
+    },
+  )
 
   test('as oct', async () => {
     expect(await fault({ kty: 'oct', k: 'AAAA' })).toBe('holds private members')
@@ -99,8 +102,8 @@ describe('a key that cannot be trusted is refused', () => {
     ['a point off its curve', { ...jwk, y: flip(jwk.y!) }],
     ['the origin', { ...jwk, x: base64url(Buffer.alloc(32)), y: base64url(Buffer.alloc(32)) }],
     ['a point without y', { kty: 'EC', crv: 'P-256', x: jwk.x }],
-    ['a curve that there is not', { ...jwk, crv: 'P-1' }],
-    ['a type that there is not', { ...jwk, kty: 'ec' }],
+    ['an unknown curve', { ...jwk, crv: 'P-1' }],
+    ['an unknown type', { ...jwk, kty: 'ec' }],
     ['nothing but a type', { kty: 'EC' }],
     ['number members', { ...jwk, x: 1, y: 2 }],
     ['null members', { ...jwk, x: null, y: null }],
@@ -126,7 +129,7 @@ test.each<[string, JWK, KeyType]>([
   ['n', { kty: 'RSA', e: 'AQAB', n: 'A'.repeat(1367) }, RSA],
   ['x', { ...LEADING_ZERO, x: 'A'.repeat(1367) }, P256],
   ['y', { ...LEADING_ZERO, y: 'A'.repeat(1367) }, P256],
-])('an endless %s is refused before the key is imported', async (_, jwk, required) => {
+])('an overlong %s is refused before the key is imported', async (_, jwk, required) => {
   expect(await fault(jwk, required)).toBe(TOO_LONG)
 })
 
@@ -236,13 +239,13 @@ describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
   )
   let good: JWK[]
   beforeAll(() => {
-    // Of the curves of OKP, any 32 bytes are a point: another x is another key, and as good.
+    // On the OKP curves any 32 bytes are a point, so another x is another good key.
     good = Object.values(pairs)
       .map(({ publicKey }) => jwkOf(publicKey))
       .filter(({ kty }) => kty !== 'OKP')
   })
 
-  /** Whether it was taken, in which case it is under its right name. */
+  /** Whether the key is accepted, and then with the right kid. */
   async function isTaken(jwk: JWK, type: KeyType): Promise<boolean> {
     try {
       const { kid, publicKey } = await importPublicKey(jwk, type)
@@ -255,7 +258,7 @@ describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
     }
   }
 
-  test('in 2000 objects made of the names of JWK members', async () => {
+  test('for 2000 objects with the names of JWK members', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.dictionary(name, value),
@@ -268,7 +271,7 @@ describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
     )
   })
 
-  test('in 1000 good keys with one member changed, which is refused if it counts', async () => {
+  test('for 1000 good keys with one member changed, refused if that member counts', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(3), name, value, async (index, name, value) => {
         const jwk = good[index]!
@@ -282,7 +285,7 @@ describe('whatever a JWK holds, only a PublicKeyError is thrown', () => {
     )
   })
 
-  test('in 500 arbitrary objects', async () => {
+  test('for 500 arbitrary objects', async () => {
     await fc.assert(
       fc.asyncProperty(fc.object(), async (jwk) => {
         expect(await isTaken(jwk as JWK, P256)).toBe(false)
