@@ -20,7 +20,7 @@ test.each([
   ['[2001:db8::1]', '2001:db8:0:0::/64'],
   ['[::ffff:192.0.2.1]:567', '192.0.2.1'],
   ['[fe80::1%eth0]:567', 'fe80:0:0:0::/64'],
-  // Without brackets it is a group, and no port.
+  // Without brackets, 567 is a group and not a port.
   ['2001:db8::1:567', '2001:db8:0:0::/64'],
   ['::ffff:c000:201', '192.0.2.1'],
   ['::FFFF:C000:0201', '192.0.2.1'],
@@ -50,7 +50,7 @@ const sparse = fc.tuple(
 )
 const anyHalf = fc.oneof(half, sparse)
 
-/** Every way in which RFC 4291 §2.2 lets an address be written: which run of zeros is left out. */
+/** Every spelling of an address in RFC 4291 §2.2, by the run of zeros that is left out. */
 const spellings = (groups: readonly number[]): string[] => {
   const hex = groups.map((group) => group.toString(16))
   const runs = groups.flatMap((_, start) =>
@@ -68,11 +68,11 @@ const spellings = (groups: readonly number[]): string[] => {
   ]
 }
 
-/** The first is all zeros, and what follows could be an IPv4 address in disguise. */
+/** Whether the groups are an IPv4-mapped address. */
 const isMapped = (groups: readonly number[]) =>
   groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff
 
-test('two addresses count as one just when they are in one /64, however they are written', () => {
+test('IPv6 addresses have the same key exactly if they share a /64, however they are written', () => {
   fc.assert(
     fc.property(anyHalf, anyHalf, anyHalf, anyHalf, (network, otherNetwork, one, other) => {
       fc.pre(!isMapped([...network, ...one]) && !isMapped([...network, ...other]))
@@ -88,7 +88,7 @@ test('two addresses count as one just when they are in one /64, however they are
   )
 })
 
-test('an IPv4 address counts for itself, and the same when it is mapped', () => {
+test('each IPv4 address has its own key, and the same one when mapped', () => {
   fc.assert(
     fc.property(fc.ipV4(), fc.ipV4(), (one, other) => {
       expect(addressKey(`::ffff:${one}`)).toBe(addressKey(one))
@@ -97,7 +97,7 @@ test('an IPv4 address counts for itself, and the same when it is mapped', () => 
   )
 })
 
-test('a port changes nothing', () => {
+test('a port does not change the key', () => {
   fc.assert(
     fc.property(fc.ipV4(), fc.ipV6(), fc.integer({ min: 0, max: 65_535 }), (v4, v6, port) => {
       expect(addressKey(`${v4}:${port}`)).toBe(addressKey(v4))
@@ -106,6 +106,6 @@ test('a port changes nothing', () => {
   )
 })
 
-test('an IPv4 address that is mapped in hexadecimal counts as that IPv4 address', () => {
+test('an IPv4 address mapped in hexadecimal has the key of that IPv4 address', () => {
   expect(addressKey('::ffff:c000:201')).toBe('192.0.2.1')
 })

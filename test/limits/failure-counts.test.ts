@@ -16,17 +16,17 @@ function fail(key: string, now = 0): void {
 }
 const waits = (...keys: string[]) => keys.map((key) => counts.wait(key, 0))
 
-test('as many keys as there is room for are remembered', () => {
+test('remembers as many keys as its capacity', () => {
   for (const key of ['a', 'b', 'c']) fail(key)
   expect(waits('a', 'b', 'c')).toEqual([1000, 1000, 1000])
 })
 
-test('one more takes the place of the one whose last try is longest ago', () => {
+test('evicts the key whose last try is the oldest', () => {
   for (const key of ['a', 'b', 'c', 'a', 'd']) fail(key)
   expect(waits('a', 'b', 'c', 'd')).toEqual([2000, 0, 1000, 1000])
 })
 
-test('a key without failures takes no place', () => {
+test('a key without failures takes no room', () => {
   for (const key of ['a', 'b', 'c']) fail(key)
   for (let i = 0; i < 10; i++) {
     counts.clear('a')
@@ -37,7 +37,7 @@ test('a key without failures takes no place', () => {
   expect(waits('b', 'c', 'd')).toEqual([1000, 1000, 1000])
 })
 
-test('a try that ends after its key had to make room is counted all the same', () => {
+test('counts a failed try even if its key was evicted meanwhile', () => {
   counts.reserve('a', 0)
   for (const key of ['b', 'c', 'd']) fail(key)
   expect(waits('a')).toEqual([0])
@@ -46,7 +46,7 @@ test('a try that ends after its key had to make room is counted all the same', (
   expect(waits('a')).toEqual([1000])
 })
 
-test('clearing or releasing what is not there does nothing', () => {
+test('clearing or releasing an unknown key does nothing', () => {
   counts.clear('a')
   counts.release('a')
   counts.interrupt('a', 0)

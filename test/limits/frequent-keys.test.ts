@@ -8,7 +8,7 @@ test('a few keys are counted exactly', () => {
   expect(['a', 'b', 'c', 'd'].map((key) => keys.count(key))).toEqual([3, 3, 2, 0])
 })
 
-test('of many keys, no count is too high, and none lacks more than it may', () => {
+test('of many keys, no count is too high, and none is too low by more than its bound', () => {
   const added = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 200 })
   fc.assert(
     fc.property(added, fc.integer({ min: 1, max: 8 }), (list, size) => {

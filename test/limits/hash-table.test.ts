@@ -18,7 +18,7 @@ test('has what was added and nothing else, until it is cleared', () => {
   for (let n = 0; n < 1000; n++) table.add(digest(`text ${n}`))
 })
 
-test('is the same as a Set', () => {
+test('behaves like a Set', () => {
   const steps = fc.array(fc.oneof({ weight: 20, arbitrary: fc.nat(60) }, fc.constant('clear')))
   fc.assert(
     fc.property(steps, (list) => {

@@ -25,7 +25,7 @@ test('a client is known to the account that it has signed in to, and to no other
   expect(await isKnownClient(db, 'nobody@mail.test', 'phone', NOW)).toBe(false)
 })
 
-test('for 90 days after the last sign-in', async () => {
+test('a client is known for 90 days after its last sign-in', async () => {
   await recordSignIn(db, 'ada', 'phone', NOW - 5)
   await recordSignIn(db, 'ada', 'phone', NOW)
   expect(await rows()).toEqual([{ account_id: 'ada', client_id: 'phone', last_sign_in_at: NOW }])
@@ -35,14 +35,14 @@ test('for 90 days after the last sign-in', async () => {
   expect(await isKnownAt(NOW + KNOWN_CLIENT_TTL)).toBe(false)
 })
 
-describe('forgotten clients are removed', () => {
+describe('known clients', () => {
   beforeEach(async () => {
     await recordSignIn(db, 'ada', 'phone', NOW)
     await recordSignIn(db, 'ada', 'tab', NOW + 1)
     await recordSignIn(db, 'bob', 'phone', NOW + 1)
   })
 
-  test('and nothing else', async () => {
+  test('are removed once they are forgotten, and no others', async () => {
     const { numDeletedRows } = await removeForgottenClients(db, NOW + KNOWN_CLIENT_TTL, 10)
     expect(numDeletedRows).toBe(1n)
     expect((await rows()).map((row) => `${row.account_id} ${row.client_id}`)).toEqual([
@@ -51,7 +51,7 @@ describe('forgotten clients are removed', () => {
     ])
   })
 
-  test('so many at a time', async () => {
+  test('are removed so many at a time', async () => {
     const removed = []
     for (let i = 0; i < 3; i++) {
       const { numDeletedRows } = await removeForgottenClients(db, NOW + KNOWN_CLIENT_TTL + 1, 2)
@@ -60,7 +60,7 @@ describe('forgotten clients are removed', () => {
     expect(removed).toEqual([2, 1, 0])
   })
 
-  test('with the account, or with the client', async () => {
+  test('are removed with their account or their client', async () => {
     await db.deleteFrom('accounts').where('id', '=', 'bob').execute()
     expect(await rows()).toHaveLength(2)
     await db.deleteFrom('clients').where('client_id', '=', 'phone').execute()

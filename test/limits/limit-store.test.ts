@@ -1,4 +1,4 @@
-/** What several servers count and remember together: here, two stores on one database. */
+/** The limits that several servers share: here, two stores on one database. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { sharedDatabase } from '../../server/database/shared-tables.ts'
@@ -43,7 +43,7 @@ describePostgres('two servers that share a database', () => {
     const remember = (store: LimitStore, id: string, madeAt = clock()) =>
       replays.get(store)!.remember(id, clock(), 'ada', madeAt)
 
-    test('each is new once in total, of many at once', async () => {
+    test('each of many at once is new once in total', async () => {
       const ids = Array.from({ length: 40 }, (_, index) => `id ${index}`)
       const answers = await Promise.all(
         [...ids, ...ids].flatMap((id) => [remember(one, id), remember(two, id)]),
@@ -52,7 +52,7 @@ describePostgres('two servers that share a database', () => {
       expect(answers.filter((answer) => answer === 'seen')).toHaveLength(3 * ids.length)
     })
 
-    test('for as long as it is accepted, then it is swept', async () => {
+    test('until they are no longer accepted, then they are swept', async () => {
       await remember(one, 'id')
       clock.advance(120)
       expect([await two.sweep(clock()), await remember(two, 'id')]).toEqual([0, 'seen'])
@@ -60,7 +60,7 @@ describePostgres('two servers that share a database', () => {
       expect([await two.sweep(clock()), await rows('replays')]).toEqual([1, 0])
     })
 
-    test('a crash of the database forgets them: what was bound before is refused', async () => {
+    test('those bound before the database crashed are refused', async () => {
       clock.advance(0.25)
       await remember(one, 'id')
       const before = clock()
@@ -76,13 +76,13 @@ describePostgres('two servers that share a database', () => {
       expect(await remember(two, 'later')).toBe('seen')
     })
 
-    test('no server refuses what was bound before it started', async () => {
+    test('those bound before a server started are accepted', async () => {
       const late = createLimitStore(databases[1]!)
       replays.set(late, late.createReplayCache())
       expect(await remember(late, 'id', clock() - 59_000)).toBe('new')
     })
 
-    test('an account has a share of what one server may add', async () => {
+    test('each account has a share of what one server may add', async () => {
       const cache = createDatabaseReplayCache(sharedDatabase(databases[0]!), 16)
       const answerTo = (id: number, account: string) =>
         cache.remember(`${account} ${id}`, clock(), account, clock())
@@ -105,7 +105,7 @@ describePostgres('two servers that share a database', () => {
     const outcomes = async (tries: Promise<void>[]) =>
       (await Promise.allSettled(tries)).map(({ status }) => status)
 
-    test('so many are let through in total, and each action is counted apart', async () => {
+    test('the limit holds in total, and each action is counted separately', async () => {
       const tries = [one, two, one, two, one].map((store) =>
         limits(store).consume('login', 'address', 'a'),
       )
@@ -141,7 +141,7 @@ describePostgres('two servers that share a database', () => {
       }
     }
 
-    test('five are free in total, whoever is asked', async () => {
+    test('five are free in total, at whichever server', async () => {
       for (const store of [one, two, one, two, one]) expect(await tryAt(store, false)).toBe(0)
       expect(await tryAt(two, true)).toBe(1)
       clock.advance(1)
@@ -152,7 +152,7 @@ describePostgres('two servers that share a database', () => {
       expect(await rows('wrong_passwords')).toBe(0)
     })
 
-    test('of a hundred at once, five are checked', async () => {
+    test('of a hundred at once, at most six are checked', async () => {
       const waits = await Promise.all(
         Array.from({ length: 100 }, (_, index) => tryAt(index % 2 === 0 ? one : two, false)),
       )
@@ -160,7 +160,7 @@ describePostgres('two servers that share a database', () => {
       expect(await tryAt(one, true)).toBeGreaterThan(0)
     })
 
-    test('strangers share one try every 15 minutes after a hundred, wherever they ask', async () => {
+    test('after a hundred, unknown clients share one try every 15 minutes, at whichever server', async () => {
       for (let i = 0; i < 100; i++) {
         expect(await tryAt(i % 2 === 0 ? one : two, false, strangerAt(`host ${i}`))).toBe(0)
       }
@@ -195,7 +195,7 @@ describePostgres('two servers that share a database', () => {
     })
   })
 
-  test('while the database is away, nothing is allowed because it could not be counted', async () => {
+  test('while the database is away, whatever must be counted is unavailable', async () => {
     await server.stop()
     const unavailable = { name: 'UnavailableError' }
     const limits = createRateLimits({ login: { count: 3, duration: 60 } }, one.createLimiter)

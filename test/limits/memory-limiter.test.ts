@@ -26,33 +26,33 @@ async function tryAll(...keys: string[]): Promise<boolean[]> {
   return results
 }
 
-test('as many keys as there is room for are counted', async () => {
+test('counts as many keys as its capacity', async () => {
   expect(await tryAll('a', 'b', 'c')).toEqual([true, true, true])
   expect(await tryAll('a', 'b', 'c')).toEqual([false, false, false])
 })
 
-test('one more takes the place of the oldest, and of no other', async () => {
+test('another key evicts the oldest, and no other', async () => {
   expect(await tryAll('a', 'b', 'c', 'd')).toEqual([true, true, true, true])
   expect(await tryAll('b', 'c', 'd')).toEqual([false, false, false])
   expect(await tryAll('a')).toEqual([true])
   expect(await tryAll('c', 'd', 'a')).toEqual([false, false, false])
 })
 
-test('a key that tries again does not count as another', async () => {
+test('a key that tries again takes no more room', async () => {
   await tryAll('a', 'a', 'a', 'a', 'b', 'c')
   expect(await tryAll('a', 'b', 'c')).toEqual([false, false, false])
 })
 
-test('windows that are over make room first', async () => {
+test('ended windows make room first', async () => {
   await tryAll('a', 'b')
   jest.advanceTimersByTime(30_000)
   await tryAll('c')
   jest.advanceTimersByTime(30_000)
-  // The first two are over: the third is not the one to go.
+  // The first two windows have ended, so the third key stays.
   expect(await tryAll('d', 'e', 'c')).toEqual([true, true, false])
 })
 
-test('a key whose window is over begins another, as the newest', async () => {
+test('a key whose window has ended begins another, as the newest', async () => {
   await tryAll('a', 'b')
   jest.advanceTimersByTime(60_000)
   expect(await tryAll('b', 'a')).toEqual([true, true])

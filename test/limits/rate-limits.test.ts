@@ -14,22 +14,19 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-test.each(ACTIONS)(
-  '%s: so many are let through, the next is told how long to wait',
-  async (action) => {
-    jest.useFakeTimers({ now: 0 })
-    const limits = limitsOf({ count: 2, duration: 60 })
-    await limits.consume(action, 'address', 'a')
-    await limits.consume(action, 'address', 'a')
-    await expect(limits.consume(action, 'address', 'a')).rejects.toMatchObject({
-      name: 'TooManyTries',
-      limit: 'requests',
-      retryAfter: 60,
-    })
-  },
-)
+test.each(ACTIONS)('%s: refuses the try over the limit, with the time to wait', async (action) => {
+  jest.useFakeTimers({ now: 0 })
+  const limits = limitsOf({ count: 2, duration: 60 })
+  await limits.consume(action, 'address', 'a')
+  await limits.consume(action, 'address', 'a')
+  await expect(limits.consume(action, 'address', 'a')).rejects.toMatchObject({
+    name: 'TooManyTries',
+    limit: 'requests',
+    retryAfter: 60,
+  })
+})
 
-test('actions, addresses and accounts are counted apart', async () => {
+test('actions, addresses and accounts are counted separately', async () => {
   const limits = limitsOf({ count: 1, duration: 60 })
   for (const action of ACTIONS) {
     for (const by of ['address', 'account'] as const) {
@@ -43,7 +40,7 @@ test('actions, addresses and accounts are counted apart', async () => {
   }
 })
 
-test('two servers in one process count apart', async () => {
+test('two servers in one process count separately', async () => {
   for (const limits of [
     limitsOf({ count: 1, duration: 60 }),
     limitsOf({ count: 1, duration: 60 }),
@@ -52,12 +49,12 @@ test('two servers in one process count apart', async () => {
   }
 })
 
-test('"off" counts nothing', async () => {
+test('"off" refuses nothing', async () => {
   const limits = limitsOf('off')
   await Promise.all(Array.from({ length: 1000 }, () => limits.consume('login', 'address', 'a')))
 })
 
-test('the window ends when it is over, and the wait counts down to it', async () => {
+test('the wait counts down to the end of the window', async () => {
   jest.useFakeTimers({ now: 0 })
   const limits = limitsOf({ count: 1, duration: 60 })
   await limits.consume('login', 'address', 'a')
@@ -69,7 +66,7 @@ test('the window ends when it is over, and the wait counts down to it', async ()
   await expect(limits.consume('login', 'address', 'a')).resolves.toBeUndefined()
 })
 
-test('the longest limit outlasts a moment', async () => {
+test('the longest window does not end at once', async () => {
   const limits = limitsOf({ count: 1, duration: 86_400 })
   await limits.consume('login', 'address', 'a')
   await sleep(20)
@@ -78,7 +75,7 @@ test('the longest limit outlasts a moment', async () => {
   })
 })
 
-test('a store that fails refuses nobody: it is unavailable, and says why', async () => {
+test('a failing store makes the limit unavailable, with the cause', async () => {
   const failure = new Error('connect ECONNREFUSED')
   const limit = { count: 1, duration: 60 }
   const all = { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit }
@@ -87,7 +84,7 @@ test('a store that fails refuses nobody: it is unavailable, and says why', async
   expect(error).toMatchObject({ name: 'UnavailableError', retryAfter: 5, cause: failure })
 })
 
-test('a store is told nothing of whom it counts, and no key is longer than another', async () => {
+test('a store gets only hashes of equal length as keys', async () => {
   const keys: string[] = []
   const limit = { count: 1, duration: 60 }
   const all = { login: limit, signUp: limit, clients: limit, reset: limit, refresh: limit }

@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import { BINDING_TOLERANCE } from '../../protocol/binding.ts'
 import { createReplayCache as create } from '../../server/limits/replay-cache.ts'
 
-/** From the earliest moment at which a binding is accepted to the last: milliseconds. */
+/** Milliseconds from the first moment at which a binding is accepted to the last. */
 const WINDOW = 2 * BINDING_TOLERANCE * 1000
 const START = 1_767_225_600_000
 
-/** A memory in this process does not ask when a request was bound. */
+/** A cache in memory does not need the time at which a request was bound. */
 function createReplayCache(capacity?: number) {
   const cache = create(capacity)
   return {
@@ -24,19 +24,19 @@ test('an identifier is new once', async () => {
 })
 
 test.each([0, 1, 60_000, 120_000, 120_999])(
-  'it is remembered for the whole window, wherever in a generation it came: %i ms',
+  'an identifier that came %i ms into a generation is remembered for the whole window',
   async (offset) => {
     const cache = createReplayCache()
     await cache.remember('first', START, 'ada')
     expect(await cache.remember('a', START + offset, 'ada')).toBe('new')
-    // What makes generations change must not forget it.
+    // A change of generations must not forget it.
     await cache.remember('other', START + offset + WINDOW - 1, 'ada')
     expect(await cache.remember('a', START + offset + WINDOW, 'ada')).toBe('seen')
   },
 )
 
 test.each([3 * WINDOW, 100 * WINDOW])(
-  'it is forgotten long after, %i ms later, so that there is room again',
+  'an identifier is forgotten %i ms later, so that there is room again',
   async (later) => {
     const cache = createReplayCache(1)
     expect(await cache.remember('a', START, 'ada')).toBe('new')
@@ -45,36 +45,39 @@ test.each([3 * WINDOW, 100 * WINDOW])(
   },
 )
 
-test('a generation that has had its time makes room, and is still remembered', async () => {
+test('an ended generation makes room, and is still remembered', async () => {
   const cache = createReplayCache(1)
   expect(await cache.remember('a', START, 'ada')).toBe('new')
   expect(await cache.remember('b', START + WINDOW + 1000, 'ada')).toBe('new')
   expect(await cache.remember('a', START + WINDOW + 1000, 'ada')).toBe('seen')
 })
 
-test('a full cache refuses what is new and still knows what it has seen', async () => {
+test('a full cache refuses new identifiers, and still knows those it has seen', async () => {
   const cache = createReplayCache(2)
   for (const id of ['a', 'b']) expect(await cache.remember(id, START, `of-${id}`)).toBe('new')
   expect(await cache.remember('c', START, 'of-c')).toBe('full')
   expect(await cache.remember('a', START, 'ada')).toBe('seen')
-  // What was refused has not been remembered.
+  // A refused identifier is not remembered.
   expect(await cache.remember('c', START + 3 * WINDOW, 'ada')).toBe('new')
 })
 
 test.each([
   ['ten accounts leave room', 10, { new: 560, seen: 0, full: 0, account_full: 19_440 }],
   ['thousands fill it', 20_000, { new: 1000, seen: 0, full: 19_000, account_full: 0 }],
-])('of twenty thousand, no more are kept than there is room for: %s', async (_, of, expected) => {
-  const cache = createReplayCache(1000)
-  const answers = { new: 0, seen: 0, full: 0, account_full: 0 }
-  for (let i = 0; i < 20_000; i++) {
-    answers[await cache.remember(`id-${i}`, START + 5 * i, `account-${i % of}`)]++
-  }
-  // 100 s are one generation.
-  expect(answers).toEqual(expected)
-})
+])(
+  'of twenty thousand identifiers, no more are kept than there is room for: %s',
+  async (_, of, expected) => {
+    const cache = createReplayCache(1000)
+    const answers = { new: 0, seen: 0, full: 0, account_full: 0 }
+    for (let i = 0; i < 20_000; i++) {
+      answers[await cache.remember(`id-${i}`, START + 5 * i, `account-${i % of}`)]++
+    }
+    // 100 s are one generation.
+    expect(answers).toEqual(expected)
+  },
+)
 
-test.each([1, 3, 30])('%i accounts cannot fill it for another', async (attackers) => {
+test.each([1, 3, 30])('%i accounts cannot fill the cache for another', async (attackers) => {
   const cache = createReplayCache(10_000)
   // One after the other, which gains them the most.
   for (let i = 0; i < attackers; i++) {
@@ -85,7 +88,7 @@ test.each([1, 3, 30])('%i accounts cannot fill it for another', async (attackers
 })
 
 describe('one account', () => {
-  test('fills a ninth of what the others leave, and never makes it full for them', async () => {
+  test('fills a ninth of what the others leave, and never fills the cache for them', async () => {
     const cache = createReplayCache(10_000)
     const greedy = { new: 0, seen: 0, full: 0, account_full: 0 }
     const others = { new: 0, seen: 0, full: 0, account_full: 0 }
@@ -109,7 +112,7 @@ describe('one account', () => {
     const answers = []
     for (let i = 0; i < 40; i++) answers.push(await cache.remember(`id-${i}`, START, 'ada'))
     expect(answers.at(-1)).toBe('account_full')
-    // What was refused has not been remembered.
+    // A refused identifier is not remembered.
     expect(await cache.remember('id-39', START + WINDOW + 1000, 'ada')).toBe('new')
   })
 

@@ -29,7 +29,7 @@ let addresses = 0
 /** A stranger whom nobody has seen before. */
 const anyStranger = () => strangerAt(`host ${++addresses}`)
 
-/** Seconds to wait; 0 if the password was looked at. */
+/** Seconds to wait, or 0 if the password was checked. */
 async function tryWith(isRight: () => Promise<boolean>, guesser = STRANGER): Promise<number> {
   try {
     await passwords.check(guesser, isRight)
@@ -43,20 +43,20 @@ async function tryWith(isRight: () => Promise<boolean>, guesser = STRANGER): Pro
 const fail = (guesser?: Guesser) => tryWith(() => Promise.resolve(false), guesser)
 const succeed = (guesser?: Guesser) => tryWith(() => Promise.resolve(true), guesser)
 
-/** Fails as often as is free, and expects that it is. */
+/** Fails five times, and expects that these are free. */
 async function failFive(guesser?: Guesser): Promise<void> {
   for (let i = 0; i < 5; i++) expect(await fail(guesser)).toBe(0)
 }
-/** Fails a hundred times, each time from elsewhere. */
+/** Fails so many times, each time from another address. */
 async function strangersFail(times: number): Promise<void> {
   for (let i = 0; i < times; i++) expect(await fail(anyStranger())).toBe(0)
 }
 
 describe.each([
   ['a known client', KNOWN],
-  ['a stranger', STRANGER],
+  ['an unknown client', STRANGER],
 ])('for %s', (_, guesser) => {
-  test('five are free; then each further try waits, twice as long each time, up to 15 minutes', async () => {
+  test('five failures are free, then each further try waits twice as long, up to 15 minutes', async () => {
     await failFive(guesser)
     const waits = []
     for (let i = 0; i < 13; i++) {
@@ -68,19 +68,19 @@ describe.each([
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900])
   })
 
-  test('the right password has to wait as well', async () => {
+  test('the right password has to wait, too', async () => {
     await failFive(guesser)
     expect(await succeed(guesser)).toBe(1)
     clock.advance(1)
     expect(await succeed(guesser)).toBe(0)
   })
 
-  test('a try while waiting is not looked at, and makes the wait no longer', async () => {
+  test('a try during the wait is not checked, and does not prolong the wait', async () => {
     await failFive(guesser)
     clock.advance(0.75)
     for (let i = 0; i < 10; i++) {
-      const isLookedAt = tryWith(() => Promise.reject(new Error('looked at')), guesser)
-      expect(await isLookedAt).toBe(0.25)
+      const wait = tryWith(() => Promise.reject(new Error('checked')), guesser)
+      expect(await wait).toBe(0.25)
     }
     clock.advance(0.25)
     expect(await fail(guesser)).toBe(0)
@@ -104,37 +104,37 @@ describe.each([
     await failFive(guesser)
   })
 
-  test('a hundred at once are a hundred', async () => {
+  test('of a hundred tries at once, five are checked', async () => {
     const waits = await Promise.all(Array.from({ length: 100 }, () => fail(guesser)))
     expect(waits.filter((wait) => wait === 0)).toHaveLength(5)
     expect(await fail(guesser)).toBe(1)
   })
 
-  test('one that could not be looked at does not count', async () => {
+  test('a try that could not be checked does not count', async () => {
     const unavailable = () => Promise.reject(new Error('unavailable'))
     for (let i = 0; i < 20; i++) {
       await expect(tryWith(unavailable, guesser)).rejects.toThrow('unavailable')
     }
     await failFive(guesser)
     clock.advance(1)
-    // Given back: it neither lengthens the wait nor begins it anew.
+    // It neither lengthens the wait nor starts it again.
     await expect(tryWith(unavailable, guesser)).rejects.toThrow('unavailable')
     expect(await fail(guesser)).toBe(0)
     expect(await fail(guesser)).toBe(2)
   })
 
-  test('tries that are under way count until they end', async () => {
+  test('running tries count until they end', async () => {
     const ends: ((isRight: boolean) => void)[] = []
     const pending = () => new Promise<boolean>((resolve) => ends.push(resolve))
     const tries = Array.from({ length: 5 }, () => tryWith(pending, guesser))
     expect(await fail(guesser)).toBe(1)
     clock.advance(1)
-    // The wait is over: a sixth may begin, and it counts as well.
+    // The wait is over, so a sixth may begin, and it counts, too.
     tries.push(tryWith(pending, guesser))
     expect(await fail(guesser)).toBe(2)
     ends[0]!(true)
     await tries[0]
-    // Five are left under way: as many as are free.
+    // Five are still running: as many as are free.
     expect(await fail(guesser)).toBe(1)
     for (const end of ends) end(false)
     expect(await Promise.all(tries)).toEqual(Array(6).fill(0))
@@ -143,24 +143,24 @@ describe.each([
 })
 
 describe('failures are counted', () => {
-  test('for each known client by itself', async () => {
+  test('for each known client separately', async () => {
     await failFive(KNOWN)
     expect(await fail({ ...KNOWN, source: { knownClient: 'laptop' } })).toBe(0)
     expect(await fail(STRANGER)).toBe(0)
   })
 
-  test('for each address by itself', async () => {
+  test('for each address separately', async () => {
     await failFive(STRANGER)
     expect(await fail(strangerAt('192.0.2.2'))).toBe(0)
     expect(await fail(KNOWN)).toBe(0)
   })
 
-  test('for each account by itself', async () => {
+  test('for each account separately', async () => {
     await failFive(STRANGER)
     expect(await fail(strangerAt('192.0.2.1', 'eve@mail.test'))).toBe(0)
   })
 
-  test('so that nobody shares a count with others by calling themselves like it', async () => {
+  test('under keys that a chosen client id, address or account cannot imitate', async () => {
     await failFive(strangerAt('phone'))
     expect(await fail(KNOWN)).toBe(0)
     await failFive({ account: '["ada@mail.test",{"address":"x"}]', source: { address: '' } })
@@ -168,8 +168,8 @@ describe('failures are counted', () => {
   })
 })
 
-describe('a hundred failures of strangers in a row', () => {
-  test('leave them one try every 15 minutes, wherever they are', async () => {
+describe('a hundred consecutive failures of unknown clients', () => {
+  test('leave them one try every 15 minutes, at whatever address', async () => {
     await strangersFail(100)
     expect(await fail(anyStranger())).toBe(QUARTER)
     for (let i = 0; i < 3; i++) {
@@ -181,12 +181,12 @@ describe('a hundred failures of strangers in a row', () => {
     }
   })
 
-  test('are a hundred at once as well', async () => {
+  test('can come at once, and no more than a hundred are checked', async () => {
     const waits = await Promise.all(Array.from({ length: 150 }, () => fail(anyStranger())))
     expect(waits.filter((wait) => wait === 0)).toHaveLength(100)
   })
 
-  test('keep no known client out, and no other account', async () => {
+  test('lock out no known client, and no other account', async () => {
     await strangersFail(100)
     expect(await fail(KNOWN)).toBe(0)
     expect(await fail(strangerAt('192.0.2.1', 'eve@mail.test'))).toBe(0)
@@ -199,33 +199,33 @@ describe('a hundred failures of strangers in a row', () => {
     expect(await fail(anyStranger())).toBe(0)
   })
 
-  test('are a row that a success interrupts', async () => {
+  test('start from zero after a success', async () => {
     await strangersFail(99)
     expect(await succeed(anyStranger())).toBe(0)
     await strangersFail(100)
     expect(await fail(anyStranger())).toBe(QUARTER)
   })
 
-  test('are not forgotten for a success of a stranger, which is the one try', async () => {
+  test('are not forgotten after a success of an unknown client, which uses the one try', async () => {
     await strangersFail(100)
     clock.advance(QUARTER)
     expect(await succeed(anyStranger())).toBe(0)
     expect(await fail(anyStranger())).toBe(QUARTER)
   })
 
-  test('are forgotten for a success of a known client', async () => {
+  test('are forgotten after a success of a known client', async () => {
     await strangersFail(100)
     expect(await succeed(KNOWN)).toBe(0)
     await strangersFail(100)
   })
 
-  test('are not forgotten for a failure of a known client', async () => {
+  test('are not forgotten after a failure of a known client', async () => {
     await strangersFail(100)
     await fail(KNOWN)
     expect(await fail(anyStranger())).toBe(QUARTER)
   })
 
-  test('are forgotten for a completed reset, of this account alone', async () => {
+  test('are forgotten after a completed reset of this account, but not of another', async () => {
     await strangersFail(100)
     await passwords.forgive('eve@mail.test')
     expect(await fail(anyStranger())).toBe(QUARTER)
@@ -233,7 +233,7 @@ describe('a hundred failures of strangers in a row', () => {
     await strangersFail(100)
   })
 
-  test('do not count what was not looked at, which is not the one try either', async () => {
+  test('leave the one try unused if the password could not be checked', async () => {
     const unavailable = () => Promise.reject(new Error('unavailable'))
     await strangersFail(100)
     clock.advance(QUARTER)
@@ -241,7 +241,7 @@ describe('a hundred failures of strangers in a row', () => {
     expect(await fail(anyStranger())).toBe(0)
   })
 
-  test('keep a stranger waiting for as long as the longer of both waits', async () => {
+  test('make an unknown client wait for the longer of both waits', async () => {
     for (let i = 0; i < 6; i++) {
       clock.advance(1)
       await fail(STRANGER)
@@ -253,13 +253,13 @@ describe('a hundred failures of strangers in a row', () => {
   })
 })
 
-test('two servers in one process count apart', async () => {
+test('two servers in one process count separately', async () => {
   await failFive()
   passwords = createWrongPasswords(clock, failuresInMemory())
   expect(await fail()).toBe(0)
 })
 
-test('where logins are not limited, nothing is counted', async () => {
+test('nothing is counted if sign-ins are not limited', async () => {
   passwords = uncountedPasswords
   for (let i = 0; i < 200; i++) expect(await fail()).toBe(0)
   await passwords.forgive(KNOWN.account)
