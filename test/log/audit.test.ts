@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { audit } from '../../server/log/audit.ts'
 import { createLogger } from '../../server/log/logger.ts'
 
-/** What an event of each kind leaves in a log of this level. */
+/** What two audit events and another line leave in a log of this level. */
 function logged(level: string) {
   const lines: string[] = []
   const logger = createLogger(level, { write: (line) => void lines.push(line) })
@@ -21,14 +21,17 @@ const EVENTS = [
   { level: 'info', time, request_id: 'r1', audit: 'logout', msg: 'logout', account_id: 'a' },
 ]
 
-test.each(['warn', 'error', 'fatal'])('at level %s events are written, and only they', (level) => {
+test.each(['warn', 'error', 'fatal'])('at level %s only audit events are written', (level) => {
   expect(logged(level)).toEqual(EVENTS)
 })
 
-test.each(['trace', 'debug', 'info'])('at level %s events are lines like others', (level) => {
-  expect(logged(level)).toEqual([...EVENTS, expect.objectContaining({ msg: 'not an event' })])
-})
+test.each(['trace', 'debug', 'info'])(
+  'at level %s audit events are written like other lines',
+  (level) => {
+    expect(logged(level)).toEqual([...EVENTS, expect.objectContaining({ msg: 'not an event' })])
+  },
+)
 
-test('a logger that is silent stays so', () => {
+test('a silent logger writes no audit event', () => {
   expect(logged('silent')).toEqual([])
 })

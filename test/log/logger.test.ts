@@ -39,7 +39,7 @@ test('a line below the level is not written', () => {
   expect(lines).toHaveLength(2)
 })
 
-test('without a destination it writes to standard output', () => {
+test('at level silent not even fatal is enabled', () => {
   expect(createLogger('silent').isLevelEnabled('fatal')).toBe(false)
 })
 
@@ -87,7 +87,7 @@ describe('an error', () => {
     ['as err', (error) => ({ err: error })],
     ['alone', (error) => error],
     ['as a cause', (error) => ({ err: new Error('outer', { cause: error }) })],
-  ])("of jose's, logged %s, does not bring its claims along", (_, wrap) => {
+  ])('from jose, logged %s, is written without its claims', (_, wrap) => {
     const error = new errors.JWTExpired('"exp" claim failed', { sub: SECRET, exp: 1 }, 'exp')
     const [line] = logged((logger) => {
       logger.error(wrap(error))
@@ -100,12 +100,12 @@ describe('an error', () => {
   test.each([
     ['a JWS', JWS],
     ['a JWE', JWE],
-    ['a JWS that was cut off', JWS.slice(0, -10)],
+    ['a truncated JWS', JWS.slice(0, -10)],
     ['one part of a JWS', JWS.slice(0, 20)],
     // Replaced in one go: with a dot required, every "eyJ" of a long text would be scanned to the end.
-    ['much that begins like a JWS', 'eyJ'.repeat(300)],
+    ['many beginnings of a JWS', 'eyJ'.repeat(300)],
     ['a PEM', PEM],
-    ['a PEM that was cut off', PEM.slice(0, 50)],
+    ['a truncated PEM', PEM.slice(0, 50)],
   ])('with %s in its message is written without it', (_, secret) => {
     const text = JSON.stringify(serializeError(new Error(`cannot read "${secret}" here`)))
     for (const part of secret.split(/[.\n]/).filter((word) => word.length > 15)) {
@@ -115,14 +115,14 @@ describe('an error', () => {
     expect(text).toContain('[secret]')
   })
 
-  test('without a code or a stack is written all the same', () => {
+  test('without a code or a stack is written, too', () => {
     const bare = Object.assign(new Error('bare'), { code: 42 })
     delete bare.stack
     expect(serializeError(bare)).toEqual({ type: 'Error', message: 'bare', stack: '' })
   })
 
   test.each([
-    ['text', SECRET, 'string'],
+    ['a string', SECRET, 'string'],
     ['an object', { password: SECRET }, 'object'],
     ['undefined', undefined, 'undefined'],
   ])('that is %s is written as its type alone', (_, thrown, type) => {

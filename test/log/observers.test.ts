@@ -13,19 +13,22 @@ import { createRefusedTokens } from '../../server/log/refused-tokens.ts'
 const LEVELS = ['trace', 'fatal', 'silent']
 const loggerOf = (level: string) => createLogger(level, { write: () => undefined })
 
-test.each(LEVELS)('observers of a logger hear of its children’s events, at level %s', (level) => {
-  const logger = loggerOf(level)
-  const early = logger.child({ request_id: 'early' })
-  const heard: unknown[] = []
-  observe(logger, { onAudit: (event, subject) => heard.push([event, subject]) })
-  observe(logger, { onAudit: (event) => heard.push(event) })
-  audit(early, 'logout', { account_id: 'a' })
-  audit(early.child({}).child({}, { level: 'error' }), 'login', {})
-  audit(loggerOf(level), 'login_failed', {})
-  expect(heard).toEqual([['logout', { account_id: 'a' }], 'logout', ['login', {}], 'login'])
-})
+test.each(LEVELS)(
+  'observers of a logger receive the audit events of its children, at level %s',
+  (level) => {
+    const logger = loggerOf(level)
+    const early = logger.child({ request_id: 'early' })
+    const heard: unknown[] = []
+    observe(logger, { onAudit: (event, subject) => heard.push([event, subject]) })
+    observe(logger, { onAudit: (event) => heard.push(event) })
+    audit(early, 'logout', { account_id: 'a' })
+    audit(early.child({}).child({}, { level: 'error' }), 'login', {})
+    audit(loggerOf(level), 'login_failed', {})
+    expect(heard).toEqual([['logout', { account_id: 'a' }], 'logout', ['login', {}], 'login'])
+  },
+)
 
-test('an observer of a child does not hear of its parent', () => {
+test('an observer of a child does not receive the events of its parent', () => {
   const logger = loggerOf('info')
   const heard: string[] = []
   observe(logger.child({}), { onAudit: (event) => heard.push(event) })
@@ -33,7 +36,7 @@ test('an observer of a child does not hear of its parent', () => {
   expect(heard).toEqual([])
 })
 
-test('observers hear of each access token that is refused, whenever that is logged', () => {
+test('observers receive each refused access token, whenever it is logged', () => {
   const logger = loggerOf('fatal')
   const heard: string[] = []
   observe(logger, { onTokenRefused: (reason) => heard.push(reason) })
@@ -44,7 +47,7 @@ test('observers hear of each access token that is refused, whenever that is logg
   expect(heard).toEqual(['exp', 'typ', 'exp'])
 })
 
-test.each(LEVELS)('observers hear of each answered request, at level %s', async (level) => {
+test.each(LEVELS)('observers receive each answered request, at level %s', async (level) => {
   const logger = loggerOf(level)
   const lines: AccessLine[] = []
   observe(logger, { onRequest: (line) => lines.push(line) })

@@ -10,7 +10,7 @@ let folder: string
 let file: number
 let logger: Logger
 beforeEach(() => {
-  // No timer of a stream here outlives its test: by then its descriptor is closed, or another file's.
+  // No timer of a stream may outlive its test, when its descriptor is closed or another file's.
   jest.useFakeTimers()
   folder = mkdtempSync(join(tmpdir(), 'output-'))
   file = openSync(join(folder, 'log'), 'w')
@@ -28,7 +28,7 @@ const written = () =>
     .slice(0, -1)
     .map((line) => (JSON.parse(line) as { msg: string }).msg)
 
-test('access lines wait for each other, and every other line is written at once', () => {
+test('access lines are buffered, and every other line is written at once', () => {
   logger.info({ status: 200 }, ACCESS_LINE)
   expect(written()).toEqual([])
   logger.info('anything else')
@@ -42,13 +42,13 @@ test('an audit event is written at once, from the logger of a request', () => {
   expect(written()).toEqual([ACCESS_LINE, 'login'])
 })
 
-test('access lines are written when the process ends', () => {
+test('flush() writes the buffered access lines', () => {
   logger.info({ status: 200 }, ACCESS_LINE)
   logger.flush()
   expect(written()).toEqual([ACCESS_LINE])
 })
 
-test('many access lines are written together', () => {
+test('many access lines are written without a flush', () => {
   for (let n = 0; n < 100; n++) logger.info({ status: 200 }, ACCESS_LINE)
   expect(written().length).toBeGreaterThan(50)
 })

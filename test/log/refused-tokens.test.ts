@@ -27,7 +27,7 @@ afterEach(() => {
 
 const counts = () => lines.map(({ count }) => count)
 
-test('the first is logged at once, with its reason', () => {
+test('the first refusal is logged at once, with its reason', () => {
   refused.count('session')
   expect(lines).toEqual([
     {
@@ -40,7 +40,7 @@ test('the first is logged at once, with its reason', () => {
   ])
 })
 
-test('more in the same second are summed by reason, and logged when it is over', () => {
+test('further refusals are summed by reason, and logged after a second', () => {
   for (let i = 0; i < 1000; i++) refused.count(i % 4 === 0 ? 'exp' : 'session')
   jest.advanceTimersByTime(999)
   expect(counts()).toEqual([1])
@@ -60,7 +60,7 @@ test('logs at most one line per second, and loses no count', () => {
   expect(counts().reduce((sum, count) => sum + count)).toBe(100)
 })
 
-test('after a quiet second the next is logged at once, and nothing is left waiting', () => {
+test('a quiet second leaves no timer, and the next refusal is logged at once', () => {
   refused.count('session')
   jest.advanceTimersByTime(1000)
   expect(jest.getTimerCount()).toBe(0)
@@ -69,7 +69,7 @@ test('after a quiet second the next is logged at once, and nothing is left waiti
   expect(counts()).toEqual([1, 1])
 })
 
-test('a flush logs the last ones, once', () => {
+test('flush() logs the remaining refusals once', () => {
   for (let i = 0; i < 3; i++) refused.count('session')
   refused.flush()
   refused.flush()
