@@ -1,4 +1,4 @@
-/** What changes under a service: the auth server's keys, its own, and whether anybody is there. */
+/** What changes around a running service: the auth server's keys, its own key, and an absence. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import Koa from 'koa'
@@ -37,7 +37,7 @@ beforeEach(async () => {
 })
 afterEach(() => tearDown(scene))
 
-/** Puts another auth server in the place of the one that there was, with keys of its own. */
+/** Replaces the auth server with another one that has its own keys. */
 async function replaceAuthServer() {
   const { clock, server } = scene
   const keystore = await createEphemeralKeystore(DEFAULTS)
@@ -47,14 +47,14 @@ async function replaceAuthServer() {
   return other
 }
 
-test('the keys of the auth server are followed when they change', async () => {
+test('follows the keys of the auth server when they change', async () => {
   expect((await person.call()).status).toBe(200)
   const other = await replaceAuthServer()
   try {
     scene.clock.advance(6)
     const late = await createPerson({ ...scene, server: other })
     expect((await late.call()).status).toBe(200)
-    // What the old ones have signed is now refused.
+    // Tokens signed with the old keys are refused now.
     const old = await person.call()
     expect(old.status).toBe(401)
   } finally {
@@ -94,7 +94,7 @@ describe('while the auth server is away', () => {
     expect((await person.call()).status).toBe(200)
   })
 
-  test('nobody is let in and nobody is signed out whose key is not known', async () => {
+  test('a token whose key is not known gets a 503, and nobody is signed out', async () => {
     scene.line.instead = away
     const answer = await person.call()
     expect(answer.status).toBe(503)
@@ -108,13 +108,13 @@ describe('while the auth server is away', () => {
     expect((await sendRaw(captured)).status).toBe(200)
   })
 
-  test('and so with one that calls itself by another name', async () => {
+  test('a server with another issuer does not count as present', async () => {
     scene.line.instead = () => Promise.resolve(Response.json({ issuer: 'https://evil.test' }))
     expect((await person.call()).status).toBe(503)
   })
 })
 
-test('a service that comes back with another key: the client seals again, once', async () => {
+test('the client seals its request again, once, after a service has restarted with another key', async () => {
   expect((await person.call()).status).toBe(200)
   await scene.service.stop()
   const { clock, line } = scene
@@ -129,11 +129,11 @@ test('a service that comes back with another key: the client seals again, once',
   const [first, second, ...more] = person.toService().slice(before)
   expect(more).toEqual([])
   expect(decodeProtectedHeader(first!.token).kid).not.toBe(decodeProtectedHeader(second!.token).kid)
-  // And nothing was renewed for it.
+  // No token was renewed for it.
   expect(person.client.session!.claims.jti).toBe(tokens)
 })
 
-describe('a service that comes back with the same key', () => {
+describe('a service that restarts with the same key', () => {
   const comeBack = async (options: Parameters<typeof startService>[0]) => {
     await scene.service.stop()
     const { clock, line } = scene
@@ -143,7 +143,7 @@ describe('a service that comes back with the same key', () => {
   }
 
   test.each([false, true])(
-    'does not take what it took before; a shared cache: %s',
+    'refuses a request that it accepted before (shared cache: %s)',
     async (shared) => {
       const encryptionKey = await generateKeyPair('enc', DEFAULTS)
       const options = { encryptionKey, ...(shared ? { replayCache: createReplayCache() } : {}) }

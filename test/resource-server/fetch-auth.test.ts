@@ -39,7 +39,7 @@ const post = (token: string, body: RequestInit['body'] = null, headers = {}) =>
     duplex: 'half',
   } as RequestInit)
 
-/** A body that arrives in pieces, its length unknown. */
+/** A body of unknown length that arrives in pieces. */
 const streamed = (...pieces: readonly string[]) =>
   new ReadableStream<Uint8Array>({
     start(controller) {
@@ -53,7 +53,7 @@ async function refusalOf(request: Request, of = auth) {
   return [refusal?.status, (await refusal?.json()) as unknown]
 }
 
-test('a request gives the claims of its token, and keeps its body', async () => {
+test('returns the claims of the token, and leaves the body readable', async () => {
   const token = await tokens.make({ method: 'POST', body: 'one two' })
   const request = post(token, streamed('one', ' two'))
   const { claims, refusal } = await auth.verify(request)
@@ -61,13 +61,13 @@ test('a request gives the claims of its token, and keeps its body', async () => 
   expect(await request.text()).toBe('one two')
 })
 
-test('a request without a body', async () => {
+test('accepts a request without a body', async () => {
   const token = await tokens.make()
   const request = new Request(`${SERVICE}/notes`, { headers: { authorization: `bearer ${token}` } })
   expect((await auth.verify(request)).claims?.sub).toBe('account-1')
 })
 
-test('another body is refused, in a whole answer', async () => {
+test('refuses another body, with a complete response', async () => {
   const token = await tokens.make({ method: 'POST', body: 'one' })
   const { refusal } = await auth.verify(post(token, 'two'))
   expect(refusal?.status).toBe(401)
@@ -83,7 +83,7 @@ test('another body is refused, in a whole answer', async () => {
   })
 })
 
-test('a scope can be asked for', async () => {
+test('refuses a token without the required scope', async () => {
   const { refusal } = await auth.verify(post(await tokens.make({ method: 'POST' })), {
     scope: 'admin',
   })
@@ -94,7 +94,7 @@ test.each([
   ['Bearer', 'Bearer'],
   ['bearer', 'BASIC'],
   ['Basic', 'Bearer'],
-])('two Authorization headers, which Fetch joins, are seen: %s, %s', async (...schemes) => {
+])('refuses two Authorization headers, which Fetch joins: %s, %s', async (...schemes) => {
   const request = post(await tokens.make({ method: 'POST' }))
   request.headers.delete('authorization')
   for (const scheme of schemes) {
@@ -118,7 +118,7 @@ test.each(['Bearer a,b', 'Bearer a, b', 'Bearer ,', ', Bearer a'])(
   },
 )
 
-test('a body over 64 KiB is refused, whether it says so or not', async () => {
+test('refuses a body over 64 KiB, with and without a Content-Length', async () => {
   const tooLarge = [
     413,
     { error: 'payload_too_large', error_description: 'The body is over 64 KiB.' },
@@ -140,7 +140,7 @@ test('a body over 64 KiB is refused, whether it says so or not', async () => {
   expect((await auth.verify(good)).claims?.sub).toBe('account-1')
 })
 
-test('the limit can be another one', async () => {
+test('the limit can be changed', async () => {
   const own = await setUp(1024 * 1024)
   const body = 'x'.repeat(1024 * 1024)
   const good = post(await own.tokens.make({ method: 'POST', body }), body)
@@ -163,7 +163,7 @@ test('a body that breaks off is refused', async () => {
   ])
 })
 
-test('a body that something else has read is a bug, and logged', async () => {
+test('a body that has already been read is a 500, and logged', async () => {
   const request = post(await tokens.make({ method: 'POST', body: 'one' }), 'one')
   await request.text()
   expect((await auth.verify(request)).refusal?.status).toBe(500)

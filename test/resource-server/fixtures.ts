@@ -20,10 +20,10 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 
 export const ISSUER = 'https://auth.test'
 
-/** The way from the service to the auth server, which can be cut. */
+/** The connection from the service to the auth server, which can be cut. */
 export interface Line {
   fetch: (url: string, init: RequestInit) => Promise<Response>
-  /** The URLs that were asked for. */
+  /** The requested URLs. */
   readonly asked: string[]
   /** What stands in for the auth server. */
   instead: ((url: string) => Promise<Response>) | undefined
@@ -134,7 +134,7 @@ export async function createPerson({ clock, server, service }: Scene) {
 
 export type Person = Awaited<ReturnType<typeof createPerson>>
 
-/** Sends bytes that were captured, or made up, once more. */
+/** Sends a captured or made-up request. */
 export async function sendRaw({ url, method, token, body }: Captured): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   return fetch(url, { method, headers, ...(body === '' ? {} : { body }) })

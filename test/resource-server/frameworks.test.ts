@@ -11,7 +11,7 @@ const SOURCES = './server/resource-server'
 
 const localUrl = async () => `http://localhost:${await freePort()}`
 
-/** A request with a token, before it is sent. */
+/** Changes a request with a token before it is sent. */
 let onTheWay: ((request: Request) => Request | Promise<Request>) | undefined
 let issuer: string
 let client: AuthClient
@@ -52,7 +52,7 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     ...{ method: 'POST', body, headers: { 'content-type': 'application/json' } },
   })
 
-  /** Calls the service, with something changed between the client and it. */
+  /** Calls the service, with a change on the way from the client. */
   async function call(init: RequestInit, change: typeof onTheWay) {
     onTheWay = change
     try {
@@ -63,7 +63,7 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     }
   }
 
-  test('takes what a client sends', async () => {
+  test('accepts the requests of a client', async () => {
     const hello = { hello: client.session?.claims.sub }
     for (const init of [{}, post('{"a":"ä"}'), { method: 'DELETE' }]) {
       const answer = await client.fetch(`${url()}/?page=2`, init)
@@ -71,7 +71,7 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     }
   })
 
-  test('refuses what was changed on its way', async () => {
+  test('refuses a request that was changed on its way', async () => {
     expect(await call({}, (request) => request)).toBe(200)
     expect(await call({}, (request) => new Request(request, { method: 'PUT' }))).toBe(401)
     expect(
@@ -80,7 +80,7 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     expect(await call({ method: 'POST' }, (request) => new Request(request, post('{}')))).toBe(401)
   })
 
-  test('refuses what it has seen', async () => {
+  test('refuses a replayed request', async () => {
     const replayed = await call(post('{"a":1}'), async (request) => {
       expect((await fetch(request.clone())).status).toBe(200)
       return request
@@ -110,7 +110,7 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     expect(shown(ours)).toEqual(shown(theirs))
   })
 
-  test('takes no compressed body, which its framework could unpack', async () => {
+  test('refuses a compressed body, which its framework could unpack', async () => {
     const headers = [['Content-Encoding', 'gzip'] as const]
     const answer = await rawRequest(url(), '/', { method: 'POST', headers, body: 'x' })
     expect(answer.status).toBe(415)

@@ -31,7 +31,7 @@ test('the first encryption key is the one to encrypt to', async () => {
   })
 })
 
-test('it may be on any curve, or RSA', async () => {
+test('the encryption key may be on any curve, or RSA', async () => {
   for (const { kid, alg, publicJwk } of [previous, rsa]) {
     expect((await find(METADATA, publicJwk))?.recipient).toMatchObject({ kid, alg })
   }
@@ -46,11 +46,11 @@ test.each<[string, object, (jwk: object) => unknown[]]>([
     (jwk) => [jwk],
   ],
   ['no key', {}, () => []],
-  ['a key that is no object', {}, () => ['x']],
+  ['a key that is not an object', {}, () => ['x']],
   ['a kid that is not the thumbprint', {}, (jwk) => [{ ...jwk, kid: 'x' }]],
   ['a point off the curve', {}, (jwk) => [{ ...jwk, x: 'AAAA' }]],
   ['an unknown curve', {}, (jwk) => [{ ...jwk, crv: 'secp256k1' }]],
-])('there is none with %s', async (_, changes, keysOf) => {
+])('finds no target with %s', async (_, changes, keysOf) => {
   const metadata = { ...METADATA, ...changes }
   expect(await find(metadata, ...keysOf(current.publicJwk))).toBeUndefined()
 })

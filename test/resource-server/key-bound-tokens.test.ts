@@ -1,6 +1,6 @@
 /**
- * A service that has opened a key-bound token keeps it, as any thief would, and can use it nowhere
- * but at itself.
+ * A service that opens a key-bound token can keep it, as a thief would, but cannot use it anywhere
+ * else.
  */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -40,7 +40,7 @@ afterAll(() => server.stop())
 
 const GET = { method: 'GET', url: '/notes', body: undefined }
 
-/** A service, and how to send it a token. */
+/** A service, and a function that sends it a token. */
 async function createService(encryptionKey: KeyPair, options: Partial<ServiceAuthOptions> = {}) {
   const url = `https://${encryptionKey.kid.toLowerCase().replaceAll(/[^a-z0-9]/g, '')}.test`
   const verifier = await createVerifier({
@@ -94,7 +94,7 @@ beforeEach(async () => {
   remembered = []
 })
 
-test('the client itself can use its token at each service, once for each request', async () => {
+test('the client itself can use its token at each service, once per request', async () => {
   for (const key of [keys.notes, keys.photos]) {
     const service = await createService(key)
     const { token } = await prove(client, jws, service.jwk, bindTo(service.url))
@@ -104,7 +104,7 @@ test('the client itself can use its token at each service, once for each request
 })
 
 test.each<EncryptionCrv>(['P-384', 'P-521', 'X25519'])(
-  'a service with a key on %s takes no token of a client on P-256',
+  'a service with a key on %s refuses the token of a client on P-256',
   async (crv) => {
     const algorithms = { ...DEFAULTS, encryptionCrv: crv }
     const service = await createService(await generateKeyPair('enc', algorithms))
@@ -115,7 +115,7 @@ test.each<EncryptionCrv>(['P-384', 'P-521', 'X25519'])(
 )
 
 describe('a service that has opened a token', () => {
-  /** What the notes service can try as its proof to somebody else, whose key is `jwk`. */
+  /** The proofs that the notes service can try on another recipient, whose key is `jwk`. */
   const attempts: [string, (jwk: JWK, req: object) => Promise<object>][] = [
     ['without a proof', (_, req) => Promise.resolve(req)],
     [

@@ -35,7 +35,7 @@ beforeEach(async () => {
   keys = createRemoteKeys({ issuer: ISSUER, fetch: line.fetch, clock, logger })
 })
 
-test('asks once, for both documents, however many want to know', async () => {
+test('fetches both documents once for simultaneous callers', async () => {
   const found = await Promise.all([key.kid, key.kid, 'x'].map((kid) => keys.find(kid)))
   expect(found).toEqual([
     expect.objectContaining({ kid: key.kid, alg: 'ES256' }),
@@ -48,7 +48,7 @@ test('asks once, for both documents, however many want to know', async () => {
   ])
 })
 
-test('asks again for a key that is not known, at most every five seconds', async () => {
+test('fetches again for an unknown key, at most every five seconds', async () => {
   await keys.find(key.kid)
   const next = await freshKey()
   published = [next.publicJwk]
@@ -62,7 +62,7 @@ test('asks again for a key that is not known, at most every five seconds', async
   expect(line.asked).toHaveLength(4)
 })
 
-test('asks again after five minutes, and drops what is published no more', async () => {
+test('fetches again after five minutes, and drops keys that are no longer published', async () => {
   await keys.find(key.kid)
   published = []
   clock.advance(299)
@@ -72,7 +72,7 @@ test('asks again after five minutes, and drops what is published no more', async
 })
 
 describe('while the auth server is away', () => {
-  test('what is known is believed for a day, and asked about every five seconds', async () => {
+  test('keeps known keys for a day, and tries to fetch them every five seconds', async () => {
     await keys.find(key.kid)
     line.instead = away
     clock.advance(600)
@@ -89,7 +89,7 @@ describe('while the auth server is away', () => {
     expect(await keys.find(key.kid)).toBeDefined()
   })
 
-  test('nothing is known of what is not known', async () => {
+  test('fails to look up an unknown key until the keys can be fetched', async () => {
     line.instead = away
     for (let i = 0; i < 3; i++) await expect(keys.find('x')).rejects.toThrow('cannot be fetched')
     expect(line.asked).toHaveLength(1)
@@ -99,7 +99,7 @@ describe('while the auth server is away', () => {
     expect(await keys.find('x')).toBeUndefined()
   })
 
-  test('a clock that was ahead is not believed', async () => {
+  test('drops known keys if the clock has been set back', async () => {
     await keys.find(key.kid)
     clock.advance(-3600)
     line.instead = away
@@ -107,17 +107,17 @@ describe('while the auth server is away', () => {
   })
 })
 
-describe('an answer that is not believed', () => {
+describe('refuses an answer with', () => {
   const json = (body: unknown) => () => answer(body)
   test.each<[string, () => void, string]>([
     ['another issuer', () => (metadata['issuer'] = 'https://evil.test'), 'has a different ISSUER'],
     [
-      'keys elsewhere',
+      'keys on another host',
       () => (metadata['jwks_uri'] = 'https://evil.test/k'),
       'is not below that URL',
     ],
     [
-      'keys beside it',
+      'keys on a host whose name begins like the issuer',
       () => (metadata['jwks_uri'] = `${ISSUER}.evil.test/k`),
       'is not below that URL',
     ],
@@ -131,19 +131,19 @@ describe('an answer that is not believed', () => {
       () => (metadata['access_token_signing_alg_values_supported'] = []),
       'is not the metadata',
     ],
-    ['a list', () => (line.instead = json([])), 'is not the metadata'],
+    ['a list in place of the metadata', () => (line.instead = json([])), 'is not the metadata'],
     [
-      'a page',
+      'HTML in place of the metadata',
       () => (line.instead = () => Promise.resolve(new Response('<p>'))),
       'did not answer with JSON',
     ],
     [
-      'an error',
+      'an error status',
       () => (line.instead = () => Promise.resolve(Response.json(metadata, { status: 500 }))),
       'answered 500',
     ],
     [
-      'no key set',
+      'no JWK Set',
       () => (line.instead = (url) => answer(url.endsWith('jwks.json') ? {} : metadata)),
       'is not a JWK Set',
     ],
@@ -157,12 +157,12 @@ describe('an answer that is not believed', () => {
   })
 })
 
-test('a fault of ours while a key is read leaves no key out: nothing is known then', async () => {
+test('a bug while reading a key makes the lookup fail, and does not leave out that key', async () => {
   let reads = 0
   const jwk = {
     ...key.publicJwk,
     get crv() {
-      // Its shape is checked first.
+      // The first read checks the shape.
       if (++reads > 1) throw new RangeError('Array buffer allocation failed')
       return 'P-256'
     },
@@ -181,10 +181,10 @@ test.each<[string, (jwk: Record<string, unknown>) => unknown]>([
   ['has no algorithm', (jwk) => ({ ...jwk, alg: undefined })],
   ['has an unknown algorithm', (jwk) => ({ ...jwk, alg: 'none' })],
   ['has the algorithm of another type', (jwk) => ({ ...jwk, alg: 'RS256' })],
-  ['is not its thumbprint', (jwk) => ({ ...jwk, kid: 'x' })],
+  ['has a kid other than its thumbprint', (jwk) => ({ ...jwk, kid: 'x' })],
   ['is off the curve', (jwk) => ({ ...jwk, y: jwk['x'] })],
   ['is private', () => key.privateKey.export({ format: 'jwk' })],
-  ['is text', () => 'key'],
+  ['is a string', () => 'key'],
 ])('a key that %s is left out, and the others stay', async (_, change) => {
   const other = await freshKey()
   published = [change({ ...key.publicJwk }), other.publicJwk]

@@ -60,7 +60,7 @@ const get = (token: string) =>
 
 const jwsOf = async () => (await person.client.accessToken()).jws
 
-/** The person's own claims, changed, signed as a server would. */
+/** Signs the person's claims, with changes, as the auth server would. */
 async function mint(
   changes: Record<string, unknown> = {},
   key: KeyPair = scene.server.keystore.signingKey,
@@ -72,7 +72,7 @@ async function mint(
     .sign(key.privateKey)
 }
 
-/** The one refusal: whatever was wrong, the same bytes. */
+/** Expects the one refusal, which is the same whatever was wrong. */
 async function expectRefused(answer: Response, description = NOT_VALID) {
   expect(answer.status).toBe(401)
   expect(await answer.json()).toEqual({ error: 'invalid_token', error_description: description })
@@ -82,7 +82,7 @@ async function expectRefused(answer: Response, description = NOT_VALID) {
   expect(answer.headers.get('cache-control')).toBe('no-store')
 }
 
-test('the log has the sums of what is refused', async () => {
+test('logs how many tokens are refused, by reason', async () => {
   await expectRefused(await get('nonsense'))
   const line = scene.service.logs.find((text) => text.includes('access tokens refused'))
   expect(JSON.parse(line!)).toMatchObject({ level: 'info', count: 1, reasons: { segments: 1 } })
@@ -102,7 +102,7 @@ test('publishes its encryption key as the auth server does, and nothing else', a
   expect(body.keys).toHaveLength(1)
   expect(Object.keys(body.keys[0]!).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
   expect(body.keys[0]).toMatchObject({ use: 'enc', alg: 'ECDH-ES+A128KW' })
-  // Not by fetch, which asks past every cache with this header.
+  // Not by fetch, which adds `Cache-Control: no-cache` to a request with this header.
   const headers = [['If-None-Match', answer.headers.get('etag')!]] as const
   const again = await rawRequest(scene.service.url, '/.well-known/jwks.json', { headers })
   expect(again.status).toBe(304)
@@ -112,7 +112,7 @@ test('publishes its encryption key as the auth server does, and nothing else', a
   expect(post.status).toBe(401)
 })
 
-test('takes what a client sends, and knows whose it is', async () => {
+test('accepts the request of a client, with the claims of its token', async () => {
   const answer = await person.call('/notes?page=2', { method: 'POST', body: '{"a":1}' })
   expect(answer.status).toBe(200)
   const { claims, body } = (await answer.json()) as Record<string, unknown>
@@ -126,7 +126,7 @@ test('takes what a client sends, and knows whose it is', async () => {
   })
 })
 
-test('takes the tokens of a session in which the password was changed', async () => {
+test('accepts the tokens of a session in which the password was changed', async () => {
   const changed = await createPerson(scene)
   await changed.client.account.changePassword(GOOD_PASSWORD, 'another brick in the wall')
   const answer = await changed.call('/notes')
@@ -135,20 +135,20 @@ test('takes the tokens of a session in which the password was changed', async ()
   expect(changed.toService()).toHaveLength(1)
 })
 
-test('takes any enc that the auth server could be configured with', async () => {
+test('accepts every enc that the auth server can be configured with, and no other', async () => {
   for (const enc of ['A128GCM', 'A256GCM', 'A128CBC-HS256', 'A256CBC-HS512']) {
     expect((await get(await sealBound(await jwsOf(), { enc }))).status).toBe(200)
   }
   await expectRefused(await get(await sealBound(await jwsOf(), { enc: 'A192GCM' })))
 })
 
-test('without a token: challenged, and no error is named', async () => {
+test('answers a request without a token with a challenge that names no error', async () => {
   const answer = await fetch(`${scene.service.url}/notes`)
   expect(answer.status).toBe(401)
   expect(answer.headers.get('www-authenticate')).toBe(REALM)
 })
 
-test('two tokens, or one in two places, are a bad request', async () => {
+test('a token in the header and in the query is a bad request', async () => {
   const answer = await sendRaw({
     ...{ url: `${scene.service.url}/notes?access_token=x`, method: 'GET', body: '' },
     token: await sealBound(await jwsOf()),
@@ -156,7 +156,7 @@ test('two tokens, or one in two places, are a bad request', async () => {
   expect(answer.status).toBe(400)
 })
 
-describe('refused with the one wording', () => {
+describe('refuses in one wording:', () => {
   const foreign = createEphemeralKeystore({
     ...{ signingAlg: 'ES256', encryptionAlg: 'ECDH-ES+A128KW' },
     ...{ encryptionEnc: 'A128GCM', encryptionCrv: 'P-256' },
@@ -179,24 +179,24 @@ describe('refused with the one wording', () => {
     ['another issuer', async () => sealBound(await mint({ iss: 'https://evil.test' }))],
     ['another audience', async () => sealBound(await mint({ aud: scene.service.url }))],
     ['no expiry', async () => sealBound(await mint({ exp: undefined }))],
-    ['from the future', async () => sealBound(await mint({ iat: scene.clock() / 1000 + 60 }))],
+    ['issued in the future', async () => sealBound(await mint({ iat: scene.clock() / 1000 + 60 }))],
     ['signed by another server', async () => sealBound(await mint({}, (await foreign).signingKey))],
     [
-      'signed by another server, under the name of ours',
+      'signed by another server under our kid',
       async () =>
         sealBound(
           await mint({}, (await foreign).signingKey, { kid: scene.server.keystore.signingKey.kid }),
         ),
     ],
     [
-      'the name of the encryption key on the signature',
+      'signed under the kid of the encryption key',
       async () => {
         const { kid } = scene.server.keystore.encryptionKey
         return sealBound(await mint({}, undefined, { kid }))
       },
     ],
     ['not bound', async () => seal(await jwsOf())],
-    ['a binding that is none', async () => seal(await jwsOf(), { req: 'x' })],
+    ['an invalid binding', async () => seal(await jwsOf(), { req: 'x' })],
     [
       'bound to the auth server',
       async () => seal(await jwsOf(), { req: bindingOf({ htu: `${scene.server.url}/notes` }) }),
@@ -220,14 +220,14 @@ describe('refused with the one wording', () => {
     await expectRefused(await get(token))
   })
 
-  test('a request that comes again, and is audited', async () => {
+  test('a replayed request, which is audited', async () => {
     await person.call('/notes')
     const captured = person.toService().at(-1)!
     await expectRefused(await sendRaw(captured))
     expect(scene.service.logs.join('')).toContain('"audit":"request_replayed"')
   })
 
-  test('a token whose binding was taken out or changed on its way', async () => {
+  test('a token whose binding was removed or changed on its way', async () => {
     const token = await sealBound(await jwsOf())
     const [head = '', ...rest] = token.split('.')
     const { req, ...header } = decodeProtectedHeader(token)
@@ -243,23 +243,26 @@ describe('refused with the one wording', () => {
     ['another method', (captured) => ({ ...captured, method: 'PUT' })],
     ['another body', (captured) => ({ ...captured, body: '{"b":1}' })],
     ['no body', (captured) => ({ ...captured, body: '' })],
-    ['the auth server', (captured) => ({ ...captured, url: `${scene.server.url}/account/logout` })],
-  ])('a request that is moved to %s', async (_, change) => {
+    [
+      'the auth server as its target',
+      (captured) => ({ ...captured, url: `${scene.server.url}/account/logout` }),
+    ],
+  ])('a captured request that is sent with %s', async (_, change) => {
     const { toService } = person
     const req = bindingOf({ htm: 'POST', dig: undefined })
-    // One that was on its way and never arrived.
+    // A request that was intercepted and never arrived.
     const body = '{"a":1}'
     const dig = createHash('sha256').update(body).digest('base64url')
     const token = await seal(await jwsOf(), { req: { ...req, dig } })
     const captured = { url: `${scene.service.url}/notes`, method: 'POST', token, body }
     await expectRefused(await sendRaw(change(captured)))
-    // It was not used up by that.
+    // The refusal did not use it up.
     expect((await sendRaw(captured)).status).toBe(200)
     expect(toService()).not.toHaveLength(0)
   })
 })
 
-test('only a token that has expired says so', async () => {
+test('tells only an expired token apart', async () => {
   const { clock } = scene
   const token = await mint({
     iat: Math.floor(clock() / 1000) - 900,
@@ -268,7 +271,7 @@ test('only a token that has expired says so', async () => {
   await expectRefused(await get(await sealBound(token)), 'The access token has expired.')
 })
 
-test('a client renews by itself what has expired', async () => {
+test('a client renews an expired token by itself', async () => {
   const own = await setUp()
   try {
     const somebody = await createPerson(own)
@@ -280,7 +283,7 @@ test('a client renews by itself what has expired', async () => {
   }
 })
 
-test('a scope is asked for where a route does so', async () => {
+test('a route can require a scope', async () => {
   const answer = await person.call('/admin')
   expect(answer.status).toBe(403)
   expect(answer.headers.get('www-authenticate')).toContain('error="insufficient_scope"')
@@ -291,7 +294,7 @@ test('a scope is asked for where a route does so', async () => {
   expect((await sendRaw({ url, method: 'GET', token, body: '' })).status).toBe(200)
 })
 
-test('where binding is optional, a token without one is taken, and one with it checked', async () => {
+test('with optional binding, accepts a token without one, and checks one that is there', async () => {
   const { clock, line } = scene
   const lax = await startService({ clock, fetch: line.fetch, requestBinding: 'optional' })
   try {
@@ -306,16 +309,16 @@ test('where binding is optional, a token without one is taken, and one with it c
   }
 })
 
-test('a JWE without a kid is tried with the key of the service', async () => {
+test('decrypts a JWE without a kid with the key of the service', async () => {
   expect((await get(await sealBound(await jwsOf(), { kid: undefined }))).status).toBe(200)
 })
 
 describe('isAlive', () => {
   test.each<[string, NonNullable<ServiceAuthOptions['isAlive']>, number]>([
-    ['no', () => false, 401],
-    ['no, after a while', () => Promise.resolve(false), 401],
-    ['yes', () => Promise.resolve(true), 200],
-    ['a fault', () => Promise.reject(new Error('down')), 500],
+    ['false refuses the token', () => false, 401],
+    ['a promise of false refuses the token', () => Promise.resolve(false), 401],
+    ['a promise of true accepts the token', () => Promise.resolve(true), 200],
+    ['an error is a 500', () => Promise.reject(new Error('down')), 500],
   ])('%s', async (_, isAlive, status) => {
     const { clock, line, server } = scene
     const service = await startService({ clock, fetch: line.fetch, isAlive })
@@ -329,7 +332,7 @@ describe('isAlive', () => {
     }
   })
 
-  test('without it, a session that has ended is known until its token expires', async () => {
+  test('without it, the token of an ended session is accepted until it expires', async () => {
     const somebody = await createPerson(scene)
     const { jws } = await somebody.client.accessToken()
     await somebody.client.signOut()

@@ -54,7 +54,7 @@ const withToken = (token: string, changes: Partial<ServiceRequest> = {}): Servic
 
 const bytes = (text: string) => Buffer.from(text)
 
-/** The outcome of a request in short: the account, or a status and the code of the error. */
+/** The outcome of a request: the account, or the status and the code of the error. */
 async function outcome(request: ServiceRequest, of = verifier) {
   const { claims, refusal } = await of.verify(request)
   if (claims !== undefined) return claims.sub
@@ -82,7 +82,7 @@ describe('the token of a request', () => {
   )
 
   test.each(['', 'notes', '*', '.elsewhere.test/notes', '@elsewhere.test/notes', 'ftp://a/notes'])(
-    'is not read from a request for %j',
+    'is not accepted for an invalid URL: %j',
     async (url) => {
       expect(await outcome(withToken(await tokens.make(), { url }))).toBe('400 invalid_request')
     },
@@ -94,7 +94,7 @@ describe('the token of a request', () => {
     expect(await outcome(withToken(token))).toBe('account-1')
   })
 
-  test('is used up, which the log of the request says', async () => {
+  test('is accepted once, and its replay is audited in the log of the request', async () => {
     const own: string[] = []
     const log = createLogger('info', { write: (text) => void own.push(text) })
     const token = await tokens.make()
@@ -105,7 +105,7 @@ describe('the token of a request', () => {
     })
   })
 
-  test('is needed with a scope', async () => {
+  test('must have the required scope', async () => {
     const first = await verifier.verify(withToken(await tokens.make()), { scope: 'admin' })
     expect(first.refusal).toMatchObject({
       status: 403,
@@ -139,26 +139,26 @@ describe('the body of a request', () => {
   test.each([
     ['Content-Length', '16'],
     ['Transfer-Encoding', 'chunked'],
-  ])('must have been read: without its bytes, a request with %s is refused', async (...header) => {
+  ])('must be given as bytes if the request has %s: %s', async (...header) => {
     const headers = ['Authorization', `Bearer ${await tokens.make()}`, ...header]
     expect(await outcome(withToken('', { headers }))).toBe('400 invalid_request')
     expect(await outcome(withToken('', { headers, body: bytes('') }))).toBe('account-1')
   })
 
-  test('of no bytes needs none', async () => {
+  test('need not be given if its Content-Length is 0', async () => {
     const headers = ['Authorization', `Bearer ${await tokens.make()}`, 'Content-Length', '0']
     expect(await outcome(withToken('', { headers }))).toBe('account-1')
   })
 
   test.each([[{ text: 'first' }], [[]], [body]])(
-    'must not have been parsed: %j is a bug, and logged',
+    'must not be parsed: %j is a 500, and logged',
     async (parsed) => {
       expect(await post({ body: parsed as never })).toBe('500 server_error')
       expect(logs.join('')).toContain('The body of a request must be given as bytes.')
     },
   )
 
-  test('must not be compressed, as something may have unpacked it', async () => {
+  test('must not be compressed, since a framework may have unpacked it', async () => {
     expect(await post({}, ['Content-Encoding', 'gzip'])).toBe('415 unsupported_media_type')
     expect(await post({}, ['Content-Encoding', 'identity', 'content-encoding', 'br'])).toMatch(
       /^415/,
@@ -190,18 +190,28 @@ describe('a token in two places', () => {
   test.each<[string, string, readonly string[], string]>([
     ['a fragment', '', [], '/notes#?access_token=x'],
     ['a parameter without a value', 'access_token=', form, '/notes'],
-    ['a member further in', '{"a":{"access_token":1}}', json, '/notes'],
-    ['no JSON object', '["access_token"]', json, '/notes'],
-    ['no JSON', '{"access_token":', json, '/notes'],
-    ['another media type', '{"access_token":1}', ['content-type', 'text/plain'], '/notes'],
-    ['no media type', 'access_token=x', [], '/notes'],
-    ['more than is looked through', `{"access_token":"${'x'.repeat(65_536)}"}`, json, '/notes'],
-  ])('is none: %s', async (_, body, headers, url) => {
+    ['a nested member', '{"a":{"access_token":1}}', json, '/notes'],
+    ['a JSON array', '["access_token"]', json, '/notes'],
+    ['invalid JSON', '{"access_token":', json, '/notes'],
+    [
+      'a body of another media type',
+      '{"access_token":1}',
+      ['content-type', 'text/plain'],
+      '/notes',
+    ],
+    ['a body without a media type', 'access_token=x', [], '/notes'],
+    [
+      'a body that is too long to be searched',
+      `{"access_token":"${'x'.repeat(65_536)}"}`,
+      json,
+      '/notes',
+    ],
+  ])('is not found in %s', async (_, body, headers, url) => {
     expect(await send(body, headers, url)).toBe('account-1')
   })
 })
 
-describe('answers like the auth server', () => {
+describe('answers like the auth server to', () => {
   test.each<[string, readonly [string, string][], string]>([
     ['no token', [], ''],
     ['another scheme', [['Authorization', 'Basic eDp5']], ''],
@@ -238,22 +248,22 @@ describe('answers like the auth server', () => {
   })
 })
 
-describe('what goes wrong around a token', () => {
+describe('the verifier', () => {
   const replays = (answer: 'full' | 'account_full'): ReplayCache => ({
     remember: () => Promise.resolve(answer),
   })
 
   test.each<[string, Partial<ServiceAuthOptions>, string]>([
-    ['isAlive says no', { isAlive: () => false }, '401 invalid_token'],
+    ['isAlive returns false', { isAlive: () => false }, '401 invalid_token'],
     ['isAlive fails', { isAlive: () => Promise.reject(new Error('down')) }, '500 server_error'],
-    ['no room for requests', { replayCache: replays('full') }, '503 temporarily_unavailable'],
+    ['the replay cache is full', { replayCache: replays('full') }, '503 temporarily_unavailable'],
     [
-      'too many requests of one account',
+      'an account has too many requests in the replay cache',
       { replayCache: replays('account_full') },
       '429 rate_limited',
     ],
     ['the auth server is away', { fetch: away }, '503 temporarily_unavailable'],
-  ])('%s', async (_, options, expected) => {
+  ])('refuses a token if %s', async (_, options, expected) => {
     const { verifier, tokens, logs } = await setUp(options)
     const request = withToken(await tokens.make())
     const { refusal } = await verifier.verify(request)
@@ -268,7 +278,7 @@ describe('what goes wrong around a token', () => {
     }
   })
 
-  test('the keys are fetched ahead by ready()', async () => {
+  test('fetches the keys ahead with ready()', async () => {
     expect(await verifier.ready()).toBe(true)
     expect(await (await setUp({ fetch: away })).verifier.ready()).toBe(false)
   })
