@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const now = () => Math.floor(server.clock() / 1000)
 
-/** A token of `session`'s with other claims, or signed in another way. */
+/** A token of `session` with other claims, or signed in another way. */
 function mint(
   changes: Record<string, unknown> = {},
   key: KeyPair = server.keystore.signingKey,
@@ -55,18 +55,18 @@ const unsigned = (header: object) =>
 const ask = (token: string) =>
   client.send('GET', '/account', undefined, { authorization: `Bearer ${token}` })
 
-/** What a client can see of an answer, but for its date and request id. */
+/** What a client can see of an answer, except its date and request id. */
 const visible = ({ status, headers, text }: Answer) => ({
   status,
   text,
   headers: [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
 })
 
-test('a token minted here with nothing changed is accepted', async () => {
+test('a token minted by this test without changes is accepted', async () => {
   expect((await ask(await client.seal(await mint()))).status).toBe(200)
 })
 
-test('a token without a kid in its JWE header is tried with the current key', async () => {
+test('a token without a kid in its JWE header is decrypted with the current key', async () => {
   const token = await client.seal(session.accessJws, { kid: undefined })
   expect((await ask(token)).status).toBe(200)
 })
@@ -78,21 +78,21 @@ describe('every refused token gives the same answer', () => {
   test.each<[string, () => string | Promise<string>]>([
     ['a bare JWS', () => session.accessJws],
     ['a JWE that is for the client', () => session.answer.body.access_token as string],
-    ['five segments of nothing', () => '....'],
-    ['five segments of something', () => 'eyJh.eyJh.eyJh.eyJh.eyJh'],
-    ['two words', async () => `${await client.seal(session.accessJws)} again`],
+    ['five empty segments', () => '....'],
+    ['five segments of garbage', () => 'eyJh.eyJh.eyJh.eyJh.eyJh'],
+    ['a second word after it', async () => `${await client.seal(session.accessJws)} again`],
     ['padding at its end', async () => `${await client.seal(session.accessJws)}=`],
     ['a comma after it', async () => `${await client.seal(session.accessJws)},`],
     ['one flipped character', async () => flipped(await client.seal(session.accessJws))],
     ['over 8 KiB', () => 'x'.repeat(8 * 1024 + 1)],
     [
-      'over 8 KiB and good in all else',
+      'over 8 KiB and otherwise good',
       () => client.seal(session.accessJws, { padding: 'x'.repeat(8 * 1024) }),
     ],
-    ['nearly all that headers may have', () => 'x'.repeat(60 * 1024)],
+    ['nearly as long as headers may be', () => 'x'.repeat(60 * 1024)],
     ['sealed to another key', () => foreignClient.seal(session.accessJws)],
     [
-      'sealed to another key under the name of ours',
+      'sealed to another key under our kid',
       () => foreignClient.seal(session.accessJws, { kid: server.keystore.encryptionKey.kid }),
     ],
     ['without a cty', () => client.seal(session.accessJws, { cty: undefined })],
@@ -106,7 +106,7 @@ describe('every refused token gives the same answer', () => {
     ['of another server, sealed to this one', () => client.seal(foreignSession.accessJws)],
     ['signed by another key', async () => client.seal(await mint({}, foreign.keystore.signingKey))],
     [
-      'signed by another key under the name of ours',
+      'signed by another key under our kid',
       async () =>
         client.seal(
           await mint({}, foreign.keystore.signingKey, { kid: server.keystore.signingKey.kid }),
@@ -115,10 +115,10 @@ describe('every refused token gives the same answer', () => {
     ['that is not signed', () => client.seal(`${unsigned({ alg: 'none', typ: 'at+jwt' })}.`)],
     ['with another typ', async () => client.seal(await mint({}, undefined, { typ: 'JWT' }))],
     ['a refresh token', () => client.seal(session.refreshJws)],
-    ['of a generation that has not come', async () => client.seal(await mint({ gen: 1 }))],
-    ['of a generation that no token names', async () => client.seal(await mint({ gen: 0 }))],
+    ['of a future generation', async () => client.seal(await mint({ gen: 1 }))],
+    ['of the generation 0, which no token names', async () => client.seal(await mint({ gen: 0 }))],
     [
-      'of a generation that is over',
+      'of an earlier generation',
       async () => {
         const own = await client.signUp()
         await server.database
@@ -143,7 +143,7 @@ describe('every refused token gives the same answer', () => {
     ['of no session', async () => client.seal(await mint({ sid: 'no-such-session' }))],
     ['without an exp', async () => client.seal(await mint({ exp: undefined }))],
     ['signed in the future', async () => client.seal(await mint({ iat: now() + 60 }))],
-    ['with a claim too many', async () => client.seal(await mint({ admin: true }))],
+    ['with an unknown claim', async () => client.seal(await mint({ admin: true }))],
     [
       'that has expired and is of another issuer',
       async () => client.seal(await mint({ exp: now() - 1, iss: 'https://other.test' })),
@@ -197,7 +197,7 @@ describe('every refused token gives the same answer', () => {
   })
 })
 
-test('only a token that has expired says so, from the very second', async () => {
+test('only an expired token is answered as expired, from the second of its exp', async () => {
   const own = await startTestServer()
   try {
     const person = await TestClient.registered(own.url)
@@ -225,15 +225,18 @@ test.each([
   ['PATCH', '/account'],
   ['DELETE', '/account'],
   ['POST', '/account/logout'],
-])('%s %s without a token is challenged, and no error is named', async (method, path) => {
-  const answer = await client.send(method, path)
-  expect(answer.status).toBe(401)
-  expect(answer.headers.get('www-authenticate')).toBe(REALM)
-  expect(answer.headers.get('cache-control')).toBe('no-store')
-})
+])(
+  '%s %s without a token is answered with a challenge that names no error',
+  async (method, path) => {
+    const answer = await client.send(method, path)
+    expect(answer.status).toBe(401)
+    expect(answer.headers.get('www-authenticate')).toBe(REALM)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  },
+)
 
 test.each(['', 'Bearer', 'Bearer ', 'Basic dTpw', 'token', 'BearerX'])(
-  'the Authorization header "%s" is no token',
+  'the Authorization header "%s" counts as no token',
   async (authorization) => {
     const answer = await client.send('GET', '/account', undefined, { authorization })
     expect(answer.status).toBe(401)
@@ -284,7 +287,7 @@ describe('a token in more than one place', () => {
 
   // By itself, Node keeps the first 2,000 headers.
   test.each([50, 1998, 3000])(
-    'a second Authorization after %i headers is refused',
+    'a second Authorization header after %i others is refused',
     async (count) => {
       const good = `Bearer ${await client.seal(session.accessJws)}`
       const answer = await rawRequest(server.url, '/account', {
@@ -318,7 +321,7 @@ describe('a token in more than one place', () => {
   )
 
   test.each(['?Access_Token=x', '?access_token[]=x', '?a=access_token', '?x=&=access_token'])(
-    'the query %s holds none',
+    'is not found in the query %s',
     async (query) => {
       const answer = await rawRequest(server.url, `/account${query}`, {
         headers: [['Authorization', `Bearer ${await client.seal(session.accessJws)}`]],
@@ -331,10 +334,10 @@ describe('a token in more than one place', () => {
     ['the query', '?access_token=x', undefined, ''],
     ['the query, without a value', '?access_token', undefined, ''],
     ['the query, twice', '?access_token=x&access_token=y', undefined, ''],
-    ['the query, beside what cannot be decoded', '?a=%E0%A4%A&access_token=x', undefined, ''],
+    ['the query, beside a malformed escape', '?a=%E0%A4%A&access_token=x', undefined, ''],
     ['the query, escaped', '?a=1&access%5Ftoken=', undefined, ''],
     ['a JSON body', '', 'application/json', '{"access_token":"x"}'],
-    ['a JSON body, as something else than text', '', 'application/json', '{"access_token":null}'],
+    ['a JSON body, not as a string', '', 'application/json', '{"access_token":null}'],
     ['a form', '', 'application/x-www-form-urlencoded', 'a=1&access_token=x'],
     ['a form, twice', '', 'application/x-www-form-urlencoded', 'access_token=x&access_token=y'],
   ])('in the header and in %s is a bad request', async (_, query, type, body) => {
@@ -368,7 +371,7 @@ test.each([
 })
 
 test.each(['[', 'a b', 'host:99999'])(
-  'the Host header "%s" is not taken for a fault of the server',
+  'the Host header "%s" is not answered with a 5xx',
   async (host) => {
     const answer = await rawRequest(server.url, '/account', {
       headers: [

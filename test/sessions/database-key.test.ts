@@ -29,7 +29,7 @@ beforeAll(async () => {
   context = { issuer, algorithms, keystore, clock: createClock() }
 })
 
-test('a database key is 32 bytes that no other session has', async () => {
+test('a database key is 32 bytes, different for each session', async () => {
   const keys = Array.from({ length: 10 }, () => createDatabaseKey(context))
   for (const { plain, sealed } of keys) {
     expect(Buffer.from(plain, 'base64url')).toHaveLength(32)
@@ -45,7 +45,7 @@ const sealedLikeAToken = ({ keystore, algorithms: { encryptionEnc } }: TokenCont
   return { plain, sealed: seal(plain, keystore.encryptionKey, encryptionEnc) }
 }
 
-test('one of the first version outlives a change of the content encryption', async () => {
+test('a key of the first version can be opened after a change of the content encryption', async () => {
   const former = {
     ...context,
     algorithms: { ...algorithms, encryptionEnc: 'A256CBC-HS512' },
@@ -62,7 +62,7 @@ const using = (alg: EncryptionAlg, key = keystore.encryptionKey): Keystore => {
 
 const ECDH = ['ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW'] as const
 test.each(ECDH.flatMap((from) => ECDH.map((to) => [from, to] as const)))(
-  'one of the first version, sealed with %s, opens where the same key is used with %s',
+  'a key of the first version, sealed with %s, can be opened if the server now uses %s',
   async (from, to) => {
     const former = {
       ...{ ...context, keystore: using(from) },
@@ -83,7 +83,7 @@ test.each([
   'PBES2-HS256+A128KW',
   'none',
   7,
-])('one that says it was sealed with %s is not opened by another type of key', async (alg) => {
+])('a key whose header was changed to %s is damaged', async (alg) => {
   const { sealed } = createDatabaseKey(context)
   const [header = '', ...rest] = sealed.split('.')
   const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), alg } as object
@@ -91,13 +91,13 @@ test.each([
   await expectDamaged([forged, ...rest].join('.'))
 })
 
-/** Neither null, which would say that it is lost, nor a fault that passes. */
+/** Expects damage: neither null, which means that the key is lost, nor a temporary fault. */
 const expectDamaged = (sealed: string) =>
   expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
     name: 'DamagedDatabaseKeyError',
   })
 
-test('while the key that it was sealed to is away, nothing is said of it', async () => {
+test('is unavailable while the key that it was sealed to is unknown', async () => {
   const other = await createEphemeralKeystore(algorithms)
   const { sealed } = createDatabaseKey({ ...context, keystore: other })
   await expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
@@ -105,7 +105,7 @@ test('while the key that it was sealed to is away, nothing is said of it', async
   })
 })
 
-test('it is lost with the key that it was sealed to, once that has been removed for good', async () => {
+test('is null once the key that it was sealed to has been removed for good', async () => {
   const other = await createEphemeralKeystore(algorithms)
   const { sealed } = createDatabaseKey({ ...context, keystore: other })
   const { signingKey, encryptionKey } = keystore
@@ -114,7 +114,7 @@ test('it is lost with the key that it was sealed to, once that has been removed 
 })
 
 test.each([
-  ['nothing', () => ''],
+  ['an empty text', () => ''],
   ['garbage', () => 'a.b.c.d.e'],
   [
     'a token',
@@ -123,7 +123,7 @@ test.each([
     },
   ],
   [
-    'sealed to ours and changed since',
+    'a key that was sealed to ours and changed since',
     () => {
       const { sealed } = createDatabaseKey(context)
       return sealed.replace(/.{22}$/, 'A'.repeat(22))
@@ -201,7 +201,7 @@ describe('at a renewal, a stored key', () => {
     expect(await stored()).toBe(sealed)
   })
 
-  test('is not taken back to what it was when another renewal has moved it meanwhile', async () => {
+  test('is not overwritten if another renewal has moved it meanwhile', async () => {
     const { sealed } = createDatabaseKey(former)
     const elsewhere = sealedTo(nextKey)
     await store(sealed)
@@ -217,7 +217,7 @@ describe('at a renewal, a stored key', () => {
     expect(await stored()).toBe(elsewhere)
   })
 
-  test('of a session that has ended is nowhere', async () => {
+  test('is not touched by the renewal of a session that has ended', async () => {
     await moveDatabaseKey(db, now, 'ended')
     expect(await stored()).toBe('sealed')
   })

@@ -23,7 +23,7 @@ describePostgres('sessions that are looked up together', () => {
 
   const claims = (sid: string, others = {}) => ({ sid, sub: 'ada', client_id: 'phone', ...others })
 
-  test('take one round trip, and each finds its own or nothing', async () => {
+  test('take one round trip, and each call finds its own or nothing', async () => {
     const execute = jest.spyOn(db.getExecutor(), 'executeQuery')
     const find = createSessionLookup(db)
     const found = await Promise.all([
@@ -45,7 +45,7 @@ describePostgres('sessions that are looked up together', () => {
     expect(Object.keys(found[0]!)).not.toContain('asked')
   })
 
-  test('are never remembered: one that has just ended is not found', async () => {
+  test('are not cached, so one that has just ended is not found', async () => {
     const find = createSessionLookup(db)
     expect(await find(claims('c'), NOW)).toBeDefined()
     const [gone] = await Promise.all([

@@ -1,11 +1,11 @@
-/** Rows to work on, without the server around them. */
+/** Database rows for tests that need no server. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { openTestDatabase } from '../support/database.ts'
 import type { Session, Sessions } from '../../server/sessions/sessions.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
 
-/** What a session that has started gave. */
+/** The answer of a session, which must have started. */
 export async function signedInBy(start: ReturnType<Sessions['start']>) {
   const started = await start
   if (started === undefined) throw new Error('The session has not started.')

@@ -22,7 +22,7 @@ const state = async () => [
 ]
 const accounts = () => createAccounts(db, () => NOW)
 
-/** Everything that a session does to its account, but for a change of the password. */
+/** Everything that a session does to its account, except changing the password. */
 const ACTS: readonly [string, (session: Session) => Promise<unknown>][] = [
   ['renaming', (own) => accounts().rename(own, 'Ada')],
   ['removing the account', (own) => accounts().remove(own)],
@@ -60,7 +60,7 @@ describe.each(ACTS)('%s', (_name, act) => {
       () => db.updateTable('sessions').set({ generation: 1 }).where('id', '=', 'a1').execute(),
     ],
     [
-      'the session and the password have gone',
+      'the session has ended and the account has changed',
       'session_ended',
       async () => {
         await db.deleteFrom('sessions').where('id', '=', 'a1').execute()
@@ -73,11 +73,11 @@ describe.each(ACTS)('%s', (_name, act) => {
       () => db.updateTable('accounts').set({ version: 1 }).where('id', '=', 'ada').execute(),
     ],
     [
-      'the account is gone',
+      'the account has been removed',
       'session_ended',
       () => db.deleteFrom('accounts').where('id', '=', 'ada').execute(),
     ],
-  ])('changes nothing where %s', async (_, reason, interfere) => {
+  ])('changes nothing if %s', async (_, reason, interfere) => {
     await interfere()
     const before = await state()
     await expect(act(session)).rejects.toMatchObject({ name: 'RefusedError', reason })
@@ -85,7 +85,7 @@ describe.each(ACTS)('%s', (_name, act) => {
   })
 })
 
-test('work that fails is undone, and its error is its own', async () => {
+test('failed work is rolled back, and its error is passed on', async () => {
   const before = await state()
   const failing = asSession(db, session, NOW, async (trx) => {
     await endSessionsOf(trx, 'ada', 'a1')

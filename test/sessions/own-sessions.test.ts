@@ -25,7 +25,7 @@ test('a session is listed with its client and its times', async () => {
   ])
 })
 
-test('the newest comes first; the same instant is no tie', async () => {
+test('the newest session comes first, and sessions of the same time are ordered by id', async () => {
   await addSession(db, 'old', { createdAt: NOW - 2, lastUsedAt: NOW })
   await addSession(db, 'new-b', { createdAt: NOW })
   await addSession(db, 'new-a', { createdAt: NOW, clientId: 'tab' })
@@ -34,7 +34,7 @@ test('the newest comes first; the same instant is no tie', async () => {
   expect((await listSessions(db, 'ada', NOW, 100))[0]!.client_name).toBeNull()
 })
 
-test('sessions of other accounts and expired ones are not', async () => {
+test('sessions of other accounts and expired ones are not listed', async () => {
   await addSession(db, 'bobs', { accountId: 'bob' })
   await addSession(db, 'over', { expiresAt: NOW })
   await addSession(db, 'almost', { expiresAt: NOW + 1 })
@@ -51,7 +51,7 @@ test('beyond the limit, only those used most recently are listed, newest first',
   expect(await listed('ada', NOW, 3)).toEqual(['unused', 'new', 'old'])
 })
 
-test('one is ended by its owner, once, and by nobody else', async () => {
+test('a session is ended once, and by its owner only', async () => {
   await addSession(db, 's')
   await addSession(db, 'other')
   expect(await endOwnSession(db, 'bob', 's')).toBe(false)
@@ -62,7 +62,7 @@ test('one is ended by its owner, once, and by nobody else', async () => {
   expect(await sessionIds(db)).toEqual(['other'])
 })
 
-test('by a token of its own, one is ended only in the generation of the token', async () => {
+test('a session is ended by a token only if it is of the same generation', async () => {
   await addSession(db, 's')
   await db.updateTable('sessions').set({ generation: 2 }).execute()
   for (const other of [0, 1, 3]) expect(await endOwnSession(db, 'ada', 's', other)).toBe(false)
@@ -75,14 +75,14 @@ test.each([
   ['a2', ['a1', 'a3'], ['a2', 'b1']],
   ['', ['a1', 'a2', 'a3'], ['b1']],
   ['b1', ['a1', 'a2', 'a3'], ['b1']],
-])('all but %j', async (except, ended, left) => {
+])('endSessionsOf ends all sessions of the account except %j', async (except, ended, left) => {
   for (const id of ['a1', 'a2', 'a3']) await addSession(db, id)
   await addSession(db, 'b1', { accountId: 'bob' })
   expect((await endSessionsOf(db, 'ada', except)).sort()).toEqual(ended)
   expect(await sessionIds(db)).toEqual(left)
 })
 
-test('within a transaction that fails, none is ended', async () => {
+test('a failed transaction ends no session', async () => {
   await addSession(db, 's')
   const work = db.transaction().execute(async (trx) => {
     expect(await endSessionsOf(trx, 'ada')).toEqual(['s'])

@@ -40,7 +40,7 @@ test.each([
   ['token', 'other', 7, 'session'],
   ['salt', 'the jti', 8, 'session'],
   ['session', 'the jti', 7, 'other'],
-])('another %s has another successor', (_, jti, byte, sid) => {
+])('another %s gives another successor', (_, jti, byte, sid) => {
   const saltOf = (fill: number) => Buffer.alloc(32, fill).toString('base64url')
   expect(successorOf(jti, saltOf(byte), sid)).not.toBe(successorOf('the jti', saltOf(7), 'session'))
 })

@@ -14,7 +14,7 @@ const INTERVAL = 10_000
 const SID = 'session'
 /** When the session of these tests expires unless it is renewed. */
 const END = NOW + 3_600_000
-/** Milliseconds that a renewal gives. */
+/** Milliseconds that a renewal adds. */
 const TTL = 90 * 86_400_000
 
 let db: Database
@@ -26,7 +26,7 @@ beforeEach(async () => {
 })
 afterEach(() => db.destroy())
 
-/** Records an unused token, as signing in does; gives its `jti`. */
+/** Records an unused token, as signing in does; returns its `jti`. */
 async function record(sid = SID): Promise<string> {
   const jti = `first-${recorded++}`
   await recordRefreshToken(db, sid, jti, END)
@@ -45,7 +45,7 @@ const rotate = (jti: string, at = NOW, sid = SID, gen?: number, on = db) =>
     )
 const outcome = async (...args: Parameters<typeof rotate>) => (await rotate(...args)).outcome
 
-/** Uses a token that must be good; gives its successor's `jti`. */
+/** Uses a token that must be good; returns its successor's `jti`. */
 async function next(jti: string, at = NOW, sid = SID): Promise<string> {
   const rotation = await rotate(jti, at, sid)
   if (rotation.outcome !== 'rotated') throw new Error(rotation.outcome)
@@ -60,7 +60,7 @@ const session = async () => {
 }
 
 describe('the first use of a token', () => {
-  test('notes when, makes a salt, and records the successor that follows from it', async () => {
+  test('records its time, a salt, and the successor that is derived from it', async () => {
     const jti = await record()
     const rotation = await rotate(jti, NOW + 5)
     const { salt } = (await rowOf(jti))!
@@ -77,7 +77,7 @@ describe('the first use of a token', () => {
     })
   })
 
-  test('moves the end of its session on, and of no other', async () => {
+  test('extends its session, and no other', async () => {
     await addSession(db, 'other')
     await rotate(await record(), NOW + 7)
     expect(await session()).toMatchObject({ last_used_at: NOW + 7, expires_at: NOW + 7 + TTL })
@@ -89,7 +89,7 @@ describe('the first use of a token', () => {
     expect(others).toEqual([{ expires_at: END }])
   })
 
-  test('leaves nothing from which the database alone could make the successor', async () => {
+  test('stores neither the token’s jti nor that of its successor', async () => {
     const jti = await record()
     const successor = await next(jti)
     const stored = JSON.stringify(await rows())
@@ -102,7 +102,7 @@ describe('a used token', () => {
     const jti = await record()
     const first = await rotate(jti)
     for (let use = 0; use < 600; use++) {
-      // Prolonged by nothing: the later uses are no renewals.
+      // Later uses prolong nothing: they are not renewals.
       expect(await rotate(jti, NOW + Math.floor((use * INTERVAL) / 599))).toEqual(first)
     }
     expect(await rows()).toHaveLength(2)
@@ -110,18 +110,18 @@ describe('a used token', () => {
   })
 
   test.each([
-    ['at once', 0, 'rotated'],
-    ['when the interval ends', INTERVAL, 'rotated'],
-    ['a millisecond later', INTERVAL + 1, 'reused'],
-    ['long after', 86_400_000, 'reused'],
-  ])('again %s', async (_, later, expected) => {
+    ['at once gives its successor', 0, 'rotated'],
+    ['when the interval ends gives its successor', INTERVAL, 'rotated'],
+    ['a millisecond later ends the session', INTERVAL + 1, 'reused'],
+    ['long after ends the session', 86_400_000, 'reused'],
+  ])('that is used again %s', async (_, later, expected) => {
     const jti = await record()
     await rotate(jti)
     expect(await outcome(jti, NOW + later)).toBe(expected)
     expect(await sessionIds(db)).toEqual(expected === 'reused' ? [] : [SID])
   })
 
-  test('again does not prolong the interval, which runs from the first use', async () => {
+  test('does not prolong the interval, which runs from the first use', async () => {
     const jti = await record()
     await rotate(jti)
     expect(await outcome(jti, NOW + INTERVAL)).toBe('rotated')
@@ -129,7 +129,7 @@ describe('a used token', () => {
     expect(await outcome(jti, NOW + INTERVAL + 1)).toBe('reused')
   })
 
-  test('whose successor is used is behind: refused, with no harm to the session', async () => {
+  test('is refused without harm to the session if its successor has been used', async () => {
     const first = await record()
     const second = await next(first)
     const third = await next(second, NOW + 1)
@@ -141,7 +141,7 @@ describe('a used token', () => {
     expect(await outcome(third, NOW + INTERVAL + 1)).toBe('rotated')
   })
 
-  test('is reused after the interval, however many came after it', async () => {
+  test('counts as reused after the interval, however many tokens came after it', async () => {
     const first = await record()
     const second = await next(first)
     await next(second, NOW + 1)
@@ -149,7 +149,7 @@ describe('a used token', () => {
     expect(await outcome(second, NOW + INTERVAL + 1)).toBe('unknown')
   })
 
-  test('is reused though what noted its use has been removed by another use', async () => {
+  test('counts as reused even if its record has been removed by another use', async () => {
     const first = await record()
     const second = await next(first)
     const third = await next(second, NOW + INTERVAL + 1)
@@ -159,7 +159,7 @@ describe('a used token', () => {
     expect(await outcome(first, NOW)).toBe('reused')
   })
 
-  test('that a server before this version has used gets one successor, and no longer interval', async () => {
+  test('that an older server has used gets one successor, and no longer interval', async () => {
     const jti = await record()
     await db.updateTable('refresh_tokens').set({ used_at: NOW }).execute()
     const successor = await next(jti, NOW + 4000)
@@ -168,7 +168,7 @@ describe('a used token', () => {
     expect(await outcome(jti, NOW + INTERVAL + 1)).toBe('reused')
   })
 
-  test('and one that it used long ago is a copy', async () => {
+  test('that an older server used long ago counts as reused', async () => {
     const jti = await record()
     await db
       .updateTable('refresh_tokens')
@@ -186,18 +186,18 @@ describe('a token of another generation', () => {
     [1, undefined],
     [2, 1],
     [0, 1],
-  ])('than %d, %s, is of no use and does no harm, used or not', async (generation, gen) => {
+  ])('(session: %d, token: %s) is refused without harm, used or not', async (generation, gen) => {
     const jti = await record()
     await setGeneration(generation)
     const before = [await rows(), await session()]
-    // Neither unused nor, as after a change of the password, unheard of.
+    // An unused token, and one without a record, as after a change of the password.
     for (const each of [jti, 'of a row that is gone']) {
       expect(await outcome(each, NOW, SID, gen)).toBe('unknown')
     }
     expect([await rows(), await session()]).toEqual(before)
   })
 
-  test('and a token of the same generation is rotated and reused as usual', async () => {
+  test('does not include one of the same generation, which is rotated or reused as usual', async () => {
     const jti = await record()
     await setGeneration(3)
     expect(await outcome(jti, NOW, SID, 3)).toBe('rotated')
@@ -206,15 +206,15 @@ describe('a token of another generation', () => {
 })
 
 test.each([
-  ['of no record', 'nobody’s', SID, 'reused'],
-  ['of a session that there is not', undefined, 'no-session', 'unknown'],
+  ['without a record counts as reused', 'nobody’s', SID, 'reused'],
+  ['of an unknown session is unknown', undefined, 'no-session', 'unknown'],
 ])('a token %s', async (_, jti, sid, expected) => {
   const known = await record()
   expect(await outcome(jti ?? known, NOW, sid)).toBe(expected)
   expect(await outcome(known)).toBe(expected === 'reused' ? 'unknown' : 'rotated')
 })
 
-test('a token of another session is refused and stays unused', async () => {
+test('a token of another session counts as reused, and stays unused', async () => {
   await addSession(db, 'other')
   const jti = await record('other')
   expect(await outcome(jti)).toBe('reused')
@@ -227,12 +227,12 @@ test.each([
   [-1, 'rotated'],
   [0, 'unknown'],
   [1, 'unknown'],
-])('%d ms after its session has expired a token is %s', async (later, expected) => {
+])('%d ms after its session has expired, a token is %s', async (later, expected) => {
   const jti = await record()
   expect(await outcome(jti, END + later)).toBe(expected)
 })
 
-test('what was used longer ago than the interval is not kept, but for other sessions’', async () => {
+test('removes tokens that were used before the interval, but not those of other sessions', async () => {
   await addSession(db, 'other')
   const others = await record('other')
   await rotate(others, NOW, 'other')
@@ -281,13 +281,13 @@ describe('while another process writes to the same file', () => {
 
   test.each([
     [
-      'another use came before, long ago: it is one too many',
+      'a use of long ago makes this one a reuse',
       `update refresh_tokens set used_at = ${NOW - INTERVAL - 1}`,
       'reused',
     ],
-    ['the session ended before: nothing is left to renew', 'delete from sessions', 'unknown'],
-    ['the password changed before', 'update sessions set generation = 1', 'unknown'],
-  ])('within a transaction that has begun, %s', async (_, statement, expected) => {
+    ['the session has ended', 'delete from sessions', 'unknown'],
+    ['the password has changed', 'update sessions set generation = 1', 'unknown'],
+  ])('sees what was written after the transaction began: %s', async (_, statement, expected) => {
     const jti = await record()
     let times = 0
     const racing = interferedWith(/^begin/, (other) => {
@@ -298,7 +298,7 @@ describe('while another process writes to the same file', () => {
     expect(times).toBe(1)
   })
 
-  test('within a transaction that has begun, another use came before: both give the same', async () => {
+  test('gives the same successor as another use that was written after the transaction began', async () => {
     const jti = await record()
     const salt = Buffer.alloc(32, 7).toString('base64url')
     const successor = successorOf(jti, salt, SID)
@@ -314,7 +314,7 @@ describe('while another process writes to the same file', () => {
     expect(await rows()).toHaveLength(2)
   })
 
-  test('another process that tries to write in the middle of a renewal does not make it fail', async () => {
+  test('does not fail if the other process tries to write in the middle of a renewal', async () => {
     const jti = await record()
     const outcomes: string[] = []
     const racing = interferedWith(/^/, (other) => {
@@ -326,7 +326,7 @@ describe('while another process writes to the same file', () => {
       }
     })
     expect(await outcomeOn(racing, jti)).toBe('rotated')
-    // Before it and after it, and in between it has to wait.
+    // It can write before and after the renewal, and has to wait in between.
     expect([outcomes[0], outcomes.at(-1)]).toEqual(['written', 'written'])
     expect(new Set(outcomes.slice(1, -1))).toEqual(new Set(['database is locked']))
   })

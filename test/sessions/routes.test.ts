@@ -61,7 +61,7 @@ test('the list has every session with its client and times, the newest first', a
   expect(seenFromThere.map(({ current }) => current)).toEqual([true, false])
 })
 
-test('the list leaves out what has expired', async () => {
+test('the list leaves out expired sessions', async () => {
   const own = await startTestServer({ config: { refreshTokenTtl: 1000 } })
   try {
     const phone = await TestClient.registered(own.url)
@@ -77,7 +77,7 @@ test('the list leaves out what has expired', async () => {
   }
 })
 
-test('one is ended from another, and its tokens are refused at once', async () => {
+test('a session can end another, whose tokens are refused at once', async () => {
   const email = someEmail()
   const [one, two, three] = [
     await client.signUp(email),
@@ -98,13 +98,13 @@ test('one is ended from another, and its tokens are refused at once', async () =
   expect([again.status, again.body.error]).toEqual([404, 'not_found'])
 })
 
-test('the current one can be ended as well', async () => {
+test('a session can end itself', async () => {
   const session = await client.signUp()
   expect((await end(session, session.sessionId)).status).toBe(204)
   expect(await statusOf(session)).toBe(401)
 })
 
-test('another account’s is as if it were not there', async () => {
+test('a session of another account is answered like an unknown one', async () => {
   const [ada, bob] = [await client.signUp(), await client.signUp()]
   const theirs = await end(ada, bob.sessionId)
   const nothing = await end(ada, crypto.randomUUID())
@@ -117,7 +117,7 @@ test('another account’s is as if it were not there', async () => {
   expect([await statusOf(ada), await statusOf(bob)]).toEqual([200, 200])
 })
 
-test('all others are ended together, and nobody else’s', async () => {
+test('a session can end all others of its account, and of no other account', async () => {
   const email = someEmail()
   const bystander = await client.signUp()
   const others = [await client.signUp(email), await client.login(email)]
@@ -145,7 +145,7 @@ test.each([
   expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
 })
 
-test('a second use within a minute writes nothing', async () => {
+test('last_used_at changes at most once a minute', async () => {
   const session = await client.signUp()
   const lastUsed = async () => (await list(session)).sessions[0]!['last_used_at'] as string
   const created = at(server.clock())

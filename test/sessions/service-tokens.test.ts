@@ -43,21 +43,21 @@ test.each([
   ['GET', '/account'],
   ['DELETE', '/account/sessions'],
   ['POST', '/account/logout'],
-])('is of no use to %s %s, which is for people', async (method, path) => {
+])('a service token is refused with 403 at %s %s, which is for people', async (method, path) => {
   const answer = await ask(await client.prove(jws, bindTo(method, path)), method, path)
   expect(answer.status).toBe(403)
   expect(answer.body.error).toBe('insufficient_scope')
   expect(answer.headers.get('www-authenticate')).toContain('error="insufficient_scope"')
 })
 
-test('is refused like any token if it is not proven, or for another request', async () => {
+test('a service token is refused like any token if it is not proven, or for another request', async () => {
   const unproven = await ask(bindTo('GET', '/account'))
   expect([unproven.status, unproven.body.error]).toEqual([401, 'invalid_token'])
   const elsewhere = await ask(await client.prove(jws, bindTo('GET', '/account/sessions')))
   expect([elsewhere.status, elsewhere.body.error]).toEqual([401, 'invalid_token'])
 })
 
-test('ends nothing at /revoke', async () => {
+test('a service token ends nothing at /revoke', async () => {
   const token = await client.seal(jws, { req: await client.prove(jws, bindTo('POST', '/revoke')) })
   const answer = await client.send('POST', '/revoke', { token })
   expect([answer.status, answer.body]).toEqual([200, {}])

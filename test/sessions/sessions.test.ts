@@ -113,14 +113,14 @@ test('no session starts for a client that has been removed, and none ends for it
   expect(await sessionIds(server.database)).toEqual(before)
 })
 
-test('the client of a session that starts is known from then on, one that did not start changes nothing', async () => {
+test('a client becomes known when a session starts with it, and not when none starts', async () => {
   const someone = await makeAccount()
   const known = () => isKnownClient(server.database, someone.email_key, client.id, server.clock())
   await sessions.start({ ...someone, version: 7 }, client)
   expect(await known()).toBe(false)
   const session = await signedInBy(sessions.start(someone, client))
   expect(await known()).toBe(true)
-  // Also when it has signed out.
+  // Even after it has signed out.
   await endOwnSession(server.database, someone.id, session.session_id)
   expect(await known()).toBe(true)
 })
@@ -149,7 +149,7 @@ test('the scope is the token’s own, which may be narrower than the account’s
   expect(await sessions.findAlive({ ...access, scope: 'less' })).toMatchObject({ scope: 'less' })
 })
 
-test('when it was last used is written once a minute, and not more often', async () => {
+test('last_used_at is written at most once a minute', async () => {
   const { access } = await start()
   const started = server.clock()
   const lastUsed = async () => ((await rowOf(access.sid))!.last_used_at - started) / 1000
@@ -169,7 +169,7 @@ test('when it was last used is written once a minute, and not more often', async
   }
 })
 
-test('a renewal counts as a use, and moves the end on', async () => {
+test('a renewal counts as a use, and extends the session', async () => {
   const { access, refresh } = await start()
   server.clock.advance(30)
   const refreshed = await sessions.refresh(refresh, client, account, 'user')
@@ -180,13 +180,13 @@ test('a renewal counts as a use, and moves the end on', async () => {
   })
 })
 
-test('a session that nobody renews ends by itself', async () => {
+test('a session that is not renewed expires', async () => {
   const { access, refresh } = await start()
   server.clock.advance(3599)
   expect(await sessions.findAlive(access)).toBeDefined()
   server.clock.advance(1)
   expect(await sessions.findAlive(access)).toBeUndefined()
-  // Not reused: that would be somebody's alarm.
+  // Not "reused", which would raise an alarm.
   expect(await sessions.refresh(refresh, client, account, 'user')).toEqual({
     outcome: 'unknown',
   })
@@ -195,7 +195,7 @@ test('a session that nobody renews ends by itself', async () => {
   })
 })
 
-test('however often it is renewed, it ends at its greatest age, and so do its tokens', async () => {
+test('a session and its tokens end at the maximum age, however often it is renewed', async () => {
   const first = await start()
   const started = Math.floor(server.clock() / 1000)
   let { refresh } = first
@@ -223,7 +223,7 @@ test('however often it is renewed, it ends at its greatest age, and so do its to
   })
 })
 
-test('a greatest age below every lifetime caps the first tokens too', async () => {
+test('a maximum age below every lifetime caps the first tokens, too', async () => {
   const { config, keystore, clock } = server
   const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
   const options = {
@@ -258,7 +258,7 @@ describe('while another process tries to write after every statement', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  /** Sessions in that database, and the statements of theirs that were interfered with. */
+  /** Works with sessions in that database, and records each try of the other process in `tries`. */
   async function interfered<T>(work: (sessions: Sessions) => Promise<T>): Promise<T> {
     const other = new Libsql(file)
     const racing = new Kysely<Schema>({
@@ -302,7 +302,7 @@ describe('while another process tries to write after every statement', () => {
       return racing.refresh(refresh, client, account, 'user')
     })
     expect(refreshed.outcome).toBe('refreshed')
-    // The first select is of the stored database key, which may have to move.
+    // The first select reads the stored database key, which may have to move.
     expect(tries.slice(0, 3)).toEqual([
       ...['select: written', 'begin: written', 'update: database is locked'],
     ])

@@ -58,38 +58,43 @@ test('records of clients that are no longer known are removed, but not their ses
   expect(await sessionIds(db)).toEqual(['alive'])
 })
 
-test.each([499, 500, 501, 1000, 1203])('%d go in batches of at most 500', async (count) => {
-  const sizes: number[] = []
-  const sqlite = new Libsql(':memory:')
-  // Every statement that removes sessions, by the rows it removed.
-  const logged = new Kysely<Schema>({
-    dialect: new LibsqlDialect(sqlite),
-    log({ query }) {
-      if (!query.sql.startsWith('delete from "sessions"')) return
-      sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)
-    },
-  })
-  await migrate(logged, CORE_HISTORY)
-  sqlite.exec(`insert into clients (client_id, client_name, jwk, created_at) values ('phone', null, '{}', 1);
+test.each([499, 500, 501, 1000, 1203])(
+  '%d expired sessions are removed in batches of at most 500',
+  async (count) => {
+    const sizes: number[] = []
+    const sqlite = new Libsql(':memory:')
+    // Every statement that removes sessions, by the rows it removed.
+    const logged = new Kysely<Schema>({
+      dialect: new LibsqlDialect(sqlite),
+      log({ query }) {
+        if (!query.sql.startsWith('delete from "sessions"')) return
+        sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)
+      },
+    })
+    await migrate(logged, CORE_HISTORY)
+    sqlite.exec(`insert into clients (client_id, client_name, jwk, created_at) values ('phone', null, '{}', 1);
     insert into accounts (id, email, email_key, password_hash, scope, created_at)
       values ('ada', 'a', 'a', 'h', 'user', 1);`)
-  const rows = Array.from({ length: count }, (_, i) => sessionRow(`over-${i}`, { expiresAt: NOW }))
-  for (let i = 0; i < count; i += 500) {
-    await logged
-      .insertInto('sessions')
-      .values(rows.slice(i, i + 500))
-      .execute()
-  }
-  await logged.insertInto('sessions').values(sessionRow('alive')).execute()
+    const rows = Array.from({ length: count }, (_, i) =>
+      sessionRow(`over-${i}`, { expiresAt: NOW }),
+    )
+    for (let i = 0; i < count; i += 500) {
+      await logged
+        .insertInto('sessions')
+        .values(rows.slice(i, i + 500))
+        .execute()
+    }
+    await logged.insertInto('sessions').values(sessionRow('alive')).execute()
 
-  expect(await sweepExpired(logged, NOW)).toBe(count)
-  expect(sizes.reduce((sum, size) => sum + size)).toBe(count)
-  expect(Math.max(...sizes)).toBeLessThanOrEqual(500)
-  expect(await sessionIds(logged)).toEqual(['alive'])
-  await logged.destroy()
-})
+    expect(await sweepExpired(logged, NOW)).toBe(count)
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(count)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(500)
+    expect(await sessionIds(logged)).toEqual(['alive'])
+    await logged.destroy()
+  },
+)
 
-describe('now and again', () => {
+describe('startSweeping', () => {
   const lines: string[] = []
   const logger = createLogger('trace', { write: (line) => void lines.push(line) })
   let stop: (() => Promise<void>) | undefined
@@ -111,7 +116,7 @@ describe('now and again', () => {
     jest.useRealTimers()
   })
 
-  /** Resolves when a sweep that has begun has said what it did. */
+  /** Resolves when so many lines match the pattern. */
   async function logged(pattern: RegExp, count = 1) {
     for (let i = 0; i < 1000; i++) {
       if (lines.filter((line) => pattern.test(line)).length >= count) return
@@ -120,12 +125,12 @@ describe('now and again', () => {
     throw new Error(`never logged ${pattern}: ${lines.join('')}`)
   }
 
-  test('it starts at once, repeats, and stops on request', async () => {
+  test('sweeps at once, repeats, and stops on request', async () => {
     let now = NOW
     await addSession(db, 'one', { expiresAt: NOW })
     await addSession(db, 'two', { expiresAt: NOW + 1 })
     await addSession(db, 'three', { expiresAt: NOW + 2 })
-    // Of the database.
+    // The timers of the database.
     const timers = jest.getTimerCount()
     stop = startSweeping([sweep], logger, () => now)
     await logged(/"removed":1/)
@@ -154,7 +159,7 @@ describe('now and again', () => {
       jest.advanceTimersByTime(5 * 60_000)
     }
     await stop()
-    // Nothing is left that could ask the database.
+    // Nothing can query the database any more.
     await db.destroy()
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
       { level: expect.not.stringMatching('error'), removed: 1 },
@@ -162,7 +167,7 @@ describe('now and again', () => {
     db = await openFilled()
   })
 
-  test('a database that fails is logged, and tried again', async () => {
+  test('logs a failing database, and tries again', async () => {
     const broken = await openFilled()
     await broken.destroy()
     stop = startSweeping([(now) => sweepExpired(broken, now)], logger, () => NOW)

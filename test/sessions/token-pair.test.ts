@@ -38,7 +38,7 @@ async function pairOf(left: number, accessTokenTtl = 900, generation = 0) {
   return { pair, access, refresh }
 }
 
-test('both tokens are for the client, and each is of its own kind', async () => {
+test('both tokens are for the client, and each has its own typ and claims', async () => {
   const { pair, access, refresh } = await pairOf(3_600_000)
   expect(Object.keys(pair)).toEqual(['access_token', 'refresh_token', 'token_type', 'expires_in'])
   expect(pair).toMatchObject({ token_type: 'Bearer', expires_in: 900 })
@@ -65,16 +65,19 @@ test.each([
   [900_000, 900, 900],
   [899_999, 899, 899],
   [1000, 1, 1],
-  // The last moment of a session: tokens that have already expired, and no failure.
+  // In the last moment of a session, the tokens have already expired and nothing fails.
   [999, 0, 0],
-])('with %d ms left they live %d and %d seconds', async (left, accessLife, refreshLife) => {
-  const { pair, access, refresh } = await pairOf(left)
-  expect(pair.expires_in).toBe(accessLife)
-  expect(decodeJwt(access).exp! - fixture.now).toBe(accessLife)
-  expect(decodeJwt(refresh).exp! - fixture.now).toBe(refreshLife)
-})
+])(
+  'with %d ms of the session left, the tokens live for %d and %d seconds',
+  async (left, accessLife, refreshLife) => {
+    const { pair, access, refresh } = await pairOf(left)
+    expect(pair.expires_in).toBe(accessLife)
+    expect(decodeJwt(access).exp! - fixture.now).toBe(accessLife)
+    expect(decodeJwt(refresh).exp! - fixture.now).toBe(refreshLife)
+  },
+)
 
-test('both say the session’s generation, once it is not the first', async () => {
+test('both tokens name the session’s generation, unless it is the first', async () => {
   const { access, refresh } = await pairOf(3_600_000, 900, 2)
   expect([decodeJwt(access)['gen'], decodeJwt(refresh)['gen']]).toEqual([2, 2])
   expect(decodeJwt((await pairOf(3_600_000)).access)).not.toHaveProperty('gen')

@@ -39,7 +39,7 @@ const outcome = ({ status, body }: Answer): unknown[] => [status, body?.error]
 const REFUSED = [400, 'invalid_grant']
 const OK = [200, undefined]
 
-/** The tokens of an answer, opened. */
+/** The tokens of an answer, decrypted. */
 async function opened({ status, text, body }: Answer) {
   if (status !== 200) throw new Error(`${status} ${text}`)
   return {
@@ -83,7 +83,7 @@ describe('a fresh pair', () => {
           FORM,
         ),
     ],
-  ])('is given for %s', async (_, send) => {
+  ])('is given for a refresh token in %s', async (_, send) => {
     const session = await client.signUp()
     server.clock.advance(100)
     const answer = await send(await client.seal(session.refreshJws))
@@ -105,7 +105,7 @@ describe('a fresh pair', () => {
     expect([access.jti, renewal.jti]).not.toContain(before.jti)
     expect(renewal.jti).not.toBe(decodeJwt(session.refreshJws).jti)
     expect(await statusOf(tokens)).toBe(200)
-    // What was issued before lives on: it is short, and the session is alive.
+    // Earlier access tokens stay good: they are short-lived, and the session is alive.
     expect(await statusOf(session)).toBe(200)
     expect(events(session.sessionId)).toEqual([])
   })
@@ -141,7 +141,7 @@ describe('an invalid request is refused, and uses nothing up', () => {
     ['no body', 400, 'invalid_request', () => json(undefined)],
     ['no grant_type', 400, 'invalid_request', () => json({ refresh_token: sealed })],
     [
-      'a grant_type that is no text',
+      'a grant_type that is not a string',
       400,
       'invalid_request',
       () => json({ grant_type: ['refresh_token'], refresh_token: sealed }),
@@ -166,7 +166,7 @@ describe('an invalid request is refused, and uses nothing up', () => {
     ],
     ['no refresh_token', 400, 'invalid_request', () => json({ grant_type: 'refresh_token' })],
     [
-      'a refresh_token that is no text',
+      'a refresh_token that is not a string',
       400,
       'invalid_request',
       () => json({ grant_type: 'refresh_token', refresh_token: { sealed } }),
@@ -178,21 +178,21 @@ describe('an invalid request is refused, and uses nothing up', () => {
       () => form(`grant_type=refresh_token&refresh_token=${sealed}&refresh_token=${sealed}`),
     ],
     [
-      'a form as text',
+      'a form sent as text/plain',
       415,
       'unsupported_media_type',
       () => form(`grant_type=refresh_token`, { 'content-type': 'text/plain' }),
     ],
     ['a wider scope', 400, 'invalid_scope', () => refresh(session.refreshJws, { scope: 'admin' })],
     [
-      'a scope that reaches beyond',
+      'a scope that is partly wider',
       400,
       'invalid_scope',
       () => refresh(session.refreshJws, { scope: 'user admin' }),
     ],
     ['an empty scope', 400, 'invalid_scope', () => refresh(session.refreshJws, { scope: '' })],
     [
-      'a scope that is no text',
+      'a scope that is not a string',
       400,
       'invalid_request',
       () => refresh(session.refreshJws, { scope: ['user'] }),
@@ -211,7 +211,7 @@ describe('an invalid request is refused, and uses nothing up', () => {
       () => refresh(session.refreshJws, { client_id: 'nobody' }),
     ],
     [
-      'a client_id that is no text',
+      'a client_id that is not a string',
       400,
       'invalid_request',
       () => refresh(session.refreshJws, { client_id: 1 }),
@@ -225,7 +225,7 @@ describe('an invalid request is refused, and uses nothing up', () => {
     expect(await tokenRows(session.sessionId)).toBe(rows)
   })
 
-  test('and the token is good still', async () => {
+  test('and the refresh token is still good', async () => {
     server.clock.advance(60)
     expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
   })
@@ -233,7 +233,7 @@ describe('an invalid request is refused, and uses nothing up', () => {
 
 describe('anything but a refresh token of ours is an invalid grant, always in the same words', () => {
   test.each<[string, (session: TestSession) => Promise<string>]>([
-    ['nothing', () => Promise.resolve('')],
+    ['an empty token', () => Promise.resolve('')],
     ['garbage', () => Promise.resolve('a.b.c.d.e')],
     ['over 8 KiB', () => Promise.resolve('a'.repeat(9000))],
     ['a bare JWS', ({ refreshJws }) => Promise.resolve(refreshJws)],
@@ -259,7 +259,7 @@ describe('anything but a refresh token of ours is an invalid grant, always in th
     expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
   })
 
-  test('and a refresh token is no access token', async () => {
+  test('and a refresh token is not accepted as an access token', async () => {
     const session = await client.signUp()
     expect(await statusOf({ accessJws: session.refreshJws })).toBe(401)
   })
@@ -301,7 +301,7 @@ describe('scope', () => {
   })
 
   test.each(['root', 'user root', 'user  admin', 'USER', ' user'])(
-    '%j reaches beyond',
+    '%j is refused as invalid_scope',
     async (scope) => {
       expect(outcome(await refresh(session.refreshJws, { scope }))).toEqual([400, 'invalid_scope'])
     },
@@ -329,7 +329,7 @@ describe('rotation', () => {
     expect(events(session.sessionId)).toEqual([])
   })
 
-  test('a copy that is used later ends the session for everybody, and is logged once', async () => {
+  test('a copy that is used after the interval ends the session, and is logged once', async () => {
     const email = someEmail()
     const session = await client.signUp(email)
     const bystander = await client.login(email)
@@ -355,7 +355,7 @@ describe('rotation', () => {
     expect(outcome(await refresh(bystander.refreshJws))).toEqual(OK)
   })
 
-  test('a copy of the last but one: within the interval refused, later the end', async () => {
+  test('a copy of the last but one is refused within the interval, and ends the session later', async () => {
     const session = await client.signUp()
     const next = await opened(await refresh(session.refreshJws))
     const last = await opened(await refresh(next.refreshJws))
@@ -369,7 +369,7 @@ describe('rotation', () => {
     expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
   })
 
-  test('two that renew side by side with copies of one token are found out', async () => {
+  test('two parties that renew with copies of one token are detected', async () => {
     const session = await client.signUp()
     const [owner, thief] = await Promise.all([
       refresh(session.refreshJws).then(opened),
@@ -384,7 +384,7 @@ describe('rotation', () => {
     expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
   })
 
-  test('used by a server before this version: the upgrade signs nobody out', async () => {
+  test('a token that an older server has used is still good after the upgrade', async () => {
     const session = await client.signUp()
     await server.database
       .updateTable('refresh_tokens')
@@ -415,7 +415,7 @@ describe('rotation', () => {
     }
   })
 
-  test('a hundred at once all get the same successor, and the session continues', async () => {
+  test('a hundred simultaneous uses all get the same successor, and the session continues', async () => {
     const session = await client.signUp()
     const sealed = await Promise.all(
       Array.from({ length: 100 }, () => client.seal(session.refreshJws)),
@@ -432,7 +432,7 @@ describe('rotation', () => {
     const pairs = await Promise.all(answers.map(opened))
     expect(new Set(pairs.map(jtiOfRefresh)).size).toBe(1)
     for (const pair of pairs) expect(await statusOf(pair)).toBe(200)
-    // And the storm leaves nothing behind.
+    // The burst leaves nothing behind.
     let { refreshJws } = pairs[0]!
     for (const seconds of [1, 60, 60]) {
       server.clock.advance(seconds)
@@ -443,7 +443,7 @@ describe('rotation', () => {
   })
 })
 
-describe('a binding that fails is no reuse', () => {
+describe('a refresh token does not count as reused with a binding', () => {
   const bound = (jws: string, members: Record<string, unknown> = {}) =>
     client.seal(jws, {
       req: {
@@ -460,7 +460,7 @@ describe('a binding that fails is no reuse', () => {
     ['for another server', (jws) => bound(jws, { htu: 'https://evil.test/token' })],
     ['for another method', (jws) => bound(jws, { htm: 'PUT' })],
     ['of another time', (jws) => bound(jws, { iat: Math.floor(server.clock() / 1000) - 61 })],
-    ['with a digest, of which a token in a body has none', (jws) => bound(jws, { dig: 'x' })],
+    ['with a digest, which a token in a body never has', (jws) => bound(jws, { dig: 'x' })],
     ['that is malformed', (jws) => bound(jws, { jti: 7 })],
   ])('%s', async (_, sealedBy) => {
     const session = await client.signUp()
@@ -474,7 +474,7 @@ describe('a binding that fails is no reuse', () => {
     expect(events(session.sessionId)).toEqual(['refresh_reused', 'session_ended'])
   })
 
-  test('that was seen before: whoever recorded the request can end nothing with it', async () => {
+  test('that was seen before, so a recorded request cannot end the session', async () => {
     const session = await client.signUp()
     const recorded = await bound(session.refreshJws)
     const next = await opened(await send(recorded))
@@ -515,7 +515,7 @@ describe('renewals while the session is being ended', () => {
     const answers: Answer[] = []
     const state = { isEnded: false }
     const ending = end(session, other).finally(() => (state.isEnded = true))
-    // Bursts, each with what the one before gave, until the session is no more.
+    // Bursts, each with the tokens of the one before, until the session has ended.
     let good: Answer[]
     do {
       const isTooLate = state.isEnded
@@ -538,7 +538,7 @@ describe('renewals while the session is being ended', () => {
   })
 })
 
-test('the database holds hashes of identifiers of refresh tokens, and of tokens nothing else', async () => {
+test('the database stores nothing of tokens except the hashes of refresh token ids', async () => {
   const session = await client.signUp()
   const next = await opened(await refresh(session.refreshJws))
   const tables = await server.database.introspection.getTables()
@@ -579,7 +579,7 @@ describe('over time', () => {
   const lives = async (accessJws: string) =>
     (await phone.sendAs({ accessJws }, 'GET', '/account')).status
 
-  test('a refresh token that has expired is an invalid grant, and no alarm', async () => {
+  test('an expired refresh token is an invalid grant, and does not count as reused', async () => {
     const session = await phone.signUp()
     own.clock.advance(3599)
     const { body } = await renew(session.refreshJws)
@@ -660,12 +660,12 @@ describe('revocation', () => {
   })
 
   test.each<[string, (session: TestSession) => Promise<string>]>([
-    ['nothing', () => Promise.resolve('')],
+    ['an empty token', () => Promise.resolve('')],
     ['garbage', () => Promise.resolve('a.b.c.d.e')],
     ['a bare access token', ({ accessJws }) => Promise.resolve(accessJws)],
     ['a bare refresh token', ({ refreshJws }) => Promise.resolve(refreshJws)],
     [
-      'what was sealed to the client',
+      'a token sealed to the client',
       ({ answer }) => Promise.resolve<string>(answer.body.access_token),
     ],
     ['a forged access token', ({ accessJws }) => client.seal(`${accessJws.slice(0, -4)}AAAA`)],
@@ -684,7 +684,7 @@ describe('revocation', () => {
     expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
   })
 
-  test('of a refresh token that was used ends the session all the same', async () => {
+  test('of a used refresh token ends the session, too', async () => {
     const session = await client.signUp()
     const next = await opened(await refresh(session.refreshJws))
     expect((await revoke(session.refreshJws)).status).toBe(200)
@@ -694,7 +694,7 @@ describe('revocation', () => {
   test.each<[string, unknown]>([
     ['no body', undefined],
     ['no token', {}],
-    ['a token that is no text', { token: 1 }],
+    ['a token that is not a string', { token: 1 }],
   ])('of %s is a bad request', async (_, body) => {
     const answer = await client.send('POST', '/revoke', body)
     expect(outcome(answer)).toEqual([400, 'invalid_request'])
@@ -720,7 +720,7 @@ describe('revocation', () => {
         [name, 'a body', { dig: 'x' }] as const,
         [name, 'no identifier', { jti: undefined }] as const,
       ]),
-    )('%s, to %s, ends nothing: it was captured there', async (name, _, members) => {
+    )('%s, bound to %s, ends nothing', async (name, _, members) => {
       const session = await client.signUp()
       const answer = await client.send('POST', '/revoke', {
         token: await bound(session[name], members),
@@ -731,7 +731,7 @@ describe('revocation', () => {
       expect(events(session.sessionId)).toEqual([])
     })
 
-    test.each(TOKENS)('%s, to this request, ends its session', async (name) => {
+    test.each(TOKENS)('%s, bound to this request, ends its session', async (name) => {
       const session = await client.signUp()
       const token = await bound(session[name], {})
       const answer = await client.send('POST', '/revoke', { token })
@@ -742,7 +742,7 @@ describe('revocation', () => {
   })
 })
 
-test.each(['/token', '/revoke'])('%s takes POST alone', async (path) => {
+test.each(['/token', '/revoke'])('%s accepts POST only', async (path) => {
   const answer = await client.send('GET', path)
   expect(outcome(answer)).toEqual([405, 'method_not_allowed'])
   expect(answer.headers.get('allow')).toBe('POST')
