@@ -10,7 +10,7 @@ import {
 } from '../../protocol/algorithms.ts'
 import { DEFAULTS } from '../keystore/fixtures.ts'
 
-test('nothing unsigned, symmetric, by passphrase or known to be weak is on a list', () => {
+test('no list has an unsigned, symmetric, passphrase-based or weak algorithm', () => {
   const all = [...SIGNING_ALGS, ...ENCRYPTION_ALGS, ...ENCRYPTION_ENCS, ...ENCRYPTION_CRVS]
   expect(
     all.filter((name) => /^none$|^HS|^dir$|^A\d+(GCM)?KW$|^PBES2|^RSA1_5$|^RSA-OAEP$/.test(name)),
@@ -25,7 +25,7 @@ test.each([
   ['Ed25519', { kty: 'OKP', crv: 'Ed25519' }],
   ['PS256', { kty: 'RSA' }],
   ['RS256', { kty: 'RSA' }],
-] as const)('%s is signed with %j', (signingAlg, type) => {
+] as const)('%s needs a key of type %j', (signingAlg, type) => {
   const algorithms = { ...DEFAULTS, signingAlg }
   expect(requiredKeyType('sig', algorithms)).toEqual(type)
   expect(algorithmFor('sig', algorithms)).toBe(signingAlg)
@@ -36,11 +36,11 @@ test.each([
   ['P-384', { kty: 'EC', crv: 'P-384' }],
   ['P-521', { kty: 'EC', crv: 'P-521' }],
   ['X25519', { kty: 'OKP', crv: 'X25519' }],
-] as const)('ECDH on %s is done with %j', (encryptionCrv, type) => {
+] as const)('ECDH on %s needs a key of type %j', (encryptionCrv, type) => {
   expect(requiredKeyType('enc', { ...DEFAULTS, encryptionCrv })).toEqual(type)
 })
 
-test('RSA-OAEP-256 is done with an RSA key', () => {
+test('RSA-OAEP-256 needs an RSA key', () => {
   const { signingAlg, encryptionEnc } = DEFAULTS
   const algorithms: Algorithms = { signingAlg, encryptionEnc, encryptionAlg: 'RSA-OAEP-256' }
   expect(requiredKeyType('enc', algorithms)).toEqual({ kty: 'RSA' })
