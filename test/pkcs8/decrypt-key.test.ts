@@ -12,16 +12,19 @@ const KEY = ecKey()
 const toPem = (der: Buffer) =>
   `-----BEGIN ENCRYPTED PRIVATE KEY-----\n${der.toString('base64')}\n-----END ENCRYPTED PRIVATE KEY-----\n`
 
-test('a file of the time before scrypt is read', async () => {
+test('decrypts a file from before scrypt', async () => {
   const pem = pkcs8(KEY, 'old passphrase')
   expect((await decryptPrivateKey(pem, 'old passphrase'))?.equals(KEY)).toBe(true)
   expect(await decryptPrivateKey(pem, 'wrong')).toBeUndefined()
 })
 
-test.each(['wrong', '', 'right '])('the passphrase %j does not open it', async (passphrase) => {
-  const pem = await encryptPrivateKey(KEY, 'right', CHEAP_SCRYPT)
-  expect(await decryptPrivateKey(pem, passphrase)).toBeUndefined()
-})
+test.each(['wrong', '', 'right '])(
+  'the wrong passphrase %j gives undefined',
+  async (passphrase) => {
+    const pem = await encryptPrivateKey(KEY, 'right', CHEAP_SCRYPT)
+    expect(await decryptPrivateKey(pem, passphrase)).toBeUndefined()
+  },
+)
 
 /** Any bytes, encrypted as a key would be. */
 async function encrypted(plaintext: Uint8Array, cost = CHEAP_SCRYPT): Promise<string> {
@@ -49,7 +52,7 @@ test.each([
   { cost: 16_384, blockSize: 8, parallelization: 2 ** 30 },
   { cost: 32_768, blockSize: 8, parallelization: 1 },
   { cost: 2 ** 40, blockSize: 8, parallelization: 1 },
-])('a file that asks for the cost %j is refused, as OpenSSL refuses it', async (cost) => {
+])('a file with the scrypt cost %j gives undefined', async (cost) => {
   const der = KEY.export({ type: 'pkcs8', format: 'der' })
   expect(await decryptPrivateKey(await encrypted(der, cost), 'p')).toBeUndefined()
 })

@@ -18,7 +18,7 @@ const KEYS: [string, KeyObject][] = [
 ]
 const derOf = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64')
 
-test.each(KEYS)('%s is read by node:crypto and by us', async (_name, key) => {
+test.each(KEYS)('an encrypted key is read by node:crypto and by us: %s', async (_name, key) => {
   const pem = await encryptPrivateKey(key, PASSPHRASE, CHEAP_SCRYPT)
   expect(createPrivateKey({ key: pem, passphrase: PASSPHRASE }).equals(key)).toBe(true)
   expect((await decryptPrivateKey(pem, PASSPHRASE))?.equals(key)).toBe(true)
@@ -39,7 +39,7 @@ test('the default cost is the documented one', async () => {
   expect((await decryptPrivateKey(pem, PASSPHRASE))?.equals(EC)).toBe(true)
 })
 
-test('each time, the salt and the vector are others', async () => {
+test('each encryption has a fresh salt and IV', async () => {
   const pems = [1, 2].map(() => encryptPrivateKey(EC, PASSPHRASE, CHEAP_SCRYPT))
   const [one, other] = (await Promise.all(pems)).map((pem) => decodeEncryptedKey(derOf(pem))!)
   expect(one!.salt).toHaveLength(16)
@@ -51,14 +51,14 @@ const openssl = spawnSync('openssl', ['version'])
 const hasOpenssl = openssl.status === 0 && /^OpenSSL [3-9]/.test(openssl.stdout.toString())
 
 describe('the openssl program', () => {
-  // Without it, what it links is asked: node:crypto reads by the same library.
+  // Without it, node:crypto is asked, which reads with the same library.
   const readsIt = (pem: string, passphrase: string): KeyObject => {
     if (!hasOpenssl) return createPrivateKey({ key: pem, passphrase })
     const args = ['pkey', '-passin', `pass:${passphrase}`]
     return createPrivateKey(execFileSync('openssl', args, { input: pem, stdio: 'pipe' }))
   }
 
-  test('reads it', async () => {
+  test('reads an encrypted key', async () => {
     const pem = await encryptPrivateKey(EC, PASSPHRASE)
     expect(readsIt(pem, PASSPHRASE).equals(EC)).toBe(true)
     expect(() => readsIt(pem, 'wrong')).toThrow()

@@ -11,7 +11,7 @@ const KEY = {
   ciphertext: new Uint8Array(randomBytes(144)),
 }
 
-test('is DER as RFC 5958, RFC 8018 and RFC 7914 say', () => {
+test('encodes a key as DER, as in RFC 5958, RFC 8018 and RFC 7914', () => {
   const der = encodeEncryptedKey(KEY).toString('hex')
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
   const pbes2 = '06092a864886f70d01050d'
@@ -27,7 +27,7 @@ test('is DER as RFC 5958, RFC 8018 and RFC 7914 say', () => {
   )
 })
 
-test('is read as it was written', () => {
+test('decodes what it has encoded', () => {
   expect(decodeEncryptedKey(encodeEncryptedKey(KEY))).toEqual(KEY)
   const costly = { ...KEY, scryptCost: { cost: 2 ** 40, blockSize: 200, parallelization: 3 } }
   expect(decodeEncryptedKey(encodeEncryptedKey(costly))).toEqual(costly)
@@ -49,7 +49,7 @@ function made({
   return Buffer.from(seq(seq(oid(scheme), pbes2), octets(32)).toBER())
 }
 
-test('may name the length of the key, if it is that of AES-256', () => {
+test('accepts an explicit key length only if it is that of AES-256', () => {
   const parameters = [octets(8), int(1024), int(8), int(1)]
   expect(decodeEncryptedKey(made())?.scryptCost.cost).toBe(1024)
   expect(decodeEncryptedKey(made({ parameters: [...parameters, int(32)] }))?.scryptCost.cost).toBe(
@@ -59,11 +59,11 @@ test('may name the length of the key, if it is that of AES-256', () => {
 })
 
 test.each<[string, () => Buffer]>([
-  ['nothing', () => Buffer.alloc(0)],
+  ['an empty text', () => Buffer.alloc(0)],
   ['another scheme', () => made({ scheme: '1.2.840.113549.1.5.3' })],
   ['another key derivation', () => made({ kdf: '1.2.840.113549.1.5.12' })],
   ['another cipher', () => made({ cipher: '2.16.840.1.101.3.4.1.2' })],
-  ['another length of the vector', () => made({ iv: 8 })],
+  ['an IV of another length', () => made({ iv: 8 })],
   ['missing parameters', () => made({ parameters: [octets(8), int(1024), int(8)] })],
   ['parameters of another type', () => made({ parameters: [int(8), int(8), int(8), int(1)] })],
   [
@@ -78,11 +78,11 @@ test.each<[string, () => Buffer]>([
     'a key that is not encrypted',
     () => generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'der' }),
   ],
-])('%s is something else', (_name, der) => {
+])('gives undefined for %s', (_name, der) => {
   expect(decodeEncryptedKey(der())).toBeUndefined()
 })
 
-test('no damage makes reading it throw', () => {
+test('decoding does not throw, whatever the damage', () => {
   const der = encodeEncryptedKey(KEY)
   // Among the bytes are tags of types whose content the library parses, such as GeneralizedTime.
   const bytes = fc.oneof(fc.nat(255), fc.constantFrom(0x02, 0x06, 0x09, 0x17, 0x18, 0x1e, 0x30))
