@@ -109,7 +109,7 @@ describe('a feature can add', () => {
     expect(metadata.body).toMatchObject({ greeting_supported: true })
   })
 
-  describe('a proof that is taken in place of the password', () => {
+  describe('a proof that is accepted in place of the password', () => {
     const proving = defineFeature({
       create: () => ({
         proofs: {
@@ -142,7 +142,7 @@ describe('a feature can add', () => {
     })
   })
 
-  test('every fault of a variable is reported', () => {
+  test('variables, whose faults are all reported', () => {
     const list = defineFeature({
       variables: {
         NAMES: z.string().transform((text, ctx) => {
@@ -158,7 +158,7 @@ describe('a feature can add', () => {
     )
   })
 
-  test('a middleware that sees every request, also one that no route takes', async () => {
+  test('a middleware that sees every request, even one without a route', async () => {
     const paths: string[] = []
     const { client } = await start([
       defineFeature({

@@ -49,7 +49,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** As a process that began a second ago, so that the server has no second to wait for. */
+/** Starts a server as if its process had begun a second ago, so that it need not wait. */
 async function start(
   changes: Partial<Config> = {},
   startedAt = Date.now() - 1000,
@@ -77,7 +77,7 @@ async function problemsOf(
   return (error as StartupError).problems
 }
 
-/** How many tables the database's own file has, without what is still in the one beside it. */
+/** The number of tables in the database file itself, without its WAL. */
 async function tablesInFile(): Promise<unknown> {
   await copyFile(databaseFile, join(folder, 'copy.db'))
   const copy = new Libsql(join(folder, 'copy.db'))
@@ -110,23 +110,26 @@ describe('a server that starts', () => {
   test.each([
     [false, /Sessions end with a reboot/],
     [true, /Sessions survive a reboot/],
-  ])('with preserveSessions %s says so last, and where it is', async (preserveSessions, mode) => {
-    await makeKeys()
-    const { url } = await start({ preserveSessions })
-    const last = logs.at(-1)
-    expect(last).toMatchObject({
-      level: 'info',
-      url,
-      preserve_sessions: preserveSessions,
-      database: describeDatabase(database),
-      node: process.version,
-    })
-    expect(last.msg).toMatch(mode)
-    expect(last.msg).toContain(`Ready at ${url}. `)
-    expect(last.msg).toContain(describeDatabase(database))
-  })
+  ])(
+    'with preserveSessions %s logs that last, with its URL and database',
+    async (preserveSessions, mode) => {
+      await makeKeys()
+      const { url } = await start({ preserveSessions })
+      const last = logs.at(-1)
+      expect(last).toMatchObject({
+        level: 'info',
+        url,
+        preserve_sessions: preserveSessions,
+        database: describeDatabase(database),
+        node: process.version,
+      })
+      expect(last.msg).toMatch(mode)
+      expect(last.msg).toContain(`Ready at ${url}. `)
+      expect(last.msg).toContain(describeDatabase(database))
+    },
+  )
 
-  test('with preserved keys waits for a second of its own: requests bound to this one may be replays', async () => {
+  test('with preserved keys waits for the next second, since requests bound to this one may be replays', async () => {
     await makeKeys()
     const startedAt = Date.now()
     await start({ preserveSessions: true, database: databaseFile }, startedAt)
@@ -137,15 +140,18 @@ describe('a server that starts', () => {
     ['http://auth.test', true, 1],
     ['https://auth.test', true, 0],
     ['http://auth.test', false, 0],
-  ])('as %s, in production: %s, has %i warnings of that', async (issuer, production, count) => {
-    await start({ issuer, production })
-    const warnings = logs.filter(
-      ({ level, msg }) => level === 'warn' && (msg as string).startsWith('ISSUER '),
-    )
-    expect(warnings).toHaveLength(count)
-  })
+  ])(
+    'as %s (production: %s) logs %i warnings about its issuer',
+    async (issuer, production, count) => {
+      await start({ issuer, production })
+      const warnings = logs.filter(
+        ({ level, msg }) => level === 'warn' && (msg as string).startsWith('ISSUER '),
+      )
+      expect(warnings).toHaveLength(count)
+    },
+  )
 
-  test('logs what the operator ought to know about the keys', async () => {
+  test('logs the warnings about the keys', async () => {
     await makeKeys()
     await start({ preserveSessions: true })
     expect(logs.filter(({ level }) => level === 'warn')).toEqual(
@@ -180,10 +186,10 @@ describe('keys that are old', () => {
   const DAY = 86_400
   const ages = () => logs.filter(({ msg }) => /days old/.test(msg)).map(({ msg }) => msg as string)
 
-  /** Makes keys, of which `name` is as old as that, seconds. */
+  /** Makes keys, of which `name` is `age` seconds old. */
   async function makeOldKeys(name: string, age: number) {
     await makeKeys()
-    // What a user's own keys have: the time of their files.
+    // Without records a key is as old as its file, like an operator's own keys.
     await rm(join(keysDir, 'keys.json'))
     const time = Date.now() / 1000 - age
     await utimes(join(keysDir, name), time, time)
@@ -201,7 +207,7 @@ describe('keys that are old', () => {
     ['sig.key', 91 * DAY, 91],
     ['enc.key', 1000 * DAY, 1000],
     ['enc.key', 90 * DAY + 60, 90],
-  ])('are warned of: %s, %i seconds', async (name, age, days) => {
+  ])('are logged as a warning: %s, %i seconds', async (name, age, days) => {
     await makeOldKeys(name, age)
     const server = await start({ preserveSessions: true })
     expect(ages()).toEqual([`The keys are ${days} days old. Rotate them: npm run keys -- rotate`])
@@ -212,14 +218,14 @@ describe('keys that are old', () => {
     ['sig.key', 89 * DAY, 89],
     // Not in use yet.
     ['sig.next.key', 1000 * DAY, 0],
-  ])('enough are not: %s, %i seconds', async (name, age, days) => {
+  ])('are not logged before they are overdue: %s, %i seconds', async (name, age, days) => {
     await makeOldKeys(name, age)
     const server = await start({ preserveSessions: true })
     expect(ages()).toEqual([])
     expect(await readiness(server)).toEqual([days, false])
   })
 
-  test('are as old as KEY_MAX_AGE', async () => {
+  test('are overdue after KEY_MAX_AGE', async () => {
     await makeOldKeys('sig.key', 2 * DAY)
     const server = await start({ preserveSessions: true, keyMaxAge: DAY })
     expect(ages()).toHaveLength(1)
@@ -234,7 +240,7 @@ describe('keys that are old', () => {
 
   test('are no longer overdue after a rotation', async () => {
     await makeKeys()
-    // Both were made at once, as `generate` does it, as long ago as it takes to be overdue.
+    // Both keys were made at once, as by `generate`, long enough ago to be overdue.
     const file = join(keysDir, 'keys.json')
     const records = JSON.parse(await readFile(file, 'utf8')) as Record<string, object>
     const created = new Date(Date.now() - 91 * DAY * 1000).toISOString()
@@ -252,7 +258,7 @@ describe('reloading the keys', () => {
     ((await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] })
       .keys
 
-  test('takes what the folder has now, at once', async () => {
+  test('loads the keys of the folder at once', async () => {
     await makeKeys()
     const server = await start({ preserveSessions: true })
     const before = await published(server)
@@ -264,7 +270,7 @@ describe('reloading the keys', () => {
     expect(logs).toContainEqual(expect.objectContaining({ msg: 'keys loaded' }))
   })
 
-  test('of a folder that cannot be used keeps the keys from before, and says so', async () => {
+  test('from an unusable folder keeps the keys loaded before, and logs the fault', async () => {
     await makeKeys()
     const server = await start({ preserveSessions: true })
     const before = await published(server)
@@ -279,7 +285,7 @@ describe('reloading the keys', () => {
     )
   })
 
-  test('that are in memory changes nothing, and says so', async () => {
+  test('that are in memory changes nothing, and is logged', async () => {
     const server = await start()
     const before = await published(server)
     await server.reloadKeys()
@@ -289,7 +295,7 @@ describe('reloading the keys', () => {
     )
   })
 
-  test('is not done any more by a server that has stopped', async () => {
+  test('is not done by a stopped server', async () => {
     await makeKeys()
     fakeIntervals()
     try {
@@ -326,7 +332,7 @@ describe('the sessions of the last run', () => {
     ])
   })
 
-  test('stay when the keys do', async () => {
+  test('stay if the keys are preserved', async () => {
     await makeKeys()
     await leaveTwoSessions(true)
     const server = await start({ preserveSessions: true })
@@ -362,7 +368,7 @@ describe('a server that cannot start says why', () => {
     ])
   })
 
-  test('keys and database together', async () => {
+  test('for keys and database together', async () => {
     await mkdir(databaseFile, { recursive: true })
     expect(await problemsOf({ preserveSessions: true, database: databaseFile })).toEqual([
       expect.stringMatching(/^There are no keys in .*npm run keys/),
@@ -370,7 +376,7 @@ describe('a server that cannot start says why', () => {
     ])
   })
 
-  test('the port and those of features together, and closes what was opened', async () => {
+  test('for its port and its features together, and closes what was opened', async () => {
     const other = await start({ database: ':memory:' })
     const port = Number(new URL(other.url).port)
     const events: string[] = []
@@ -409,7 +415,7 @@ describe('a server that cannot start says why', () => {
     expect(await tablesInFile()).toBeGreaterThan(3)
   })
 
-  test('when only a feature cannot listen, and does not listen either', async () => {
+  test('when only a feature cannot listen, and does not listen itself', async () => {
     const listen = jest.spyOn(Server.prototype, 'listen')
     const broken = defineFeature({
       create: () => ({ listen: () => Promise.reject(new StartupError(['It is taken.'])) }),
@@ -430,7 +436,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
     ['no encryption key', () => rm(enc()), /enc\.key is missing, but sig\.key is there.*backup/],
     ['a corrupt key', () => writeFile(enc(), 'x'), /enc\.key has no private key .*damaged/],
     [
-      'a key cut short',
+      'a truncated key',
       async () => writeFile(enc(), (await readFile(enc(), 'utf8')).slice(0, 120)),
       /enc\.key has no private key .*damaged/,
     ],
@@ -450,7 +456,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
     ],
     ['one key twice', () => copyFile(sig(), enc()), /enc\.key and sig\.key .* the same key/],
     [
-      'no passphrase',
+      'a missing passphrase',
       async () => {
         const key = createPrivateKey(await readFile(sig()))
         const cipher = { cipher: 'aes-256-cbc', passphrase: 'right' }
@@ -469,7 +475,7 @@ describe('a key folder that cannot be used keeps the server from starting', () =
       'wrong',
     ],
   ]
-  test.each(faults)('%s, and the folder stays as it is', async (...fault) => {
+  test.each(faults)('%s, and the folder stays unchanged', async (...fault) => {
     const [, damage, sentence, privateKeyPassphrase] = fault
     await makeKeys()
     await damage()
@@ -527,7 +533,7 @@ describe('a server that stops', () => {
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(3)
   })
 
-  test('closes its database, and leaves all of it in the one file', async () => {
+  test('closes its database, and leaves all of its data in the one file', async () => {
     const server = await start({ database: databaseFile })
     expect(await tablesInFile()).toBe(0)
     await stop(server)

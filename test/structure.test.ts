@@ -1,4 +1,4 @@
-/** The rules of CONTRIBUTING.md, "How the code is laid out", of every file. */
+/** The rules of CONTRIBUTING.md, "How the code is laid out", for every file. */
 import { expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
@@ -37,10 +37,10 @@ const folderOf = (path: string): string => {
   return ['server', 'client'].includes(dirname(path)) ? path : dirname(path)
 }
 
-/** They name what is handed to routes and features, which is nothing to run. */
+/** Their types name what routes and features are handed, and bring no code with them. */
 const TYPES_OF_THE_WHOLE = ['server/composition.ts', 'server/feature.ts']
 
-/** A chain of folders that ends where it began, if there is one. */
+/** A chain of imports between folders that ends where it began, if there is one. */
 function findCircle(files: readonly Source[]): string[] | undefined {
   const edges = new Map<string, Set<string>>()
   for (const { path, imports } of files) {
@@ -70,7 +70,7 @@ function findCircle(files: readonly Source[]): string[] | undefined {
   return undefined
 }
 
-test('imports are found, those of types too', () => {
+test('finds imports, including those of types', () => {
   expect(sources.length).toBeGreaterThan(150)
   expect(read('server/app.ts').imports).toEqual(
     expect.arrayContaining([
@@ -80,7 +80,7 @@ test('imports are found, those of types too', () => {
   )
 })
 
-test('a circle of folders is found', () => {
+test('finds a circle of folders', () => {
   const files = [
     { path: 'server/a/one.ts', text: '', imports: [{ path: 'server/b/two.ts', isType: true }] },
     { path: 'server/b/two.ts', text: '', imports: [{ path: 'server/c/three.ts', isType: false }] },
@@ -95,7 +95,7 @@ test.each(['server', 'client'])('no folders of %s/ import each other in a circle
   expect(findCircle(files)).toBeUndefined()
 })
 
-test('the core imports no feature, and no feature another', () => {
+test('the core imports no feature, and no feature imports another', () => {
   const wrong = inFolder('server')
     .filter(({ path }) => path !== 'server/features.ts')
     .flatMap(({ path, imports }) =>
@@ -130,7 +130,7 @@ test('no file has more than 200 lines', () => {
   expect(long.map(({ path }) => path)).toEqual([])
 })
 
-test('no two files of a half have one name, but for what every folder or feature may have', () => {
+test('no two files of server/ or client/ share a name, except the names that any folder may have', () => {
   const anywhere = ['index.ts', 'routes.ts', 'variables.ts']
   for (const half of ['server', 'client']) {
     const names = inFolder(half)
