@@ -33,17 +33,17 @@ const reasonOf = (work: () => unknown): string | undefined => {
   }
 }
 
-test('a binding that fits is given back without what else it holds', () => {
+test('returns a binding that matches, without its other members', () => {
   expect(check({ extra: 1 })).toEqual(REQ)
 })
 
 test.each<[string, Record<string, unknown>]>([
-  ['60 s ago', { iat: NOW - 60 }],
-  ['60 s ahead', { iat: NOW + 60 }],
+  ['made 60 s ago', { iat: NOW - 60 }],
+  ['made 60 s ahead', { iat: NOW + 60 }],
   ['with a query', { htu: 'https://auth.test/account?a=1' }],
   ['with a fragment', { htu: 'https://auth.test/account#top' }],
-  ['in capitals where they mean nothing', { htu: 'HTTPS://AUTH.test/account' }],
-  ['with the port that goes without saying', { htu: 'https://auth.test:443/account' }],
+  ['with its scheme and host in capitals', { htu: 'HTTPS://AUTH.test/account' }],
+  ['with the default port', { htu: 'https://auth.test:443/account' }],
   ['with dots in its path', { htu: 'https://auth.test/x/../account' }],
   [
     'with a query that looks like a URL',
@@ -51,11 +51,11 @@ test.each<[string, Record<string, unknown>]>([
   ],
   ['with the longest htu', { htu: `${REQ.htu}?${'x'.repeat(2048 - REQ.htu.length - 1)}` }],
   ['with the longest jti', { jti: 'x'.repeat(128) }],
-])('a binding %s fits', (_, changes) => {
+])('a binding %s matches', (_, changes) => {
   expect(() => check(changes)).not.toThrow()
 })
 
-test('the query of the request is ignored too', () => {
+test('the query of the request is ignored, too', () => {
   expect(() => check({}, { url: 'https://auth.test/account?a=1' })).not.toThrow()
 })
 
@@ -64,7 +64,7 @@ test.each([
   ['http://localhost', 'http://localhost:80'],
   ['http://[::1]:3000', 'http://[::1]:3000'],
   ['http://[FE80::1]:80', 'http://[fe80::1]'],
-])('a binding to %s fits a request to %s', (bound, requested) => {
+])('a binding to %s matches a request to %s', (bound, requested) => {
   expect(() => check({ htu: `${bound}/./account` }, { url: `${requested}/account` })).not.toThrow()
 })
 
@@ -75,7 +75,7 @@ test('characters that a URL escapes may be escaped or not', () => {
 })
 
 test.each(['/x/../account', '/x/%2E%2e/account', '/./account', '/%2e/account', '/x\\..\\account'])(
-  'a request to %s, which a router may read otherwise, fits only itself',
+  'a request to %s, which a router may read differently, matches only itself',
   (path) => {
     const url = `https://auth.test${path}`
     expect(reasonOf(() => check({}, { url }))).toBe('req_htu')
@@ -83,7 +83,7 @@ test.each(['/x/../account', '/x/%2E%2e/account', '/./account', '/%2e/account', '
   },
 )
 
-test('a request whose URL is none fits nothing', () => {
+test('a request with an invalid URL matches no binding', () => {
   expect(reasonOf(() => check({}, { url: 'https://auth.test:x/account' }))).toBe('req_htu')
 })
 
@@ -98,28 +98,28 @@ test.each<[string, string, Record<string, unknown>]>([
   ['req_htu', 'for another scheme', { htu: 'http://auth.test/account' }],
   ['req_htu', 'for another port', { htu: 'https://auth.test:8443/account' }],
   ['req_htu', 'for a path alone', { htu: '/account' }],
-  ['req_htu', 'for nothing', { htu: '' }],
-  ['req_htu', 'for no URL', { htu: 'https://[' }],
-  ['req_htu', 'for no host', { htu: 'https:///account' }],
+  ['req_htu', 'with an empty htu', { htu: '' }],
+  ['req_htu', 'for an invalid URL', { htu: 'https://[' }],
+  ['req_htu', 'for a URL without a host', { htu: 'https:///account' }],
   ['req_htu', 'for a host that begins like ours', { htu: 'https://auth.test.evil.test/account' }],
-  ['req_htu', 'for a host that is spelled in escapes', { htu: 'https://%61uth.test/account' }],
-  ['req_htu', 'for the port that another scheme has', { htu: 'https://auth.test:80/account' }],
+  ['req_htu', 'for a host in escapes', { htu: 'https://%61uth.test/account' }],
+  ['req_htu', 'for the default port of another scheme', { htu: 'https://auth.test:80/account' }],
   ['req_htu', 'with one slash', { htu: 'https:/auth.test/account' }],
-  ['req_htu', 'with a name', { htu: 'https://me@auth.test/account' }],
+  ['req_htu', 'with a user name', { htu: 'https://me@auth.test/account' }],
   ['req_htu', 'with a password', { htu: 'https://:pw@auth.test/account' }],
   ['req_dig', 'for another body', { dig: digest(Buffer.from('{}')) }],
   ['req_dig', 'for no body', { dig: undefined }],
   ['req_dig', 'with a padded digest', { dig: `${digest(BODY)}=` }],
   ['req_dig', 'with an empty digest', { dig: '' }],
-])('is refused with %s: %s', (reason, _, changes) => {
+])('a binding is refused with %s: %s', (reason, _, changes) => {
   expect(reasonOf(() => check(changes))).toBe(reason)
 })
 
 describe('a request without a body', () => {
   test.each<[string, Uint8Array | undefined]>([
-    ['none', undefined],
-    ['an empty one', Buffer.alloc(0)],
-  ])('fits no digest alone: %s', (_, body) => {
+    ['no body', undefined],
+    ['an empty body', Buffer.alloc(0)],
+  ])('matches only a binding without a digest: %s', (_, body) => {
     expect(() => check({ dig: undefined }, { body })).not.toThrow()
     for (const dig of ['', digest(Buffer.alloc(0)), REQ.dig]) {
       expect(reasonOf(() => check({ dig }, { body }))).toBe('req_dig')
@@ -128,9 +128,9 @@ describe('a request without a body', () => {
 })
 
 test.each([
-  ['of the second before', NOW - 1, 'req_before_start'],
-  ['of that second', NOW, undefined],
-])('what was made before the memory begins is refused: %s', (_, iat, reason) => {
+  ['in the second before the replay memory began is refused', NOW - 1, 'req_before_start'],
+  ['in the second in which the replay memory began is accepted', NOW, undefined],
+])('a binding made %s', (_, iat, reason) => {
   expect(reasonOf(() => check({ iat }, { notBefore: NOW * 1000 }))).toBe(reason)
 })
 
@@ -158,7 +158,7 @@ test.each<[string, unknown]>([
     { htm: ['PATCH'] },
     { htu: { href: REQ.htu } },
     { htu: `${REQ.htu}?${'x'.repeat(2048 - REQ.htu.length)}` },
-    // What a URL parser would drop or take for something else.
+    // Characters that a URL parser would drop or reinterpret.
     ...['\n', '\t', ' ', '\u00a0', '\u007f'].flatMap((character) => [
       { htu: `${character}${REQ.htu}` },
       { htu: `${REQ.htu}${character}` },
@@ -170,6 +170,6 @@ test.each<[string, unknown]>([
     { dig: null },
     { dig: 1 },
   ].map((member): [string, unknown] => [JSON.stringify(member), { ...REQ, ...member }]),
-])('what is no binding is refused: %s', (_, req) => {
+])('a malformed binding is refused: %s', (_, req) => {
   expect(reasonOf(() => checkBinding(req, REQUEST))).toBe('req')
 })

@@ -4,7 +4,7 @@ import { parseCompact, parseObject } from '../../server/token/compact.ts'
 import { base64url, refusal, REFUSED_PARAMETERS, SPELLINGS, withStrayBit } from './fixtures.ts'
 
 const HEADER = base64url('{"a":1}')
-// Wrapped, so that what is thrown at once is told like what is thrown later.
+// Wrapped in a promise, which `refusal` expects.
 const reasonOf = async (token: string, parts: 3 | 5) => {
   const { code, reason } = await refusal(Promise.resolve().then(() => parseCompact(token, parts)))
   expect(code).toBe('token_invalid')
@@ -15,7 +15,7 @@ test.each([
   [`${HEADER}..`, 3],
   [`${HEADER}....`, 5],
   [`${HEADER}.AA.AAA.AAAA.-_-_`, 5],
-] as const)('%s has a header and %i parts', (token, parts) => {
+] as const)('splits %s into a header and parts, %i in all', (token, parts) => {
   const { head, header, parts: rest } = parseCompact(token, parts)
   expect([head, header]).toEqual([HEADER, { a: 1 }])
   expect(rest.map((part) => part.toString('base64url'))).toEqual(token.split('.').slice(1))
@@ -28,7 +28,7 @@ test.each([
   [`${HEADER}..`, 5],
   [`${HEADER}.....`, 5],
   ['', 3],
-] as const)('%j has not %i parts', async (token, parts) => {
+] as const)('%j does not have %i parts', async (token, parts) => {
   expect(await reasonOf(token, parts)).toBe('segments')
 })
 
@@ -40,7 +40,7 @@ test('8 KiB is not too long, and one byte more is', async () => {
 })
 
 describe('a part has one spelling', () => {
-  test.each(SPELLINGS)('%s', async (_name, respell) => {
+  test.each(SPELLINGS)('%s is refused', async (_name, respell) => {
     expect(await reasonOf(`${respell(HEADER)}.AAAA.AAAA`, 3)).toBe('base64url')
     expect(await reasonOf(`${HEADER}.${respell('AAAA')}.AAAA`, 3)).toBe('base64url')
     expect(await reasonOf(`${HEADER}.AAAA.${respell('AAAA')}`, 3)).toBe('base64url')
@@ -50,11 +50,11 @@ describe('a part has one spelling', () => {
     ['two letters', 'AA'],
     ['three letters', 'AAA'],
     ['a header', HEADER],
-  ])('stray bits after %s', async (_name, part) => {
+  ])('stray bits after %s are refused', async (_name, part) => {
     expect(await reasonOf(`${HEADER}.${withStrayBit(part)}.`, 3)).toBe('base64url')
   })
 
-  test.each(['A', 'AAAAA', 'AA+A', 'AA/A'])('%s', async (part) => {
+  test.each(['A', 'AAAAA', 'AA+A', 'AA/A'])('%s is refused', async (part) => {
     expect(await reasonOf(`${HEADER}.${part}.`, 3)).toBe('base64url')
   })
 })
@@ -66,20 +66,20 @@ test.each(REFUSED_PARAMETERS)('a header with %s is refused, whatever its value',
   }
 })
 
-test.each(['{}', '{"a":[]}', ' {"a":1} '])('%s is an object', (text) => {
+test.each(['{}', '{"a":[]}', ' {"a":1} '])('parses %s as an object', (text) => {
   expect(parseObject(Buffer.from(text))).toEqual(JSON.parse(text))
 })
 
 test.each<[string, Buffer]>([
-  ['nothing', Buffer.from('')],
+  ['an empty text', Buffer.from('')],
   ['a list', Buffer.from('[]')],
   ['null', Buffer.from('null')],
-  ['text', Buffer.from('"text"')],
+  ['a string', Buffer.from('"text"')],
   ['a number', Buffer.from('1')],
   ['half an object', Buffer.from('{"a":')],
   ['two objects', Buffer.from('{}{}')],
   ['Latin-1', Buffer.from('{"a":"\u00e9"}', 'latin1')],
   ['UTF-16', Buffer.from('{}', 'utf16le')],
-])('%s is no object', (_name, bytes) => {
+])('%s is not an object', (_name, bytes) => {
   expect(parseObject(bytes)).toBeUndefined()
 })

@@ -18,9 +18,9 @@ beforeAll(async () => {
 const seal = (text: string, cty?: string) => sealJwe(text, recipientOf(key), 'A128GCM', { cty })
 const open = async (jwe: string, cty?: string) => decrypt(jwe, () => key, ['A128GCM'], { cty })
 
-describe('any text comes back as it was', () => {
+describe('decrypts to the same text:', () => {
   test.each([
-    ['nothing', ''],
+    ['an empty text', ''],
     ['a word', 'secret'],
     ['other scripts', 'Gr\u00fc\u00dfe, \u043f\u0430\u0440\u043e\u043b\u044c, \u5bc6\u7801'],
     ['beyond the first plane', '\u{1f511}\u{10ffff}'],
@@ -32,7 +32,7 @@ describe('any text comes back as it was', () => {
     expect((await open(seal(text))).plaintext).toBe(text)
   })
 
-  test('whatever its characters', async () => {
+  test('any characters', async () => {
     await fc.assert(
       fc.asyncProperty(anyText, async (text) => {
         expect((await open(seal(text))).plaintext).toBe(text)
@@ -56,7 +56,7 @@ test.each([
   expect({ cty: actual, kid }).toEqual({ cty: expected, kid: key.kid })
 })
 
-test('a recipient with an algorithm of its own is encrypted to with that', async () => {
+test('encrypts with the algorithm of the recipient', async () => {
   const own = { ...recipientOf(key), alg: 'ECDH-ES+A256KW' } as const
   const jwe = sealJwe('text', own, 'A128GCM')
   expect(decodeProtectedHeader(jwe).alg).toBe('ECDH-ES+A256KW')
@@ -64,7 +64,7 @@ test('a recipient with an algorithm of its own is encrypted to with that', async
   expect((await decrypt(jwe, keys, ['A128GCM'])).plaintext).toBe('text')
 })
 
-test('what is read is given back with its header', async () => {
+test('returns the header of the token', async () => {
   const jwe = seal('text', 'json')
   expect((await open(jwe, 'json')).header).toEqual(decodeProtectedHeader(jwe))
 })
@@ -73,16 +73,16 @@ test.each([
   ['JWT', undefined],
   ['JWT', 'json'],
   [undefined, 'JWT'],
-])('content of type %s is refused where %s is due', async (is, due) => {
+])('content of type %s is refused if %s is required', async (is, due) => {
   expect((await refusal(open(seal('text', is), due))).reason).toBe('cty')
 })
 
-test('a text for one key is not opened by another', async () => {
+test('a text for one key cannot be decrypted with another', async () => {
   const work = decrypt(seal('text'), () => other, ['A128GCM'])
   await expect(work).rejects.toMatchObject({ name: 'TokenError', reason: 'decryption' })
 })
 
-test('the key is looked for by the kid of the header', async () => {
+test('looks up the key by the kid of the header', async () => {
   const asked: (string | undefined)[] = []
   const keys = (kid: string | undefined) => void asked.push(kid)
   expect((await refusal(decrypt(seal('text'), keys, ['A128GCM']))).reason).toBe('jwe_kid')
@@ -94,18 +94,18 @@ test('an enc that is not on the list is refused', async () => {
   expect((await refusal(work)).reason).toBe('jwe_enc')
 })
 
-test('a key is used with no algorithm but its own', async () => {
+test('a key is used only with its own algorithm', async () => {
   const keys = () => ({ ...key, alg: 'ECDH-ES+A256KW' })
   expect((await refusal(decrypt(seal('text'), keys, ['A128GCM']))).reason).toBe('jwe_alg')
 })
 
-test("what is for a key of another type than the algorithm's is not encrypted", async () => {
+test('does not encrypt to a key of a type that the algorithm cannot use', async () => {
   const key = recipientOf((await setUp()).keystore.signingKey)
   const recipient = { ...key, alg: 'RSA-OAEP-256' } as const
   expect(() => sealJwe('text', recipient, 'A128GCM')).toThrow('RSA-OAEP-256 cannot use the key')
 })
 
-test.each([0, 1])('what is for a point of low order (%i) on X25519 is not encrypted', (u) => {
+test.each([0, 1])('does not encrypt to a point of low order (%i) on X25519', (u) => {
   const x = Buffer.alloc(32, 0).fill(u, 0, 1).toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' })
   const recipient = { kid: 'low order', publicKey: key, alg: 'ECDH-ES+A128KW' } as const

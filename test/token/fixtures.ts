@@ -56,14 +56,14 @@ export async function setUp(algorithms = DEFAULTS) {
     seal,
     /** How `token` is refused as an access token. */
     refused,
-    /** How what the server signed itself is refused: a token of this inner header and payload. */
+    /** How a token with this inner header and payload, signed by the server, is refused. */
     refusedSigned: async (header: object | string, payload: object | string) =>
       refused(await seal(forge(header, payload, keystore.signingKey.privateKey))),
     /** The claims of a good access token, complete. */
     claims: { ...OWN_CLAIMS, iss: ISSUER, iat: now, exp: now + LIFETIME, jti: 'token-1' },
     /** The inner header of a good access token. */
     header: { alg: algorithms.signingAlg, kid: keystore.signingKey.kid, typ: 'at+jwt' },
-    /** An access token as a client keeps it: opened, a JWS. */
+    /** An access token as a client keeps it: the JWS. */
     accessJws: async () =>
       open(await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME), client),
     /** The same as `seal` with any header member changed; for the default algorithms. */
@@ -94,7 +94,7 @@ export function forgeMac(header: object, payload: object, secret: string | Buffe
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** Lays `changes` over the members of a part that holds JSON; `undefined` takes one away. */
+/** Merges `changes` into the members of a part that holds JSON; `undefined` removes a member. */
 export function edit(token: string, index: number, changes: Record<string, unknown>): string {
   const parts = token.split('.')
   const value = JSON.parse(Buffer.from(parts[index]!, 'base64url').toString())
@@ -121,14 +121,14 @@ export async function refusal(work: Promise<unknown>) {
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** Sets one of the bits that a part's last character has and its bytes have not. */
+/** Flips a bit of a part's last character that does not belong to its bytes. */
 export function withStrayBit(part: string): string {
   if (part.length % 4 === 0) throw new Error('This part has no stray bits.')
   const last = ALPHABET.indexOf(part.at(-1)!)
   return part.slice(0, -1) + ALPHABET[last ^ 1]!
 }
 
-/** Other spellings of a part's bytes, each of which a lenient decoder takes. */
+/** Other spellings of a part's bytes, each of which a lenient decoder accepts. */
 export const SPELLINGS: [string, (part: string) => string][] = [
   ['a space inside', (part) => `${part.slice(0, 4)} ${part.slice(4)}`],
   ['a space before', (part) => ` ${part}`],
@@ -139,7 +139,7 @@ export const SPELLINGS: [string, (part: string) => string][] = [
   ['a letter beyond ASCII', (part) => `${part}\u00e9`],
 ]
 
-/** Other bytes than a part has, each in its proper spelling. */
+/** Changes to the bytes of a part, each in its canonical spelling. */
 export const MANGLINGS: ((part: string) => string)[] = [
   () => '',
   otherBytes,

@@ -45,7 +45,7 @@ describe('another implementation of the default algorithms', () => {
   const issued = () =>
     issue(server.context, accessToken, OWN_CLAIMS, recipientOf(server.client), LIFETIME)
 
-  test('opens what the server issues, and finds the signature right', async () => {
+  test('opens what the server issues, and verifies its signature', async () => {
     const { header, plaintext } = decryptJwe(await issued(), server.client.privateKey)
     expect(header).toMatchObject({ kid: server.client.kid, cty: 'JWT' })
     const jws = verifyEs256(plaintext, server.keystore.signingKey.publicKey)
@@ -53,13 +53,13 @@ describe('another implementation of the default algorithms', () => {
     expect(jws?.payload).toMatchObject(OWN_CLAIMS)
   })
 
-  test('finds a signature wrong when a claim was changed', async () => {
+  test('refuses a signature after a claim was changed', async () => {
     const { plaintext } = decryptJwe(await issued(), server.client.privateKey)
     const changed = withPart(plaintext, 1, (part) => part.replace(/^./, 'f'))
     expect(verifyEs256(changed, server.keystore.signingKey.publicKey)).toBeUndefined()
   })
 
-  test('makes what the server accepts', async () => {
+  test('makes tokens that the server accepts', async () => {
     const { plaintext } = decryptJwe(await issued(), server.client.privateKey)
     const { kid, publicKey } = server.keystore.encryptionKey
     const token = encryptJwe(plaintext, publicKey, { kid, cty: 'JWT' })
@@ -67,7 +67,7 @@ describe('another implementation of the default algorithms', () => {
     expect(claims).toMatchObject(OWN_CLAIMS)
   })
 
-  test('opens every one of 300 tokens: leading zeros, one time in 256, change nothing', async () => {
+  test('opens each of 300 tokens, including those with leading zeros, one in 256', async () => {
     for (let n = 0; n < 300; n++) {
       const { plaintext } = decryptJwe(await issued(), server.client.privateKey)
       expect(verifyEs256(plaintext, server.keystore.signingKey.publicKey)).toBeDefined()

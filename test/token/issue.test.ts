@@ -23,7 +23,7 @@ async function opened(token: string) {
   return { header, payload }
 }
 
-test('an access token says what its issuer chose, who issued it, when, and until when', async () => {
+test('an access token has the chosen claims, and iss, iat, exp and jti', async () => {
   const { context, client, keystore, now } = server
   const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
   expect(await opened(token)).toEqual({
@@ -75,7 +75,7 @@ test('the outer header names the recipient and the content, and is not compresse
   })
 })
 
-test.each([1, 900, 30 * 86_400])('the lifetime is %i seconds where that is asked', async (ttl) => {
+test.each([1, 900, 30 * 86_400])('the lifetime is the requested %i seconds', async (ttl) => {
   const { context, client } = server
   const { payload } = await opened(
     await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), ttl),
@@ -123,7 +123,7 @@ test.each<[string, object]>([
   ['an empty subject', { sub: '' }],
   ['a subject that is a list', { sub: ['account-1'] }],
   ['an audience other than its client', { aud: 'client-2' }],
-  ['a claim that the kind has not', { admin: true }],
+  ['a claim that the kind does not have', { admin: true }],
   ['an empty jti', { jti: '' }],
 ])('%s is never signed', async (_name, change) => {
   const { context, client } = server

@@ -23,12 +23,12 @@ test('every kind has a typ of its own', () => {
   expect(KINDS.map(({ kind }) => kind.typ)).toEqual(['at+jwt', 'rt+jwt', 'reset+jwt'])
 })
 
-test.each(KINDS)('$name: its claims, and no others, are right', ({ kind, claims }) => {
+test.each(KINDS)('$name: accepts its claims, and no others', ({ kind, claims }) => {
   expect(kind.claims.parse(claims)).toEqual(claims)
   expect(kind.claims.safeParse({ ...claims, extra: 1 }).success).toBe(false)
 })
 
-test.each(MEMBERS)('$name: $member must be there, of its type', ({ kind, claims, member }) => {
+test.each(MEMBERS)('$name: $member is required, and of one type', ({ kind, claims, member }) => {
   const isTime = member === 'iat' || member === 'exp'
   const wrong = [undefined, null, [], {}, true, isTime ? '1' : 1, isTime ? 1.5 : ['c']]
   for (const value of wrong) {
@@ -36,7 +36,7 @@ test.each(MEMBERS)('$name: $member must be there, of its type', ({ kind, claims,
   }
 })
 
-test.each(KINDS.slice(0, 2))('$name: gen is a whole number, left out for 0', ({ kind, claims }) => {
+test.each(KINDS.slice(0, 2))('$name: gen is a positive integer or absent', ({ kind, claims }) => {
   expect(kind.claims.parse({ ...claims, gen: 3 })).toEqual({ ...claims, gen: 3 })
   for (const gen of [0, -1, 1.5, '1', null, true, [1]]) {
     expect(kind.claims.safeParse({ ...claims, gen }).success).toBe(false)
@@ -47,23 +47,23 @@ test('reset: has no gen', () => {
   expect(resetToken.claims.safeParse({ ...REGISTERED, gen: 1 }).success).toBe(false)
 })
 
-test.each(KINDS.slice(0, 2))('$name: is for its client alone', ({ kind, claims }) => {
+test.each(KINDS.slice(0, 2))('$name: aud must be the client_id', ({ kind, claims }) => {
   expect(kind.claims.safeParse({ ...claims, aud: 'another' }).success).toBe(false)
 })
 
-test('an empty scope is a scope', () => {
+test('access: scope may be empty', () => {
   const claims = { ...SESSION, scope: '' }
   expect(accessToken.claims.parse(claims)).toEqual(claims)
 })
 
-describe.each(KINDS.slice(0, 2))('$name: a key that it is bound to', ({ kind, claims }) => {
+describe.each(KINDS.slice(0, 2))('$name: the key in cnf', ({ kind, claims }) => {
   const jwk = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'BBBB' }
   const isAccepted = async (cnf: unknown, key: object = jwk) => {
     const id = await calculateJwkThumbprint(key)
     return kind.claims.safeParse({ ...claims, aud: id, client_id: id, cnf }).success
   }
 
-  test('is the one that the client is named after', async () => {
+  test('must have the client_id as its thumbprint', async () => {
     expect(await isAccepted({ jwk })).toBe(true)
     const okp = { kty: 'OKP', crv: 'X25519', x: 'AAAA' }
     expect(await isAccepted({ jwk: okp }, okp)).toBe(true)
@@ -73,13 +73,13 @@ describe.each(KINDS.slice(0, 2))('$name: a key that it is bound to', ({ kind, cl
 
   test.each<[string, unknown]>([
     ['null', null],
-    ['a text', 'x'],
-    ['nothing', {}],
-    ['a thumbprint beside it', { jwk, jkt: 'x' }],
+    ['a string', 'x'],
+    ['an empty object', {}],
+    ['a jkt beside it', { jwk, jkt: 'x' }],
     ['a key with more members', { jwk: { ...jwk, use: 'enc' } }],
-    ['a key with fewer', { jwk: { ...jwk, crv: undefined } }],
-    ['a member that is no text', { jwk: { ...jwk, y: 1 } }],
-  ])('is nothing else: %s', async (_, cnf) => {
+    ['a key with fewer members', { jwk: { ...jwk, crv: undefined } }],
+    ['a member that is not a string', { jwk: { ...jwk, y: 1 } }],
+  ])('is refused: %s', async (_, cnf) => {
     expect(await isAccepted(cnf)).toBe(false)
   })
 })
@@ -93,7 +93,7 @@ describe('a service token', () => {
     return { iss, iat, exp, jti, ...own, ...changes }
   }
 
-  test('is an access token of its client, in no session', async () => {
+  test('is an access token of its client, without a session', async () => {
     const claims = await claimsOf()
     expect(serviceToken.typ).toBe(accessToken.typ)
     expect(serviceToken.claims.parse(claims)).toEqual(claims)
@@ -111,12 +111,12 @@ describe('a service token', () => {
     { aud: 'another' },
     { client_id: 'another' },
     { scope: undefined },
-  ])('is nothing else: %j', async (changes) => {
+  ])('is refused with %j', async (changes) => {
     const claims = await claimsOf(changes)
     expect(serviceToken.claims.safeParse(claims).success).toBe(false)
   })
 
-  test('is accepted beside the tokens of people, which need a session', () => {
+  test('is accepted by anyAccessToken, beside the tokens of people, which need a session', () => {
     const claims = { ...SESSION, scope: 'user' }
     expect(anyAccessToken.claims.parse(claims)).toEqual(claims)
     expect(anyAccessToken.claims.safeParse({ ...claims, sid: undefined }).success).toBe(false)

@@ -31,7 +31,7 @@ test.each([
   ['optional', 'body', undefined],
   ['required', 'header', 'req_missing'],
   ['required', 'body', undefined],
-] as const)('%s, a token in the %s without a binding: %s', async (policy, place, reason) => {
+] as const)('binding %s: a token in the %s without one gives %s', async (policy, place, reason) => {
   const cache = answering('new')
   const checked = create(policy, cache).check(request, { alg: 'x' }, claimsOf('token'), place)
   if (reason === undefined) await expect(checked).resolves.toBeUndefined()
@@ -40,7 +40,7 @@ test.each([
 })
 
 test.each(['optional', 'required'] as const)(
-  '%s: a binding is enforced where it is, also one that is undefined',
+  'binding %s: a req member is checked if it is there, even if it is undefined',
   async (policy) => {
     const cache = answering('new')
     for (const place of ['header', 'body'] as const) {
@@ -56,7 +56,7 @@ test.each(['optional', 'required'] as const)(
   },
 )
 
-test('a token in the body has no digest, a token in the header has one', async () => {
+test('requires a digest from a token in the header, and refuses one from a token in the body', async () => {
   const binding = create('optional', createReplayCache())
   await expect(binding.check(request, { req: REQ }, claimsOf('a'), 'body')).resolves.toBeUndefined()
   await expect(binding.check(request, { req: REQ }, claimsOf('b'), 'header')).rejects.toMatchObject(
@@ -78,7 +78,7 @@ test.each([
   ['forgotten', { name: 'TokenError', reason: 'req_before_start' }],
   ['full', { name: 'UnavailableError', retryAfter: 60 }],
   ['account_full', { name: 'TooManyTries', retryAfter: 60 }],
-] as const)('when the cache says %s', async (answer, error) => {
+] as const)('translates the answer %s of the replay cache', async (answer, error) => {
   const cache = answering(answer)
   const checked = create('optional', cache).check(request, { req: REQ }, claimsOf('token'), 'body')
   if (error === undefined) await expect(checked).resolves.toBeUndefined()
@@ -92,7 +92,7 @@ test.each([
   )
 })
 
-test('the cache is asked for the two identifiers together, which cannot be mixed up', async () => {
+test('the cache key combines both identifiers unambiguously', async () => {
   const cache = answering('new')
   const binding = create('optional', cache)
   for (const [tokenId, jti] of [

@@ -28,7 +28,7 @@ const publicMembers = (key: KeyObject): ConfirmationKey => {
   return { kty, crv, x, ...(y === undefined ? {} : { y }) }
 }
 
-/** Who sends a token, and who takes it. */
+/** The sender of a token, and its recipient. */
 interface Parties {
   readonly client: KeyPair
   readonly recipient: KeyPair
@@ -103,11 +103,11 @@ test.each([
   ['htu', 'https://auth.test/other'],
   ['dig', 'y'.repeat(43)],
   ['dig', undefined],
-])('a proof covers %s: with %j in its place it is refused', (name, value) => {
+])('a proof covers %s, and is refused with %j in its place', (name, value) => {
   expect(refusal(parties, { req: { ...REQ, mac, [name]: value } })).toBe('proof')
 })
 
-test('a proof covers the token: under another one it is refused', () => {
+test('a proof covers the token, and is refused with another one', () => {
   expect(refusal(parties, { req: { ...REQ, mac }, jws: `${JWS}A` })).toBe('proof')
 })
 
@@ -116,13 +116,13 @@ test('a proof for one key is refused by another of the same recipient', async ()
   expect(refusal(next, { req: { ...REQ, mac } })).toBe('proof')
 })
 
-test('the key of the recipient must be named, and be the one that opened the token', async () => {
+test('the kid must be there, and be that of the key that opened the token', async () => {
   const { kid } = await keyOn('P-256')
   expect(refusal(parties, { req: { ...REQ, mac }, kid: undefined })).toBe('jwe_kid')
   expect(refusal(parties, { req: { ...REQ, mac }, kid })).toBe('jwe_kid')
 })
 
-describe('a mac that is not 43 letters of base64url is none', () => {
+describe('a mac that is not 43 letters of base64url counts as missing:', () => {
   test.each<[string, (mac: string) => unknown]>([
     ['absent', () => undefined],
     ['null', () => null],
@@ -139,16 +139,16 @@ describe('a mac that is not 43 letters of base64url is none', () => {
     expect(refusal(parties, { req: { ...REQ, mac: change(mac) } })).toBe('proof_missing')
   })
 
-  test.each([undefined, null, '', 'x', 1, [], {}])('nor is a req of %j', (req) => {
+  test.each([undefined, null, '', 'x', 1, [], {}])('a req of %j', (req) => {
     expect(refusal(parties, { req })).toBe('proof_missing')
   })
 })
 
-test('a mac has one spelling: stray bits are refused', () => {
+test('a mac with stray bits is refused', () => {
   expect(refusal(parties, { req: { ...REQ, mac: withStrayBit(mac) } })).toBe('proof')
 })
 
-describe('what a proof covers has a strict form, and then a good mac does not help', () => {
+describe('a malformed member is refused even with a good mac:', () => {
   const malformed: [string, unknown][] = [
     ['jti', ''],
     ['jti', 'x'.repeat(129)],
@@ -185,14 +185,14 @@ describe('what a proof covers has a strict form, and then a good mac does not he
     expect(refusal(parties, { req: { ...req, mac: good } })).toBe('proof_missing')
   })
 
-  test('iat is compared as a number in plain decimal', async () => {
+  test('an iat in another spelling of the same number', async () => {
     const req = { ...REQ, iat: '1.79e9' }
     const good = await prove(parties, req)
     expect(refusal(parties, { req: { ...REQ, mac: good } })).toBe('proof')
   })
 })
 
-describe('a key that has no secret in common with the recipient is refused', () => {
+describe('a key that cannot agree with that of the recipient is refused:', () => {
   test.each(CURVES.flatMap((a) => CURVES.filter((b) => a !== b).map((b) => [a, b] as const)))(
     'a client on %s, a recipient on %s',
     async (mine, theirs) => {
@@ -217,7 +217,7 @@ describe('a key that has no secret in common with the recipient is refused', () 
     expect(refusal(pair, { req: { ...REQ, mac }, jwk })).toBe('cnf')
   })
 
-  test('a point off its curve, and what is no key', () => {
+  test('a point off its curve, and invalid keys', () => {
     const { x } = publicMembers(generateKeyPairSync('x25519').publicKey)
     for (const jwk of [
       { kty: 'EC', crv: 'P-256', x, y: x },
@@ -229,7 +229,7 @@ describe('a key that has no secret in common with the recipient is refused', () 
   })
 })
 
-describe('the keys of proofs are kept', () => {
+describe('the keys of proofs are cached', () => {
   /** A recipient that counts how often its private key is used. */
   function counting({ kid, alg, privateKey }: KeyPair) {
     let uses = 0
@@ -244,7 +244,7 @@ describe('the keys of proofs are kept', () => {
     return { key, uses: () => uses }
   }
 
-  test('one agreement for all proofs of a client to a recipient', async () => {
+  test('with one agreement for all proofs of a client to a recipient', async () => {
     const { key, uses } = counting(parties.recipient)
     const known = createProofKeys()
     const client = publicMembers(parties.client.publicKey)
@@ -265,7 +265,7 @@ describe('the keys of proofs are kept', () => {
     }
   })
 
-  test('so many at most, and the least recently used makes room', async () => {
+  test('up to the capacity, and the least recently used makes room', async () => {
     const { key, uses } = counting(parties.recipient)
     const known = createProofKeys(2)
     const clients = (await Promise.all([1, 2, 3].map(() => keyOn('P-256')))).map(({ publicKey }) =>
@@ -279,7 +279,7 @@ describe('the keys of proofs are kept', () => {
     expect(uses()).toBe(4)
   })
 
-  test('a key of ours takes them with it', () => {
+  test('until the key of the recipient is gone', () => {
     const { key, uses } = counting(parties.recipient)
     const known = createProofKeys()
     const client = publicMembers(parties.client.publicKey)

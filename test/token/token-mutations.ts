@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { base64url, edit } from './fixtures.ts'
 
-/** A change to a token, given another that is as good and of as many parts. */
+/** A change to a token; `other` is another good token of as many parts. */
 export type Mutation = (token: string, other: string) => string
 
 /** The letters of a token, what lenient decoders pass over, and what they may choke on. */
@@ -67,7 +67,7 @@ const header = fc
         edit(token, 0, { [name]: value }),
   )
 
-/** Takes some of the parts, and neither none nor all, of the other token. */
+/** Takes some parts from the other token, but not all. */
 const splice = fc.integer({ min: 1, max: 30 }).map((mask): Mutation => (token, other) => {
   const others = other.split('.')
   const all = (1 << others.length) - 1
@@ -83,7 +83,7 @@ export const mutations = fc.array(fc.oneof(letters, cut, swap, bit, header, spli
   maxLength: 2,
 })
 
-/** A second change may meet what the first one left of a header, or undo it. */
+/** Makes the changes in turn, except one that fails on what an earlier one left of a header. */
 export function mutate(token: string, other: string, changes: readonly Mutation[]): string {
   return changes.reduce((changed, change) => {
     try {

@@ -35,7 +35,7 @@ describe('what was changed after signing is refused', () => {
     expect(await server.refused(await server.seal(jws))).toEqual({ code: 'token_invalid', reason })
   })
 
-  test('the spelling of the header, which means the same', async () => {
+  test('the order of the header members', async () => {
     const { typ, alg, kid } = server.header
     const header = base64url(JSON.stringify({ typ, kid, alg }))
     const jws = withPart(await server.accessJws(), 0, () => header)
@@ -43,8 +43,8 @@ describe('what was changed after signing is refused', () => {
   })
 })
 
-describe('who signed', () => {
-  test("another key under the server's kid is refused", async () => {
+describe('a signature', () => {
+  test("by another key under the server's kid is refused", async () => {
     const { header, claims, seal } = server
     const { keystore } = await setUp()
     const jws = forge(header, claims, keystore.signingKey.privateKey)
@@ -56,13 +56,13 @@ describe('who signed', () => {
     ['alg none in other letters', ({ kid, typ }) => ({ alg: 'nOnE', kid, typ }), 'jws_alg'],
     ['alg none, no kid', ({ typ }) => ({ alg: 'none', typ }), 'jws_header'],
     ['its right alg', (header) => header, 'signature'],
-  ])('nobody: an unsigned token with %s is refused', async (_name, header, reason) => {
+  ])('that is missing is refused: %s', async (_name, header, reason) => {
     const jws = `${base64url(JSON.stringify(header(server.header)))}.${base64url(JSON.stringify(server.claims))}.`
     expect((await server.refused(await server.seal(jws))).reason).toBe(reason)
   })
 
   test.each(['pem', 'der', 'x'])(
-    'who knows the public key: HS256 with its %s as the secret is refused',
+    'by HS256 with the public key (%s) as the secret is refused',
     async (form) => {
       const { publicKey } = server.keystore.signingKey
       const secret =
@@ -74,7 +74,7 @@ describe('who signed', () => {
     },
   )
 
-  test("the server's encryption key is no signing key", async () => {
+  test("by the server's encryption key is refused", async () => {
     const { header, claims, keystore, seal } = server
     const { kid, privateKey } = keystore.encryptionKey
     const jws = forge({ ...header, kid }, claims, privateKey)
@@ -89,19 +89,15 @@ describe('inner header', () => {
     ['no typ', ({ alg, kid }) => ({ alg, kid }), 'jws_header'],
     ['typ JWT', (header) => ({ ...header, typ: 'JWT' }), 'typ'],
     ['the long form of typ', (header) => ({ ...header, typ: 'application/at+jwt' }), 'typ'],
-    ['a kid that is no text', (header) => ({ ...header, kid: [header.kid] }), 'jws_header'],
+    ['a kid that is not a string', (header) => ({ ...header, kid: [header.kid] }), 'jws_header'],
     ['another kid', (header) => ({ ...header, kid: '../sig' }), 'jws_kid'],
-    [
-      'the kid of a property of every object',
-      (header) => ({ ...header, kid: '__proto__' }),
-      'jws_kid',
-    ],
+    ['the kid __proto__', (header) => ({ ...header, kid: '__proto__' }), 'jws_kid'],
     ['another alg of the same key', (header) => ({ ...header, alg: 'ES256K' }), 'jws_alg'],
-    ['a parameter too many', (header) => ({ ...header, cty: 'JWT' }), 'jws_header'],
+    ['an unknown parameter', (header) => ({ ...header, cty: 'JWT' }), 'jws_header'],
     ['a list for a header', () => '[]', 'header'],
     ['null for a header', () => 'null', 'header'],
-    ['no JSON', () => '{', 'header'],
-    ['nothing', () => '', 'header'],
+    ['invalid JSON', () => '{', 'header'],
+    ['an empty header', () => '', 'header'],
   ])('%s is refused', async (_name, header, reason) => {
     expect(await server.refusedSigned(header(server.header), server.claims)).toEqual({
       code: 'token_invalid',
@@ -110,7 +106,7 @@ describe('inner header', () => {
   })
 })
 
-describe('header parameters that bring what nobody asked for', () => {
+describe('header parameters that bring a key, a cost or an extension', () => {
   test.each(REFUSED_PARAMETERS)('inner %s %j is refused', async (name, value) => {
     const { reason } = await server.refusedSigned(
       { ...server.header, [name]: value },
@@ -128,7 +124,7 @@ describe('header parameters that bring what nobody asked for', () => {
   })
 })
 
-describe('claims that are signed and still not right', () => {
+describe('invalid claims are refused, even if they are signed:', () => {
   test.each<[string, Record<string, unknown>, string]>([
     ['no exp', { exp: undefined }, 'claims'],
     ['exp null', { exp: null }, 'claims'],
@@ -152,8 +148,8 @@ describe('claims that are signed and still not right', () => {
     ['no scope', { scope: undefined }, 'claims'],
     ['no iss', { iss: undefined }, 'claims'],
     ['another iss', { iss: 'https://evil.test' }, 'iss'],
-    ['iss with a slash more', { iss: 'https://auth.test/' }, 'iss'],
-    ['a claim too many', { admin: true }, 'claims'],
+    ['iss with a trailing slash', { iss: 'https://auth.test/' }, 'iss'],
+    ['an unknown claim', { admin: true }, 'claims'],
     ['nbf', { nbf: 1 }, 'claims'],
   ])('%s', async (_name, change, reason) => {
     const { header, claims } = server
@@ -172,7 +168,7 @@ describe('claims that are signed and still not right', () => {
     expect((await server.refusedSigned(server.header, payload)).reason).toBe('payload')
   })
 
-  test('a payload that is no UTF-8', async () => {
+  test('a payload that is not UTF-8', async () => {
     const text = JSON.stringify({ ...server.claims, sub: '\u00e9' })
     const { reason } = await server.refusedSigned(server.header, Buffer.from(text, 'latin1'))
     expect(reason).toBe('payload')
@@ -184,7 +180,7 @@ describe('form', () => {
     ['a token that was sealed twice', (jws) => server.seal(jws)],
     ['a JWS of JSON form', (jws) => JSON.stringify({ jws })],
     ['claims that nobody signed', () => JSON.stringify(server.claims)],
-    ['nothing', () => ''],
+    ['an empty text', () => ''],
     ['two tokens', (jws) => `${jws}.${jws}`],
     ['a JWS without its payload', (jws) => withPart(jws, 1, () => '')],
   ])('%s, sealed, is refused', async (_name, change) => {
@@ -202,7 +198,7 @@ describe('form', () => {
     ['header', 0],
     ['payload', 1],
     ['signature', 2],
-  ])('inner %s: any other bytes, fewer, more or none are refused', async (_name, index) => {
+  ])('other bytes, fewer, more or none are refused in the inner %s', async (_name, index) => {
     const jws = await server.accessJws()
     for (const change of MANGLINGS) {
       const { code } = await server.refused(await server.seal(withPart(jws, index, change)))
@@ -210,7 +206,7 @@ describe('form', () => {
     }
   })
 
-  test('a signature in the ASN.1 form of X.509 is refused', async () => {
+  test('a signature in DER is refused', async () => {
     const jws = await server.accessJws()
     const der = withPart(jws, 2, toDer)
     expect((await server.refused(await server.seal(der))).code).toBe('token_invalid')

@@ -34,7 +34,7 @@ describe('outer header', () => {
     ['alg none', { alg: 'none' }, 'jwe_alg'],
     ['alg a list', { alg: ['ECDH-ES+A128KW'] }, 'jwe_header'],
     ['another enc of ours', { enc: 'A256GCM' }, 'jwe_enc'],
-    ['an enc that is none', { enc: 'none' }, 'jwe_enc'],
+    ['enc none', { enc: 'none' }, 'jwe_enc'],
     ['an unknown kid', { kid: 'unknown' }, 'jwe_kid'],
     ['an empty kid', { kid: '' }, 'jwe_kid'],
     ['a kid of null', { kid: null }, 'jwe_header'],
@@ -50,7 +50,7 @@ describe('outer header', () => {
     })
   })
 
-  test("the kid of the signing key is no encryption key's", async () => {
+  test('the kid of the signing key is refused', async () => {
     const { kid } = server.keystore.signingKey
     const token = server.sealWith(await server.accessJws(), { kid })
     expect((await server.refused(token)).reason).toBe('jwe_kid')
@@ -62,17 +62,22 @@ describe('outer header', () => {
     expect((await server.refused(token)).code).toBe('token_invalid')
   })
 
-  test.each(['alg', 'enc'] as const)('a server of another %s does not read it', async (name) => {
-    const other = { encryptionAlg: 'ECDH-ES+A256KW', encryptionEnc: 'A256GCM' } as const
-    const { encryptionAlg, encryptionEnc } = { ...DEFAULTS, ...other }
-    const algorithms = {
-      ...DEFAULTS,
-      ...(name === 'alg' ? { encryptionAlg } : { encryptionEnc }),
-    }
-    const strict = await setUp(algorithms)
-    const token = strict.sealWith(await strict.accessJws())
-    expect((await refusal(validate(strict.context, accessToken, token))).reason).toBe(`jwe_${name}`)
-  })
+  test.each(['alg', 'enc'] as const)(
+    'a server that is configured with another %s refuses the token',
+    async (name) => {
+      const other = { encryptionAlg: 'ECDH-ES+A256KW', encryptionEnc: 'A256GCM' } as const
+      const { encryptionAlg, encryptionEnc } = { ...DEFAULTS, ...other }
+      const algorithms = {
+        ...DEFAULTS,
+        ...(name === 'alg' ? { encryptionAlg } : { encryptionEnc }),
+      }
+      const strict = await setUp(algorithms)
+      const token = strict.sealWith(await strict.accessJws())
+      expect((await refusal(validate(strict.context, accessToken, token))).reason).toBe(
+        `jwe_${name}`,
+      )
+    },
+  )
 })
 
 describe('epk', () => {
@@ -88,7 +93,7 @@ describe('epk', () => {
   test.each<[string, unknown]>([
     ['missing', undefined],
     ['null', null],
-    ['text', 'epk'],
+    ['a string', 'epk'],
     ['a number', 1],
     ['a list', []],
     ['empty', {}],
@@ -132,13 +137,13 @@ describe('epk', () => {
   })
 })
 
-describe('header parameters that bring what nobody asked for', () => {
+describe('header parameters that bring a key, a cost or an extension', () => {
   test.each(REFUSED_PARAMETERS)('outer %s %j is refused', async (name, value) => {
     const token = server.sealWith(await server.accessJws(), { [name]: value })
     expect((await server.refused(token)).reason).toBe('header_parameter')
   })
 
-  test('a token that is truly compressed is not inflated', async () => {
+  test('a token that is really compressed is not inflated', async () => {
     const token = server.sealWith(deflateRawSync(await server.accessJws()), { zip: 'DEF' })
     expect((await server.refused(token)).reason).toBe('header_parameter')
   })
@@ -152,7 +157,7 @@ describe('form', () => {
     },
   )
 
-  test('a bare JWS is refused, however good', async () => {
+  test('a bare JWS is refused, even if it is good', async () => {
     expect((await server.refused(await server.accessJws())).reason).toBe('segments')
   })
 
@@ -163,7 +168,7 @@ describe('form', () => {
     expect((await server.refused(token.slice(0, token.lastIndexOf('.')))).reason).toBe('segments')
   })
 
-  test('a plaintext that is no UTF-8 is refused', async () => {
+  test('a plaintext that is not UTF-8 is refused', async () => {
     expect((await server.refused(server.sealWith(Buffer.from([0xff, 0xfe, 0xfd])))).code).toBe(
       'token_invalid',
     )
@@ -174,14 +179,14 @@ describe('form', () => {
     ['initialization vector', 2],
     ['ciphertext', 3],
     ['authentication tag', 4],
-  ])('%s: any other bytes, fewer, more or none are refused', async (_name, index) => {
+  ])('other bytes, fewer, more or none are refused in the %s', async (_name, index) => {
     const token = await server.seal(await server.accessJws())
     for (const change of MANGLINGS) {
       expect((await server.refused(withPart(token, index, change))).code).toBe('token_invalid')
     }
   })
 
-  test('bytes moved over a boundary between parts are refused', async () => {
+  test('bytes moved between ciphertext and tag are refused', async () => {
     const [h, key, iv, ciphertext, tag] = (await server.seal(await server.accessJws())).split('.')
     const joined = Buffer.concat([
       Buffer.from(ciphertext!, 'base64url'),

@@ -6,7 +6,7 @@ import { OWN_CLAIMS } from './fixtures.ts'
 const claims = { ...OWN_CLAIMS, iss: 'https://auth.test', iat: 1, exp: 2, jti: 'token-1' }
 const token: VerifiedToken<typeof claims> = { kind: accessToken, kid: 'a', claims }
 
-test('a token is found by its whole text, as the kind that it was checked as', () => {
+test('a token is found by its whole text, and only as the kind that it was verified as', () => {
   const tokens = createVerifiedTokens()
   tokens.remember('a.b.c', token)
   expect(tokens.find('a.b.c', accessToken)).toBe(token)
@@ -15,7 +15,7 @@ test('a token is found by its whole text, as the kind that it was checked as', (
   expect([tokens.hits, tokens.misses]).toEqual([1, 2])
 })
 
-test('the token that has not been used for the longest makes room', () => {
+test('the least recently used token makes room', () => {
   const tokens = createVerifiedTokens(2)
   tokens.remember('a', token)
   tokens.remember('b', token)
@@ -31,7 +31,7 @@ test('a token that is remembered again takes no room from others', () => {
   expect(tokens.find('a', accessToken)).toBe(token)
 })
 
-test('nobody can change the claims that later requests get', () => {
+test('remembered claims are frozen, since later requests get them', () => {
   const tokens = createVerifiedTokens()
   const groups = ['readers']
   tokens.remember('a', { ...token, claims: Object.assign({ ...claims }, { groups }) })
@@ -40,7 +40,7 @@ test('nobody can change the claims that later requests get', () => {
   expect(() => groups.push('admins')).toThrow(TypeError)
 })
 
-test('a long token is not kept', () => {
+test('a token of more than 2048 characters is not remembered', () => {
   const tokens = createVerifiedTokens()
   const long = 'a'.repeat(2049)
   tokens.remember(long, token)

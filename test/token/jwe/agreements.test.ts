@@ -23,7 +23,7 @@ const numbered = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name}${index}`)
 
 describe('entries', () => {
-  test('what is remembered is found, and nothing else', () => {
+  test('are found once remembered, and no others are', () => {
     const one = agreement('one')
     agreements.remember('client', one)
     expect(agreements.find('one')).toBe(one.wrappingKey)
@@ -36,10 +36,10 @@ describe('entries', () => {
     expect(known('a', 'b', 'c', 'd', 'e')).toEqual(['b', 'c', 'd', 'e'])
   })
 
-  test('the least recently used one makes room, and clients beyond the limit take none', () => {
+  test('the least recently used one makes room, and no client takes more than four places', () => {
     const clients = numbered('client', CAPACITY)
     for (const client of clients) remember(client, client)
-    // Used again, it is no longer the one to go.
+    // Used again, it is no longer the least recently used.
     remember('client0', 'client0')
     remember('newcomer', 'newcomer')
     expect(known(...clients)).toEqual(clients.filter((client) => client !== 'client1'))
@@ -70,7 +70,7 @@ describe('entries', () => {
     expect(known('one', 'a', 'b', 'c', 'd')).toHaveLength(5)
   })
 
-  test('an id of any length is not remembered: entries are small', () => {
+  test('an id of more than 512 characters is not remembered', () => {
     remember('client', 'x'.repeat(512), 'y'.repeat(513))
     expect(known('x'.repeat(512), 'y'.repeat(513))).toEqual(['x'.repeat(512)])
   })
@@ -86,7 +86,7 @@ describe('ten minutes', () => {
     expect(known('one')).toEqual([])
   })
 
-  test('after them it may be remembered again', () => {
+  test('later, it may be remembered again', () => {
     remember('client', 'one')
     clock.advance(600)
     expect(known('one')).toEqual([])
@@ -94,7 +94,7 @@ describe('ten minutes', () => {
     expect(known('one')).toEqual(['one'])
   })
 
-  test('do not grow longer when the clock is set back', () => {
+  test('do not get longer if the clock is set back', () => {
     remember('client', 'one')
     clock.advance(-1)
     expect(known('one')).toEqual([])
@@ -103,7 +103,7 @@ describe('ten minutes', () => {
   })
 })
 
-test('agreements go with their key', () => {
+test('agreements are forgotten with their key', () => {
   for (const kid of ['a', 'b', 'c']) agreements.remember(kid, agreement(kid, kid))
   agreements.keepOnly(new Set(['b', 'd']))
   expect(known('a', 'b', 'c')).toEqual(['b'])

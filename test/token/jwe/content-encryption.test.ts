@@ -39,12 +39,12 @@ describe.each(ENCRYPTION_ENCS)('%s', (enc) => {
   const iv = randomBytes(ivLength)
   const aad = Buffer.from('header')
 
-  test.each([0, 1, 15, 16, 17, 5000])('%i bytes come back', (length) => {
+  test.each([0, 1, 15, 16, 17, 5000])('encrypts and decrypts %i bytes', (length) => {
     const plaintext = randomBytes(length)
     expect(decrypt(key, iv, aad, encrypt(key, iv, aad, plaintext))).toEqual(plaintext)
   })
 
-  test('every changed bit is refused, in whichever input', () => {
+  test('every changed bit is refused, in any input', () => {
     const { ciphertext, tag } = encrypt(key, iv, aad, Buffer.from('text'))
     const inputs = { iv, aad, ciphertext, tag }
     for (const [name, bytes] of Object.entries(inputs)) {
@@ -64,26 +64,26 @@ describe.each(ENCRYPTION_ENCS)('%s', (enc) => {
     expect(reasonOf(() => decrypt(other, iv, aad, encrypted))).toBe('decryption')
   })
 
-  test('a caller that lets a tag of another length through gets no plaintext', () => {
+  test('a tag of another length throws, even if the caller lets it through', () => {
     const { ciphertext, tag } = encrypt(key, iv, aad, Buffer.from('text'))
     for (const length of [0, 1, 4, 8, 12, tag.length - 1]) {
       expect(() => decrypt(key, iv, aad, { ciphertext, tag: tag.subarray(0, length) })).toThrow()
     }
   })
 
-  test('bytes moved between header, IV and ciphertext are refused', () => {
+  test('a header that is followed by a byte of the IV is refused', () => {
     const { ciphertext, tag } = encrypt(key, iv, aad, randomBytes(64))
     const moved = Buffer.concat([aad, iv]).subarray(0, aad.length + 1)
     expect(reasonOf(() => decrypt(key, iv, moved, { ciphertext, tag }))).toBe('decryption')
   })
 })
 
-describe('A128CBC-HS256 with a tag that is right', () => {
+describe('A128CBC-HS256 with a valid tag', () => {
   const { decrypt } = CONTENT_ENCRYPTIONS['A128CBC-HS256']
   const key = randomBytes(32)
   const iv = randomBytes(16)
   const aad = Buffer.from('header')
-  /** Only a holder of the key can make these. The answer is the same all the same. */
+  /** Only a holder of the key can make these, and the refusal is still the same. */
   const tagOf = (ciphertext: Buffer) =>
     createHmac('sha256', key.subarray(0, 16))
       .update(Buffer.concat([aad, iv, ciphertext, Buffer.from([0, 0, 0, 0, 0, 0, 0, 48])]))
@@ -94,7 +94,7 @@ describe('A128CBC-HS256 with a tag that is right', () => {
     .update(Buffer.alloc(16))
 
   test.each([
-    ['nothing', Buffer.alloc(0)],
+    ['an empty ciphertext', Buffer.alloc(0)],
     ['part of a block', Buffer.alloc(15)],
     ['a block with bad padding', badlyPadded],
   ])('%s is refused', (_name, ciphertext) => {

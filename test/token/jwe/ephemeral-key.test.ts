@@ -8,13 +8,13 @@ import { CURVE_25519 } from './vectors.ts'
 
 const publicJwk = (crv: EncryptionCrv) => generatePair(crv).publicKey.export({ format: 'jwk' })
 
-test.each(ENCRYPTION_CRVS)('a key on %s is parsed, and loses what does not count', (crv) => {
+test.each(ENCRYPTION_CRVS)('parses a key on %s, and drops the members that do not count', (crv) => {
   const key = publicJwk(crv)
   expect(parseEphemeralKey(key, crv)).toEqual(key)
   expect(parseEphemeralKey({ ...key, kid: 'more', use: 'sig', alg: 'none' }, crv)).toEqual(key)
 })
 
-test('a y on X25519 does not count', () => {
+test('ignores a y on X25519', () => {
   const key = publicJwk('X25519')
   expect(parseEphemeralKey({ ...key, y: key.x }, 'X25519')).toEqual(key)
 })
@@ -23,14 +23,14 @@ const KEY = publicJwk('P-256')
 const PRIVATE_MEMBERS = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv']
 
 test.each<[string, unknown]>([
-  ['nothing', undefined],
+  ['undefined', undefined],
   ['null', null],
-  ['a text', 'epk'],
+  ['a string', 'epk'],
   ['a list', [KEY]],
-  ['no member', {}],
+  ['an empty object', {}],
   ['no curve', { ...KEY, crv: undefined }],
   ['no type', { ...KEY, kty: undefined }],
-  ['a curve that is not taken', { ...KEY, crv: 'secp256k1' }],
+  ['an unsupported curve', { ...KEY, crv: 'secp256k1' }],
   ['a curve of another type', { ...KEY, kty: 'OKP' }],
   ['a key on another curve', publicJwk('P-384')],
   ['a key of another type', publicJwk('X25519')],
@@ -79,7 +79,7 @@ describe('a shared secret', () => {
 })
 
 describe('a coordinate of P-521 that begins with zeros', () => {
-  /** A key whose coordinates both begin with a zero byte: of four keys, one does. */
+  /** A key whose coordinates both begin with a zero byte, as one key in four has them. */
   function find(): { key: JsonWebKey; privateKey: ReturnType<typeof createPrivateKey> } {
     for (;;) {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' })
@@ -91,7 +91,7 @@ describe('a coordinate of P-521 that begins with zeros', () => {
   }
   const { key, privateKey } = find()
 
-  test('has its full length, and agrees', () => {
+  test('keeps its full length, and gives the same secret', () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-521' })
     const { kty, crv, x, y } = other.publicKey.export({ format: 'jwk' })
     const secret = sharedSecret(other.privateKey, parseEphemeralKey(key, 'P-521'))
@@ -99,12 +99,12 @@ describe('a coordinate of P-521 that begins with zeros', () => {
     expect(secret).toEqual(sharedSecret(privateKey, { kty: kty!, crv: crv!, x: x!, y: y! }))
   })
 
-  test.each(['x', 'y'] as const)('without them in %s it is refused', (name) => {
+  test.each(['x', 'y'] as const)('is refused without its zeros in %s', (name) => {
     const short = Buffer.from(key[name]!, 'base64url').subarray(1).toString('base64url')
     expect(reasonOf(() => parseEphemeralKey({ ...key, [name]: short }, 'P-521'))).toBe('epk')
   })
 
-  test('with one more it is refused', () => {
+  test('is refused with one more zero', () => {
     const long = Buffer.concat([Buffer.alloc(1), Buffer.from(key.x!, 'base64url')])
     const epk = { ...key, x: long.toString('base64url') }
     expect(reasonOf(() => parseEphemeralKey(epk, 'P-521'))).toBe('epk')

@@ -95,7 +95,7 @@ export async function joseOpen(jwe: string, { alg, privateKey }: OpeningKey): Pr
 
 export interface Forgery {
   readonly plaintext?: string
-  /** Given the header that is due, the one to send. The cryptography agrees with it as far as it can. */
+  /** Maps the correct header to the one to send, which the cryptography follows as far as it can. */
   readonly header?: (header: Record<string, unknown>) => Record<string, unknown>
   readonly ephemeral?: { privateKey: KeyObject; publicKey: KeyObject }
   /** Instead of the shared secret. */
@@ -107,7 +107,7 @@ export interface Forgery {
   readonly iv?: Buffer
 }
 
-/** A JWE whose tag is right, whatever its header says: only a check of its own can refuse it. */
+/** A JWE with a valid tag, whatever its header says, so that only an explicit check can refuse it. */
 export function forgeJwe(
   { kid, alg, publicKey }: TestKey,
   enc: EncryptionEnc,

@@ -35,7 +35,7 @@ describe.each(COMBINATIONS)('%s, %s, %s', (alg, crv, enc) => {
     for (const text of TEXTS) expect(textOf(await joseSeal(text, key, enc), key)).toBe(text)
   })
 
-  test('it opens what it seals itself, with an agreement if there can be one', () => {
+  test('this module opens what it seals itself, with an agreement if the algorithm has one', () => {
     const agreement = agreeOn(key)
     expect(textOf(seal('text', key, enc, { agreement }), key)).toBe('text')
   })
@@ -45,7 +45,7 @@ test.each([
   ['apu', { apu: Buffer.from('Alice') }],
   ['apv', { apv: Buffer.from('Bob') }],
   ['both', { apu: Buffer.from('Alice'), apv: Buffer.from('Bob') }],
-])('what jose seals with party information (%s) opens', async (_name, party) => {
+])('opens what jose seals with party information (%s)', async (_name, party) => {
   for (const alg of ['ECDH-ES', 'ECDH-ES+A256KW'] as const) {
     const key = keyFor(alg, 'P-256')
     expect(textOf(await joseSeal('text', key, 'A256GCM', party), key)).toBe('text')
@@ -55,13 +55,13 @@ test.each([
 test.each([
   ['RFC 7520 §5.4', COOKBOOK_4],
   ['RFC 7520 §5.5', COOKBOOK_5],
-])('%s opens', (_name, { alg, enc, key, jwe }) => {
+])('opens the token of %s', (_name, { alg, enc, key, jwe }) => {
   const privateKey = createPrivateKey({ key, format: 'jwk' })
   const { plaintext } = open(parseCompact(jwe, 5), { kid: key.kid, alg, privateKey }, enc)
   expect(plaintext.toString()).toBe(FRODO)
 })
 
-test('of 20 keys on P-521, whose coordinates often begin with zeros, all agree with jose', async () => {
+test('jose opens 20 tokens for a key on P-521, whose coordinates often begin with zeros', async () => {
   const key = keyFor('ECDH-ES+A128KW', 'P-521')
   for (let n = 0; n < 20; n++) {
     expect(await joseOpen(seal('text', key, 'A128GCM'), key)).toBe('text')

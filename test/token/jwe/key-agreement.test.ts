@@ -10,14 +10,17 @@ const { alice, bob, key } = APPENDIX_C
 test.each([
   ["Alice's ephemeral and Bob's static", alice, bob],
   ["Bob's static and Alice's ephemeral", bob, alice],
-] as const)('RFC 7518, Appendix C, from %s key', (_name, mine, { kty, crv, x, y }) => {
-  const privateKey = createPrivateKey({ key: mine, format: 'jwk' })
-  const party = parsePartyInfo({ apu: 'QWxpY2U', apv: 'Qm9i' })
-  const secret = sharedSecret(privateKey, { kty, crv, x, y })
-  expect(deriveKey(secret, { algorithm: 'A128GCM', length: 16, ...party })).toEqual(key)
-})
+] as const)(
+  'derives the key of RFC 7518, Appendix C, from %s key',
+  (_name, mine, { kty, crv, x, y }) => {
+    const privateKey = createPrivateKey({ key: mine, format: 'jwk' })
+    const party = parsePartyInfo({ apu: 'QWxpY2U', apv: 'Qm9i' })
+    const secret = sharedSecret(privateKey, { kty, crv, x, y })
+    expect(deriveKey(secret, { algorithm: 'A128GCM', length: 16, ...party })).toEqual(key)
+  },
+)
 
-test.each([16, 32, 64])('%i bytes are those of another implementation', (length) => {
+test.each([16, 32, 64])('derives the same %i bytes as another implementation', (length) => {
   const secret = randomBytes(66)
   const [apu, apv] = [Buffer.from('Alice'), Buffer.alloc(0)]
   expect(deriveKey(secret, { algorithm: 'A256CBC-HS512', length, apu, apv })).toEqual(
@@ -25,7 +28,7 @@ test.each([16, 32, 64])('%i bytes are those of another implementation', (length)
   )
 })
 
-test('the derived key depends on all that goes into it', () => {
+test('the derived key depends on every input', () => {
   const secret = Buffer.alloc(32)
   const use = { algorithm: 'A128GCM', length: 16 }
   const [apu, apv] = [Buffer.from('ab'), Buffer.from('c')]
@@ -34,7 +37,7 @@ test('the derived key depends on all that goes into it', () => {
     deriveKey(Buffer.alloc(32, 1), use),
     deriveKey(Buffer.alloc(33), use),
     deriveKey(secret, { ...use, algorithm: 'A128GCN' }),
-    // The length, too, not only how much of the key is cut off.
+    // The length is an input, too, and does not only cut off the key.
     deriveKey(secret, { ...use, length: 32 }).subarray(0, 16),
     deriveKey(secret, { ...use, apu }),
     deriveKey(secret, { ...use, apv }),

@@ -26,7 +26,7 @@ describe.each(KEY_WRAP_VECTORS)('$name', ({ kek, key, wrapped }) => {
 })
 
 test.each([0, 1, 7, 8, 15, 16, 17, 23, 25, 31, 32, 6000])(
-  '%i bytes unwrap to nothing',
+  '%i random bytes unwrap to nothing',
   (length) => {
     expect(unwrapKey(toWrappingKey(randomBytes(16)), randomBytes(length))).toBeUndefined()
   },

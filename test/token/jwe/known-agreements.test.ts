@@ -30,29 +30,29 @@ function sealPair(recipient = key) {
 const refused = (token: string, recipient = key) =>
   reasonOf(() => openJwe(token, recipient, agreements))
 
-test('tokens of one agreement hit, and read the same', () => {
+test('tokens of a known agreement hit the cache, and are decrypted correctly', () => {
   const { first, second } = sealPair()
   expect(pass(second)).toBe('second')
   expect(pass(first)).toBe('first')
   expect(agreements).toMatchObject({ hits: 2, misses: 1 })
 })
 
-test('a hit does without a key agreement', () => {
+test('a hit needs no key agreement', () => {
   const { second } = sealPair()
-  // The private key of another: only what is remembered can open the token.
+  // With another private key, only the remembered agreement can open the token.
   const other = { ...createKey('ECDH-ES+A128KW', 'P-256'), kid: key.kid }
   expect(textOf(second, other, agreements)).toBe('second')
   expect(reasonOf(() => openJwe(second, other))).toBe('decryption')
 })
 
-test('nothing is remembered of a token that is only opened', () => {
+test('opening a token does not remember its agreement', () => {
   const token = seal('text', key, 'A128GCM')
   openJwe(token, key, agreements)
   openJwe(token, key, agreements)
   expect(agreements).toMatchObject({ hits: 0, misses: 2 })
 })
 
-test('a wrong token brings no agreement to remember', () => {
+test('a refused token leaves no agreement behind', () => {
   const token = seal('text', key, 'A128GCM')
   for (const index of [1, 2, 3, 4]) {
     const wrong = withPart(token, index, (part) => MANGLINGS[1]!(part))
@@ -67,7 +67,7 @@ test.each([
   ['initialization vector', 2],
   ['ciphertext', 3],
   ['authentication tag', 4],
-])('a hit opens no changed %s', (_name, index) => {
+])('a hit refuses a changed %s', (_name, index) => {
   const { first, second } = sealPair()
   for (const change of [...MANGLINGS, () => first.split('.')[index]!]) {
     const changed = withPart(second, index, change)
@@ -82,7 +82,7 @@ test.each([
   ['other', 1],
   ['apu', 'QQ'],
   ['apv', 'QQ'],
-])('a hit opens no header with another %s', (name, value) => {
+])('a hit refuses a header with another %s', (name, value) => {
   const { second } = sealPair()
   expect(refused(edit(second, 0, { [name]: value }))).toBe('decryption')
 })
@@ -128,7 +128,7 @@ test('the same epk to another key of ours is another agreement', () => {
   expect(agreements.hits).toBe(0)
 })
 
-test('after a rotation the same token opens by the key alone, or not at all', () => {
+test('once its agreement is dropped, a token is opened with the key again', () => {
   const { second } = sealPair()
   agreements.keepOnly(new Set(['next']))
   expect(textOf(second, key, agreements)).toBe('second')
@@ -147,7 +147,7 @@ test('direct key agreement and RSA have nothing to remember', () => {
   expect(agreements).toMatchObject({ hits: 0, misses: 0 })
 })
 
-test('a full cache and a flood of invented keys change nothing but speed', () => {
+test('a full cache and a flood of invented keys do not affect good tokens', () => {
   for (let n = 0; n < CAPACITY * 2; n++) {
     const wrappingKey = createSecretKey(randomBytes(16))
     agreements.remember(`client${n}`, { id: `id${n}`, kid: key.kid, wrappingKey })

@@ -81,7 +81,7 @@ const epkChange = fc.record({
   y: coordinate,
   more: fc.dictionary(epkMember, epkValue, { maxKeys: 1 }),
 })
-/** Given the header that is due, another one. */
+/** Maps the correct header to another one. */
 export const changeOfHeader = fc.oneof(
   party.map((more) => (due: Record<string, unknown>) => ({ ...due, ...more })),
   members.map((more) => (due: Record<string, unknown>) => ({ ...due, ...more })),

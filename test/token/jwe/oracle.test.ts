@@ -9,7 +9,7 @@ import { base64url } from '../fixtures.ts'
 import { forgeJwe, joseOpen, keyFor, openJwe, type Crv } from './fixtures.ts'
 import { changeOfHeader, changeOfToken, bytesOf } from './mutations.ts'
 
-/** How many mutated tokens; MUTATIONS says more. */
+/** The number of mutated tokens; MUTATIONS sets it. */
 const MANY = Number(process.env['MUTATIONS'] ?? 200)
 /** Each `alg`, curve and `enc` at least once; the curves that are slow in fewer runs. */
 const CASES: [EncryptionAlg, Crv, EncryptionEnc, number][] = [
@@ -26,7 +26,7 @@ type Key = ReturnType<typeof keyFor>
 /** Remembers every agreement that a token opened with, as no server would. */
 const agreements = createAgreements(() => 0)
 
-/** What ours reads, or `undefined`. A fault that is no TokenError fails the test. */
+/** What our implementation reads, or `undefined`. Any error but a TokenError fails the test. */
 function ours(jwe: string, key: Key): string | undefined {
   try {
     const { plaintext, agreement } = openJwe(jwe, key, agreements)
@@ -53,7 +53,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
     tokens = [seal('one', key, enc), seal('other', key, enc)]
   })
 
-  test(`of ${numRuns} tokens with changed bytes, none opens that jose refuses`, async () => {
+  test(`of ${numRuns} tokens with changed bytes, every one that differs is refused`, async () => {
     let refused = 0
     await fc.assert(
       fc.asyncProperty(changeOfToken, async (changes) => {
@@ -72,7 +72,7 @@ describe.each(CASES)('%s, %s, %s', (alg, crv, enc, numRuns) => {
     expect(refused).toBeGreaterThan(numRuns * 0.4)
   })
 
-  test(`of ${numRuns} tokens whose tag is right, none opens that jose refuses`, async () => {
+  test(`of ${numRuns} tokens with a changed header and a valid tag, none opens that jose refuses`, async () => {
     let accepted = 0
     await fc.assert(
       fc.asyncProperty(changeOfHeader, async (change) => {

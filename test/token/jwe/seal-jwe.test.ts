@@ -15,7 +15,7 @@ import {
 
 const key = keyFor('ECDH-ES+A128KW', 'P-256')
 
-/** What is wrong with a key of ours is no verdict on a token. */
+/** The message of an error, which must not be a verdict on a token. */
 function faultOf(work: () => unknown): string {
   try {
     work()
@@ -27,7 +27,7 @@ function faultOf(work: () => unknown): string {
 }
 
 describe('the header', () => {
-  test.each(KEY_KINDS)('of %s, %s says no more than it must', (alg, crv) => {
+  test.each(KEY_KINDS)('of %s, %s has only the members that it needs', (alg, crv) => {
     const recipient = keyFor(alg, crv)
     const header = decodeProtectedHeader(seal('text', recipient, 'A128GCM', { cty: 'JWT' }))
     const { epk, ...others } = header
@@ -90,7 +90,7 @@ describe('tokens to one recipient', () => {
   })
 })
 
-describe('a key that the algorithm cannot use', () => {
+describe('refuses a key that the algorithm cannot use:', () => {
   const ed25519 = generateKeyPairSync('ed25519')
   const secp256k1 = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
   const rsa = (modulusLength: number, publicExponent = 65_537) =>
@@ -120,7 +120,7 @@ describe('a key that the algorithm cannot use', () => {
   })
 })
 
-test('a key that looks like another is told apart', () => {
+test('a token cannot be opened with another key of the same type', () => {
   const other = createKey('ECDH-ES+A128KW', 'P-256')
   expect(textOf(seal('text', key, 'A128GCM'), key)).toBe('text')
   expect(() => textOf(seal('text', key, 'A128GCM'), other)).toThrow(TokenError)

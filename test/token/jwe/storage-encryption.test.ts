@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 
 test.each(['P-256', 'P-384', 'P-521', 'X25519'] as const)(
-  'a key on %s opens what it has sealed, also after it was read from its file again',
+  'a key on %s opens what it has sealed, even after it is read from its file again',
   async (encryptionCrv) => {
     const first = await generateKeyPair('enc', { ...DEFAULTS, encryptionCrv })
     const pem = first.privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -21,18 +21,18 @@ test.each(['P-256', 'P-384', 'P-521', 'X25519'] as const)(
   },
 )
 
-test('so does an RSA key', async () => {
+test('an RSA key opens what it has sealed', async () => {
   const rsa = await generateKeyPair('enc', { ...DEFAULTS, encryptionAlg: 'RSA-OAEP-256' })
   expect(openFromStorage(sealForStorage('secret', rsa), rsa)).toBe('secret')
 })
 
-test('it names its key, and never looks the same twice', () => {
+test('a sealed text names its key, and is different each time', () => {
   const header = JSON.parse(Buffer.from(sealed.split('.')[0]!, 'base64url').toString())
   expect(header).toEqual({ alg: 'dir', enc: 'A256GCM', kid: key.kid })
   expect(sealForStorage('secret', key)).not.toBe(sealed)
 })
 
-describe('is not opened', () => {
+describe('a sealed text is not opened', () => {
   const refused = { code: 'token_invalid', reason: 'decryption' }
   const open = (text: string, by: Pick<KeyPair, 'privateKey'> = key) => openFromStorage(text, by)
 
