@@ -11,10 +11,10 @@ const OFF: Config['rateLimits'] = {
   clients: 'off',
   refresh: 'off',
 }
-/** What no test reaches: the waits after wrong passwords alone are left. */
+/** A limit that no test reaches, so that only the waits after wrong passwords apply. */
 const WIDE = { ...OFF, login: { count: 1_000_000, duration: 60 } }
 
-/** Stops the clock that limits go by. Requests need none: Node's own timers are not faked. */
+/** Stops the clock of the limits. Requests do not need it: Node's own timers are not faked. */
 function stopTime() {
   jest.useFakeTimers({
     doNotFake: [
@@ -33,7 +33,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
 })
 
-/** A server behind one proxy, which says what addresses requests come from. */
+/** A server behind one proxy, which sets the addresses that requests come from. */
 async function setUp(
   rateLimits: Config['rateLimits'],
   { trustedProxies = 1 }: { trustedProxies?: number } = {},
@@ -58,7 +58,7 @@ function expectLimited(answer: Answer): number {
 }
 
 type Send = (client: TestClient, from: string) => Promise<Answer>
-/** One request of each limited kind; none of them for the same account as another. */
+/** One request of each limited kind, each for another account. */
 const REQUESTS: [keyof Config['rateLimits'], string, Send][] = [
   ['login', 'POST /account/login', (client, from) => login(client, someEmail(), WRONG, from)],
   [
@@ -95,23 +95,26 @@ const REQUESTS: [keyof Config['rateLimits'], string, Send][] = [
   ['refresh', 'POST /revoke', (client, from) => post(client, '/revoke', { token: 'x' }, from)],
 ]
 
-describe('for one address', () => {
-  test.each(REQUESTS)('%s limits %s, and its limit nothing else', async (action, path, send) => {
-    const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
-    for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
-    const wait = expectLimited(await send(client, '192.0.2.1'))
-    expect(wait).toBeGreaterThan(3000)
-    expect(wait).toBeLessThanOrEqual(3600)
-    expect((await send(client, '192.0.2.2')).status).not.toBe(429)
-    for (const [other, otherPath, sendOther] of REQUESTS) {
-      // All logins share a count, as do /token and /revoke.
-      const isShared = action === 'refresh' || action === 'login'
-      const isCountedApart = other !== action || (otherPath !== path && !isShared)
-      if (isCountedApart) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
-    }
-  })
+describe('for one network address', () => {
+  test.each(REQUESTS)(
+    'RATE_LIMIT for %s limits %s, and no other request',
+    async (action, path, send) => {
+      const { client } = await setUp({ ...OFF, [action]: { count: 3, duration: 3600 } })
+      for (let i = 0; i < 3; i++) expect((await send(client, '192.0.2.1')).status).not.toBe(429)
+      const wait = expectLimited(await send(client, '192.0.2.1'))
+      expect(wait).toBeGreaterThan(3000)
+      expect(wait).toBeLessThanOrEqual(3600)
+      expect((await send(client, '192.0.2.2')).status).not.toBe(429)
+      for (const [other, otherPath, sendOther] of REQUESTS) {
+        // All logins share a count, and so do /token and /revoke.
+        const isShared = action === 'refresh' || action === 'login'
+        const isCountedApart = other !== action || (otherPath !== path && !isShared)
+        if (isCountedApart) expect((await sendOther(client, '192.0.2.1')).status).not.toBe(429)
+      }
+    },
+  )
 
-  test.each(REQUESTS)('%s that is off limits %s not at all', async (action, _, send) => {
+  test.each(REQUESTS)('RATE_LIMIT for %s off does not limit %s', async (action, _, send) => {
     const all = { count: 1, duration: 3600 }
     const limits = { login: all, signUp: all, clients: all, refresh: all }
     const { client } = await setUp({ ...limits, [action]: 'off' })
@@ -130,7 +133,7 @@ describe('for one address', () => {
     expect((await ask()).status).toBe(400)
   })
 
-  test('a port behind the address is no other address', async () => {
+  test('the port is ignored', async () => {
     const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
     const ask = (from: string) => post(client, '/clients', {}, from)
     expect((await ask('192.0.2.1:1')).status).toBe(400)
@@ -148,7 +151,7 @@ describe('for one address', () => {
     expectLimited(await ask('_another'))
   })
 
-  test('an IPv6 network is one address, and another is another', async () => {
+  test('an IPv6 /64 network counts as one address', async () => {
     const { client } = await setUp({ ...OFF, clients: { count: 1, duration: 60 } })
     const ask = (from: string) => post(client, '/clients', {}, from)
     expect((await ask('2001:db8:1:2::1')).status).toBe(400)
@@ -157,18 +160,18 @@ describe('for one address', () => {
   })
 })
 
-describe('which address counts', () => {
+describe('the address that counts', () => {
   const limits = { ...OFF, clients: { count: 2, duration: 60 } }
   const ask = (client: TestClient, from: string) => post(client, '/clients', {}, from)
 
-  test('with no proxy trusted the header is ignored', async () => {
-    // Registering has used up the first.
+  test("is the connection's if no proxy is trusted", async () => {
+    // The registration was the first request.
     const { client } = await setUp(limits, { trustedProxies: 0 })
     expect((await ask(client, '192.0.2.1')).status).toBe(400)
     expectLimited(await ask(client, '192.0.2.2'))
   })
 
-  test('with one trusted it is what that one has added: the last', async () => {
+  test('is the last one in X-Forwarded-For with one trusted proxy', async () => {
     const { client } = await setUp(limits)
     for (const spoofed of ['198.51.100.1', '198.51.100.2', '::1', 'x,y']) {
       const answer = await ask(client, `${spoofed}, 192.0.2.1`)
@@ -178,7 +181,7 @@ describe('which address counts', () => {
     expect((await ask(client, '192.0.2.1, 192.0.2.9')).status).toBe(400)
   })
 
-  test('with two trusted it is the last but one', async () => {
+  test('is the last but one with two trusted proxies', async () => {
     const { client } = await setUp(limits, { trustedProxies: 2 })
     expect((await ask(client, '1.1.1.1, 192.0.2.1, 10.0.0.1')).status).toBe(400)
     expect((await ask(client, '2.2.2.2, 192.0.2.1, 10.0.0.2')).status).toBe(400)
@@ -190,10 +193,10 @@ describe('which address counts', () => {
 describe('for one account', () => {
   const two = { count: 2, duration: 60 }
   let count = 0
-  /** Another address every time. */
+  /** A new address each time. */
   const anywhere = () => `192.0.2.${++count}`
 
-  test('refresh, by its session', async () => {
+  test('refreshes are limited by session', async () => {
     const { client } = await setUp({ ...OFF, refresh: two })
     const session = await client.signUp()
     const refresh = async (jws: string) =>
@@ -209,7 +212,7 @@ describe('for one account', () => {
     expect((await refresh(other.refreshJws)).status).toBe(200)
   })
 
-  test('login, by each client that it knows, which is not held up by its address', async () => {
+  test('logins are limited by known client, and strangers at its address do not count', async () => {
     const { client } = await setUp({ ...OFF, login: two })
     const email = someEmail()
     await client.signUp(email)
@@ -225,10 +228,10 @@ describe('for one account', () => {
   })
 })
 
-describe('strangers do not shut out an owner', () => {
+describe('strangers cannot shut out', () => {
   const LIMITS = testConfig().rateLimits
 
-  test('sign-up: invalid attempts from elsewhere use up nothing', async () => {
+  test('a person who signs up, by failed sign-ups from other addresses', async () => {
     const { client } = await setUp({ ...OFF, signUp: { count: 3, duration: 3600 } })
     const email = someEmail()
     const signUp = (password: string, from: string) =>
@@ -239,7 +242,7 @@ describe('strangers do not shut out an owner', () => {
     expect((await signUp(GOOD_PASSWORD, '192.0.2.1')).status).toBe(201)
   })
 
-  test('who signs in on a new device, by guessing from one other address', async () => {
+  test('a person on a new device, by guesses from one other address', async () => {
     const { client } = await setUp(LIMITS)
     const email = someEmail()
     await client.signUp(email)
@@ -252,7 +255,7 @@ describe('strangers do not shut out an owner', () => {
     expect((await login(device, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
 
-  test('who signs in on a new device, by guesses from seventy addresses', async () => {
+  test('a person on a new device, by guesses from seventy other addresses', async () => {
     const { client } = await setUp(LIMITS)
     const email = someEmail()
     await client.signUp(email)
@@ -264,12 +267,12 @@ describe('strangers do not shut out an owner', () => {
     expect((await login(device, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
 
-  test('who is known, by hundreds of guesses from everywhere, the owner’s address included', async () => {
+  test('a known client, by 170 guesses from everywhere, its own address included', async () => {
     const { client } = await setUp(LIMITS)
     const email = someEmail()
     await client.signUp(email)
     const stranger = await TestClient.registered(client.url)
-    // A few at a time: a guess that finds the hash queue full is not a failure, and does not count.
+    // Ten at a time: a guess that finds the hash queue full does not count as a failure.
     for (let sent = 0; sent < 170; sent += 10) {
       await Promise.all(
         Array.from({ length: 10 }, (_, n) => {
@@ -283,7 +286,7 @@ describe('strangers do not shut out an owner', () => {
     expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
 
-  test('who renews tokens, by what they send to the token endpoint from the same address', async () => {
+  test('a person who renews tokens, by bad requests from the same address', async () => {
     const { client } = await setUp({ ...OFF, refresh: { count: 3, duration: 60 } })
     const from = '192.0.2.1'
     const [session, other] = [await client.signUp(), await client.signUp()]
@@ -294,7 +297,7 @@ describe('strangers do not shut out an owner', () => {
     })
     const revoke = async (jws: string) =>
       post(client, '/revoke', { token: await client.seal(jws) }, from)
-    // What is good counts for no address.
+    // Valid tokens do not count for the address.
     for (let i = 0; i < 3; i++) {
       expect((await post(client, '/token', await body(refreshJws), from)).status).toBe(200)
     }
@@ -302,7 +305,7 @@ describe('strangers do not shut out an owner', () => {
 
     expect((await post(client, '/token', { grant_type: 'x' }, from)).status).toBe(400)
     expect((await post(client, '/revoke', { token: 'x' }, from)).status).toBe(200)
-    // Of a session that has ended.
+    // A token of an ended session.
     expect((await post(client, '/token', await body(refreshJws), from)).status).toBe(400)
     expectLimited(await post(client, '/token', { grant_type: 'x' }, from))
     expectLimited(await post(client, '/token', await body('x'), from))
@@ -313,7 +316,7 @@ describe('strangers do not shut out an owner', () => {
     expect((await client.sendAs(other, 'GET', '/account')).status).toBe(401)
   })
 
-  test('by calling themselves like what others are counted under', async () => {
+  test('a known client, by sign-ins with names that look like its key', async () => {
     const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
     const email = someEmail()
     const session = await client.signUp(email)
@@ -331,8 +334,8 @@ describe('strangers do not shut out an owner', () => {
   })
 })
 
-describe('after wrong passwords in a row', () => {
-  /** The owner, signed in on their client, and a stranger with another. */
+describe('after repeated wrong passwords', () => {
+  /** The owner, signed in on their own client, and a stranger with another. */
   async function scene() {
     const { server, client } = await setUp(WIDE)
     const advance = (seconds: number) => {
@@ -351,7 +354,7 @@ describe('after wrong passwords in a row', () => {
     expectLimited(await login(client, email, WRONG, from))
   }
 
-  test('five are free, then the wait grows to 15 minutes', async () => {
+  test('five tries are free, then the wait doubles up to 15 minutes', async () => {
     const { stranger, email, advance } = await scene()
     for (let i = 0; i < 5; i++) expect((await login(stranger, email)).status).toBe(401)
     const waits = []
@@ -364,7 +367,7 @@ describe('after wrong passwords in a row', () => {
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900])
   })
 
-  test('the right password is refused while locked, and afterwards clears the count', async () => {
+  test('the right password is refused while locked, and clears the count afterwards', async () => {
     const { stranger, email, advance } = await scene()
     await lock(stranger, email)
     expectLimited(await login(stranger, email, GOOD_PASSWORD))
@@ -373,7 +376,7 @@ describe('after wrong passwords in a row', () => {
     await lock(stranger, email)
   })
 
-  test('a right password in between begins the count anew', async () => {
+  test('a right password clears the count', async () => {
     const { stranger, email } = await scene()
     for (let i = 0; i < 4; i++) expect((await login(stranger, email)).status).toBe(401)
     await stranger.login(email)
@@ -396,7 +399,7 @@ describe('after wrong passwords in a row', () => {
     expect(await tryEight(someEmail())).toEqual(known)
   })
 
-  test('who is elsewhere is not locked, nor is another account here', async () => {
+  test('another address and another account are not locked', async () => {
     const { stranger, email, server } = await scene()
     const other = someEmail()
     await stranger.signUp(other)
@@ -404,36 +407,36 @@ describe('after wrong passwords in a row', () => {
     expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
     const third = await TestClient.registered(server.url)
     expect((await login(third, other, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
-    // Another client at the same address is no way around.
+    // Another client at the same address is locked too.
     expectLimited(await login(third, email, GOOD_PASSWORD, '192.0.2.1'))
     expect((await login(third, email, GOOD_PASSWORD, '192.0.2.2')).status).toBe(200)
   })
 
-  test('an IPv6 network is locked as a whole', async () => {
+  test('an IPv6 /64 network is locked as a whole', async () => {
     const { stranger, email } = await scene()
     await lock(stranger, email, '2001:db8:1:2::1')
     expectLimited(await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:2::2'))
     expect((await login(stranger, email, GOOD_PASSWORD, '2001:db8:1:3::1')).status).toBe(200)
   })
 
-  test('the spelling of the address is no way around', async () => {
+  test('the case of the e-mail address makes no difference', async () => {
     const { stranger, email } = await scene()
     for (let i = 0; i < 5; i++) {
-      const spelled = i < 65 ? email : email.toUpperCase()
+      const spelled = i % 2 === 0 ? email : email.toUpperCase()
       expect((await login(stranger, spelled)).status).toBe(401)
     }
     expectLimited(await login(stranger, email))
   })
 
-  test('strangers at the same address do not lock out the client on which the owner is signed in', async () => {
+  test('strangers at the same address do not lock out a client that the account knows', async () => {
     const { client, stranger, email } = await scene()
     await lock(stranger, email, '192.0.2.1')
     expect((await login(client, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
-    // Nor does that open the door to strangers.
+    // The owner's success does not unlock the strangers.
     expectLimited(await login(stranger, email, GOOD_PASSWORD, '192.0.2.1'))
   })
 
-  test('that client has failures of its own, wherever it is', async () => {
+  test('a known client has its own count, from whatever address', async () => {
     const { client, stranger, email } = await scene()
     for (let i = 0; i < 5; i++) {
       expect((await login(client, email, WRONG, `192.0.2.${i}`)).status).toBe(401)
@@ -442,20 +445,20 @@ describe('after wrong passwords in a row', () => {
     expect((await login(stranger, email, GOOD_PASSWORD, '192.0.2.1')).status).toBe(200)
   })
 
-  test('a client that has signed out is known for 90 days after it signed in', async () => {
+  test('a client stays known for 90 days after its last sign-in, even signed out', async () => {
     const { server, client, session, email, advance } = await scene()
     await client.sendAs(session, 'POST', '/account/logout')
     advance(90 * 86_400 - 1)
     const stranger = await TestClient.registered(server.url)
     await lock(stranger, email, '192.0.2.1')
     expect((await login(client, email, WRONG, '192.0.2.1')).status).toBe(401)
-    // From now on it is one of those who fail at this address.
+    // It is unknown now, and counts with the strangers at this address.
     advance(1)
     expect((await login(client, email, WRONG, '192.0.2.1')).status).toBe(401)
     expect(expectLimited(await login(client, email, GOOD_PASSWORD, '192.0.2.1'))).toBe(2)
   })
 
-  test('a hundred from anywhere leave strangers one try every 15 minutes', async () => {
+  test('a hundred failures from unknown clients leave them one try every 15 minutes', async () => {
     const { client, stranger, email, advance } = await scene()
     const guess = (index: number, password = WRONG, address = email) =>
       login(stranger, address, password, `2001:db8:0:${index.toString(16)}::1`)
@@ -464,18 +467,18 @@ describe('after wrong passwords in a row', () => {
       expect((await guess(i)).status).toBe(401)
       expect((await guess(i, WRONG, unknown)).status).toBe(401)
     }
-    // An address that has no account is no different.
+    // The same holds for an address without an account.
     expect(expectLimited(await guess(100, GOOD_PASSWORD, unknown))).toBe(900)
     expect(expectLimited(await guess(100, GOOD_PASSWORD))).toBe(900)
     advance(900)
     expect((await guess(101)).status).toBe(401)
     expect(expectLimited(await guess(102, GOOD_PASSWORD))).toBe(900)
-    // The owner, where they are known.
+    // The owner's known client is not affected.
     expect((await login(client, email, GOOD_PASSWORD)).status).toBe(200)
     expect((await guess(103, GOOD_PASSWORD)).status).toBe(200)
   })
 
-  test('fifty at once are no more than fifty one after the other', async () => {
+  test('fifty concurrent tries count like fifty in sequence', async () => {
     const { stranger, email } = await scene()
     const answers = await Promise.all(Array.from({ length: 50 }, () => login(stranger, email)))
     const statuses = answers.map(({ status }) => status)
@@ -484,7 +487,7 @@ describe('after wrong passwords in a row', () => {
     expectLimited(await login(stranger, email, GOOD_PASSWORD))
   })
 
-  test('where logins are not limited there is no lock', async () => {
+  test('there is no lock if logins are not limited', async () => {
     const { client } = await setUp(OFF)
     const stranger = await TestClient.registered(client.url)
     const email = someEmail()
@@ -500,8 +503,8 @@ describe('after wrong passwords in a row', () => {
       '/account/password',
       (current_password) => ({ current_password, new_password: 'another brick in the wall' }),
     ],
-  ])('to confirm %s %s', (method, path, bodyOf) => {
-    test('the client of the session has to wait, and no other', async () => {
+  ])('confirming %s %s', (method, path, bodyOf) => {
+    test("locks the session's client and no other", async () => {
       const { client, session, stranger: laptop, email } = await scene()
       const sessions = [session, await client.login(email)]
       const other = await laptop.login(email)
@@ -519,7 +522,7 @@ describe('after wrong passwords in a row', () => {
       )
     })
 
-    test('RATE_LIMIT_LOGIN holds for it', async () => {
+    test('counts for RATE_LIMIT_LOGIN', async () => {
       const { client } = await setUp({ ...OFF, login: { count: 2, duration: 60 } })
       const session = await client.signUp()
       for (let i = 0; i < 2; i++) {

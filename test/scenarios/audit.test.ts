@@ -24,7 +24,7 @@ interface AuditLine {
 
 let server: TestServer
 let client: TestClient
-/** What must be in no line. */
+/** What no audit line may contain. */
 const secrets = new Set([GOOD_PASSWORD, NEW_PASSWORD, WRONG_PASSWORD])
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Stops what one test alone has started. */
+/** Stops what a single test has started. */
 let onTestEnd: () => Promise<void> | void = () => undefined
 afterEach(async () => {
   await onTestEnd()
@@ -64,7 +64,7 @@ async function signIn(email: string) {
 const auditLines = (): AuditLine[] =>
   server.logs.map((line) => JSON.parse(line) as AuditLine).filter((line) => 'audit' in line)
 
-/** The audit lines since `work` began, without what is the same on all, which is checked here. */
+/** The audit lines of `work`, without their common members, which are checked here. */
 async function audited(work: (send: Send) => Promise<unknown>) {
   const before = auditLines().length
   const id = randomUUID()
@@ -105,14 +105,14 @@ const idsOf = (account_id: string, { sessionId }: TestSession) => ({
   client_id: client.id,
 })
 
-test('account_created', async () => {
+test('account_created is recorded for a sign-up, and nothing for a refused one', async () => {
   let body
   const lines = await audited(async (send) => {
     const email = someEmail()
     secrets.add(email)
     const sent = { email, password: GOOD_PASSWORD, client_id: client.id, name: 'Zoë' }
     body = (await send('POST', '/account', sent)).body
-    // Refused, and so nothing.
+    // Refused requests are not recorded.
     expect((await send('POST', '/account', sent)).status).toBe(409)
     expect((await send('POST', '/account', { ...sent, password: 'short' })).status).toBe(400)
   })
@@ -121,7 +121,7 @@ test('account_created', async () => {
   expect(lines).toEqual([['account_created', ids]])
 })
 
-test('login', async () => {
+test('login is recorded with the account, session and client', async () => {
   const { email, account_id } = await person()
   let answer: Answer | undefined
   const lines = await audited(async (send) => {
@@ -132,7 +132,7 @@ test('login', async () => {
   expect(lines).toEqual([['login', { account_id, session_id, client_id: client.id }]])
 })
 
-test('login_failed, with the account if there is one', async () => {
+test('login_failed is recorded with the account, if there is one', async () => {
   const { email, account_id } = await person()
   const wrong = { email, password: WRONG_PASSWORD, client_id: client.id }
   const tryIt = (body: object) => audited((send) => send('POST', '/account/login', body))
@@ -144,13 +144,13 @@ test('login_failed, with the account if there is one', async () => {
   expect(await tryIt({ ...wrong, client_id: 'nobody' })).toEqual([])
 })
 
-test('login_locked', async () => {
+test('login_locked is recorded for each refused try', async () => {
   const { email } = await person()
   const stranger = await TestClient.registered(server.url)
   const body = { email, password: WRONG_PASSWORD, client_id: stranger.id }
   const statuses: number[] = []
   const lines = await audited(async (send) => {
-    // Seven, but on a machine that is so slow that the first lock ends before the next try.
+    // Usually seven tries. On a slow machine the first lock may end before the next try.
     for (let i = 0; i < 12 && !statuses.includes(429); i++) {
       statuses.push((await send('POST', '/account/login', body)).status)
     }
@@ -162,7 +162,7 @@ test('login_locked', async () => {
   expect(lines.at(-1)).toEqual(['login_locked', { client_id: stranger.id, source: '127.0.0.1' }])
 })
 
-test('the source of a failed sign-in is what limits count, and no whole address', async () => {
+test('the source of a failed sign-in is the network that limits count, not the whole address', async () => {
   const proxied = await startTestServer({ config: { trustedProxies: 1 } })
   try {
     const stranger = await TestClient.registered(proxied.url)
@@ -178,7 +178,7 @@ test('the source of a failed sign-in is what limits count, and no whole address'
   }
 })
 
-test('a login that the rate limit refuses is no lockout', async () => {
+test('a login that the rate limit refuses is not recorded as locked', async () => {
   const rateLimits = { ...server.config.rateLimits, login: { count: 1, duration: 60 } }
   const strict = await startTestServer({ config: { rateLimits, trustedProxies: 1 } })
   onTestEnd = () => strict.stop()
@@ -197,7 +197,7 @@ test('a login that the rate limit refuses is no lockout', async () => {
   expect(logins).toEqual(['login_failed'])
 })
 
-test('logout', async () => {
+test('logout is recorded once', async () => {
   const { session, account_id } = await person()
   const lines = await audited(async (send) => {
     expect((await send('POST', '/account/logout', undefined, session)).status).toBe(204)
@@ -206,7 +206,7 @@ test('logout', async () => {
   expect(lines).toEqual([['logout', idsOf(account_id, session)]])
 })
 
-test('account_deleted', async () => {
+test('account_deleted is recorded, but not for a wrong password', async () => {
   const { session, account_id } = await person()
   const remove = (password: string) =>
     audited((send) => send('DELETE', '/account', { password }, session))
@@ -214,7 +214,7 @@ test('account_deleted', async () => {
   expect(await remove(GOOD_PASSWORD)).toEqual([['account_deleted', idsOf(account_id, session)]])
 })
 
-test('password_changed, with each session that it ended', async () => {
+test('password_changed is recorded with each session that it ended', async () => {
   const { email, session, account_id } = await person()
   const other = await signIn(email)
   const change = (current_password: string, new_password = NEW_PASSWORD) =>
@@ -227,8 +227,8 @@ test('password_changed, with each session that it ended', async () => {
   ])
 })
 
-describe('session_ended', () => {
-  test('one by its owner', async () => {
+describe('session_ended is recorded', () => {
+  test('once when the owner ends one session', async () => {
     const { email, session, account_id } = await person()
     const other = await signIn(email)
     const end = () =>
@@ -239,7 +239,7 @@ describe('session_ended', () => {
     expect(await end()).toEqual([])
   })
 
-  test('all the others by their owner', async () => {
+  test('for each session when the owner ends all others', async () => {
     const { email, session, account_id } = await person()
     const others = [await signIn(email), await signIn(email)]
     const end = () => audited((send) => send('DELETE', '/account/sessions', undefined, session))
@@ -254,7 +254,7 @@ describe('session_ended', () => {
     expect(await end()).toEqual([])
   })
 
-  test.each(['accessJws', 'refreshJws'] as const)('by POST /revoke: %s', async (name) => {
+  test.each(['accessJws', 'refreshJws'] as const)('once for POST /revoke with %s', async (name) => {
     const { session, account_id } = await person()
     const token = await client.seal(session[name])
     const revoke = (value: string) => audited((send) => send('POST', '/revoke', { token: value }))
@@ -263,7 +263,7 @@ describe('session_ended', () => {
     expect(await revoke('garbage')).toEqual([])
   })
 
-  test('never because its database key cannot be opened', async () => {
+  test('but not when a database key cannot be opened', async () => {
     const { session } = await person()
     await server.database
       .updateTable('sessions')
@@ -274,7 +274,7 @@ describe('session_ended', () => {
   })
 })
 
-test('refresh_reused, and the session ended', async () => {
+test('refresh_reused is recorded together with session_ended', async () => {
   const { session, account_id } = await person()
   const refresh = () =>
     audited(async (send) =>
@@ -293,7 +293,7 @@ test('refresh_reused, and the session ended', async () => {
   expect(await refresh()).toEqual([])
 })
 
-describe('request_replayed', () => {
+describe('request_replayed is recorded', () => {
   const bindingOf = (method: string, path: string) => ({
     jti: randomUUID(),
     iat: Math.floor(server.clock() / 1000),
@@ -301,7 +301,7 @@ describe('request_replayed', () => {
     htu: server.config.issuer + path,
   })
 
-  test('an access token', async () => {
+  test('for an access token', async () => {
     const { session, account_id } = await person()
     const body = JSON.stringify({ name: 'Zoë' })
     const dig = createHash('sha256').update(body).digest('base64url')
@@ -325,7 +325,7 @@ describe('request_replayed', () => {
     ])
   })
 
-  test('a refresh token', async () => {
+  test('for a refresh token', async () => {
     const { session, account_id } = await person()
     const refresh_token = await client.seal(session.refreshJws, {
       req: bindingOf('POST', '/token'),
@@ -341,7 +341,7 @@ describe('request_replayed', () => {
 async function setScope(email: string, scope: string) {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line) => void lines.push(line) })
-  // It closes what it opens, and the server goes on.
+  // The command closes its database, but the server still needs it.
   const database = server.database.withoutPlugins()
   database.destroy = () => Promise.resolve()
   const code = await accountCommand(
@@ -354,7 +354,7 @@ async function setScope(email: string, scope: string) {
   return lines
 }
 
-test('scope_changed, with each session that it ended, and no address', async () => {
+test('scope_changed is recorded with each session that it ended, without the address', async () => {
   const { email, session, account_id } = await person()
   const lines = await setScope(email, 'user editor')
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -376,8 +376,8 @@ test('scope_changed, with each session that it ended, and no address', async () 
   ])
 })
 
-// Last: it looks at all that the others have left.
-test('no audit line holds a token, a password, a key or an address', () => {
+// Last, because it reads the lines of all other tests.
+test('no audit line contains a token, a password, a key or an address', () => {
   const names = new Set(auditLines().map(({ audit }) => audit))
   expect([...names].sort()).toEqual([
     'account_created',

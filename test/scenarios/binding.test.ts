@@ -10,7 +10,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 const BODY = JSON.stringify({ name: 'Zoë' })
 const digest = (body: string) => createHash('sha256').update(body).digest('base64url')
 
-/** A server, a client of it and somebody signed in. */
+/** A server, one of its clients, and a signed-in person. */
 interface Scene {
   readonly server: TestServer
   readonly client: TestClient
@@ -35,7 +35,7 @@ interface Sent {
   readonly body?: string
   readonly requestId?: string
 }
-/** The members of `req` for a request, as a client writes them. */
+/** A `req` for a request, as a client makes it. */
 const bindingOf = ({ server }: Scene, { method = 'GET', path = '/account', body }: Sent = {}) => ({
   jti: randomUUID(),
   iat: Math.floor(server.clock() / 1000),
@@ -50,7 +50,7 @@ const send = ({ client }: Scene, token: string, sent: Sent = {}): Promise<Answer
     ...(sent.requestId === undefined ? {} : { 'x-request-id': sent.requestId }),
   })
 
-/** Seals the session's access token with this `req`, whatever it is, and sends it. */
+/** Seals the session's access token with any `req`, and sends it. */
 const sendBound = async (where: Scene, req: unknown, sent: Sent = {}) =>
   send(where, await where.client.seal(where.session.accessJws, { req }), sent)
 
@@ -59,7 +59,7 @@ const visible = ({ status, headers, text }: Answer) => ({
   text,
   headers: [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
 })
-/** Expects the one answer that every refused token gets. */
+/** Expects the one answer to every refused token. */
 async function expectRefused(where: Scene, answer: Answer) {
   const reference = await send(where, 'garbage')
   expect(reference.status).toBe(401)
@@ -68,12 +68,12 @@ async function expectRefused(where: Scene, answer: Answer) {
 
 const PATCH: Sent = { method: 'PATCH', body: BODY }
 
-describe('a bound token is good for its request', () => {
+describe('a bound token is accepted for its request:', () => {
   test.each<[string, Sent]>([
     ['GET', {}],
-    ['GET with a query that it does not name', { path: '/account?a=1' }],
+    ['GET with a query that is not in its htu', { path: '/account?a=1' }],
     ['PATCH with a body', PATCH],
-    ['POST without a body', { method: 'DELETE', path: '/account/sessions' }],
+    ['DELETE without a body', { method: 'DELETE', path: '/account/sessions' }],
   ])('%s', async (_, sent) => {
     const req = { ...bindingOf(scene, sent), htu: `${scene.server.config.issuer}/account` }
     const path = sent.path?.split('?')[0] ?? '/account'
@@ -82,21 +82,21 @@ describe('a bound token is good for its request', () => {
     if (sent.body !== undefined) expect(answer.body.account.name).toBe('Zoë')
   })
 
-  test.each(['?a=1', '#top', '?a=1#top'])('the htu may end in %s', async (end) => {
+  test.each(['?a=1', '#top', '?a=1#top'])('with an htu that ends in %s', async (end) => {
     expect((await sendBound(scene, bindingOf(scene, { path: `/account${end}` }))).status).toBe(200)
   })
 
-  test('HEAD is a method of its own', async () => {
+  test('HEAD with the htm HEAD, not GET', async () => {
     const head: Sent = { method: 'HEAD' }
     expect((await sendBound(scene, bindingOf(scene, head), head)).status).toBe(200)
     expect((await sendBound(scene, bindingOf(scene), head)).status).toBe(401)
   })
 
-  test('and needs no binding if the request cannot have one', async () => {
+  test('and an unbound token is accepted too', async () => {
     expect((await scene.client.sendAs(scene.session, 'GET', '/account')).status).toBe(200)
   })
 
-  test('the body is its bytes: another spelling of the same JSON is another', async () => {
+  test('with the digest of the exact bytes, not of the same JSON', async () => {
     const spelled = `${BODY} `
     const answer = await sendBound(scene, bindingOf(scene, { ...PATCH, body: spelled }), {
       ...PATCH,
@@ -109,7 +109,7 @@ describe('a bound token is good for its request', () => {
     )
   })
 
-  test('a body that comes in chunks has the digest of the whole', async () => {
+  test('with the digest of a chunked body', async () => {
     const { server, client, session } = scene
     const req = bindingOf(scene, PATCH)
     const answer = await rawRequest(server.url, '/account', {
@@ -124,18 +124,23 @@ describe('a bound token is good for its request', () => {
   })
 })
 
-describe('a bound token is refused, like any other', () => {
+describe('a bound token is refused in the one wording', () => {
   test.each<[string, Sent, Record<string, unknown>, Sent?]>([
-    ['moved to another path', {}, {}, { path: '/account/sessions' }],
-    ['moved to the path with a slash', { path: '/account/' }, {}, { path: '/account' }],
-    ['moved to another method', {}, {}, { method: 'DELETE', path: '/account' }],
+    ['when it is moved to another path', {}, {}, { path: '/account/sessions' }],
+    [
+      'when it is moved to the path without its slash',
+      { path: '/account/' },
+      {},
+      { path: '/account' },
+    ],
+    ['when it is moved to another method', {}, {}, { method: 'DELETE', path: '/account' }],
     ['with another body', PATCH, {}, { ...PATCH, body: '{"name":"Eve"}' }],
     ['with a body added', { method: 'PATCH' }, {}, PATCH],
     ['with its body removed', PATCH, {}, { method: 'PATCH' }],
-    ['with an empty digest for no body', {}, { dig: digest('') }],
-    ['of another origin', {}, { htu: 'https://evil.test/account' }],
-    ['of 61 s ago', {}, { iat: -61 }],
-    ['of 61 s ahead', {}, { iat: 61 }],
+    ['with a digest but no body', {}, { dig: digest('') }],
+    ['for another origin', {}, { htu: 'https://evil.test/account' }],
+    ['when it is 61 s old', {}, { iat: -61 }],
+    ['when it is 61 s ahead', {}, { iat: 61 }],
   ])('%s', async (_, bound, changes, sent = bound) => {
     const req: Record<string, unknown> = { ...bindingOf(scene, bound), ...changes }
     if (typeof changes['iat'] === 'number') {
@@ -144,12 +149,12 @@ describe('a bound token is refused, like any other', () => {
     await expectRefused(scene, await sendBound(scene, req, sent))
   })
 
-  test.each([-60, 60])('but not yet for %i s', async (off) => {
+  test.each([-60, 60])('but accepted when its iat is %i s off', async (off) => {
     const req = bindingOf(scene)
     expect((await sendBound(scene, { ...req, iat: req.iat + off })).status).toBe(200)
   })
 
-  test('when it comes a second time, as the same bytes or sealed again', async () => {
+  test('the second time, even if it is sealed again', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
     const token = await client.seal(session.accessJws, { req })
@@ -162,7 +167,7 @@ describe('a bound token is refused, like any other', () => {
     )
   })
 
-  test('when it comes a second time as late as possible', async () => {
+  test('the second time, even as late as possible', async () => {
     const { server, client, session } = scene
     const req = bindingOf(scene)
     const token = await client.seal(session.accessJws, { req: { ...req, iat: req.iat + 60 } })
@@ -172,7 +177,7 @@ describe('a bound token is refused, like any other', () => {
     expect((await sendBound(scene, bindingOf(scene))).status).toBe(200)
   })
 
-  test('of ten at once, one gets through', async () => {
+  test('nine times out of ten concurrent uses', async () => {
     const { client, session } = scene
     const token = await client.seal(session.accessJws, { req: bindingOf(scene) })
     const answers = await Promise.all(Array.from({ length: 10 }, () => send(scene, token)))
@@ -215,11 +220,11 @@ describe('a bound token is refused, like any other', () => {
     ['with a password in its htu', (req) => ({ ...req, htu: req.htu.replace('//', '//:pw@') })],
     ['with a dig that is null', (req) => ({ ...req, dig: null })],
     ['with an empty dig', (req) => ({ ...req, dig: '' })],
-  ])('when req is malformed: %s', async (_, malform) => {
+  ])('with a malformed req: %s', async (_, malform) => {
     await expectRefused(scene, await sendBound(scene, malform(bindingOf(scene))))
   })
 
-  test('when its header is edited: it cannot be stripped or changed on the way', async () => {
+  test('with an edited header: its binding can be neither removed nor changed', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
     const token = await client.seal(session.accessJws, { req })
@@ -233,13 +238,13 @@ describe('a bound token is refused, like any other', () => {
       const forged = Buffer.from(JSON.stringify(edited)).toString('base64url')
       await expectRefused(scene, await send(scene, [forged, ...rest].join('.')))
     }
-    // Whole, it is as good as ever.
+    // The unchanged token is still accepted.
     expect((await send(scene, token)).status).toBe(200)
   })
 })
 
-describe('using up a binding', () => {
-  test('is nothing by a request that is refused for another reason', async () => {
+describe('a jti', () => {
+  test('is not used up by a request that is refused for another reason', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
     for (const wrong of [
@@ -258,7 +263,7 @@ describe('using up a binding', () => {
     expect((await send(scene, token)).status).toBe(200)
   })
 
-  test('is the jti for one token, and not for another, of the same or another session', async () => {
+  test('is used up for one token only, not for another of any session', async () => {
     const { client, session } = scene
     const req = bindingOf(scene)
     const sessions = [
@@ -273,7 +278,7 @@ describe('using up a binding', () => {
     }
   })
 
-  test('is audited when it comes again, and only then', async () => {
+  test('that is replayed is audited, and nothing else is', async () => {
     const { client, session } = scene
     const token = await client.seal(session.accessJws, { req: bindingOf(scene) })
     expect((await send(scene, token, { requestId: 'first' })).status).toBe(200)
@@ -297,7 +302,7 @@ describe('using up a binding', () => {
   })
 })
 
-test('what was made before the server began to remember is refused', async () => {
+test('a binding from before the server began to remember is refused', async () => {
   const clock = scene.server.clock
   const start = Math.floor(clock() / 1000) + 5
   const late = await setUp({ bindingsNotBefore: start * 1000 })
@@ -313,7 +318,7 @@ test('what was made before the server began to remember is refused', async () =>
 })
 
 describe('the replay cache', () => {
-  test('when full: come back later, and what was seen stays refused', async () => {
+  test('that is full answers 503, and still refuses what it has seen', async () => {
     const full = await setUp({ replayCache: createReplayCache(1) })
     try {
       const req = bindingOf(full)
@@ -328,7 +333,7 @@ describe('the replay cache', () => {
     }
   })
 
-  test('holds no more than a ninth of one account’s, and 429 is for that one alone', async () => {
+  test('has a ninth for one account, which alone gets a 429 beyond that', async () => {
     const small = await setUp({ replayCache: createReplayCache(64) })
     try {
       const { server, client } = small
@@ -340,7 +345,7 @@ describe('the replay cache', () => {
       expect([answer.status, answer.body.error]).toEqual([429, 'rate_limited'])
       expect(answer.headers.get('retry-after')).toBe('60')
 
-      // Nor by another session of the same account, though what is not bound is not held up.
+      // The limit holds for the account's other sessions too, but not for unbound tokens.
       const again = await client.login(small.session.answer.body.account.email)
       const elsewhere = { ...small, session: again }
       expect((await sendBound(elsewhere, bindingOf(elsewhere))).status).toBe(429)
@@ -356,7 +361,7 @@ describe('the replay cache', () => {
   })
 
   test.each(['/token', '/revoke'])(
-    'remembers nothing of dead tokens that are sent to %s',
+    'does not remember tokens of ended sessions that are sent to %s',
     async (path) => {
       const small = await setUp({ replayCache: createReplayCache(64) })
       try {
@@ -376,7 +381,7 @@ describe('the replay cache', () => {
     },
   )
 
-  test('that fails is an internal error: nobody gets in, and nobody learns why', async () => {
+  test('that fails answers 500 without a reason', async () => {
     const replayCache: ReplayCache = { remember: () => Promise.reject(new Error('no cache')) }
     const broken = await setUp({ replayCache })
     try {
@@ -395,7 +400,7 @@ describe('the replay cache', () => {
     }
   })
 
-  test('is one for two servers that are handed the same', async () => {
+  test('can be shared by two servers', async () => {
     const replayCache = createReplayCache()
     const first = await setUp({ replayCache })
     const { keystore, database, clock } = first.server
@@ -417,7 +422,7 @@ describe('the replay cache', () => {
 describe.each(['https://auth.proxy.test', 'https://proxy.test/auth', 'http://proxy.test:8080/a/b'])(
   'behind a proxy, as %s',
   (issuer) => {
-    test('the URL is the one that the client sees, and not the local one', async () => {
+    test('the htu is the public URL, not the local one', async () => {
       const proxied = await setUp({ config: { issuer } })
       try {
         expect((await sendBound(proxied, bindingOf(proxied))).status).toBe(200)
@@ -448,7 +453,7 @@ describe('a bound refresh token', () => {
     return refresh(scene, await scene.client.seal(refreshJws, { req }))
   }
 
-  test('is good without a digest', async () => {
+  test('is accepted without a digest', async () => {
     const answer = await refreshBound()
     expect([answer.status, typeof answer.body.access_token]).toEqual([200, 'string'])
   })
@@ -465,7 +470,7 @@ describe('a bound refresh token', () => {
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_grant'])
   })
 
-  test('that comes again is refused, where without a binding it would be good again', async () => {
+  test('is refused when it is replayed, unlike an unbound one', async () => {
     const { client, session } = { ...scene, session: await scene.client.signUp() }
     const token = await client.seal(session.refreshJws, { req: bindingOf(scene, tokenPath) })
     expect((await refresh(scene, token)).status).toBe(200)
@@ -474,9 +479,9 @@ describe('a bound refresh token', () => {
   })
 })
 
-describe('a token that is bound to one request', () => {
+describe('a token that is bound to', () => {
   test.each(['accessJws', 'refreshJws'] as const)(
-    'cannot be moved to /revoke by whoever has captured it: %s',
+    'another request is ignored by /revoke: %s',
     async (name) => {
       const { client } = scene
       const session = await client.signUp()
@@ -487,7 +492,7 @@ describe('a token that is bound to one request', () => {
     },
   )
 
-  test('and to /revoke ends its session there', async () => {
+  test('/revoke ends its session', async () => {
     const { client } = scene
     const session = await client.signUp()
     const req = bindingOf(scene, { method: 'POST', path: '/revoke' })
@@ -497,25 +502,25 @@ describe('a token that is bound to one request', () => {
   })
 })
 
-describe('where binding is required', () => {
+describe('with REQUEST_BINDING=required', () => {
   let strict: Scene
   beforeAll(async () => {
     strict = await setUp({ config: { requestBinding: 'required' } })
   })
   afterAll(() => strict.server.stop())
 
-  test('an access token that is not bound is refused, like any other', async () => {
+  test('an unbound access token is refused in the one wording', async () => {
     await expectRefused(strict, await strict.client.sendAs(strict.session, 'GET', '/account'))
   })
 
-  test('one that is bound is accepted, once', async () => {
+  test('a bound access token is accepted once', async () => {
     const req = bindingOf(strict)
     expect((await sendBound(strict, req)).status).toBe(200)
     await expectRefused(strict, await sendBound(strict, req))
     expect((await sendBound(strict, bindingOf(strict, PATCH), PATCH)).status).toBe(200)
   })
 
-  test('refreshing and revoking need no binding', async () => {
+  test('refresh tokens need no binding', async () => {
     const { client } = strict
     const session = await client.signUp()
     const refreshed = await refresh(strict, await client.seal(session.refreshJws))
@@ -526,7 +531,7 @@ describe('where binding is required', () => {
     expect(revoked.status).toBe(200)
   })
 
-  test('the metadata announces it', async () => {
+  test('the metadata says so', async () => {
     const { body } = await strict.client.send('GET', '/.well-known/oauth-authorization-server')
     expect(body.request_binding).toBe('required')
   })

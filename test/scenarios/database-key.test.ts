@@ -1,4 +1,4 @@
-/** The key to a client's local data, whatever happens to the key that it is stored under. */
+/** The key to a client's local data, whatever happens to the server's key that encrypts it. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,14 +17,14 @@ import { logLines } from '../support/log-lines.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { openTestDatabase } from '../support/database.ts'
 
-/** Milliseconds for which a previous key is kept. */
+/** How long a previous key is kept, in milliseconds. */
 const KEEP = 3_600_000
 
 let folder: KeyFolder
 let database: Database
 let clock: TestClock
 let one: TestServer & { keys: Keystore }
-/** Shares the database and the folder with the first. Neither looks at the folder by itself. */
+/** Shares the database and the folder with the first. Neither reads the folder by itself. */
 let other: typeof one
 let client: TestClient
 let session: TestSession
@@ -51,14 +51,14 @@ async function start() {
   return { ...(await startTestServer({ keystore: keys, database, clock })), keys }
 }
 
-/** Lets a server look at the folder for keys that it does not know, and at no other time. */
+/** Lets a server read the folder for unknown keys, and at no other time. */
 const lookOnly = (server: typeof one) => {
   server.keys.follow(async () => {
     await reload(server)
   })
 }
 
-/** Takes the folder away from a server that follows it. */
+/** Makes the folder unreadable for a server that follows it. */
 async function takeFolder({ keys }: typeof one) {
   await rename(folder.path, `${folder.path}-away`)
   const follower = followFolder(keys, createLogger('silent'), { folder, fingerprint: '' }, Date.now)
@@ -72,7 +72,7 @@ async function takeFolder({ keys }: typeof one) {
 const reload = async ({ keys }: typeof one) => keys.replace(await loadKeys(folder))
 const rotate = () => rotateKeys(folder, Date.now(), KEEP)
 
-/** JWS → JWE for one of the servers, or to the key of another. */
+/** Seals a JWS to a server's key. */
 async function seal(jws: string, { url }: TestServer): Promise<string> {
   const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: JWK[] }
   const jwk = keys.find(({ use }) => use === 'enc')!
@@ -87,7 +87,7 @@ async function send(server: TestServer, path: string, init: RequestInit): Promis
   return { status: response.status, headers: response.headers, body: JSON.parse(text), text }
 }
 
-/** GET /account of a server, with a token that is sealed to it. */
+/** Sends `GET /account` to a server, with a token sealed to its key or another's. */
 async function read(server: TestServer, { accessJws }: { accessJws: string }, sealedTo = server) {
   const headers = { authorization: `Bearer ${await seal(accessJws, sealedTo)}` }
   return send(server, '/account', { headers })
@@ -128,8 +128,8 @@ const expectUnavailable = (answer: Answer) => {
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
 }
 
-describe('two servers, one of which has not noticed a rotation yet', () => {
-  /** The first server seals the stored key to one that the second has never seen. */
+describe('of two servers, one that has not noticed a rotation', () => {
+  /** The first server encrypts the stored key with a key that the second has never loaded. */
   async function leaveBehind() {
     await rotate()
     await rotate()
@@ -137,13 +137,13 @@ describe('two servers, one of which has not noticed a rotation yet', () => {
     return refresh(one, session)
   }
 
-  test('the second looks at the folder, and opens it', async () => {
+  test('reads the folder and opens the database key', async () => {
     await leaveBehind()
     lookOnly(other)
     expectKey(await read(other, session), session.databaseKey)
   })
 
-  test('while it cannot look, it answers 503, and the session lives', async () => {
+  test('answers 503 while it cannot load the key, and the session stays', async () => {
     const renewed = await leaveBehind()
     const sealed = await stored()
     expectUnavailable(await read(other, session))
@@ -154,11 +154,11 @@ describe('two servers, one of which has not noticed a rotation yet', () => {
     expectKey(await read(other, renewed), session.databaseKey)
   })
 
-  test('while the folder cannot be read, it answers 503, and the session lives', async () => {
+  test('answers 503 while the folder cannot be read, and the session stays', async () => {
     const renewed = await leaveBehind()
     const giveBack = await takeFolder(other)
     expectUnavailable(await read(other, session))
-    // Nor does it say anything of a token that is signed or encrypted with a key it does not know.
+    // The same holds for a token that is signed or encrypted with an unknown key.
     expectUnavailable(await read(other, renewed))
     expectUnavailable(await read(other, renewed, one))
     await giveBack()
@@ -166,14 +166,14 @@ describe('two servers, one of which has not noticed a rotation yet', () => {
     expectKey(await read(other, renewed), session.databaseKey)
   })
 
-  test('the second accepts tokens of the first, and never calls them invalid', async () => {
+  test('accepts tokens of the other one', async () => {
     const renewed = await leaveBehind()
     lookOnly(other)
     expectKey(await read(other, renewed, one), session.databaseKey)
     await refresh(other, renewed)
   })
 
-  test('the second, which renews the session, moves the stored key to no older one', async () => {
+  test('does not move the stored key to an older key when it renews the session', async () => {
     await rotate()
     await reload(one)
     const renewed = await refresh(one, session)
@@ -185,13 +185,13 @@ describe('two servers, one of which has not noticed a rotation yet', () => {
   })
 })
 
-describe('a key that was pruned', () => {
+describe('a database key whose encryption key was pruned', () => {
   let before: string
   let renewed: { accessJws: string; refreshJws: string }
-  /** The file of the key, as it was. */
+  /** The pruned key's file. */
   let backup: [path: string, pem: string]
 
-  /** The session's tokens are renewed first; its stored key is as it was before. */
+  /** Renews the session's tokens first, and leaves the stored key as it was. */
   beforeEach(async () => {
     before = await stored()
     const { kid } = one.keys.encryptionKey
@@ -215,28 +215,28 @@ describe('a key that was pruned', () => {
     )
   })
 
-  test('opens the stored key again after the key is restored from a backup', async () => {
+  test('is back after the encryption key was restored from a backup', async () => {
     lookOnly(one)
     await writeFile(...backup)
     expectKey(await read(one, renewed), session.databaseKey)
   })
 })
 
-test('a key that has retired and is still in the folder opens it', async () => {
+test('a retired key that is still in the folder opens the database key', async () => {
   const before = await stored()
   await rotateKeys(folder, Date.now() - 2 * KEEP, KEEP)
   await reload(one)
   const login = await client.login(session.answer.body.account.email)
   await store(before, login.sessionId)
   expectKey(await read(one, login), session.databaseKey)
-  // A renewal moves it to the current key.
+  // A refresh moves the stored key to the current key.
   const renewed = await refresh(one, login)
   const { kid } = decodeProtectedHeader(await stored(login.sessionId))
   expect(kid).toBe(one.keys.encryptionKey.kid)
   expectKey(await read(one, renewed), session.databaseKey)
 })
 
-test('a key that the folder never had is not taken for one that was pruned', async () => {
+test('a key that was never in the folder is not treated as pruned', async () => {
   const [, ...rest] = (await stored()).split('.')
   const kid = 'A'.repeat(43)
   const header = { ...decodeProtectedHeader(await stored()), kid }
@@ -249,18 +249,18 @@ test('a key that the folder never had is not taken for one that was pruned', asy
 })
 
 test.each([
-  ['no JWE', () => 'a.b.c.d.e'],
+  ['not a JWE', () => 'a.b.c.d.e'],
   ['empty', () => ''],
   ['changed', async () => (await stored()).replace(/.{22}$/, 'A'.repeat(22))],
   [
-    'for no named key',
+    'without a kid',
     async () => {
       const [, ...rest] = (await stored()).split('.')
       const header = { ...decodeProtectedHeader(await stored()), kid: undefined }
       return [base64url.encode(JSON.stringify(header)), ...rest].join('.')
     },
   ],
-])('what is stored and is %s is a 500, and the session goes on', async (_, make) => {
+])('a stored database key that is %s causes a 500, and the session continues', async (_, make) => {
   const damaged = await make()
   await store(damaged)
   const answer = await read(one, session)

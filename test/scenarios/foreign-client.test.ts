@@ -22,7 +22,7 @@ const send = (method: string, path: string, body?: unknown, token?: string): Pro
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
 
-test('a client without jose speaks the protocol, by the contract and the RFCs alone', async () => {
+test('a client without jose follows the contract and the RFCs only, and every request works', async () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = { ...publicKey.export({ format: 'jwk' }), use: 'enc' }
 

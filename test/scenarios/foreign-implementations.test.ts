@@ -6,7 +6,7 @@ import { ForeignClient } from '../support/foreign/foreign-client.ts'
 import { FOREIGN, type ForeignJose } from '../support/foreign/foreign-jose.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-/** Every algorithm and curve is in one of these. The first one is the default. */
+/** Every algorithm and curve occurs at least once. The first combination is the default. */
 const COMBINATIONS = [
   ['ES256', 'ECDH-ES+A128KW', 'A128GCM', 'P-256'],
   ['ES384', 'ECDH-ES+A256KW', 'A256GCM', 'P-384'],
@@ -29,46 +29,49 @@ for (const [name, { lacks, start, ...requirement }] of Object.entries(FOREIGN)) 
     afterAll(() => jose.close())
 
     const known = COMBINATIONS.filter((names) => !names.some((one) => lacks.test(one ?? '')))
-    test.each(known)('%s, %s, %s, %s: both ways', async (signingAlg, alg, enc, crv) => {
-      const algorithms: Algorithms = {
-        ...{ signingAlg, encryptionAlg: alg, encryptionEnc: enc },
-        ...(crv === undefined ? {} : { encryptionCrv: crv }),
-      }
-      server = await startTestServer({ config: { algorithms } })
-      const client = await ForeignClient.registered(server, jose)
-      const { answer } = await client.signUp()
-      const { issuer } = server.config
+    test.each(known)(
+      'exchanges tokens with the server: %s, %s, %s, %s',
+      async (signingAlg, alg, enc, crv) => {
+        const algorithms: Algorithms = {
+          ...{ signingAlg, encryptionAlg: alg, encryptionEnc: enc },
+          ...(crv === undefined ? {} : { encryptionCrv: crv }),
+        }
+        server = await startTestServer({ config: { algorithms } })
+        const client = await ForeignClient.registered(server, jose)
+        const { answer } = await client.signUp()
+        const { issuer } = server.config
 
-      const access = await client.openNested(answer.access_token)
-      expect(access.outer).toMatchObject({ alg, enc, kid: client.id, cty: 'JWT' })
-      expect(access.inner).toMatchObject({ alg: signingAlg, typ: 'at+jwt' })
-      expect(access.claims).toMatchObject({ iss: issuer, aud: client.id, sub: answer.account.id })
-      const refresh = await client.openNested(answer.refresh_token)
-      expect(refresh.claims).toMatchObject({ iss: issuer, sid: answer.session_id })
-      const configuration = await client.send('GET', `/clients/${client.id}/configuration`)
-      const { header, text } = await client.open(configuration.text)
-      expect(header).toMatchObject({ kid: client.id, cty: 'json' })
-      expect(JSON.parse(text)).toMatchObject({ iss: issuer, aud: client.id })
+        const access = await client.openNested(answer.access_token)
+        expect(access.outer).toMatchObject({ alg, enc, kid: client.id, cty: 'JWT' })
+        expect(access.inner).toMatchObject({ alg: signingAlg, typ: 'at+jwt' })
+        expect(access.claims).toMatchObject({ iss: issuer, aud: client.id, sub: answer.account.id })
+        const refresh = await client.openNested(answer.refresh_token)
+        expect(refresh.claims).toMatchObject({ iss: issuer, sid: answer.session_id })
+        const configuration = await client.send('GET', `/clients/${client.id}/configuration`)
+        const { header, text } = await client.open(configuration.text)
+        expect(header).toMatchObject({ kid: client.id, cty: 'json' })
+        expect(JSON.parse(text)).toMatchObject({ iss: issuer, aud: client.id })
 
-      const plain = await client.send('GET', '/account', { token: await client.seal(access.jws) })
-      expect([plain.status, plain.body.database_key]).toEqual([200, answer.database_key])
+        const plain = await client.send('GET', '/account', { token: await client.seal(access.jws) })
+        expect([plain.status, plain.body.database_key]).toEqual([200, answer.database_key])
 
-      const body = JSON.stringify({ name: 'Zoë' })
-      const req = client.binding('PATCH', '/account', { body })
-      const token = await client.seal(access.jws, { req })
-      const altered = await client.send('PATCH', '/account', {
-        token,
-        body: body.replace('Z', 'C'),
-      })
-      expect(altered.status).toBe(401)
-      const renamed = await client.send('PATCH', '/account', { token, body })
-      expect([renamed.status, renamed.body.account.name]).toEqual([200, 'Zoë'])
-      expect((await client.send('PATCH', '/account', { token, body })).status).toBe(401)
+        const body = JSON.stringify({ name: 'Zoë' })
+        const req = client.binding('PATCH', '/account', { body })
+        const token = await client.seal(access.jws, { req })
+        const altered = await client.send('PATCH', '/account', {
+          token,
+          body: body.replace('Z', 'C'),
+        })
+        expect(altered.status).toBe(401)
+        const renamed = await client.send('PATCH', '/account', { token, body })
+        expect([renamed.status, renamed.body.account.name]).toEqual([200, 'Zoë'])
+        expect((await client.send('PATCH', '/account', { token, body })).status).toBe(401)
 
-      const form = { grant_type: 'refresh_token', refresh_token: await client.seal(refresh.jws) }
-      const pair = await client.send('POST', '/token', { body: JSON.stringify(form) })
-      const next = await client.openNested(pair.body.access_token)
-      expect(next.claims).toMatchObject({ sid: answer.session_id })
-    })
+        const form = { grant_type: 'refresh_token', refresh_token: await client.seal(refresh.jws) }
+        const pair = await client.send('POST', '/token', { body: JSON.stringify(form) })
+        const next = await client.openNested(pair.body.access_token)
+        expect(next.claims).toMatchObject({ sid: answer.session_id })
+      },
+    )
   })
 }

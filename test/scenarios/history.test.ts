@@ -4,12 +4,12 @@ import { isAccepted, violations, type Operation } from '../support/history.ts'
 import { record } from '../support/record-history.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-/** As many histories as SEEDS says, each a long one. Without it, two short ones. */
+/** The number of long histories. Without it, two short ones. */
 const SEEDS = process.env['SEEDS']
 const OPERATIONS = SEEDS === undefined ? 200 : 300
 const seeds = Array.from({ length: Number(SEEDS ?? 2) }, (_, index) => index + 1)
 
-describe('what many do at once', () => {
+describe('many concurrent operations', () => {
   let server: TestServer
   let client: TestClient
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('what many do at once', () => {
 
   const all: Operation[] = []
   test.each(seeds)(
-    'with the seed %d, is told consistently',
+    'have a consistent history, with the seed %d',
     async (seed) => {
       const history = await record(client, seed, OPERATIONS)
       expect(violations(history)).toEqual([])
@@ -39,7 +39,7 @@ describe('what many do at once', () => {
     120_000,
   )
 
-  test('was worth checking: much of everything, and some of it too late', () => {
+  test('include every kind of operation, successes and refusals', () => {
     const accepted = all.filter(isAccepted)
     for (const kind of ['use', 'refresh', 'login', 'logout', 'endOne', 'revoke', 'password']) {
       const count = accepted.filter((operation) => operation.kind === kind).length
@@ -55,10 +55,10 @@ describe('what many do at once', () => {
   })
 })
 
-/** An operation that takes a moment. */
+/** The times of a short operation. */
 const at = (start: number) => ({ start, end: start + 1 })
 
-/** By the session that the change of the password below leaves. */
+/** A renewal in the session that the change of the password below leaves. */
 const RENEWAL = { kind: 'refresh', account: 'ada', session: 'a2', generation: 1 } as const
 
 describe('the checker', () => {
@@ -92,12 +92,12 @@ describe('the checker', () => {
     },
     { kind: 'use', account: 'ada', session: 'a1', start: 30, end: 31, status: 200 },
     { kind: 'refresh', account: 'ada', session: 'a2', start: 30, end: 33, status: 200 },
-    // Under way while the session ends: either is right.
+    // In progress while the session ends: both answers are right.
     { kind: 'use', account: 'ada', session: 'a1', start: 40, end: 46, status: 200 },
     { kind: 'logout', account: 'ada', session: 'a1', start: 41, end: 45, status: 204 },
     { kind: 'use', account: 'ada', session: 'a1', start: 44, end: 47, status: 401 },
     { kind: 'use', account: 'ada', session: 'a1', start: 50, end: 51, status: 401 },
-    // A sign-in under way while the password changes may come before or after.
+    // A sign-in during the change of the password may come before or after it.
     {
       kind: 'login',
       account: 'ada',
@@ -125,12 +125,12 @@ describe('the checker', () => {
       end: 75,
       status: 200,
     },
-    // Its own session goes on with the tokens that it gave; those from before are dead.
+    // The session goes on with its new tokens, and the older ones are dead.
     { kind: 'use', account: 'ada', session: 'a2', generation: 1, start: 80, end: 81, status: 200 },
     { kind: 'use', account: 'ada', session: 'a2', start: 70, end: 76, status: 401 },
     { kind: 'use', account: 'ada', session: 'a2', start: 80, end: 81, status: 401 },
     { kind: 'revoke', account: 'ada', session: undefined, target: 'a2', ...at(82), status: 200 },
-    // One token used twice has one successor, and is behind once that is used.
+    // Two uses of one token have one successor, and the token is refused once that is used.
     { ...RENEWAL, token: 'r1', gives: 'r2', start: 82, end: 84, status: 200 },
     { ...RENEWAL, token: 'r1', gives: 'r2', start: 83, end: 86, status: 200 },
     { ...RENEWAL, token: 'r2', gives: 'r3', start: 87, end: 88, status: 200 },
@@ -175,7 +175,7 @@ describe('the checker', () => {
     },
   ]
 
-  test('finds nothing in a good history', () => {
+  test('finds nothing in a consistent history', () => {
     expect(violations(GOOD)).toEqual([])
   })
 
@@ -221,7 +221,7 @@ describe('the checker', () => {
       /^logout by b1 .* after logout by b1/,
     ],
     [
-      'a use that began just after a session was ended from elsewhere',
+      'a use just after the session was ended from another',
       [
         { ...own, kind: 'endOne', target: 'a2', start: 100, end: 110, status: 204 },
         { ...own, start: 110.001 },

@@ -1,4 +1,4 @@
-/** What a session had begun when it ended, or when the password was replaced. */
+/** Requests that were in progress when their session ended or the password was replaced. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createHash, randomUUID } from 'node:crypto'
 import type { ReplayCache } from '../../server/limits/replay-cache.ts'
@@ -13,7 +13,7 @@ const OWNERS_PASSWORD = 'the one that the owner has chosen'
 const THIEFS_PASSWORD = 'the one that a thief would like'
 
 const hasher = createHeldHasher()
-/** Stops a bound request between the check of its session and its handler, when a test says so. */
+/** Can hold a bound request between the check of its session and its handler. */
 let pass: () => Promise<void> = () => Promise.resolve()
 const replayCache: ReplayCache = {
   async remember() {
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 let email: string
-/** Of a thief, say, and of the owner. */
+/** For example a thief's session, and the owner's. */
 let session: TestSession
 let owner: TestSession
 beforeEach(async () => {
@@ -57,7 +57,7 @@ const isAlive = async (one: { readonly accessJws: string }) =>
 const tryLogin = async (password: string) =>
   (await client.send('POST', '/account/login', { email, password, client_id: client.id })).status
 
-/** What ends a session, or leaves it with dead tokens, and the password that is good afterwards. */
+/** What ends a session or its tokens, and the password that is valid afterwards. */
 const ENDINGS: Readonly<Record<string, readonly [end: () => Promise<unknown>, password: string]>> =
   {
     'the password was changed elsewhere': [
@@ -116,8 +116,8 @@ describe.each([
     { current_password: GOOD_PASSWORD, new_password: THIEFS_PASSWORD },
     'hash',
   ],
-] as const)('%s %s with %j, in the queue to %s', (method, path, body, work) => {
-  test.each(Object.entries(ENDINGS))('when %s: changes nothing', async (_, [end, password]) => {
+] as const)('%s %s with %j, waiting to %s,', (method, path, body, work) => {
+  test.each(Object.entries(ENDINGS))('changes nothing if %s', async (_, [end, password]) => {
     const { reached, release } = hasher.hold(work)
     const late = client.sendAs(session, method, path, body)
     await reached
@@ -135,7 +135,7 @@ describe.each([
     expect(await isAlive(owner)).toBe(true)
   })
 
-  test('when nothing happened: takes effect', async () => {
+  test('takes effect if nothing happens meanwhile', async () => {
     const { reached, release } = hasher.hold(work)
     const slow = client.sendAs(session, method, path, body)
     await reached
@@ -144,7 +144,7 @@ describe.each([
     expect(await tryLogin(GOOD_PASSWORD)).toBe(401)
   })
 
-  test('when the account was changed by other means: is refused for that', async () => {
+  test('is refused with invalid_grant if the account was changed by other means', async () => {
     const { reached, release } = hasher.hold(work)
     const late = client.sendAs(session, method, path, body)
     await reached
@@ -197,7 +197,7 @@ describe('a client that is removed meanwhile', () => {
   })
 })
 
-test('of two sign-ups with one address at once, one is refused', async () => {
+test('one of two concurrent sign-ups with one address is refused', async () => {
   const body = { email: someEmail(), password: GOOD_PASSWORD, client_id: client.id }
   const { reached, release } = hasher.hold('hash')
   const late = client.send('POST', '/account', body)
@@ -213,8 +213,8 @@ describe.each<[string, string, (() => string) | string, unknown]>([
   ['POST', 'the session, to sign it out', '/account/logout', undefined],
   ['DELETE', 'the other sessions', '/account/sessions', undefined],
   ['DELETE', 'another session', () => `/account/sessions/${owner.sessionId}`, undefined],
-])('%s of %s, checked and not yet begun', (method, _what, where, body) => {
-  /** Sends it, and holds it where its session has been found alive. */
+])('%s of %s, with its session already checked,', (method, _what, where, body) => {
+  /** Sends the request, and holds it after its session was found alive. */
   async function begin() {
     const path = typeof where === 'string' ? where : where()
     const bytes = body === undefined ? undefined : JSON.stringify(body)
@@ -236,11 +236,11 @@ describe.each<[string, string, (() => string) | string, unknown]>([
     await server.database.selectFrom('sessions').selectAll().orderBy('id').execute(),
   ]
 
-  // A session that has expired may still be signed out.
+  // An expired session can still be signed out.
   const endings = Object.entries(ENDINGS).filter(
     ([name]) => method !== 'POST' || name !== 'it has expired',
   )
-  test.each(endings)('when %s: changes nothing', async (_, [end]) => {
+  test.each(endings)('changes nothing if %s', async (_, [end]) => {
     const { answer, release } = await begin()
     await end()
     const before = await state()
@@ -250,7 +250,7 @@ describe.each<[string, string, (() => string) | string, unknown]>([
     expect(await state()).toEqual(before)
   })
 
-  test('when nothing happened: takes effect', async () => {
+  test('takes effect if nothing happens meanwhile', async () => {
     const { answer, release } = await begin()
     const before = await state()
     release()

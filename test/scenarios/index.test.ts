@@ -14,7 +14,7 @@ import { freePort, getRaw, killAll, openConnection, run, type Program } from '..
 let folder: string
 let keysDir: string
 let databaseFile: string
-/** Every variable that a server depends on: a developer's own .env must not count. */
+/** Every variable that matters, so that a developer's own .env does not. */
 let env: Record<string, string>
 
 beforeEach(async () => {
@@ -59,7 +59,7 @@ async function stop(server: Program): Promise<void> {
 const makeKeys = (passphrase?: string) =>
   generateKeys({ path: keysDir, passphrase, algorithms: testConfig().algorithms })
 
-/** A sign-in whose body has arrived by half: in flight until `finish` sends the rest. */
+/** A sign-in with half its body sent: it is in progress until `finish` sends the rest. */
 async function requestInFlight(url: string) {
   const body = JSON.stringify({ email: 'nobody@mail.test', password: 'x', client_id: 'x' })
   const connection = await openConnection(url)
@@ -67,20 +67,20 @@ async function requestInFlight(url: string) {
     `POST /account/login HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n` +
       `Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
   )
-  // The server has seen the request when it asks for the body.
+  // The server asks for the body once it has the headers.
   await connection.until(/100 Continue/)
   connection.send(body.slice(0, 10))
   return {
     connection,
     async finish() {
       connection.send(body.slice(10))
-      // Its normal answer: no such client.
+      // The normal answer: an unknown client.
       expect(await connection.ended).toMatch(/^HTTP\/1\.1 4\d\d [\s\S]*"error":"invalid_/m)
     },
   }
 }
 
-/** The sentences that a program gave for not starting: all on stderr, and nothing else anywhere. */
+/** The reasons why a program did not start: all on stderr, and nothing else anywhere. */
 async function problemsOf(program: Program): Promise<string[]> {
   expect(await program.exit).toBe(1)
   expect(program.stdout.text).toBe('')
@@ -90,19 +90,22 @@ async function problemsOf(program: Program): Promise<string[]> {
 }
 
 describe('a signal', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a ready server with 0', async (signal) => {
-    const server = start()
-    const url = await server.ready()
-    expect(url).toBe(`http://127.0.0.1:${env['PORT']}`)
-    expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 [\s\S]*\{"status":"ready"\}$/)
-    server.signal(signal)
-    expect(await server.exit).toBe(0)
-    expect(server.logs().at(-1).msg).toBe('stopped')
-    expect(server.stderr.text).toBe('')
-    await expect(openConnection(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-  })
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s stops a ready server with exit code 0',
+    async (signal) => {
+      const server = start()
+      const url = await server.ready()
+      expect(url).toBe(`http://127.0.0.1:${env['PORT']}`)
+      expect(await getRaw(url, '/readyz')).toMatch(/^HTTP\/1\.1 200 [\s\S]*\{"status":"ready"\}$/)
+      server.signal(signal)
+      expect(await server.exit).toBe(0)
+      expect(server.logs().at(-1).msg).toBe('stopped')
+      expect(server.stderr.text).toBe('')
+      await expect(openConnection(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    },
+  )
 
-  test('lets the request in flight finish, and sends new ones elsewhere meanwhile', async () => {
+  test('lets a request in progress finish, and refuses new ones with 503', async () => {
     const server = start()
     const url = await server.ready()
     const request = await requestInFlight(url)
@@ -117,10 +120,10 @@ describe('a signal', () => {
     expect(server.logs().at(-1).msg).toBe('stopped')
   })
 
-  test('twice at once is one key press, and drops no request', async () => {
+  test('and another at the same time stop the server once, without losing a request', async () => {
     const server = start()
     const request = await requestInFlight(await server.ready())
-    // Frozen, it gets both at once. Of two names, because two of one name may reach it as one.
+    // A stopped process gets both at once. Two of one name could merge into one.
     server.signal('SIGSTOP')
     server.signal('SIGINT')
     server.signal('SIGTERM')
@@ -135,7 +138,7 @@ describe('a signal', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('again, %s, is impatience: exit at once with %d', async (signal, code) => {
+  ] as const)('sent again later (%s) exits at once with %d', async (signal, code) => {
     const server = start()
     const request = await requestInFlight(await server.ready())
     server.signal('SIGTERM')
@@ -147,7 +150,7 @@ describe('a signal', () => {
     expect(server.logs().at(-1).msg).not.toBe('stopped')
   })
 
-  test('leaves the whole database in its one file', async () => {
+  test('leaves the whole database in one file', async () => {
     const server = start({ DATABASE_URL: `file:${databaseFile}` })
     const { id } = await TestClient.registered(await server.ready())
     await stop(server)
@@ -162,7 +165,7 @@ describe('a signal', () => {
 test.each([
   ['thrown', 'throw Object.assign(new Error("boom"),{payload:"hunt"+"er2"})'],
   ['rejected', 'Promise.reject(Object.assign(new Error("boom"),{payload:"hunt"+"er2"}))'],
-])('an error that nobody expected, %s, is logged without what hangs on it', async (_, code) => {
+])('an uncaught error (%s) is logged without its other members', async (_, code) => {
   const fault = encodeURIComponent(`process.on("SIGUSR2",()=>{${code}})`)
   const server = start({ NODE_OPTIONS: `--import data:text/javascript,${fault}` })
   await server.ready()
@@ -185,7 +188,7 @@ test('servers that start at the same time share a new database', async () => {
 })
 
 describe('SIGHUP', () => {
-  test('has a server read its keys again, at once', async () => {
+  test('makes a server reload its keys at once', async () => {
     await makeKeys()
     const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
     const url = await server.ready()
@@ -199,7 +202,7 @@ describe('SIGHUP', () => {
     await stop(server)
   })
 
-  test('does not end a server whose keys are in memory', async () => {
+  test('does not stop a server whose keys are in memory', async () => {
     const server = start()
     const url = await server.ready()
     server.signal('SIGHUP')
@@ -208,7 +211,7 @@ describe('SIGHUP', () => {
     await stop(server)
   })
 
-  test('does not end a server that is not ready yet', async () => {
+  test('does not stop a server that is not ready yet', async () => {
     const early =
       'import net from "node:net";const listen=net.Server.prototype.listen;' +
       'net.Server.prototype.listen=function(...args){' +
@@ -221,7 +224,7 @@ describe('SIGHUP', () => {
     await stop(server)
   })
 
-  test('does not end a server whose folder cannot be used', async () => {
+  test('does not stop a server whose key folder is damaged', async () => {
     await makeKeys()
     const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1' })
     const url = await server.ready()
@@ -233,7 +236,7 @@ describe('SIGHUP', () => {
   })
 })
 
-describe('what keeps the server from starting is printed on stderr, all of it', () => {
+describe('every problem that prevents the start is printed on stderr:', () => {
   test('configuration errors', async () => {
     const problems = await problemsOf(
       start({ PORT: '0', PRESERVE_SESSIONS_ON_REBOOT: 'maybe', REFRESH_TOKEN_TTL: 'forever' }),
@@ -245,7 +248,7 @@ describe('what keeps the server from starting is printed on stderr, all of it', 
     ])
   })
 
-  test('keys and database', async () => {
+  test('missing keys and an unusable database', async () => {
     await writeFile(join(folder, 'data'), 'a file, where a folder must be')
     const DATABASE_URL = `file:${databaseFile}`
     const server = start({ PRESERVE_SESSIONS_ON_REBOOT: '1', DATABASE_URL })
@@ -257,7 +260,7 @@ describe('what keeps the server from starting is printed on stderr, all of it', 
 })
 
 describe('after a reboot', () => {
-  /** A server on which somebody has signed up, and which has been stopped. */
+  /** A server that somebody signed up on, and that was stopped. */
   async function signUpAndStop(changes: Record<string, string>) {
     const server = start(changes)
     const client = await TestClient.registered(await server.ready())
@@ -267,14 +270,14 @@ describe('after a reboot', () => {
     return { client, session, email: session.answer.body.account.email as string }
   }
 
-  /** The account is there, and signing in gives a session that works. */
+  /** The account still exists, and signing in to it works. */
   async function expectAccountSurvives(client: TestClient, email: string, id: string) {
     const again = await client.login(email)
     expect(again.answer.body.account.id).toBe(id)
     expect((await client.sendAs(again, 'GET', '/account')).status).toBe(200)
   }
 
-  test('with fresh keys, old tokens are refused and the account survives', async () => {
+  test('with new keys, old tokens are refused and the account survives', async () => {
     const { client, session, email } = await signUpAndStop({})
     const server = start()
     await server.ready()
@@ -287,7 +290,7 @@ describe('after a reboot', () => {
   test.each([
     ['plain', ''],
     ['protected', 'correct horse battery staple'],
-  ])('with the same keys, %s, tokens, session and database key survive', async (_, passphrase) => {
+  ])('with the same keys (%s), tokens, session and database key survive', async (_, passphrase) => {
     await makeKeys(passphrase === '' ? undefined : passphrase)
     const preserved = { PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: passphrase }
     const { client, session } = await signUpAndStop(preserved)
@@ -315,7 +318,7 @@ describe('after a reboot', () => {
     await expectAccountSurvives(client, email, session.answer.body.account.id)
   })
 
-  test('that was a crash, nothing that was answered is lost', async () => {
+  test('after a crash, nothing that was acknowledged is lost', async () => {
     await makeKeys()
     const preserved = { PRESERVE_SESSIONS_ON_REBOOT: '1' }
     const first = start(preserved)
@@ -329,7 +332,7 @@ describe('after a reboot', () => {
 })
 
 describe('the keys command', () => {
-  test('makes the keys that it lists and the server starts with, and never overwrites them', async () => {
+  test('generates keys that it lists and the server uses, and does not overwrite them', async () => {
     const made = keys('generate')
     expect(await made.exit).toBe(0)
     expect(made.stderr.text).toMatch(/^Back them up\. .*\n$/)
@@ -355,7 +358,7 @@ describe('the keys command', () => {
     for (const [, kid] of kids) expect(jwks).toContain(`"kid":"${kid}"`)
   })
 
-  test('rotate without keys fails with a sentence', async () => {
+  test('rotate fails with a sentence if there are no keys', async () => {
     await mkdir(keysDir)
     const rotated = keys('rotate')
     expect(await rotated.exit).toBe(1)
@@ -364,7 +367,7 @@ describe('the keys command', () => {
     expect(rotated.stderr.text).not.toContain('    at ')
   })
 
-  test('list says that there are no keys', async () => {
+  test('list fails with a sentence if there are no keys', async () => {
     const listed = keys('list')
     expect(await listed.exit).toBe(1)
     expect(listed.stdout.text).toBe('')
@@ -372,7 +375,7 @@ describe('the keys command', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  test('--json prints only JSON, even if there are notes', async () => {
+  test('--json prints only JSON to stdout, even if there are notes', async () => {
     env = { ...env, TOKEN_SIGNING_ALG: 'PS256' }
     const made = keys('generate', '--json')
     expect(await made.exit).toBe(0)
@@ -380,7 +383,7 @@ describe('the keys command', () => {
     expect(JSON.parse(made.stdout.text)).toHaveLength(4)
   })
 
-  test('takes the new passphrase from the environment, and asks nobody without a terminal', async () => {
+  test('passphrase reads the new one from the environment, and asks nothing without a terminal', async () => {
     await makeKeys('old')
     const stuck = keys('list')
     expect(await stuck.exit).toBe(1)
@@ -391,7 +394,7 @@ describe('the keys command', () => {
     await server.ready()
   })
 
-  test('rotate, twice at once, is done once or twice and never by half', async () => {
+  test('rotate, run twice concurrently, happens once or twice and never by half', async () => {
     await makeKeys()
     const both = [keys('rotate'), keys('rotate')]
     const codes = await Promise.all(both.map(({ exit }) => exit))
@@ -411,7 +414,7 @@ describe('the keys command', () => {
   })
 
   test.each([[['destroy']], [[]], [['generate', 'twice']]])(
-    'with the arguments %j says what is wrong with them and exits with 2',
+    'refuses the arguments %j with a sentence and exit code 2',
     async (args) => {
       const program = keys(...args)
       expect(await program.exit).toBe(2)

@@ -1,4 +1,4 @@
-/** A token that is worth nothing without its client's key: whoever has taken the JWS gets nowhere. */
+/** Key-bound tokens: the JWS is worthless without the client's private key. */
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { CompactEncrypt } from 'jose'
@@ -13,7 +13,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Req = Record<string, unknown>
 
-/** What the replay memory was asked to remember. */
+/** The ids that the replay memory was given. */
 let remembered: string[]
 const memory = createReplayCache(1000)
 const replayCache: ReplayCache = {
@@ -49,7 +49,7 @@ beforeEach(async () => {
 
 const digest = (body: string) => createHash('sha256').update(body).digest('base64url')
 
-/** The members of `req` for a request, without a proof. */
+/** A `req` for a request, without a proof. */
 const reqFor = (htm = 'GET', path = '/account', body?: string): Req => ({
   jti: randomUUID(),
   iat: Math.floor(server.clock() / 1000),
@@ -58,20 +58,20 @@ const reqFor = (htm = 'GET', path = '/account', body?: string): Req => ({
   ...(body === undefined ? {} : { dig: digest(body) }),
 })
 
-/** `GET /account`, with a `req` taken as it is. */
+/** Sends `GET /account` with any `req`. */
 const get = async (jws: string, req?: unknown, path = '/account', requestId?: string) => {
   const sealed = await client.seal(jws, req === undefined ? {} : { req })
   const headers = requestId === undefined ? {} : { 'x-request-id': requestId }
   return client.send('GET', path, undefined, { authorization: `Bearer ${sealed}`, ...headers })
 }
-/** `POST /token` or `/revoke`, with a `req` taken as it is. */
+/** Sends `POST /token` or `/revoke` with any `req`. */
 const post = async (path: '/token' | '/revoke', jws: string, req?: unknown) => {
   const sealed = await client.seal(jws, req === undefined ? {} : { req })
   const body =
     path === '/revoke' ? { token: sealed } : { grant_type: 'refresh_token', refresh_token: sealed }
   return client.send('POST', path, body)
 }
-/** As the client itself does it. */
+/** With a proof, as the client makes it. */
 const getProven = async (jws = session.accessJws, path = '/account') =>
   get(jws, await client.prove(jws, reqFor('GET', path)), path)
 const refresh = async (jws = session.refreshJws) =>
@@ -82,11 +82,11 @@ const visible = ({ status, headers, text }: Answer) => ({
   text,
   headers: [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name)),
 })
-/** The one answer that every refused token gets. */
+/** The one answer to every refused token. */
 const reference = () => client.send('GET', '/account', undefined, { authorization: 'Bearer x' })
 
-describe('with the key of the client, a token is good', () => {
-  test('as an access token, without and with a body', async () => {
+describe("with a proof by the client's key, a token is accepted", () => {
+  test('as an access token, with and without a body', async () => {
     expect((await getProven()).status).toBe(200)
     const body = JSON.stringify({ name: 'Zoë' })
     const req = await client.prove(session.accessJws, reqFor('PATCH', '/account', body))
@@ -96,7 +96,7 @@ describe('with the key of the client, a token is good', () => {
     expect([answer.status, answer.body.account.name]).toEqual([200, 'Zoë'])
   })
 
-  test('to renew the session, and what comes is key-bound again', async () => {
+  test('at renewal, and the new tokens are key-bound too', async () => {
     const { status, body } = await refresh()
     expect(status).toBe(200)
     const accessJws = await client.open(body.access_token)
@@ -114,7 +114,7 @@ describe('with the key of the client, a token is good', () => {
     expect((await getProven()).status).toBe(401)
   })
 
-  test('after a change of the password, which gives a fresh pair', async () => {
+  test('after a change of the password, as the new tokens are key-bound too', async () => {
     const body = JSON.stringify({
       current_password: GOOD_PASSWORD,
       new_password: 'another long and winding road',
@@ -135,7 +135,7 @@ describe('a thief who has the JWS', () => {
     thief = await register()
   })
 
-  /** All that the thief can try in place of a proof. */
+  /** What a thief can try instead of a proof. */
   const attempts: [string, (jws: string, req: Req) => unknown][] = [
     ['no req', () => undefined],
     ['no mac', (_, req) => req],
@@ -155,7 +155,7 @@ describe('a thief who has the JWS', () => {
       ({ id }) => id === session.sessionId,
     )?.last_used_at
 
-  test.each(attempts)('cannot read with %s', async (_, forge) => {
+  test.each(attempts)('cannot read the account with %s', async (_, forge) => {
     const before = await lastUsed()
     server.clock.advance(300)
     const answer = await get(session.accessJws, await forge(session.accessJws, reqFor()))
@@ -166,14 +166,14 @@ describe('a thief who has the JWS', () => {
     expect(await lastUsed()).not.toBe(before)
   })
 
-  test.each(attempts)('cannot renew with %s, and the owner can', async (_, forge) => {
+  test.each(attempts)('cannot renew with %s, and the owner still can', async (_, forge) => {
     const jws = session.refreshJws
     const { status, body } = await post('/token', jws, await forge(jws, reqFor('POST', '/token')))
     expect([status, body.error]).toEqual([400, 'invalid_grant'])
     expect(remembered).toEqual([])
     const rotated = await refresh()
     expect(rotated.status).toBe(200)
-    // Used up long ago, it would end the session in anybody's hands but a thief's.
+    // Used long ago: with a valid proof it would now end the session.
     server.clock.advance(60)
     const again = await post('/token', jws, await forge(jws, reqFor('POST', '/token')))
     expect([again.status, again.text]).toEqual([400, JSON.stringify(body)])
@@ -189,7 +189,7 @@ describe('a thief who has the JWS', () => {
     expect((await getProven()).status).toBe(200)
   })
 
-  test('cannot use a proof that was made for something else', async () => {
+  test('cannot use a proof of another request or token', async () => {
     const other = await client.login(session.answer.body.account.email)
     const mine = await client.prove(session.accessJws, reqFor())
     const request = { ...mine, ...reqFor('GET', '/account/sessions'), jti: mine['jti'] }
@@ -203,7 +203,7 @@ describe('a thief who has the JWS', () => {
     expect((await get(session.accessJws, mine)).status).toBe(200)
   })
 
-  test('cannot replay a proof, and the attempt is audited', async () => {
+  test('cannot replay a proof, and the try is audited', async () => {
     const req = await client.prove(session.accessJws, reqFor())
     expect((await get(session.accessJws, req)).status).toBe(200)
     const replayed = await get(session.accessJws, req, '/account', 'replayed')
@@ -213,13 +213,13 @@ describe('a thief who has the JWS', () => {
     )
   })
 
-  test('learns nothing from an expired token, and the owner does', async () => {
+  test('does not learn that a token has expired, unlike the owner', async () => {
     server.clock.advance(server.config.accessTokenTtl)
     expect(visible(await get(session.accessJws, reqFor()))).toEqual(visible(await reference()))
     expect((await getProven()).headers.get('www-authenticate')).toMatch(/expired/)
   })
 
-  test('is found in the log, by a reason', async () => {
+  test('leaves the reason of the refusal in the log', async () => {
     await get(session.accessJws, reqFor(), '/account', 'stolen')
     await get(
       session.accessJws,
@@ -233,7 +233,7 @@ describe('a thief who has the JWS', () => {
   })
 })
 
-describe('a mac that is none is refused like any other, and nothing is used up', () => {
+describe('an invalid mac is refused in the one wording, and nothing is used up:', () => {
   test.each<[string, (mac: string) => unknown]>([
     ['absent', () => undefined],
     ['null', () => null],
@@ -260,7 +260,7 @@ describe('a mac that is none is refused like any other, and nothing is used up',
   })
 })
 
-test('the key of the server must be named', async () => {
+test('a JWE without a kid is refused', async () => {
   const req = await client.prove(session.accessJws, reqFor())
   const token = await client.seal(session.accessJws, { req, kid: undefined })
   const headers = { authorization: `Bearer ${token}` }
@@ -268,7 +268,7 @@ test('the key of the server must be named', async () => {
   expect(visible(answer)).toEqual(visible(await reference()))
 })
 
-test('a token of a client that is not key-bound needs no proof, and a mac in its req is ignored', async () => {
+test('a token that is not key-bound needs no proof, and a mac in its req is ignored', async () => {
   const plain = await TestClient.registered(server.url)
   const { accessJws } = await plain.signUp()
   for (const req of [undefined, reqFor(), { ...reqFor(), mac: 1 }]) {
@@ -278,7 +278,7 @@ test('a token of a client that is not key-bound needs no proof, and a mac in its
   }
 })
 
-test.each(['P-384', 'P-521', 'X25519'])('all of it works on %s', async (crv) => {
+test.each(['P-384', 'P-521', 'X25519'])('key-bound tokens work on %s', async (crv) => {
   const { clock } = server
   const other = await startTestServer({ clock, variables: { TOKEN_ENCRYPTION_CRV: crv } })
   try {
@@ -304,30 +304,30 @@ test.each(['P-384', 'P-521', 'X25519'])('all of it works on %s', async (crv) => 
   }
 })
 
-describe('when the keys of the server are rotated', () => {
-  test('a proof for the old key holds as long as that key does, and one for the new key too', async () => {
+describe("when the server's keys are rotated", () => {
+  test('proofs for the old key are accepted until it is gone, and proofs for the new one too', async () => {
     const old = keystore.encryptionKey
     const sig = keystore.signingKey
     expect((await getProven()).status).toBe(200)
     const next = await generateKeyPair('enc', DEFAULTS)
     keystore.replace(keySet(ring(sig), ring(next, { previous: [old] })))
-    // The client has not heard of it.
+    // The client does not know the new key yet.
     expect((await getProven()).status).toBe(200)
 
     keystore.replace(keySet(ring(sig), ring(next)))
-    // That answer makes it ask for the key again.
+    // This answer makes the client fetch the keys again.
     expect((await getProven()).status).toBe(401)
     expect((await getProven(session.accessJws, '/account/sessions')).status).toBe(200)
   })
 
-  test('to another curve, a client stays until the last key on its own has retired', async () => {
+  test('to another curve, proofs for the old key are accepted, and there is none for the new key', async () => {
     const old = keystore.encryptionKey
     const sig = keystore.signingKey
     const next = await generateKeyPair('enc', { ...DEFAULTS, encryptionCrv: 'X25519' })
     keystore.replace(keySet(ring(sig), ring(next, { previous: [old] })))
     try {
       expect((await getProven()).status).toBe(200)
-      // There is no proof for the new key: sealed to it, the token is refused like any other.
+      // No proof for the new key is possible: a token sealed to it is refused.
       const req = { ...reqFor(), mac: digest('') }
       const sealed = await new CompactEncrypt(new TextEncoder().encode(session.accessJws))
         .setProtectedHeader({ alg: next.alg, enc: 'A128GCM', kid: next.kid, cty: 'JWT', req })

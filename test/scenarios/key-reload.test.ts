@@ -1,4 +1,4 @@
-/** What a running server's other requests feel of a rotation. */
+/** What other requests notice of a rotation. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
@@ -38,7 +38,7 @@ function askHealth(url: string): Promise<void> {
   })
 }
 
-test('with ten keys under a passphrase, /healthz answers all the while', async () => {
+test('/healthz answers while ten encrypted keys are rotated and reloaded', async () => {
   const folder: KeyFolder = {
     ...{ path: join(scratch, 'keys'), passphrase: PASSPHRASE, algorithms: DEFAULTS },
     opened: new OpenedKeys(),
@@ -64,7 +64,7 @@ test('with ten keys under a passphrase, /healthz answers all the while', async (
     answers++
   } while (!isDone)
   await rotation
-  // Each key takes scrypt some 60 ms to open. Opened on the event loop, they would leave room for none
-  // but a few answers; off it, there are hundreds.
+  // Each key takes some 60 ms of scrypt. On the event loop, that would leave time for a few answers
+  // only. Off it, there are hundreds.
   expect(answers).toBeGreaterThan(30)
 })

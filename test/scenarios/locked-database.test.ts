@@ -13,7 +13,7 @@ let folder: string
 let server: TestServer
 let client: TestClient
 let session: TestSession
-/** Another process, as far as SQLite is concerned. */
+/** Another connection, like another process to SQLite. */
 let other: Libsql.Database
 
 beforeEach(async () => {
@@ -43,7 +43,7 @@ const refresh = async () =>
     refresh_token: await client.seal(session.refreshJws),
   })
 
-test('what writes is 503 while another process writes, and works after it', async () => {
+test('writes are answered with 503 while another process writes, and work afterwards', async () => {
   const tasks = [
     () => client.sendAs(session, 'PATCH', '/account', { name: 'Zoë' }),
     refresh,
@@ -70,7 +70,7 @@ test('what writes is 503 while another process writes, and works after it', asyn
   for (const task of tasks) expect((await task()).status).toBe(200)
 })
 
-test('a read succeeds while another process writes, though it would record the use', async () => {
+test('a read succeeds while another process writes, without recording the use', async () => {
   const lastUsed = async () => {
     const row = await server.database
       .selectFrom('sessions')
@@ -95,7 +95,7 @@ test('a read succeeds while another process writes, though it would record the u
   expect(await lastUsed()).toBe(server.clock())
 })
 
-test('a bug while recording a use is still an internal error', async () => {
+test('a bug while recording the use is a 500', async () => {
   server.clock.advance(120)
   other.exec(`create trigger bug before update of last_used_at on sessions
     begin select raise(abort, 'a bug'); end`)

@@ -29,7 +29,7 @@ const rememberSession = ({ answer, accessJws, refreshJws, databaseKey }: TestSes
 }
 
 beforeAll(async () => {
-  // A limit that cannot be counted is a 503: see limits/rate-limits.ts.
+  // With UNLIMITED, because a limit that cannot be counted is a 503; see limits/rate-limits.ts.
   server = await startTestServer({ config: { rateLimits: UNLIMITED } })
   client = await TestClient.registered(server.url)
   session = await client.signUp('logged@mail.test', PASSWORD)
@@ -41,7 +41,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** What the readiness probe logs besides: for an alarm on keys that are overdue. */
+/** Logged by the readiness probe, for an alarm on overdue keys. */
 const KEY_AGE = { key_age_days: expect.any(Number), key_overdue: false }
 
 interface Sent {
@@ -51,7 +51,7 @@ interface Sent {
   readonly body?: unknown
 }
 
-/** Sends it and expects exactly one line about it, of this route and status. */
+/** Sends a request and expects exactly one log line for it, with this route and status. */
 async function expectLine(
   method: string,
   path: string,
@@ -94,7 +94,7 @@ function expectNoSecret() {
   expect(log).not.toMatch(/argon2|logged@mail\.test|BEGIN|eyJ/)
 }
 
-test('the log has a line for every request, and no secret of any', async () => {
+test('every request has one line in the log, and no line has a secret', async () => {
   const sealed = (jws = session.accessJws) => client.seal(jws)
   const { publicJwk } = client
   const credentials = { email: 'logged@mail.test', password: PASSWORD, client_id: client.id }
@@ -111,7 +111,7 @@ test('the log has a line for every request, and no secret of any', async () => {
     await expectLine('GET', path, [path, 200])
   }
 
-  // Clients: a good one, and a private key sent by mistake.
+  // Clients: a valid one, and private keys sent by mistake.
   const d = PRIVATE_MEMBER
   const register = (jwk: JWK) => ({ body: { jwks: { keys: [jwk] } } })
   await expectLine('POST', '/clients', ['/clients', 200], register(publicJwk))
@@ -124,7 +124,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   await expectLine('GET', `/clients/${client.id}/configuration`, [configuration, 200])
   await expectLine('GET', `/clients/${PASSWORD}/configuration`, [configuration, 404])
 
-  // Signing up and in.
+  // Sign-up and sign-in.
   const email = someEmail()
   await expectLine('POST', '/account', ['/account', 201], { body: { ...credentials, email } })
   await expectLine('POST', '/account', ['/account', 409], { body: credentials })
@@ -142,7 +142,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   })
   await expectLine('POST', login, [login, 401], { body: { ...credentials, email: PASSWORD } })
 
-  // Bodies that hold a password and cannot be read.
+  // Unreadable bodies with a password.
   for (const [body, type, status] of [
     [`{"password":"${PASSWORD}"`, 'application/json', 400],
     [`["${PASSWORD}"]`, 'application/json', 400],
@@ -158,7 +158,7 @@ test('the log has a line for every request, and no secret of any', async () => {
     headers: [['Content-Encoding', PASSWORD]],
   })
 
-  // The account, with tokens good and bad.
+  // The account, with valid and invalid tokens.
   await expectLine('GET', '/account', ['/account', 200], { token: await sealed() })
   await expectLine('PATCH', '/account', ['/account', 200], {
     token: await sealed(),
@@ -197,7 +197,7 @@ test('the log has a line for every request, and no secret of any', async () => {
     headers: [['Authorization', `Basic ${Buffer.from(PASSWORD).toString('base64')}`]],
   })
 
-  // Secrets where none belongs.
+  // Secrets in other places.
   await expectLine('GET', `/healthz?password=${PASSWORD}`, ['/healthz', 200], {
     headers: [
       ['Cookie', `session=${PASSWORD}`],
@@ -210,7 +210,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   await expectLine('DELETE', `/healthz?${changed}`, [null, 405])
   await rawRequest(server.url, '/healthz', { headers: [['X-Request-Id', `${PASSWORD} !`]] })
 
-  // Sessions that end: by signing out, by expiry, with the account; and one whose key is lost.
+  // Sessions that end by sign-out, by expiry and with the account, and one whose key is lost.
   const out = await client.login('logged@mail.test', PASSWORD)
   const lost = await client.login('logged@mail.test', PASSWORD)
   const deleted = await client.signUp(someEmail(), PASSWORD)
@@ -235,7 +235,7 @@ test('the log has a line for every request, and no secret of any', async () => {
     body: { password: PASSWORD },
   })
 
-  // Everything that is stored, and then a database that fails.
+  // Everything that is stored, and then a failing database.
   const rows = await server.database.selectFrom('sessions').select('database_key').execute()
   remember(...rows.map((row) => row.database_key))
   await server.database.destroy()
@@ -256,7 +256,7 @@ test('the log has a line for every request, and no secret of any', async () => {
   await expectLine('GET', '/account', ['/account', 401], { token: await sealed() })
   expectNoSecret()
 
-  // Not for want of lines: the reasons are there.
+  // The log was not empty: the reasons of the refusals are there.
   const reasons = new Set(logLines(server).map(({ reason }) => reason))
   expect([...reasons]).toEqual(
     expect.arrayContaining(['segments', 'typ', 'jwe_kid', 'cty', 'base64url', 'too_long', 'exp']),

@@ -5,7 +5,7 @@ import { describePostgres } from '../support/describe-postgres.ts'
 import { startPostgres, type PostgresServer } from '../support/postgres.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-describePostgres('while PostgreSQL is away', () => {
+describePostgres('while PostgreSQL is unreachable', () => {
   let postgres: PostgresServer
   let server: TestServer
   let client: TestClient
@@ -36,7 +36,7 @@ describePostgres('while PostgreSQL is away', () => {
       const refresh_token = await client.seal(session.refreshJws)
       return client.send('POST', '/token', { grant_type: 'refresh_token', refresh_token })
     },
-    // Even this token, which is no token: it counts for its address.
+    // Even an invalid token needs the database, because it counts for its address.
     revoke: async () => client.send('POST', '/revoke', { token: await client.seal('no token') }),
     'sign in': () =>
       client.send('POST', '/account/login', {
@@ -44,7 +44,7 @@ describePostgres('while PostgreSQL is away', () => {
       }),
   }
 
-  test('everything that needs it is 503 with Retry-After, and works afterwards', async () => {
+  test('every request that needs it is a 503 with Retry-After, and works afterwards', async () => {
     await postgres.stop()
     for (const [name, task] of Object.entries(tasks)) {
       const { status, body, headers, text } = await task()
@@ -60,7 +60,7 @@ describePostgres('while PostgreSQL is away', () => {
     for (const task of Object.values(tasks)) expect((await task()).status).toBe(200)
   })
 
-  test('a wrong password that could not be checked does not count', async () => {
+  test('a password that could not be checked does not count as wrong', async () => {
     await postgres.stop()
     for (let tries = 0; tries < 10; tries++) expect((await tasks['sign in']()).status).toBe(503)
     await postgres.start()

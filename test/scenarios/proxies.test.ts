@@ -1,4 +1,4 @@
-/** The proxies of docs/deployment.md, "Behind a proxy", as the page configures them. */
+/** The proxies of docs/deployment.md, "Behind a proxy", configured as the page shows. */
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -21,7 +21,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 const CLIENT_ADDRESS = '127.0.0.2'
 
 interface Setting {
-  /** The configuration that the page shows, for this test's ports and certificate. */
+  /** The page's configuration, with this test's ports and certificate. */
   readonly shown: string
   readonly folder: string
   readonly certificate: string
@@ -108,7 +108,7 @@ async function startProxy(name: keyof typeof proxies): Promise<void> {
   }
 }
 
-/** Sends a request through the proxy, from `CLIENT_ADDRESS`, and over TLS. */
+/** Sends a request through the proxy, over TLS, from `CLIENT_ADDRESS`. */
 async function send(
   method: string,
   path: string,
@@ -131,7 +131,7 @@ describeInstalled(
   'behind a proxy',
   () => {
     test.each(['nginx', 'caddy'] as const)(
-      '%s: bindings, addresses and limits hold',
+      "%s passes on bindings, the client's address and long headers",
       async (name) => {
         const client = await TestClient.registered(server.url)
         const session = await client.signUp()

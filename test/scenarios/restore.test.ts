@@ -44,7 +44,7 @@ async function command(name: 'keys' | 'database', ...args: string[]): Promise<vo
   expect(await program.exit).toBe(0)
 }
 
-/** Exchanges a refresh token. The answer has `next`, its successor. */
+/** Exchanges a refresh token. `next` is its successor. */
 async function refresh(client: TestClient, { refreshJws }: Pick<TestSession, 'refreshJws'>) {
   const refresh_token = await client.seal(refreshJws)
   const { status, body } = await client.send('POST', '/token', {
@@ -56,7 +56,7 @@ async function refresh(client: TestClient, { refreshJws }: Pick<TestSession, 're
 
 interface Procedure {
   readonly backUp: () => Promise<void>
-  /** Everything but the backup is gone, or worse. */
+  /** Destroys everything but the backup. */
   readonly lose: () => Promise<void>
   readonly restore: () => Promise<void>
 }
@@ -69,7 +69,7 @@ async function expectRestored({ backUp, lose, restore }: Procedure): Promise<voi
 
   await backUp()
   await cp(keys, join(folder, 'backup/keys'), { recursive: true })
-  // The backup lacks what comes after it.
+  // These changes are not in the backup.
   const { next } = await refresh(bob, bobs)
   const later = someEmail()
   await ada.signUp(later)
@@ -88,20 +88,20 @@ async function expectRestored({ backUp, lose, restore }: Procedure): Promise<voi
   const renewed = await refresh(ada, adas)
   expect(renewed.status).toBe(200)
   expect((await refresh(ada, renewed.next!)).status).toBe(200)
-  // To the server, a refresh token from after the backup has been used long ago.
+  // The successor is not in the backup: to the server, the token that it replaced was reused.
   expect(await refresh(bob, next!)).toEqual({ status: 400, error: 'invalid_grant' })
   await bob.login(bobs.answer.body.account.email)
   await ada.signUp(later)
 }
 
-test('SQLite: everybody is signed in again, and whoever refreshed since then signs in', async () => {
+test('SQLite: sessions are restored, except those refreshed since the backup', async () => {
   const data = join(folder, 'data')
   await mkdir(join(folder, 'backup'))
   await expectRestored({
     backUp: () => command('database', 'backup', '--to', `file:${join(folder, 'backup/auth.db')}`),
     lose: () => writeFile(join(data, 'auth.db'), 'damaged'),
     async restore() {
-      // With its companions, auth.db-wal and auth.db-shm, which a crash leaves behind.
+      // With auth.db-wal and auth.db-shm, which a crash leaves behind.
       await rm(data, { recursive: true })
       await mkdir(data, { mode: 0o700 })
       await cp(join(folder, 'backup/auth.db'), join(data, 'auth.db'))
@@ -116,7 +116,7 @@ describePostgres('PostgreSQL', () => {
   })
   afterAll(() => server.remove())
 
-  test('everybody is signed in again, and whoever refreshed since then signs in', async () => {
+  test('sessions are restored, except those refreshed since the backup', async () => {
     const programs = await findPostgres()
     const dump = join(folder, 'backup/auth.dump')
     const [lost, restored] = [await createDatabase(server.url), await createDatabase(server.url)]

@@ -1,4 +1,4 @@
-/** Keys that change under a server that is running, as its clients meet it. */
+/** Keys that change under a running server, from the clients' point of view. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -32,7 +32,7 @@ import { testConfig } from '../support/config.ts'
 import { databaseAt } from '../support/database.ts'
 import { rawRequest } from '../support/raw-request.ts'
 
-/** Milliseconds for which a previous key is kept. */
+/** How long a previous key is kept, in milliseconds. */
 const KEEP = 3_600_000
 
 let scratch: string
@@ -54,7 +54,7 @@ async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
     rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
     ...changes,
   })
-  // Of a process that began a second ago: the server has no second to wait for.
+  // As if the process had started a second ago, so that the server does not wait.
   const server = await startServer(config, [], createLogger('silent'), {
     startedAt: Date.now() - 1000,
   })
@@ -77,7 +77,7 @@ async function signedUp(server: RunningServer) {
   return { client, session: await client.signUp() }
 }
 
-/** JWS → JWE for one key of the server; `null` for no `kid` in it. */
+/** Seals a JWS to one of the server's keys; `null` omits the `kid`. */
 async function sealTo(jws: string, jwk: JWK, kid: string | null = jwk.kid!): Promise<string> {
   return new CompactEncrypt(new TextEncoder().encode(jws))
     .setProtectedHeader({
@@ -104,13 +104,13 @@ async function refresh(client: TestClient, refreshJws: string, jwk?: JWK): Promi
   })
 }
 
-/** A token's claims signed once more, by any key and algorithm. */
+/** Signs a token's claims again, with any key and algorithm. */
 const signWith = (jws: string, { privateKey, kid, alg }: KeyPair, otherAlg: string = alg) =>
   new SignJWT(decodeJwt(jws))
     .setProtectedHeader({ alg: otherAlg, kid, typ: decodeProtectedHeader(jws).typ! })
     .sign(privateKey)
 
-/** The one refusal: whatever was wrong, the same. */
+/** Expects the one refusal, which is the same for every reason. */
 async function expectRefused(
   answer: { status: number; body: unknown; headers: Headers },
   url: string,
@@ -125,7 +125,7 @@ async function expectRefused(
 }
 
 describe('the JWK Set', () => {
-  test('follows a rotation at once, with its ETag: current, next, previous', async () => {
+  test('changes at once with a rotation, with its ETag: current, next, previous', async () => {
     await generateKeys(folder)
     const server = await start()
     const before = await jwks(server.url)
@@ -157,7 +157,7 @@ describe('the JWK Set', () => {
     }
   })
 
-  test('is the same after a reboot', async () => {
+  test('is the same after a restart', async () => {
     await generateKeys(folder)
     await rotateKeys(folder, Date.now(), KEEP)
     const first = await start()
@@ -166,7 +166,7 @@ describe('the JWK Set', () => {
     expect(await jwks((await start()).url)).toEqual(before)
   })
 
-  test('loses a key that is pruned', async () => {
+  test('does not have a pruned key', async () => {
     await generateKeys(folder)
     const server = await start()
     const { sig } = await loadKeys(folder)
@@ -178,11 +178,11 @@ describe('the JWK Set', () => {
     expect(keys.map(({ kid }) => kid)).not.toContain(sig.current.kid)
   })
 
-  test('is followed by itself', async () => {
+  test('changes without a signal or a restart', async () => {
     await generateKeys(folder)
     const server = await start()
     const before = await jwks(server.url)
-    // A rotation just after the start must be seen as well.
+    // Even a rotation just after the start must be noticed.
     await rotateKeys(folder, Date.now(), KEEP)
     const { enc } = await loadKeys(folder)
     while ((await jwks(server.url)).etag === before.etag) await delay(50)
@@ -190,7 +190,7 @@ describe('the JWK Set', () => {
   })
 })
 
-describe('tokens of keys of every state', () => {
+describe('tokens', () => {
   async function setUp() {
     await generateKeys(folder)
     const server = await start()
@@ -200,20 +200,20 @@ describe('tokens of keys of every state', () => {
     return { server, client, session, set }
   }
 
-  test('signed by the previous, the current and the next key are accepted', async () => {
+  test('signed with the previous, current or next key are accepted', async () => {
     const { server, client, session, set } = await setUp()
     expect(decodeProtectedHeader(session.accessJws).kid).toBe(set.sig.previous[0]!.kid)
     expect((await client.sendAs(session, 'GET', '/account')).status).toBe(200)
     const { accessJws } = await client.login(session.answer.body.account.email)
     expect(decodeProtectedHeader(accessJws).kid).toBe(set.sig.current.kid)
     expect((await client.sendAs({ accessJws }, 'GET', '/account')).status).toBe(200)
-    // By a server that has heard of the next rotation already.
+    // As by a server that has already loaded the next rotation.
     const early = await signWith(session.accessJws, set.sig.next!)
     expect((await client.sendAs({ accessJws: early }, 'GET', '/account')).status).toBe(200)
     expect(server.url).toBe(client.url)
   })
 
-  test('encrypted to the previous, the current and the next key are accepted', async () => {
+  test('encrypted to the previous, current or next key are accepted', async () => {
     const { server, session, set } = await setUp()
     for (const key of [set.enc.previous[0]!, set.enc.current, set.enc.next!]) {
       const answer = await use(server.url, await sealTo(session.accessJws, key.publicJwk))
@@ -221,7 +221,7 @@ describe('tokens of keys of every state', () => {
     }
   })
 
-  test('without kid are tried with the current key only', async () => {
+  test('without a kid are tried with the current key only', async () => {
     const { server, session, set } = await setUp()
     const { current, next, previous } = set.enc
     const sealed = await sealTo(session.accessJws, current.publicJwk, null)
@@ -232,7 +232,7 @@ describe('tokens of keys of every state', () => {
     }
   })
 
-  test('of pruned keys are refused, with the one 401', async () => {
+  test('of pruned keys are refused with the one 401', async () => {
     const { server, session, set } = await setUp()
     const sig = set.sig.previous[0]!
     const enc = set.enc.previous[0]!
@@ -248,7 +248,7 @@ describe('tokens of keys of every state', () => {
     }
   })
 
-  test('of revoked keys are refused, whoever they were for', async () => {
+  test('of revoked keys are refused', async () => {
     const { server, client, session } = await setUp()
     const { keys } = await jwks(server.url)
     await revokeKeys(folder)
@@ -262,7 +262,7 @@ describe('tokens of keys of every state', () => {
     expect((await client.sendAs(again, 'GET', '/account')).status).toBe(200)
   })
 
-  test('signed by a previous RSA key under another algorithm than its own are refused', async () => {
+  test('signed by an RSA key with another algorithm than its own are refused', async () => {
     folder = { ...folder, algorithms: { ...DEFAULTS, signingAlg: 'PS256' } }
     await generateKeys(folder)
     const first = await start()
@@ -283,7 +283,7 @@ describe('tokens of keys of every state', () => {
       await seal(await signWith(session.accessJws, sig.current, 'PS256')),
       server.url,
     )
-    // A key of one use has not the other either.
+    // A key cannot be used for the other purpose either.
     await expectRefused(
       await use(server.url, await sealTo(session.accessJws, enc, sig.current.kid)),
       server.url,
@@ -303,7 +303,7 @@ describe('a session', () => {
     return decodeProtectedHeader(database_key).kid
   }
 
-  test('keeps its database key, which moves to the current key with a refresh', async () => {
+  test('keeps its database key, which a refresh re-encrypts to the current key', async () => {
     await generateKeys(folder)
     const server = await start()
     const { client, session } = await signedUp(server)
@@ -320,19 +320,19 @@ describe('a session', () => {
     const accessJws = await client.open(answer.body.access_token)
     expect(await databaseKey(accessJws)).toBe(session.databaseKey)
 
-    // And needs the old one no more.
+    // The old key is not needed any more.
     await pruneKeys(folder, Date.now() + KEEP + 1000)
     await server.reloadKeys()
     expect(await databaseKey(accessJws)).toBe(session.databaseKey)
   })
 
-  test('that is renewed lives through any number of rotations', async () => {
+  test('that is renewed survives any number of rotations', async () => {
     await generateKeys(folder)
     const server = await start()
     const { client, session } = await signedUp(server)
     let { refreshJws } = session
     for (let round = 0; round < 6; round++) {
-      // What was previous has retired by the next rotation, and not before.
+      // The previous key retires exactly at the next rotation.
       await rotate(server, Date.now() + round * KEEP, KEEP)
       const answer = await refresh(client, refreshJws)
       expect(answer.status).toBe(200)
@@ -346,7 +346,7 @@ describe('a session', () => {
     expect(sig.previous.length).toBeLessThan(3)
   })
 
-  test('survives other algorithms, and those from before again, with a client of the old kind', async () => {
+  test('survives a change of the algorithms and back, with a client of the old type', async () => {
     await generateKeys(folder)
     let server = await start()
     const { client, session } = await signedUp(server)
@@ -376,26 +376,26 @@ describe('a session', () => {
     }
   })
 
-  test('survives another key management algorithm on the same key', async () => {
+  test('survives another key management algorithm for the same key', async () => {
     await generateKeys(folder)
     const first = await start()
     const { client, session } = await signedUp(first)
     const { port } = new URL(first.url)
     await stop(first)
-    // Nothing at boot asks for a rotation: the key is of the right type.
+    // The server starts without a rotation, because the key has the right type.
     folder = { ...folder, algorithms: { ...DEFAULTS, encryptionAlg: 'ECDH-ES+A256KW' } }
     const server = await start({ port: Number(port) })
     const sealed = await sealTo(session.accessJws, encKey((await jwks(server.url)).keys))
     const answer = await use(client.url, sealed)
     expect([answer.status, answer.body.database_key]).toEqual([200, session.databaseKey])
 
-    // And that the key becomes a previous one: what is stored names the algorithm from before.
+    // Also when the key becomes a previous one, while the stored key names the old algorithm.
     await rotate(server)
     const old = await use(server.url, sealed)
     expect([old.status, old.body.database_key]).toEqual([200, session.databaseKey])
     const renewed = await refresh(client, session.refreshJws)
     expect(renewed.status).toBe(200)
-    // To the key as it is published now: the client's own copy says the algorithm from before.
+    // Sealed to the key as it is published now: the client's own copy has the old algorithm.
     const accessJws = await client.open(renewed.body.access_token)
     const { keys } = await jwks(server.url)
     const account = await use(server.url, await sealTo(accessJws, encKey(keys)))
@@ -407,7 +407,7 @@ describe('under a steady load', () => {
   test('ten rotations refuse no valid token and fail no request', async () => {
     await generateKeys(folder)
     const server = await start()
-    /** Sets of keys as clients hold them: each asks again at its own time, and not at once. */
+    /** The keys that each client has cached. Each fetches them again at its own time. */
     const first = await jwks(server.url)
     const caches = Array.from({ length: 6 }, () => ({ keys: first.keys }))
     const failures: unknown[] = []
@@ -432,7 +432,7 @@ describe('under a steady load', () => {
           'GET /account',
           await client.send('GET', '/account', undefined, { authorization: `Bearer ${token}` }),
         )
-        // Room for the rotations.
+        // Leaves time for the rotations.
         await delay(150)
         if (turn % 3 !== 2) continue
         const answer = await refresh(client, session.refreshJws, encKey(cache.keys))
@@ -459,7 +459,7 @@ describe('under a steady load', () => {
     const load = caches.map((cache) => person(cache))
     load.push(newcomers())
     const everybody = Promise.all(load)
-    /** Two requests of everybody, on average. */
+    /** Waits for two requests of everybody, on average. */
     async function aWhile(): Promise<void> {
       const until = requests + 2 * load.length
       while (requests < until && failures.length === 0) await delay(5)
@@ -467,10 +467,10 @@ describe('under a steady load', () => {
     await aWhile()
     for (let round = 0; round < 10; round++) {
       await rotateKeys(folder, Date.now(), KEEP)
-      // By itself or when told, in turn.
+      // By signal or by itself, in turn.
       if (round % 2 === 0) await server.reloadKeys()
       await aWhile()
-      // One cache runs out of its five minutes; one never does.
+      // One cache expires after five minutes; one never does.
       const cache = caches[1 + (round % 3)]!
       cache.keys = (await jwks(server.url)).keys
     }
@@ -481,14 +481,14 @@ describe('under a steady load', () => {
     expect(staleSeals).toBeGreaterThan(10)
   })
 
-  test('two servers on one folder accept what the other has made', async () => {
+  test("two servers with one folder accept each other's tokens", async () => {
     await generateKeys(folder)
     const [one, other] = [await start(), await start()]
     const { client, session } = await signedUp(one)
     const failures: unknown[] = []
     for (let round = 0; round < 6; round++) {
       await rotateKeys(folder, Date.now(), KEEP)
-      // The other has not heard of it yet.
+      // The other server has not noticed it yet.
       await (round % 2 === 0 ? one : other).reloadKeys()
       for (const [maker, taker] of [
         [one, other],

@@ -25,7 +25,7 @@ describePostgres('on PostgreSQL', () => {
     await postgres.remove()
   })
 
-  /** How many statements so many bound requests at once take. */
+  /** The number of statements for this many concurrent bound requests. */
   async function statementsOf(count: number): Promise<number> {
     const htu = `${server.config.publicUrl}/account`
     const bound = await Promise.all(
@@ -46,7 +46,7 @@ describePostgres('on PostgreSQL', () => {
     return statements
   }
 
-  test('a bound request takes two round trips, and fewer when many arrive together', async () => {
+  test('a bound request takes two statements, and concurrent requests take fewer each', async () => {
     expect(await statementsOf(1)).toBe(2)
     expect(await statementsOf(40)).toBeLessThan(2 * 40)
   })

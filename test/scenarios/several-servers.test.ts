@@ -1,4 +1,4 @@
-/** Several servers on one PostgreSQL database and one key folder, while things go wrong around them. */
+/** Several servers with one PostgreSQL database and one key folder, and failures around them. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { freePort, killAll, run, type Program } from '../support/process.ts'
 import { random, record } from '../support/record-history.ts'
 
 const ISSUER = 'http://auth.test'
-/** As many long histories as SEEDS says. Without it, a short one. */
+/** The number of long histories. Without it, a short one. */
 const SEEDS = process.env['SEEDS']
 const OPERATIONS = SEEDS === undefined ? 150 : 300
 const seeds = Array.from({ length: Number(SEEDS ?? 1) }, (_, index) => index + 1)
@@ -62,7 +62,7 @@ describePostgres('several servers on one database', () => {
       ...{ PORT: String(port), ISSUER, DATABASE_URL: database, KEYS_DIR: join(folder, 'keys') },
       ...{ PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: '', CORS_ORIGINS: '' },
       ...{ RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGN_UP: 'off', RATE_LIMIT_CLIENTS: 'off' },
-      // A renewal whose answer was lost may be repeated as long as the test takes.
+      // A renewal whose answer was lost can be repeated during the whole test.
       ...{ RATE_LIMIT_REFRESH: 'off', REFRESH_REUSE_INTERVAL: '10m' },
     }
     const start = () => run('server/index.ts', env)
@@ -117,7 +117,7 @@ describePostgres('several servers on one database', () => {
     return `Bearer ${await client.seal(accessJws, { req })}`
   }
 
-  /** Sends one bound request to every server at once, and says how many took it. */
+  /** Sends one bound request to every server at once, and returns how many accepted it. */
   async function replay(authorization: string): Promise<number> {
     const answers = await Promise.allSettled(
       [...members, ...members].map(({ url }) =>
@@ -131,7 +131,7 @@ describePostgres('several servers on one database', () => {
     return statuses.filter((status) => status === 200).length
   }
 
-  /** Signs one address up on every server at once, and gives it if one of them has acknowledged it. */
+  /** Signs one address up on every server at once, and returns it if one has acknowledged it. */
   async function signUpEverywhere(client: TestClient): Promise<string | undefined> {
     const email = someEmail()
     const body = { email, password: GOOD_PASSWORD, client_id: client.id }
@@ -146,17 +146,13 @@ describePostgres('several servers on one database', () => {
   test.each(
     seeds.flatMap((seed) =>
       Object.entries({
-        'are killed and frozen': [kill, freeze, freeze],
-        'lose their connections, and their database for a moment': [
-          cut,
-          restartDatabase,
-          crashDatabase,
-        ],
-        'are restarted one after the other, and their keys rotated': [rollOver, rollOver, rotate],
+        'that are killed and frozen': [kill, freeze, freeze],
+        'that lose their connections and their database': [cut, restartDatabase, crashDatabase],
+        'that are restarted in turn, while their keys are rotated,': [rollOver, rollOver, rotate],
       }).map(([name, troubles]) => [name, seed, troubles] as const),
     ),
   )(
-    '%s, with the seed %d: nothing that was promised is broken',
+    '%s act as one, with the seed %d',
     async (_, seed, troubles) => {
       const client = await TestClient.registered(balancer.url)
       const { accessJws } = await client.signUp()
@@ -179,7 +175,7 @@ describePostgres('several servers on one database', () => {
           const times = await replay(authorization)
           expect(times).toBeLessThanOrEqual(1)
           replays += times
-          // Whatever has happened since, nobody takes it again.
+          // A request that was accepted once is never accepted again.
           if (taken !== '') expect(await replay(taken)).toBe(0)
           if (times === 1) taken = authorization
           const email = await signUpEverywhere(client)
@@ -192,7 +188,7 @@ describePostgres('several servers on one database', () => {
       expect(violations(history, false)).toEqual([])
       expect(history.filter(isAccepted).length).toBeGreaterThan(history.length / 4)
       expect([replays > 0, signedUp.length > 0]).toEqual([true, true])
-      // Within seconds, all is well again, and what was acknowledged is there.
+      // Within seconds every server is ready again, and has what was acknowledged.
       for (const { url } of members) {
         while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(100)
       }
