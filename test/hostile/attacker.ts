@@ -1,4 +1,4 @@
-/** Somebody who is signed in and sends one route everything: its good bodies, and what it reads. */
+/** A signed-in attacker that sends one route everything: its valid bodies, and every member that it reads. */
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../support/client.ts'
 import { exchange, type Reply } from './exchange.ts'
 import type { HostileServer, Route } from './hostile-server.ts'
@@ -43,7 +43,7 @@ export class Attacker {
     this.#token = await this.#client.seal(this.#session.accessJws)
   }
 
-  /** Good values of every member that some route reads. A route ignores the others. */
+  /** Valid values of every member that some route reads. A route ignores the others. */
   goodBody(grant_type = GRANTS[0]!): Readonly<Record<string, unknown>> {
     const signsUp = this.route.method === 'POST' && this.route.path === '/account'
     return {
@@ -61,7 +61,7 @@ export class Attacker {
     }
   }
 
-  /** Sends bytes to the route, with a good access token. */
+  /** Sends bytes to the route, with a valid access token. */
   async send(body: Buffer, type = 'application/json', parameter = 'x'): Promise<Reply> {
     const { method, path } = this.route
     const reply = await exchange(this.#server.url, {
@@ -84,7 +84,7 @@ export class Attacker {
     await this.#signUp()
   }
 
-  /** The members that the route reads: it names them when they are of no valid type. */
+  /** The members that the route reads: it names them when they have the wrong type. */
   async membersRead(): Promise<{ readonly name: string; readonly grant: string }[]> {
     const found: { name: string; grant: string }[] = []
     for (const grant of GRANTS) {
@@ -98,7 +98,7 @@ export class Attacker {
     return found
   }
 
-  /** A member that the route asks for and `goodBody` lacks. */
+  /** A member that the route requires and `goodBody` lacks. */
   async unknownMember(): Promise<string | undefined> {
     for (const grant of GRANTS) {
       const good = this.goodBody(grant)
@@ -114,7 +114,7 @@ export class Attacker {
   }
 }
 
-/** The member that an answer complains about. */
+/** The member that an answer names. */
 function complaintOf({ status, text }: Reply): string | undefined {
   return status === 400 ? /"error_description":"([a-z_]+)\b/.exec(text)?.[1] : undefined
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** Every answer so far is one that the contract allows, and the server lives. */
+/** Checks that the contract allows every answer so far, and that the server still runs. */
 async function expectSound(what: string, replies: readonly Reply[]): Promise<void> {
   const statuses = replies.map(({ status = 'closed' }) => status)
   report(`${what}: ${count(replies.length)} requests (${tally(statuses)})`)
@@ -40,15 +40,15 @@ const all = async <T>(
   return eachOf(pairs, ({ attacker, item }) => work(attacker, item))
 }
 
-test('every member that a route asks for is tried', async () => {
+test('every member that a route requires is tried', async () => {
   const unknown = await eachOf(attackers, (attacker) => attacker.unknownMember())
   expect(unknown.filter((name) => name !== undefined)).toEqual([])
 })
 
-test('JSON as a whole body', async () => {
+test('invalid JSON as a whole body is refused', async () => {
   const replies = await all(JSON_CASES, async (attacker, { name, isValid, bytes }) => {
     const reply = await attacker.send(bytes)
-    // Without a byte, there is no body to refuse.
+    // An empty body is not a body to refuse.
     if (isValid === false && bytes.length > 0)
       expect([name, reply.status ?? 413]).toEqual([name, refused(bytes)])
     return reply
@@ -61,11 +61,11 @@ test('JSON as a whole body', async () => {
 
 const refused = (bytes: Buffer) => (bytes.length > 65_536 ? 413 : 400)
 
-test('JSON as a member that nobody reads', async () => {
+test('invalid JSON in an unknown member is refused, and valid JSON is read', async () => {
   const replies = await all(JSON_CASES, async (attacker, { name, isValid, bytes }) => {
     const body = Buffer.concat([Buffer.from('{"unknown":'), bytes, Buffer.from('}')])
     const reply = await attacker.send(body)
-    // A name that is there twice is valid JSON, and refused everywhere.
+    // A duplicate name is valid JSON, but is refused everywhere.
     const isExpected = name.includes('duplicated') ? false : isValid
     if (isExpected === false) expect([name, reply.status ?? 413]).toEqual([name, refused(body)])
     if (isExpected === true) expect([name, isMalformed(reply)]).toEqual([name, false])
@@ -77,7 +77,7 @@ test('JSON as a member that nobody reads', async () => {
   )
 })
 
-test('naughty strings as bodies', async () => {
+test('naughty strings as bodies cause no fault', async () => {
   const types = ['application/json', FORM]
   for (const type of types) {
     const replies = await all(NAUGHTY_STRINGS, (attacker, text) =>
@@ -87,7 +87,7 @@ test('naughty strings as bodies', async () => {
   }
 })
 
-test('naughty strings as each member', async () => {
+test('naughty strings in each member cause no fault', async () => {
   const members = await eachOf(attackers, async (attacker) => {
     const read = await attacker.membersRead()
     return read.map((member) => ({ attacker, ...member }))
@@ -104,7 +104,7 @@ test('naughty strings as each member', async () => {
   )
 })
 
-test('naughty strings in paths', async () => {
+test('naughty strings in paths cause no fault', async () => {
   const withParameter = routes.filter(({ path }) => path.includes(':'))
   const replies = await eachOf(withParameter, async (route) => {
     const attacker = await Attacker.create(server, route)

@@ -1,9 +1,9 @@
-/** Inputs that have broken other people's servers. */
+/** Inputs that have broken other servers. */
 import { createRequire } from 'node:module'
 
 export interface JsonCase {
   readonly name: string
-  /** Whether a parser must accept it; `undefined` where RFC 8259 leaves it open. */
+  /** Whether a parser must accept it; `undefined` if RFC 8259 leaves that open. */
   readonly isValid: boolean | undefined
   readonly bytes: Buffer
 }

@@ -1,8 +1,8 @@
-/** Many requests with exact bytes, over a few connections that are kept. */
+/** Many requests with exact bytes, over a few kept connections. */
 import { Agent, request } from 'node:http'
 import pLimit from 'p-limit'
 
-/** How many requests are under way at once. */
+/** The number of concurrent requests. */
 const WIDTH = 16
 /** Milliseconds after which a request counts as hanging. */
 const PATIENCE = 20_000
@@ -17,7 +17,7 @@ export interface Exchange {
 }
 
 export interface Reply {
-  /** Undefined if the server closed the connection: it may, before the end of a too long body. */
+  /** Undefined if the server closed the connection, which it may do if a body is too long. */
   readonly status: number | undefined
   readonly text: string
 }
@@ -55,7 +55,7 @@ export async function exchange(
   })
 }
 
-/** Runs `work` on each, some at once, and gives the results in order. */
+/** Runs `work` on each item, some concurrently, and returns the results in order. */
 export function eachOf<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const limit = pLimit(WIDTH)
   return Promise.all(items.map((item) => limit(() => work(item))))

@@ -1,4 +1,4 @@
-/** The program with every feature switched on, as `npm start` runs it, on a port of its own. */
+/** The program with every feature switched on, as `npm start` runs it, on its own port. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,12 +25,12 @@ export interface HostileServer {
   readonly program: Program
   /** Gives an account another scope. */
   grant(email: string, scope: string): void
-  /** The lines of the log that report a fault of the server. */
+  /** The log lines that report a fault of the server. */
   faults(): unknown[]
   stop(): Promise<void>
 }
 
-/** Switches on what is off by default, except for sending mail. */
+/** Switches on what is off by default, except sending mail. */
 async function everyFeature(folder: string): Promise<Record<string, string>> {
   const issuers = join(folder, 'issuers.json')
   await writeFile(issuers, JSON.stringify([PROVIDER]))
@@ -78,11 +78,11 @@ export async function startHostileServer(
 
 export interface Route {
   readonly method: string
-  /** With its parameters, such as `/account/sessions/:session_id`. */
+  /** With parameters, such as `/account/sessions/:session_id`. */
   readonly path: string
 }
 
-/** Every route of the server, from the table that it serves. */
+/** Every route of the server, from its own route table. */
 export async function everyRoute(): Promise<Route[]> {
   const folder = await mkdtemp(join(tmpdir(), 'hostile-'))
   const config = testConfig({}, await everyFeature(folder), features)

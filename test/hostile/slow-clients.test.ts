@@ -1,4 +1,4 @@
-/** Clients that send as slowly as they can, to keep the server's connections (Slowloris). */
+/** Clients that send as slowly as they can, to hold the server's connections (Slowloris). */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -67,7 +67,7 @@ async function watchHealth(isOver: () => boolean): Promise<number[]> {
 
 const milliseconds = (times: readonly number[], q: number) => `${quantile(times, q).toFixed(1)} ms`
 
-test(`${CLIENTS} slow clients keep nobody waiting, and are closed in time`, async () => {
+test(`${CLIENTS} slow clients do not delay others, and are closed in time`, async () => {
   const end = performance.now() + 3000
   const alone = await watchHealth(() => performance.now() > end)
   const before = await holdingsOf(server.program.pid)
@@ -94,7 +94,7 @@ test(`${CLIENTS} slow clients keep nobody waiting, and are closed in time`, asyn
     `/healthz meanwhile: ${count(times.length)} requests, median ${milliseconds(times, 0.5)}, p99 ${milliseconds(times, 0.99)} (alone: ${milliseconds(alone, 0.5)}, ${milliseconds(alone, 0.99)})`,
   )
   expect(quantile(times, 0.5)).toBeLessThan(BOUND)
-  // A machine that is slow by itself is not the server's fault.
+  // A slow machine is not the server's fault.
   expect(quantile(times, 0.99)).toBeLessThan(Math.max(BOUND, 3 * quantile(alone, 0.99)))
 
   const after = await holdingsOf(server.program.pid)

@@ -52,7 +52,7 @@ async function handles(): Promise<number> {
   return libuv.filter((handle) => handle.is_active).length
 }
 
-/** People who sign in, work, refresh and leave; the outcome of each operation. */
+/** Signs people in, lets them work, refresh and leave, and returns the outcomes. */
 async function people(isOver: () => boolean): Promise<(string | number)[]> {
   const outcomes: (string | number)[] = []
   for (let seed = 1; !isOver(); seed++) {
@@ -63,7 +63,7 @@ async function people(isOver: () => boolean): Promise<(string | number)[]> {
   return outcomes
 }
 
-/** Strangers with bodies that are no good. */
+/** Sends bodies that are refused. */
 async function strangers(isOver: () => boolean): Promise<number[]> {
   const bodies = [
     ...JSON_CASES.map(({ bytes }) => bytes),
@@ -102,9 +102,9 @@ async function coolDown(files: number): Promise<Holdings> {
 }
 
 test(
-  `${SOAK} seconds of mixed load`,
+  `${SOAK} seconds of mixed load cause no fault and no leak`,
   async () => {
-    // What is opened with the first request stays open.
+    // What the first request opens stays open.
     await TestClient.registered(server.url).then((client) => client.signUp())
     const before = { ...(await holdingsOf(server.program.pid)), handles: await handles() }
     const end = performance.now() + SOAK * 1000

@@ -1,12 +1,12 @@
-/** Bytes that proxies and servers read differently. */
+/** Bytes that proxies and servers interpret differently. */
 
-/** A second request that an attacker hides in the body of the first. It would get a 200. */
+/** A second request, hidden in the body of the first. It would get a 200. */
 const HIDDEN = 'GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n'
 
 export interface SocketCase {
   readonly name: string
   readonly bytes: string
-  /** The statuses of all answers, the last request's among them. By default, nothing but refusals. */
+  /** The expected statuses, including the last request's. By default, only refusals. */
   readonly answers?: readonly number[]
 }
 
@@ -19,7 +19,7 @@ const refused = (name: string, bytes: string): SocketCase => ({ name, bytes })
 const CHUNKED = 'Transfer-Encoding: chunked'
 const HEALTHY = get('/healthz')
 
-/** Two readers may find different ends of such a body, and take the rest for a request. */
+/** Two parsers may find different ends of such a body, and take the rest for a request. */
 const SMUGGLING: readonly SocketCase[] = [
   ...[
     ['a length and chunks', 'Content-Length: 6', CHUNKED],
@@ -113,7 +113,7 @@ const MALFORMED: readonly SocketCase[] = [
   ].map((target) => refused(`the path ${target}`, get(target))),
 ]
 
-/** Unusual, but good HTTP: each gets what it asks for, and nothing more. */
+/** Unusual but valid HTTP: each gets what it asks for, and nothing more. */
 const UNUSUAL: readonly SocketCase[] = [
   { name: 'HTTP/1.0', bytes: lines('GET /healthz HTTP/1.0'), answers: [200] },
   { name: 'an absolute target', bytes: get('http://elsewhere.test/healthz'), answers: [200, 404] },

@@ -1,11 +1,11 @@
-/** Bytes on a socket: what is no good HTTP gets no success, and nothing is smuggled past a proxy. */
+/** Bytes on a socket: bad HTTP gets no success, and nothing is smuggled past a proxy. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { getRaw, openConnection } from '../support/process.ts'
 import { report, tally } from '../support/report.ts'
 import { startHostileServer, type HostileServer } from './hostile-server.ts'
 import { SOCKET_CASES, type SocketCase } from './socket-cases.ts'
 
-/** Milliseconds in which an answer comes, or the server closes the connection. */
+/** Milliseconds for an answer, or for the server to close the connection. */
 const PATIENCE = 20_000
 
 let server: HostileServer
@@ -17,10 +17,10 @@ afterAll(() => server.stop())
 const STATUS_LINE = /HTTP\/1\.1 (\d{3}) /g
 const isRefusal = (status: number) => status >= 400 && status < 500
 
-/** Sends the bytes and a last request, and gives the statuses until the server closes. */
+/** Sends the bytes and a last request, and returns the statuses until the server closes. */
 async function statusesFor(bytes: string): Promise<number[]> {
   const connection = await openConnection(server.url)
-  // As one byte for each character. `Connection: close` makes the server close a sound connection.
+  // One byte for each character. `Connection: close` makes the server close a sound connection.
   connection.send(Buffer.from(bytes, 'latin1'))
   connection.send('GET /last HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
   const text = await Promise.race([connection.ended, rejectLater()])

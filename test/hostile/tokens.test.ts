@@ -1,4 +1,4 @@
-/** Mutations of good access tokens, sent to a server. MUTATIONS says how many of each kind. */
+/** Mutations of valid access tokens, sent to a server. MUTATIONS is the number of each kind. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -16,7 +16,7 @@ import { startHostileServer, type HostileServer } from './hostile-server.ts'
 
 const MUTATIONS = Number(process.env['MUTATIONS'] ?? 5000)
 const SEED = Number(process.env['SEED'] ?? 20_261_129)
-/** Mutations of one token: a binding is good for a minute. */
+/** Mutations for each pair of tokens: a binding is valid for a minute. */
 const BATCH = 250
 
 let server: HostileServer
@@ -35,7 +35,7 @@ const binding = () => ({
   ...{ htm: 'GET', htu: `${server.url}/account` },
 })
 
-/** Signs up, and returns what makes good tokens. */
+/** Signs up, and returns functions that make valid tokens. */
 async function sealer(metadata: object): Promise<Sealer> {
   const client = await TestClient.registered(server.url, metadata)
   const { accessJws: jws } = await client.signUp()
@@ -59,14 +59,14 @@ const statusOf = async (token: string) => {
   return (await exchange(server.url, { method: 'GET', path: '/account', headers })).status
 }
 
-/** Whether HTTP carries it as it is: the rest is for the tests of token/. */
+/** Whether HTTP can carry the token unchanged. The tests of token/ cover the rest. */
 const fitsHeader = (token: string) =>
   /^[!-~\x80-\xff]([\t -~\x80-\xff]*[!-~\x80-\xff])?$/.test(token)
 
 interface Kind {
   readonly name: string
   readonly metadata?: object
-  /** Two good tokens of one session. */
+  /** Two valid tokens of one session. */
   readonly make: (sealer: Sealer) => Promise<[string, string]>
   /** Whether they are sent before their mutations, so that the server knows their agreement. */
   readonly isKnown?: boolean
@@ -99,7 +99,7 @@ const KINDS: Kind[] = [
 ]
 
 test.each(KINDS)(
-  '$name: only the original passes',
+  '$name tokens: only the originals are accepted',
   async ({ name, metadata = {}, make, ...kind }) => {
     const { isKnown = false, isBound = false } = kind
     const maker = await sealer(metadata)
@@ -117,7 +117,7 @@ test.each(KINDS)(
       }))
       expect(answers.filter(({ status }) => status !== 401 && status !== 400)).toEqual([])
       statuses.push(...answers.map(({ status }) => status!))
-      // What was refused has used up nothing.
+      // The refused ones have used up nothing.
       expect(await eachOf(originals, statusOf)).toEqual([200, 200])
       if (isBound) expect(await eachOf(originals, statusOf)).toEqual([401, 401])
     }
