@@ -1,4 +1,4 @@
-/** A clock that jumps, by libfaketime: a bad NTP server, or a virtual machine that was paused. */
+/** A clock that jumps, by libfaketime: as with a bad NTP server, or a paused virtual machine. */
 import { existsSync, readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { report } from '../support/report.ts'
 import { createLastingServer, type LastingServer } from './lasting-server.ts'
 import { refresh } from './ledger.ts'
 
-/** Debian has it below /usr/lib/, in a folder for each architecture. */
+/** Debian has it in /usr/lib/, in a folder for each architecture. */
 const library = readdirSync('/usr/lib')
   .map((name) => join('/usr/lib', name, 'faketime/libfaketimeMT.so.1'))
   .find((path) => existsSync(path))
@@ -21,7 +21,7 @@ const describeClock = (name: string, tests: () => void): void => {
   else describe.skip(`${name} (${WHY})`, tests)
 }
 
-/** As libfaketime spells them. The longest are within the lifetime of a refresh token. */
+/** Written as for libfaketime. The longest jumps are within the lifetime of a refresh token. */
 const JUMPS = ['-1h', '+1h', '-10d', '+10d']
 
 describeClock('a clock that jumps', () => {
@@ -42,7 +42,7 @@ describeClock('a clock that jumps', () => {
   })
   afterEach(() => server.remove())
 
-  test.each(JUMPS)('by %s, and back', async (jump) => {
+  test.each(JUMPS)('by %s and back loses no session', async (jump) => {
     await writeFile(clockFile, '+0')
     await server.start()
     const client = await TestClient.registered(server.url)
@@ -53,9 +53,9 @@ describeClock('a clock that jumps', () => {
 
     await writeFile(clockFile, jump)
     const hours = Number.parseInt(jump) * (jump.endsWith('d') ? 24 : 1)
-    // Node keeps the text of the time for a second.
+    // Node caches the Date header for a second.
     while (Math.round(((await serverTime()) - Date.now()) / 3_600_000) !== hours) await sleep(100)
-    // Its token is from the future, or has expired.
+    // The token is from the future, or has expired.
     expect(await use(session)).toBe(401)
     const meanwhile = await client.login(email)
     expect(await use(meanwhile)).toBe(200)

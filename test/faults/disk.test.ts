@@ -1,4 +1,4 @@
-/** Disks that are full or read-only: what cannot be stored is refused, and nothing stored is lost. */
+/** Disks that are full or read-only: writes are refused, and nothing that was stored is lost. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../support/client.ts'
@@ -6,7 +6,7 @@ import { report } from '../support/report.ts'
 import { createLastingServer, type LastingServer } from './lasting-server.ts'
 import { describeDisk, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 
-/** More than fit into what is left of a full disk's last blocks. */
+/** Larger than what is left in a full disk's last blocks. */
 const MOST_WRITES = 500
 
 describeDisk('a disk', () => {
@@ -38,7 +38,7 @@ describeDisk('a disk', () => {
     return answer
   }
 
-  /** Writes until something cannot be stored, and returns how much could be. */
+  /** Writes until a write fails, and returns the number of successes. */
   async function writeUntilRefused(): Promise<number> {
     for (let writes = 0; writes < MOST_WRITES; writes++) {
       const answer = await rename('x'.repeat(100) + String(writes))
@@ -67,7 +67,7 @@ describeDisk('a disk', () => {
     await client.login(email, GOOD_PASSWORD)
   }
 
-  test('that is full refuses writes, reads on, and works again once there is room', async () => {
+  test('that is full refuses writes, still reads, and works again once there is room', async () => {
     await disk.fill()
     const written = await writeUntilRefused()
     expect(failures().length).toBeGreaterThan(0)
@@ -87,7 +87,7 @@ describeDisk('a disk', () => {
     report(`a full disk: 503 after ${written} writes, and nothing lost`)
   })
 
-  test('that fails refuses writes until the server is started on a good one', async () => {
+  test('that fails refuses writes until the server restarts on a good disk', async () => {
     await disk.fail()
     await writeUntilRefused()
     const codes = failures().map(({ err }) => err.code)

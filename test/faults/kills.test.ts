@@ -1,4 +1,4 @@
-/** A server killed under load, again and again. CYCLES says how often, in each mode on each database. */
+/** A server that is killed under load, repeatedly. CYCLES is the number for each mode and database. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { GOOD_PASSWORD, TestClient } from '../support/client.ts'
@@ -12,16 +12,16 @@ import { refresh, startLoad, type Entry } from './ledger.ts'
 const CYCLES = Number(process.env['CYCLES'] ?? 13)
 const SEED = Number(process.env['SEED'] ?? 20_261_129)
 const WORKERS = 6
-/** How many answers come before a kill, at least and at most. */
+/** The fewest and the most answers before a kill. */
 const ANSWERS = { least: 10, most: 80 }
 
-/** What was found again, over all cycles. */
+/** What was still there, over all cycles. */
 interface Found {
   accounts: number
   sessions: number
   endings: number
   refreshes: number
-  /** Asked for, and not answered: either outcome is right. */
+  /** Sent but not answered: either outcome is right. */
   open: number
 }
 
@@ -38,11 +38,11 @@ async function expectAlive(client: TestClient, entry: Entry, found: Found): Prom
   expect(status).toBe(200)
   if (entry.pending === 'rename') found.open += 1
   else expect(body.account.name).toBe(entry.name)
-  // An answer that was lost can be had again.
+  // A refresh whose answer was lost can be repeated.
   if (entry.pending === 'refresh') found.open += 1
   expect((await refresh(client, entry.refreshJws)).status).toBe(200)
   if (entry.usedJws === undefined) return
-  // Its successor is in use, so this one is behind.
+  // Its successor was used, so this one is outdated.
   const used = await refresh(client, entry.usedJws)
   expect([used.status, used.body.error]).toEqual([400, 'invalid_grant'])
   found.refreshes += 1
@@ -87,7 +87,7 @@ async function killCycles(name: string, server: LastingServer, preserve: boolean
     await server.end('SIGKILL')
     await load.over
     await server.start()
-    // The first of these meets other keys, and the client asks for them.
+    // The first request finds other keys, and the client fetches them.
     await client.sendAs(load.ledger[0]!, 'GET', '/account')
     const verify = preserve ? verifyPreserved : verifyRegenerated
     await Promise.all(load.ledger.map((entry) => verify(client, entry, found)))
@@ -109,7 +109,7 @@ const timeout = 60_000 + CYCLES * 60_000
 
 describe('on SQLite', () => {
   test.each(MODES)(
-    'killed under load, keys %s',
+    'a kill under load loses nothing acknowledged, with keys %s',
     killed('SQLite', () => Promise.resolve(undefined)),
     timeout,
   )
@@ -122,7 +122,7 @@ describePostgres('on PostgreSQL', () => {
   })
   afterAll(() => postgres.remove())
   test.each(MODES)(
-    'killed under load, keys %s',
+    'a kill under load loses nothing acknowledged, with keys %s',
     killed('PostgreSQL', () => createDatabase(postgres.url)),
     timeout,
   )

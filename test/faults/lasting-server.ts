@@ -1,4 +1,4 @@
-/** The program on one port, with keys and a database that outlast it. */
+/** The program on one port, with keys and a database that survive it. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const PASSPHRASE = 'a passphrase'
 interface LastingServerOptions {
   /** Whether keys and sessions survive a restart. */
   readonly preserve: boolean
-  /** By default, a file in a folder of its own. */
+  /** By default, a file in its own folder. */
   readonly databaseUrl?: string
   readonly variables?: Readonly<Record<string, string>>
 }
@@ -24,13 +24,13 @@ export interface LastingServer {
   readonly folder: string
   /** The process that runs now, or ran last. */
   readonly program: Program
-  /** Starts it, and waits until it is ready. */
+  /** Starts the program, and waits until it is ready. */
   start(): Promise<void>
-  /** Starts it, and does not wait: for a start that fails. */
+  /** Starts the program without waiting, for a start that fails. */
   launch(): Program
-  /** Ends it with a signal, and waits for its end. */
+  /** Sends a signal, and waits for the end of the process. */
   end(signal: NodeJS.Signals): Promise<void>
-  /** Ends it, and removes its folder. */
+  /** Stops the process, and removes its folder. */
   remove(): Promise<void>
 }
 

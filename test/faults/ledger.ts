@@ -1,16 +1,16 @@
-/** People at work, and what the server has acknowledged to them. */
+/** Clients at work, and what the server has acknowledged to them. */
 import { GOOD_PASSWORD, someEmail, type TestClient } from '../support/client.ts'
 
 export interface Entry {
   readonly email: string
-  /** What the server has said that the account's name is. */
+  /** The account's name, as the server has acknowledged it. */
   name: string | null
   accessJws: string
   refreshJws: string
-  /** The refresh token that `refreshJws` came for. */
+  /** The refresh token that `refreshJws` replaced. */
   usedJws?: string
   isEnded: boolean
-  /** What was asked for, and not answered: it may have happened. */
+  /** What was sent but not answered: it may have happened. */
   pending?: 'rename' | 'refresh' | 'logout' | 'revoke' | undefined
 }
 
@@ -20,15 +20,15 @@ const ENDINGS = ['logout', 'revoke'] as const
 
 export interface Load {
   readonly ledger: readonly Entry[]
-  /** How many answers have come. */
+  /** The number of answers so far. */
   readonly answers: number
-  /** Resolves when every worker has met the end of the server. Rejects with any other error. */
+  /** Resolves when every worker has noticed the server's end. Rejects with any other error. */
   readonly over: Promise<void>
-  /** Announces the end, so that a request that fails is none of the server's faults. */
+  /** Announces the end, so that failed requests are not counted as faults of the server. */
   stop(): void
 }
 
-/** Lets workers sign up, rename themselves, refresh and leave, until the server is gone. */
+/** Workers sign up, rename themselves, refresh and leave until the server is gone. */
 export function startLoad(client: TestClient, workers: number, random: () => number): Load {
   const ledger: Entry[] = []
   const load = { answers: 0, isStopping: false }
@@ -85,7 +85,7 @@ export function startLoad(client: TestClient, workers: number, random: () => num
 
   const working = Array.from({ length: workers }, () =>
     work().catch((error: unknown) => {
-      // `fetch` rejects with a TypeError, of another realm, if the connection is lost.
+      // `fetch` rejects with another realm's TypeError if the connection is lost.
       if (!load.isStopping || (error as Error).name !== 'TypeError') throw error
     }),
   )

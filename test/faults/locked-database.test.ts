@@ -12,7 +12,7 @@ import { createLastingServer, type LastingServer } from './lasting-server.ts'
 let server: LastingServer
 afterEach(() => server.remove())
 
-/** Locks the database against writers, and returns what unlocks it. */
+/** Locks the database against writers, and returns a function that unlocks it. */
 type Lock = (databaseUrl: string) => Promise<() => Promise<void>>
 
 async function expectRefusedWhileLocked(databaseUrl: string | undefined, lock: Lock) {
@@ -40,7 +40,7 @@ async function expectRefusedWhileLocked(databaseUrl: string | undefined, lock: L
   report(`a locked database: writes 503 (${failure.err.code}), reads 200`)
 }
 
-test('SQLite, while another process writes', async () => {
+test('SQLite answers writes with 503 while another process writes', async () => {
   await expectRefusedWhileLocked(undefined, (file) => {
     const other = new Libsql(file)
     other.exec('begin immediate')
@@ -52,7 +52,7 @@ test('SQLite, while another process writes', async () => {
   })
 })
 
-test('SQLite, at a start', async () => {
+test('SQLite that is locked at a start stops it with one sentence', async () => {
   server = await createLastingServer({ preserve: true, variables: { DATABASE_TIMEOUT: '1s' } })
   await server.start()
   await server.end('SIGKILL')
@@ -76,7 +76,7 @@ describePostgres('PostgreSQL', () => {
   })
   afterAll(() => postgres.remove())
 
-  test('while another process has locked a table', async () => {
+  test('answers writes with 503 while another process has locked a table', async () => {
     await expectRefusedWhileLocked(await createDatabase(postgres.url), async (url) => {
       const other = new pg.Client({ connectionString: url })
       await other.connect()

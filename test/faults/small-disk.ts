@@ -1,4 +1,4 @@
-/** A disk of a few megabytes that can fill up and fail: a file with a file system of its own. */
+/** A disk of a few megabytes that can fill up and fail: a file that holds a file system. */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, open, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,25 +6,25 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from '@jest/globals'
 
-/** Bytes: the smallest in which ext4 has room for a database. */
+/** Bytes. The smallest ext4 with room for a database. */
 const SIZE = 12 * 1024 * 1024
 const uid = process.getuid?.() ?? 0
 const gid = process.getgid?.() ?? 0
 
 export interface SmallDisk {
   readonly path: string
-  /** Takes all the space that is left. */
+  /** Uses up the space that is left. */
   fill(): Promise<void>
-  /** Gives it back. */
+  /** Frees that space. */
   empty(): Promise<void>
-  /** Fails: from now on it is read-only, for files that are open too. */
+  /** Makes the disk fail: it is read-only from now on, for open files too. */
   fail(): Promise<void>
   /** Makes it writable again, or read-only from the start. No file on it may be open. */
   remount(mode: 'rw' | 'ro'): Promise<void>
   remove(): Promise<void>
 }
 
-/** A user's PATH may lack the programs of an administrator. */
+/** A user's PATH may lack the administrator's programs. */
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` }
 
 const run = (program: string, ...args: string[]) => promisify(execFile)(program, args, { env })
@@ -33,7 +33,7 @@ async function asRoot(program: string, ...args: string[]): Promise<void> {
   await (uid === 0 ? run(program, ...args) : run('sudo', '-n', program, ...args))
 }
 
-/** Writes until there is no room for so many bytes. */
+/** Writes until there is no room for this many bytes. */
 async function writeAll(file: FileHandle, size: number): Promise<void> {
   try {
     for (const bytes = Buffer.alloc(size); ;) await file.write(bytes)
@@ -53,7 +53,7 @@ export async function mountSmallDisk(): Promise<SmallDisk> {
     await mkdir(path)
     await writeFile(image, '')
     await truncate(image, SIZE)
-    // Blocks of the size of SQLite's pages, of which none is kept for root.
+    // Blocks of the size of SQLite's pages, none reserved for root.
     const owner = `root_owner=${uid}:${gid}`
     await run('mkfs.ext4', '-q', '-b', '4096', '-m', '0', '-E', owner, image)
     await mount('rw')
