@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { defineFeature } from '../../server/feature.ts'
 
 const CLIENT = join(import.meta.dirname, '../../dist/browser/client.js')
-/** The client needs no more of a page's policy than this. */
+/** The least policy that the client needs. */
 const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
 
 export const CLIENT_PATH = '/client.js'
 export const PAGE_TEXT = 'A page for the client.'
 
-/** A page of nothing, and the client beside it. */
+/** An empty page, with the client beside it. */
 export const clientPage = defineFeature({
   create: () => ({
     routes: ({ open }) => {

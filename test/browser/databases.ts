@@ -1,8 +1,8 @@
-/** What IndexedDB holds, behind the library's back. */
+/** The content of IndexedDB, read past the library. */
 import { expect } from '@jest/globals'
 import { until } from './servers.ts'
 
-/** A compact JWS or JWE. Its first letters alone also occur by chance. */
+/** A compact JWS or JWE. Its first letters alone occur by chance too. */
 export const TOKEN = /eyJ[\w-]*(\.[\w-]*){2,4}/g
 
 /** A tab of any engine. */
@@ -12,7 +12,7 @@ interface Page {
 
 export interface Database {
   readonly name: string
-  /** Every record with its key, as JSON; bytes as characters, a key as what it tells of itself. */
+  /** Every record with its key, as JSON: bytes as characters, keys by their public properties. */
   readonly text: string
 }
 
@@ -53,7 +53,7 @@ export const databases = (page: Page): Promise<Database[]> =>
     return found
   })
 
-/** Waits until the vault is gone, and makes sure that nothing of a person is left, nor a token. */
+/** Waits until the vault is gone, and checks that no personal data and no token is left. */
 export async function nothingIsLeft(page: Page, ...secrets: string[]): Promise<void> {
   await until(async () => (await databases(page)).length === 1)
   const { text } = (await databases(page))[0]!

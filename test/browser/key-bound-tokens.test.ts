@@ -1,4 +1,4 @@
-/** Key-bound tokens in a real browser: all that leaves has a proof, and no key can be taken along. */
+/** Key-bound tokens in a real browser: every token has a proof, and no key can be exported. */
 import { expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
 import type { BrowserContext, Page } from 'playwright-core'
@@ -23,7 +23,7 @@ declare global {
 
 const METADATA = '**/.well-known/oauth-authorization-server'
 
-/** Signs in again from what is stored; the claims of the token that is then in use. */
+/** Signs in again from storage, and returns the claims of the current token. */
 const resume = (page: Page) =>
   page.evaluate(async () => {
     const { issuer } = (await (await fetch('/.well-known/oauth-authorization-server')).json()) as {
@@ -51,14 +51,14 @@ async function signUp(page: Page): Promise<string> {
   return email
 }
 
-/** As if five minutes had passed since the page asked what the server is like. */
+/** As if five minutes had passed since the page fetched the server's metadata. */
 const forgetServer = (page: Page) =>
   page.evaluate(async () => (await client.browserStore()).write('server', undefined))
 
 const ask = (page: Page, path = '/account') =>
   page.evaluate(async (path) => (await auth.fetch(path)).status, path)
 
-/** The code of the error of a sign-in, if there is one. */
+/** The error code of a sign-in, if it fails. */
 const signIn = (page: Page, email: string, password = PASSWORD) =>
   page.evaluate(
     (person) =>
@@ -69,7 +69,7 @@ const signIn = (page: Page, email: string, password = PASSWORD) =>
     { email, password },
   )
 
-/** Every token that leaves a profile, with the path of its request. */
+/** Every token that a profile sends, with the path of its request. */
 function watchTokens(profile: BrowserContext) {
   const tokens: { readonly path: string; readonly mac: unknown; readonly kid: unknown }[] = []
   profile.on('request', (request) => {
@@ -86,7 +86,7 @@ function watchTokens(profile: BrowserContext) {
 }
 const isProven = ({ mac }: { readonly mac: unknown }) => /^[\w-]{43}$/.test(String(mac))
 
-test('all that leaves has a proof: after a reload, from two tabs, and as the keys rotate', async () => {
+test('every token has a proof: after a reload, from two tabs, and while the keys rotate', async () => {
   const server = await restartable(true)
   await server.start()
   const profile = await newProfile()
@@ -102,7 +102,7 @@ test('all that leaves has a proof: after a reload, from two tabs, and as the key
     await server.reloadKeys()
     await forgetServer(page)
     await reopen(page)
-    // The other tab has not heard of the new key.
+    // The other tab does not know the new key yet.
     expect([await ask(page), await ask(other.page)]).toEqual([200, 200])
   }
   expect(await page.evaluate(() => auth.signOut())).toBe(true)
@@ -111,7 +111,7 @@ test('all that leaves has a proof: after a reload, from two tabs, and as the key
   expect(new Set(tokens.map(({ kid }) => kid)).size).toBe(3)
 })
 
-test('a restart that keeps sessions changes nothing', async () => {
+test('a restart that preserves sessions changes nothing', async () => {
   const server = await restartable(true)
   await server.start()
   const profile = await newProfile()
@@ -124,7 +124,7 @@ test('a restart that keeps sessions changes nothing', async () => {
   expect(tokens.filter((token) => !isProven(token))).toEqual([])
 })
 
-test('after a restart that keeps none, the next sign-up is key-bound too', async () => {
+test('after a restart without preserved sessions, the next sign-up is key-bound too', async () => {
   const server = await restartable(false)
   await server.start()
   const profile = await newProfile()
@@ -140,7 +140,7 @@ test('after a restart that keeps none, the next sign-up is key-bound too', async
   expect(tokens.filter((token) => !isProven(token))).toEqual([])
 })
 
-test('an installation from before goes on as it was, and gets a new key when somebody signs in', async () => {
+test('an older installation keeps its key until the next sign-in, which gives it a new one', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   await profile.route(METADATA, async (route) => {
@@ -170,7 +170,7 @@ test('neither the private key nor the derived one can be exported', async () => 
   const { url } = await serve()
   const profile = await newProfile({}, () => {
     globalThis.derived = []
-    // The empty page before the first one has none.
+    // The empty page before the first one has no key.
     if (!isSecureContext) return
     // eslint-disable-next-line @typescript-eslint/unbound-method -- taken to be replaced
     SubtleCrypto.prototype.deriveKey = new Proxy(SubtleCrypto.prototype.deriveKey, {

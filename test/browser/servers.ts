@@ -1,4 +1,4 @@
-/** Servers for pages, by the real clock, as a browser has no other. See `stopServers`. */
+/** Servers for pages, with the real clock, because a browser has no other. See `stopServers`. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const UNLIMITED = { login: off, signUp: off, clients: off, refresh: off }
 const servers = new Set<{ stop(): Promise<void> }>()
 const folders: string[] = []
 
-/** For afterEach, when no page needs them any more. */
+/** For afterEach. */
 export async function stopServers(): Promise<void> {
   await Promise.all([...servers].map((server) => server.stop()))
   servers.clear()
@@ -41,7 +41,7 @@ export async function serve(
   return server
 }
 
-/** A server at one address that can be stopped and started again, with its keys and its data in a folder. */
+/** A server at one address that can be stopped and restarted, with its keys and data in a folder. */
 export async function restartable(
   preserveSessions: boolean,
   features: readonly Feature[] = [clientPage],
@@ -85,7 +85,7 @@ export async function restartable(
   return server
 }
 
-/** Waits for something to become true; nothing else tells when. */
+/** Polls until a condition is true. */
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE
   while (!(await isTrue())) {

@@ -1,4 +1,4 @@
-/** The client in a real browser, with no page around it: sessions in tabs, on the disk, and over time. */
+/** The client in a real browser, without a page of its own: sessions in tabs, on the disk, and over time. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
@@ -22,13 +22,13 @@ declare global {
   var auth: AuthClient
 }
 
-/** Seconds; long enough for a slow machine to use a token that it has just got. */
+/** Seconds. Long enough for a slow machine to use a token that it has just received. */
 const SHORT = 6
-/** Milliseconds for which previous keys are kept. */
+/** How long previous keys are kept, in milliseconds. */
 const KEEP = 3_600_000
 const ISSUER = 'http://localhost:3000'
 
-/** Opens an app in a tab; gives the address of who is signed in, and the store's warning. */
+/** Opens an app in a tab, and returns the signed-in person's address and the store's warning. */
 async function openApp(url: string, profile?: BrowserContext, issuer = ISSUER) {
   const page = await openWithClient(url, profile)
   return { page, ...(await resume(page, issuer)) }
@@ -42,7 +42,7 @@ const resume = (page: Page, issuer = ISSUER) =>
     const answer = isSignedIn ? await (await auth.fetch('/account')).json() : {}
     return { email: answer.account?.email as string | undefined, warning: store.warning }
   }, issuer)
-/** Loads the page again, and opens the app in it. */
+/** Reloads the page, and opens the app in it. */
 async function reopen(page: Page, issuer = ISSUER) {
   await reload(page)
   await loadClient(page)
@@ -57,7 +57,7 @@ async function signUp(page: Page): Promise<string> {
 const keep = (page: Page, note: string) =>
   page.evaluate(async (note) => (await auth.vault()).set('note', note), note)
 const readNote = (page: Page) => page.evaluate(async () => (await auth.vault()).get('note'))
-/** The status of a request, or the code of the error. */
+/** The status of a request, or the error's code. */
 const ask = (page: Page) =>
   page.evaluate(() =>
     auth.fetch('/account').then(
@@ -80,7 +80,7 @@ const waitForExpiry = (page: Page) =>
     const left = auth.session!.expiresAt - Date.now()
     await new Promise((resolve) => setTimeout(resolve, left + 100))
   })
-/** Pages that do nothing by themselves when a token expires. */
+/** Pages without a timer for expiring tokens. */
 function inTheBackground() {
   Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })
 }
@@ -95,7 +95,7 @@ test('a reload needs no password, and the disk holds nothing readable', async ()
   for (const secret of ['Tea', '"note"', email, PASSWORD, jws, jws.split('.')[1]!]) {
     expect(text).not.toContain(secret)
   }
-  // Every token has the five parts of a JWE: none is a bare JWS.
+  // Every stored token is a JWE with five parts, so no JWS is stored.
   const tokens = text.match(TOKEN)!
   expect(tokens.map((token) => token.split('.').length)).toEqual([5, 5])
 
@@ -106,7 +106,7 @@ test('a reload needs no password, and the disk holds nothing readable', async ()
   expect(await reopen(page)).toMatchObject({ email: undefined })
 })
 
-test('the minified file does the same', async () => {
+test('the minified file works the same', async () => {
   const folder = process.env['MINIFIED_BUNDLE'] ?? 'dist/browser'
   const body = readFileSync(join(folder, 'client.js'), 'utf8')
   const { url } = await serve()
@@ -121,7 +121,7 @@ test('the minified file does the same', async () => {
   expect(await readNote(page)).toBe('small')
 })
 
-test('a browser that refuses IndexedDB is signed in until the page is reloaded', async () => {
+test('a browser that refuses IndexedDB keeps the session until the page is reloaded', async () => {
   const { url } = await serve()
   const profile = await newProfile({}, () => {
     IDBFactory.prototype.open = () => {
@@ -135,7 +135,7 @@ test('a browser that refuses IndexedDB is signed in until the page is reloaded',
   expect(await reopen(page)).toEqual({ email: undefined, warning })
 })
 
-test('twenty requests at once, and two tabs, renew an expired token once', async () => {
+test('twenty concurrent requests and two tabs renew an expired token once', async () => {
   const { url } = await serve({ accessTokenTtl: SHORT })
   const profile = await newProfile({}, inTheBackground)
   const { page } = await openApp(url, profile)
@@ -154,7 +154,7 @@ test('twenty requests at once, and two tabs, renew an expired token once', async
   expect(count('POST /token')).toBe(1)
 })
 
-test('signing out in one tab signs out the other, and neither switches to another person', async () => {
+test('signing out in one tab signs out the other, and neither becomes another person', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [{ page }, { page: other }] = [await openApp(url, profile), await openApp(url, profile)]
@@ -163,7 +163,7 @@ test('signing out in one tab signs out the other, and neither switches to anothe
   const email = await signUp(other)
   await until(() => isSignedOut(page))
   expect(await ask(page)).toBe('not_signed_in')
-  // Opening the app again is somebody's own doing.
+  // Opening the app again is a decision of the user.
   expect(await reopen(page)).toMatchObject({ email })
   await keep(page, 'for nobody else')
   await page.evaluate(() => auth.signOut())
@@ -171,7 +171,7 @@ test('signing out in one tab signs out the other, and neither switches to anothe
   await nothingIsLeft(other, email, 'for nobody else')
 })
 
-test('without locks and channels, each tab works on its own', async () => {
+test('without locks and broadcast channels each tab still works', async () => {
   const { url } = await serve()
   const profile = await newProfile({}, () => {
     delete (Navigator.prototype as { locks?: unknown }).locks
@@ -188,13 +188,13 @@ test('without locks and channels, each tab works on its own', async () => {
   expect(await ask(page)).toBe('session_ended')
 })
 
-test('keys that rotate change nothing for the person, and pruned ones end the session', async () => {
+test('a session survives rotations, and ends when its keys are pruned', async () => {
   const server = await restartable(true)
   await server.start()
   const { page } = await openApp(server.url, undefined, server.url)
   const email = await signUp(page)
   await keep(page, 'older than the keys')
-  // Twice: by then, none of the published keys is one that the page knows.
+  // Twice: then the page knows none of the published keys.
   for (let rotation = 0; rotation < 2; rotation++) {
     await rotateKeys(server.folder, Date.now(), KEEP)
     await server.reloadKeys()
@@ -210,7 +210,7 @@ test('keys that rotate change nothing for the person, and pruned ones end the se
   await nothingIsLeft(page, email, 'older than the keys')
 })
 
-test('a server that is away is said to be, and the session stays until somebody signs out', async () => {
+test('an unreachable server is reported, and the session stays until the sign-out', async () => {
   const server = await restartable(true)
   await server.start()
   const { page } = await openApp(server.url, undefined, server.url)

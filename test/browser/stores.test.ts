@@ -1,4 +1,4 @@
-/** The client's stores in a real browser: several tabs, and databases that are disturbed. */
+/** The client's stores in a real browser: several tabs, and databases that are deleted or blocked. */
 import { expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
 import type { AuthClient, AuthError, Vault } from '../../client/index.ts'
@@ -10,7 +10,7 @@ import { serve, until } from './servers.ts'
 import { newProfile, openWithClient, PASSWORD } from './support.ts'
 
 declare global {
-  // What one `page.evaluate` leaves for the next.
+  // Shared between calls of `page.evaluate`.
   var store: ClientStore
   var held: IDBDatabase
   var heard: number[]
@@ -18,7 +18,7 @@ declare global {
   var vault: Vault
 }
 
-test('the private key cannot be exported in any way, nor its copy in IndexedDB', async () => {
+test('the private key cannot be exported, and neither can its copy in IndexedDB', async () => {
   const { url } = await serve()
   const page = await openWithClient(url)
   await page.evaluate(async () => {
@@ -45,7 +45,7 @@ test('the private key cannot be exported in any way, nor its copy in IndexedDB',
   expect(text).not.toContain('"d":')
 })
 
-test('a store whose database was cleared under it opens it again', async () => {
+test('a store whose database was cleared opens it again', async () => {
   const { url } = await serve()
   const page = await openWithClient(url)
   await page.evaluate(async () => {
@@ -57,7 +57,7 @@ test('a store whose database was cleared under it opens it again', async () => {
   await browser.send('Storage.clearDataForOrigin', { origin: url, storageTypes: 'indexeddb' })
   await until(() =>
     page.evaluate(async () => {
-      // Until the browser has told the page that the connection is closed, it may fail.
+      // Writes may fail until the browser has told the page that the connection is closed.
       const outcome = await store.read('something').then(
         (value) => (value === undefined ? 'empty' : 'full'),
         () => 'failed',
@@ -105,11 +105,11 @@ test('a vault that another tab has removed does not come back', async () => {
   expect(names).not.toContain('shared vault one')
 })
 
-test('a vault that is written to after signing out does not come back, in any tab', async () => {
+test('a vault does not come back by a write after the sign-out, in any tab', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
-  /** Signs up, or, without an address, finds who is signed in; and opens the vault. */
+  /** Signs up, or without an address resumes, and opens the vault. */
   const begin = async ([email, password]: readonly [string, string]) => {
     const store = await client.browserStore('late')
     const options = { server: location.origin, issuer: 'http://localhost:3000', store }
@@ -131,14 +131,14 @@ test('a vault that is written to after signing out does not come back, in any ta
   expect((await names()).filter((name) => name.startsWith('late vault'))).toHaveLength(1)
   expect(await page.evaluate(() => auth.signOut())).toBe(true)
   expect(await write(page)).toBe('session_ended')
-  // The other one has not even opened it yet.
+  // The other tab has not opened the vault yet.
   await until(() => other.evaluate(() => auth.session === undefined))
   expect(await write(other)).toBe('session_ended')
   expect(await write(page)).toBe('session_ended')
   expect((await names()).filter((name) => name.startsWith('late vault'))).toEqual([])
 })
 
-test('a store that another tab has deleted is made anew, without a reload', async () => {
+test('a store that another tab has deleted is created again, without a reload', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -181,7 +181,7 @@ test('a store that another tab has deleted is made anew, without a reload', asyn
   })
 })
 
-test('a vault is removed though a page that sleeps still holds it', async () => {
+test('a vault is removed even if a sleeping page still has it open', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -191,7 +191,7 @@ test('a vault is removed though a page that sleeps still holds it', async () => 
     await store.vault('one').delete('id')
     globalThis.store = store
   })
-  // One that never gives way, as a frozen page does not.
+  // It never closes its connection, like a frozen page.
   await other.evaluate(
     () =>
       new Promise<void>((resolve) => {
@@ -209,7 +209,7 @@ test('a vault is removed though a page that sleeps still holds it', async () => 
   await until(async () => !(await databases(page)).some(({ name }) => name.includes('one')))
 })
 
-test('a key is made once, however many pages ask at once, and another one beside it for another type', async () => {
+test('concurrent pages make one key, and another one beside it for another type', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const pages = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -245,7 +245,7 @@ test('a key is made once, however many pages ask at once, and another one beside
   })
 })
 
-test('a write that fails is said, and a listener that is taken off hears nothing', async () => {
+test('a failed write is reported, and a removed listener is not called', async () => {
   const { url } = await serve()
   const profile = await newProfile()
   const [page, other] = [await openWithClient(url, profile), await openWithClient(url, profile)]
@@ -281,7 +281,7 @@ test('a write that fails is said, and a listener that is taken off hears nothing
   expect(await page.evaluate(() => heard)).toEqual([1, 0])
 })
 
-test('a browser that writes a key and cannot read it again does not support it', async () => {
+test('a browser that cannot read a stored key again is reported as unsupported', async () => {
   const { url } = await serve()
   const page = await openWithClient(url)
   const outcome = await page.evaluate(async () => {

@@ -25,7 +25,7 @@ const BUNDLE = join(import.meta.dirname, '../../dist/browser')
 let browser: Browser
 const contexts: BrowserContext[] = []
 const pages: Page[] = []
-/** What was wrong with a page, as far as the test has not said that it would be. */
+/** Problems of a page that the test has not announced. */
 let problems: string[] = []
 let expected: RegExp[] = []
 
@@ -63,7 +63,7 @@ export function expectUnreachable(...paths: string[]): void {
   }
 }
 
-/** A browser profile of its own. `init` runs in each of its pages before anything else. */
+/** Its own browser profile. `init` runs in each of its pages before anything else. */
 export async function newProfile(
   options: BrowserContextOptions = {},
   init?: () => void,
@@ -88,7 +88,7 @@ export async function newProfile(
   return context
 }
 
-/** A new tab, when it shows a text. */
+/** Opens a new tab, and waits until it shows a text. */
 export async function openTab(url: string, text: string, profile?: BrowserContext): Promise<Page> {
   const page = await (profile ?? (await newProfile())).newPage()
   pages.push(page)
@@ -98,14 +98,14 @@ export async function openTab(url: string, text: string, profile?: BrowserContex
   return page
 }
 
-/** A page of nothing, with the client at hand in `page.evaluate`, as `client`. */
+/** An empty page, with the client as `client` in `page.evaluate`. */
 export async function openWithClient(url: string, profile?: BrowserContext): Promise<Page> {
   const page = await openTab(url, PAGE_TEXT, profile)
   await loadClient(page)
   return page
 }
 
-/** For a page that was loaded again. */
+/** For a reloaded page. */
 export const loadClient = (page: Page): Promise<void> =>
   page.evaluate(async (path) => {
     globalThis.client = (await import(path)) as typeof Client
@@ -116,15 +116,15 @@ async function closePage(page: Page): Promise<void> {
   await page.close()
 }
 
-/** Loads the page again by a click, or as a person would. */
+/** Reloads the page, by a click or as a person would. */
 export async function reload(page: Page, button?: Locator): Promise<void> {
-  // What was counted in a document is lost with it.
+  // A document's coverage is lost with it.
   await writeCoverage(page)
   await page.coverage.startJSCoverage({ resetOnNavigation: false })
   await (button === undefined ? page.reload() : button.click())
 }
 
-/** Writes down what V8 has counted in a tab. */
+/** Records V8's coverage of a tab. */
 async function writeCoverage(page: Page): Promise<void> {
   const entries = await page.coverage.stopJSCoverage()
   const folder = process.env['BROWSER_COVERAGE']
@@ -132,7 +132,7 @@ async function writeCoverage(page: Page): Promise<void> {
   const scripts = entries.flatMap(({ url, scriptId, functions, source }) => {
     const name = basename(new URL(url).pathname)
     const file = join(BUNDLE, name)
-    // Anything else is not what the source map is for.
+    // The source map covers nothing else.
     if (!existsSync(`${file}.map`) || source !== readFileSync(file, 'utf8')) return []
     return [{ url: name, scriptId, functions }]
   })

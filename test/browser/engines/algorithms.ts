@@ -1,4 +1,4 @@
-/** Every algorithm of the client, with the Web Crypto of a browser engine. */
+/** Every algorithm of the client, with a browser engine's own Web Crypto. */
 import { expect, test } from '@jest/globals'
 import type {
   EncryptionAlg,
@@ -11,7 +11,7 @@ import { serve } from '../servers.ts'
 import { openApp, signUp } from './apps.ts'
 import { watchRequests } from './watch-requests.ts'
 
-/** The last is the number of ephemeral keys in three requests. */
+/** The last element is the number of ephemeral keys in three requests. */
 const CASES: [SigningAlg, EncryptionAlg, EncryptionEnc, EncryptionCrv | undefined, number][] = [
   ['ES256', 'ECDH-ES+A128KW', 'A128GCM', 'P-256', 1],
   ['ES384', 'ECDH-ES+A256KW', 'A256GCM', 'P-384', 1],
@@ -22,7 +22,7 @@ const CASES: [SigningAlg, EncryptionAlg, EncryptionEnc, EncryptionCrv | undefine
   ['RS256', 'RSA-OAEP-256', 'A128CBC-HS256', undefined, 0],
 ]
 
-/** Whether the engine can copy the private key, as it does to keep it in IndexedDB. */
+/** Whether the engine can copy the private key, which storing it in IndexedDB needs. */
 async function copiesX25519(): Promise<boolean> {
   const { privateKey } = await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits'])
   try {

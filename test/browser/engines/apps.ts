@@ -1,4 +1,4 @@
-/** An app in a tab of some engine: a page of nothing with the client, and a note of all that goes wrong. */
+/** An app in a tab of any engine: an empty page with the client, which records everything that goes wrong. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals'
 import type { AuthClient, AuthError } from '../../../client/index.ts'
 import type * as Client from '../../../client/index.ts'
@@ -17,7 +17,7 @@ declare global {
 let profile: Profile
 let tabs: Tab[] = []
 
-/** Starts a browser for the tests of a file. Each has a profile, and fails by any problem of a page. */
+/** Starts a browser for the tests of a file. Each test has its own profile, and fails if a page has a problem. */
 export function useEngine(launch: () => Promise<Engine>): void {
   let engine: Engine
   beforeAll(async () => {
@@ -36,7 +36,7 @@ export function useEngine(launch: () => Promise<Engine>): void {
   afterAll(() => engine.close())
 }
 
-/** Opens the app in another tab, and resumes the session, if there is one. */
+/** Opens the app in a new tab, and resumes the session, if there is one. */
 export async function openApp(url: string): Promise<Tab> {
   const tab = await profile.openTab(url)
   tabs.push(tab)
@@ -44,9 +44,9 @@ export async function openApp(url: string): Promise<Tab> {
   return tab
 }
 
-/** Loads the page again, and opens the app in it. */
+/** Reloads the page, and opens the app in it. */
 export async function reopen(tab: Tab): Promise<void> {
-  // What a page has noted is lost with it.
+  // The page's own record is lost with the page.
   expect(await problemsOf(tab)).toEqual([])
   await tab.reload()
   await resume(tab)
@@ -67,7 +67,7 @@ const resume = (tab: Tab) =>
     const answer = await fetch('/.well-known/oauth-authorization-server')
     const { issuer } = (await answer.json()) as { issuer: string }
     const store = await client.browserStore()
-    // Otherwise nothing would be kept, and everything would still work.
+    // Otherwise nothing would be stored, and everything would still work.
     if (store.warning !== undefined) note(store.warning)
     globalThis.auth = new client.AuthClient({ server: location.origin, issuer, store })
     await auth.resume()
@@ -84,7 +84,7 @@ export async function signUp(tab: Tab): Promise<string> {
   return email
 }
 
-/** The address of who is signed in, as the server knows it, or the code of the error. */
+/** The address of the signed-in person, from the server, or the error's code. */
 export const whoIs = (tab: Tab) =>
   tab.evaluate(() =>
     auth.account.read().then(

@@ -22,7 +22,7 @@ export async function connectBiDi(url: string): Promise<BiDi> {
     const answer = JSON.parse(data as string) as Answer
     waiting.get(answer.id ?? NaN)?.(answer)
   })
-  // Nothing that is still asked will be answered.
+  // Pending commands will not be answered any more.
   socket.addEventListener('close', () => {
     for (const answer of waiting.values()) {
       answer({ type: 'error', result: {}, message: 'The browser has closed the connection.' })

@@ -1,4 +1,4 @@
-/** The little that tests need of a browser, the same for each engine. */
+/** The few things that tests need of a browser, alike for each engine. */
 
 /** A browser. One profile at a time. */
 export interface Engine {
@@ -22,10 +22,10 @@ export interface Tab {
   reload(): Promise<unknown>
 }
 
-/** An expression of a promise of the result as JSON, `{ value }`. */
+/** An expression for a promise of the result as JSON, `{ value }`. */
 export const expressionOf = (run: (argument: never) => unknown, argument: unknown): string =>
   `Promise.resolve(${JSON.stringify(argument)}).then(${run.toString()})` +
   '.then((value) => JSON.stringify({ value }))'
 
-/** The result, of the type that the function in the page had. */
+/** The result, typed like that of the function in the page. */
 export const resultOf = (json: string) => (JSON.parse(json) as { value: never }).value

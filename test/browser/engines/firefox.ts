@@ -1,4 +1,4 @@
-/** Any Firefox that speaks WebDriver BiDi, such as Debian's; it needs no driver of its own. */
+/** Any Firefox with WebDriver BiDi, such as Debian's. No driver is needed. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'

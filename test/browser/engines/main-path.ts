@@ -1,4 +1,4 @@
-/** What a person does with an app, in any browser engine. */
+/** What people do with an app, in any browser engine. */
 import { expect, test } from '@jest/globals'
 import { AuthClient, memoryStore } from '../../../client/index.ts'
 import { rotateKeys } from '../../../server/commands/keys/folder-changes.ts'
@@ -10,7 +10,7 @@ import { keep, openApp, readNote, reopen, signUp, whoIs } from './apps.ts'
 import type { Tab } from './engine.ts'
 import { watchRequests } from './watch-requests.ts'
 
-/** Seconds; long enough for a slow machine to use a token that it has just got. */
+/** Seconds. Long enough for a slow machine to use a token that it has just received. */
 const SHORT = 6
 
 export function testMainPath(): void {
@@ -59,7 +59,7 @@ export function testMainPath(): void {
     await nothingIsLeft(other, email)
   })
 
-  test('every token is bound to a key that nobody can take along, while the server rotates its own', async () => {
+  test('every token is bound to a key that cannot be exported, also while the server rotates its keys', async () => {
     const { feature, seen } = watchRequests()
     const server = await restartable(true, [clientPage, feature])
     await server.start()
@@ -69,7 +69,7 @@ export function testMainPath(): void {
     for (let rotation = 0; rotation < 2; rotation++) {
       await rotateKeys(server.folder, Date.now(), 3_600_000)
       await server.reloadKeys()
-      // As if five minutes had passed since the page asked what the server is like.
+      // As if five minutes had passed since the page fetched the server's metadata.
       await tab.evaluate(async () => (await client.browserStore()).write('server', undefined))
       await reopen(tab)
       expect(await whoIs(tab)).toBe(email)
@@ -94,7 +94,7 @@ export function testMainPath(): void {
     expect(new Set(tokens.map(({ kid }) => kid)).size).toBe(3)
   })
 
-  test('a session that is ended from another device is gone, also from the disk', async () => {
+  test('a session that is ended on another device leaves nothing, not on the disk either', async () => {
     const { url, config } = await serve()
     const tab = await openApp(url)
     const email = await signUp(tab)

@@ -10,7 +10,7 @@ export interface SeenRequest {
   readonly types: readonly [body: string, answer: string]
 }
 
-/** A feature that notes every request that reaches its server, whatever browser it comes from. */
+/** A feature that records every request to its server, from whatever browser. */
 export function watchRequests(): { feature: Feature; seen: SeenRequest[] } {
   const seen: SeenRequest[] = []
   const feature = defineFeature({

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const PATIENCE = 20_000
 
 export interface WebDriverSession {
-  /** The tabs that are open, each by its handle. */
+  /** The open tabs, by handle. */
   tabs(): Promise<string[]>
   newTab(): Promise<string>
   /** Sends a command to a tab. */
@@ -24,7 +24,7 @@ export async function newSession(driver: string): Promise<WebDriverSession> {
     capabilities: {},
   })
   const url = `${driver}/session/${sessionId}`
-  // A command goes to the current tab, so that no two tabs may be chosen at once.
+  // A command goes to the current tab, so only one tab can be selected at a time.
   let last: Promise<unknown> = Promise.resolve()
   return {
     tabs: () => send('GET', `${url}/window/handles`),

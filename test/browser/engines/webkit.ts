@@ -7,7 +7,7 @@ import { freePort, Transcript } from '../../support/process.ts'
 import { expressionOf, resultOf, type Engine, type Tab } from './engine.ts'
 import { newSession, type WebDriverSession } from './web-driver.ts'
 
-/** Milliseconds between two looks at a result. */
+/** Milliseconds between two checks for a result. */
 const PAUSE = 20
 
 export async function launchWebKit(): Promise<Engine> {
@@ -24,7 +24,7 @@ export async function launchWebKit(): Promise<Engine> {
   const exits = [once(screen, 'close'), once(driver, 'close')]
   return {
     async newProfile() {
-      // A browser of its own, which keeps its storage in memory.
+      // Its own browser, which keeps its storage in memory.
       const session = await newSession(`http://127.0.0.1:${port}`)
       const unused = await session.tabs()
       return {
@@ -48,7 +48,7 @@ function tabOf(session: WebDriverSession, tab: string): Tab {
   const execute = <T>(script: string): Promise<T> =>
     session.post(tab, '/execute/sync', { script, args: [] })
   return {
-    // WebDriver's own scripts that wait would keep every other tab waiting.
+    // WebDriver's own asynchronous scripts would block every other tab.
     async evaluate(run, argument) {
       const outcome = `globalThis[${JSON.stringify(randomUUID())}]`
       await execute(
