@@ -47,7 +47,7 @@ const problemsOf = (changed: Partial<ConfigurationSources> = {}): string[] =>
     ...changed,
   })
 
-test('what agrees with the schema is no problem', () => {
+test('sources that agree have no problem', () => {
   expect(problemsOf()).toEqual([])
 })
 
@@ -58,7 +58,7 @@ describe('the tables', () => {
     ['a variable that is missing', /^\| `PORT`.*\n/m, 'PORT is missing.'],
     ['another default', '`3000`', '80 is not the default of PORT.', '`80`'],
     [
-      'a default that depends on others',
+      'a default that depends on other variables',
       ':3000`',
       'http://a.test is not the default of ISSUER.',
       '`',
@@ -70,7 +70,7 @@ describe('the tables', () => {
       '| `x` | any',
     ],
     [
-      'a default left out',
+      'a missing default',
       '| `low`               |',
       'LEVEL has a default, which is not given.',
       '| none |',
@@ -82,7 +82,7 @@ describe('the tables', () => {
     expect(problemsOf({ markdown: changed })).toEqual([`The tables in docs/: ${problem}`])
   })
 
-  test('a variable that does not exist, and one that comes twice', () => {
+  test('an unknown variable, and a duplicate one', () => {
     const row = '| `GONE` | none | any |'
     expect(page('\n|', `\n${row}\n|`)).toEqual(['The tables in docs/: there is no variable GONE.'])
     expect(page('\n| `PORT`', '\n| `PORT` | `3000` | a port |\n| `PORT`')).toEqual([
@@ -104,7 +104,7 @@ describe('.env.example', () => {
   })
 })
 
-test('the section of a feature counts while its page is there', () => {
+test("a feature's section is required only while its page exists", () => {
   const [core, one, two] = [
     'PORT=1\n',
     '\n# docs/features/one.md\nONE=1\n',

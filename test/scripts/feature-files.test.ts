@@ -17,7 +17,7 @@ import { passwordReset } from './features/password-reset/index.ts'
 export const features: readonly Feature[] = [passwordReset, admin]
 `
 
-test('a feature is taken out of the list, with its import', () => {
+test('a feature is removed from the list, with its import', () => {
   expect(unlisted(ONE_LINE, 'password-reset')).toBe(`import type { Feature } from './feature.ts'
 import { admin } from './features/admin/index.ts'
 
@@ -26,7 +26,7 @@ export const features: readonly Feature[] = [admin]
 `)
 })
 
-test('a list over several lines is read too, and may become empty', () => {
+test('a list over several lines is parsed too, and may become empty', () => {
   const list = ONE_LINE.replace('[passwordReset, admin]', '[\n  passwordReset,\n  admin,\n]')
   const empty = unlisted(unlisted(list, 'admin'), 'password-reset')
   expect(empty).toMatch(/= \[\]\n$/)
@@ -41,14 +41,14 @@ test.each([
   expect(() => unlisted(list, name)).toThrow(`does not list the feature ${name} `)
 })
 
-test('every folder of server/features/ is listed', () => {
+test('features.ts lists every folder of server/features/', () => {
   expect(existsSync(FEATURE_LIST)).toBe(true)
   let list = readFileSync(FEATURE_LIST, 'utf8')
   for (const name of featureNames()) list = unlisted(list, name)
   expect(list).toMatch(/= \[\]\n$/)
 })
 
-test('a feature is taken out of the page that lists them, and the list may become empty', () => {
+test('a feature is removed from the page that lists them, which may become empty', () => {
   const page = 'Text.\n\n- [A](a.md): one.\n- [B](b.md): after [A](a.md#x).\n\n## Next\n'
   expect(withoutLineOf('a', page)).toBe('Text.\n\n- [B](b.md): after [A](a.md#x).\n\n## Next\n')
   expect(withoutLineOf('b', withoutLineOf('a', page))).toBe('Text.\n\n## Next\n')
@@ -60,7 +60,7 @@ test('the page lists every folder of server/features/', () => {
   expect(page).not.toMatch(/^- /m)
 })
 
-test('the example of a README is the block that begins with its path', () => {
+test('the example in a README is the block that begins with its path', () => {
   const text = '// server/features/x/index.ts\nexport const x = 1\n'
   const readme = `\`\`\`ts\nconst other = 1\n\`\`\`\n\n\`\`\`ts\n${text}\`\`\`\n`
   expect(featureExample(readme)).toEqual(['server/features/x/index.ts', text])

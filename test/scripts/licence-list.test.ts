@@ -6,13 +6,13 @@ import { findLicenceProblems } from '../../scripts/licence-list.ts'
 const problemsOf = (packages: Record<string, object>) =>
   findLicenceProblems({ lockfileVersion: 3, packages: { '': { license: 'none' }, ...packages } })
 
-test('the production dependencies are all on the list', () => {
+test('the licences of all production dependencies are allowed', () => {
   const lockfile: unknown = JSON.parse(
     readFileSync(join(import.meta.dirname, '../../package-lock.json'), 'utf8'),
   )
   const { checked, problems } = findLicenceProblems(lockfile)
   expect(problems).toEqual([])
-  // koa and what it needs, at the least.
+  // At least koa and its dependencies.
   expect(checked).toBeGreaterThan(30)
 })
 
@@ -35,12 +35,12 @@ describe('a licence', () => {
     },
   )
 
-  test('is missing', () => {
+  test('must be stated', () => {
     const { problems } = problemsOf({ 'node_modules/a/node_modules/@b/c': { version: '2.0.0' } })
     expect(problems).toEqual([expect.stringMatching(/^@b\/c@2\.0\.0 states no licence/)])
   })
 
-  test('of a development dependency does not matter; of an optional one it does', () => {
+  test('does not matter for a development dependency, but does for an optional one', () => {
     const license = 'GPL-3.0-only'
     const { checked, problems } = problemsOf({
       'node_modules/dev': { version: '1.0.0', license, dev: true },

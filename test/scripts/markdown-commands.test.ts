@@ -12,7 +12,7 @@ test.each([
   '```sh\nnpm run keys -- list   # see test/nowhere.md\n```',
   '`npm run keys` and the server/ folder',
   '`npm ci`, npm running, `npm run <name>`',
-])('good: %s', (text) => {
+])('accepts %s', (text) => {
   expect(brokenIn(text)).toEqual([])
 })
 
@@ -21,6 +21,6 @@ test.each([
   ['```sh\nnpm run -s nothing\n```', 'npm script nothing'],
   ['`npm test -- test/tokens`', 'test/tokens'],
   ['`KILLS=60 npm run test:long -- test/token/b.test.ts`', 'test/token/b.test.ts'],
-])('broken: %s', (text, what) => {
+])('reports %s', (text, what) => {
   expect(brokenIn(text)).toEqual([`docs/a.md: there is no ${what}.`])
 })

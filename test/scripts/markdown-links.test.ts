@@ -15,7 +15,7 @@ test.each([
   '[a](https://nowhere.test/x)',
   '```md\n[a](nowhere.md)\n```',
   '`server/a.ts`, `accounts/b.ts`, `server/features/<name>/`',
-])('good: %s', (text) => {
+])('accepts %s', (text) => {
   const heading = '## A heading, with `code` and a comma\n'
   expect(brokenIn({ 'README.md': text, 'docs/a.md': heading })).toEqual([])
 })
@@ -26,18 +26,18 @@ test.each([
   ['[a](docs/a.md#nothing)', 'docs/a.md#nothing'],
   ['[a](#nothing)', '#nothing'],
   ['```sh\n# nothing\n```\n[a](#nothing)', '#nothing'],
-])('broken: %s', (text, target) => {
+])('reports %s', (text, target) => {
   expect(brokenIn({ 'README.md': text, 'docs/a.md': '# A' })).toEqual([
     `README.md: the link to ${target} is broken.`,
   ])
 })
 
-test('a link starts at its own page', () => {
+test('a link is relative to its page', () => {
   const pages = { 'docs/a.md': '[a](../README.md) [b](README.md)' }
   expect(brokenIn(pages)).toEqual(['docs/a.md: the link to README.md is broken.'])
 })
 
-test('a path in a code span starts at the project', () => {
+test('a path in a code span is relative to the project', () => {
   const pages = { 'docs/a.md': '`server/a.ts` `server/b.ts` `client/c/`' }
   expect(brokenIn(pages)).toEqual([
     'docs/a.md: there is no server/b.ts.',

@@ -28,8 +28,8 @@ const COMPILED = {
   'unused.js': '',
 }
 
-describe('what a program consists of', () => {
-  test('is every file that it imports, in whatever way, and the packages of these', async () => {
+describe('reach()', () => {
+  test('finds every imported file, however it is imported, and the packages', async () => {
     await write(COMPILED)
     const { files, packages } = reach([join(dist, 'a/index.js'), join(dist, 'a/index.d.ts')])
     expect(files.map((file) => file.slice(dist.length + 1))).toEqual([
@@ -39,7 +39,7 @@ describe('what a program consists of', () => {
     expect(reach([join(dist, 'a/more.js')]).packages).toEqual(['@scope/more', 'jose'])
   })
 
-  test('is refused when a file is missing', async () => {
+  test('throws if a file is missing', async () => {
     await write({ 'a.js': "import './b.js'" })
     expect(() => reach([join(dist, 'a.js')])).toThrow(/imports \.\/b\.js, and there is no/)
   })
@@ -57,7 +57,7 @@ const ONE = {
 }
 
 describe('a package', () => {
-  test('depends on what it uses, in the ranges of the project; the rest is optional', async () => {
+  test("depends on the packages that it uses, in the project's ranges, and optionally on the others", async () => {
     await write(COMPILED)
     const { files, manifest } = makePackage(ONE, ROOT, dist)
     expect(files).toEqual([
@@ -77,7 +77,7 @@ describe('a package', () => {
     })
   })
 
-  test('brings the types of what it uses, a peer included', async () => {
+  test("depends on the types of what it uses, a peer's included", async () => {
     await write({ 'a/index.js': "import 'koa'", 'a/index.d.ts': "export type { x } from 'koa'" })
     const service = { ...ONE, exports: { '.': 'a/index' }, peers: ['koa'] }
     const { manifest } = makePackage(service, ROOT, dist)
@@ -86,14 +86,14 @@ describe('a package', () => {
     expect(manifest).not.toHaveProperty('peerDependenciesMeta')
   })
 
-  test('that imports what the project does not depend on is refused', async () => {
+  test('that imports an unlisted package is refused', async () => {
     await write({ 'a/index.js': "import 'unknown'", 'a/index.d.ts': '' })
     const one = { ...ONE, exports: { '.': 'a/index' } }
     expect(() => makePackage(one, ROOT, dist)).toThrow('one imports unknown, ')
   })
 })
 
-test('the client needs no package, and no file of the server', () => {
+test('the client uses no package and no file of the server', () => {
   const { files, packages } = reach(['client/index.ts'])
   expect(packages).toEqual([])
   expect(files.filter((file) => !/^(client|protocol)\//.test(file))).toEqual([])

@@ -7,7 +7,7 @@ import type { User } from '../../../scripts/container/namespaces.ts'
 
 let folder: string
 let app: string
-/** Everything here belongs to whoever runs the tests. */
+/** Every file here belongs to the user who runs the tests. */
 const owner: User = { uid: process.getuid!(), gid: process.getgid!() }
 const other: User = { uid: owner.uid + 1, gid: owner.gid + 1 }
 
@@ -31,7 +31,7 @@ afterEach(() => {
 const check = (codeOwner = other) =>
   checkFiles(app, join(folder, 'package-lock.json'), { server: codeOwner, folders: owner })
 
-test('an image with no more than the server needs passes', () => {
+test('an image with only what the server needs passes', () => {
   expect(check()).toBe(3)
 })
 
@@ -41,13 +41,13 @@ test.each([
   ['dist/sig.key', /^dist\/sig\.key must not/],
   ['keys/sig.key', /^keys\/ is not empty/],
   ['node_modules/jest/index.js', /^Only development needs node_modules\/jest/],
-])('%s is found', (path, message) => {
+])('%s is refused', (path, message) => {
   mkdirSync(join(app, path, '..'), { recursive: true })
   writeFileSync(join(app, path), '')
   expect(() => check()).toThrow(message)
 })
 
-test('a file that the server could change is found', () => {
+test("a file that the server's user could change is refused", () => {
   expect(() => check(owner)).toThrow(/^The server's user could change dist\./)
   chmodSync(join(app, 'dist/index.js'), 0o666)
   expect(() => check()).toThrow(/^The server's user could change dist\/index\.js\./)

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { parseDockerfile, parseIgnore } from '../../../scripts/container/dockerfile.ts'
 
 describe('a Dockerfile', () => {
-  test('is read stage by stage, with flags, both forms and continued lines', () => {
+  test('is parsed by stages, with flags, both forms and continued lines', () => {
     const text = [
       '# a comment',
       'FROM node:24-slim AS build',
@@ -37,14 +37,14 @@ describe('a Dockerfile', () => {
 })
 
 describe('a .dockerignore', () => {
-  test('leaves out what the last matching pattern leaves out', () => {
+  test('ignores a path by the last matching pattern', () => {
     const isIgnored = parseIgnore('*\n!server\n**/.env*\n# a comment\n')
     expect(['server', 'server/app.ts', 'server/a/b.ts'].filter(isIgnored)).toEqual([])
     const others = ['keys', 'servers/a', '.env', 'server/.env', 'server/a/.env.local', 'x.ts']
     expect(others.filter(isIgnored)).toEqual(others)
   })
 
-  test("ours lets in the sources, and nothing else of anybody's folder", () => {
+  test('of the project lets in the sources, and no secrets or build output', () => {
     const isIgnored = parseIgnore(readFileSync('.dockerignore', 'utf8'))
     const needed = ['package.json', 'server/index.ts', 'protocol/tokens.ts', 'scripts/build.js']
     expect(needed.filter(isIgnored)).toEqual([])
