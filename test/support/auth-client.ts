@@ -36,7 +36,7 @@ export class Wire {
     return handler === undefined ? fetch(request) : handler(request, (passed) => fetch(passed))
   }
 
-  /** How often a method and path, such as `POST /token`, were sent. */
+  /** How often a method and path, such as `POST /token`, was sent. */
   count(line: string): number {
     return this.sent.filter((sent) => sent.line === line).length
   }

@@ -47,7 +47,7 @@ async function pass(
   body: Buffer,
   choose: () => string,
 ): Promise<Passed | undefined> {
-  // Reading the keys again is safe; anything else may have been done.
+  // Fetching the keys again is safe; anything else may have taken effect.
   const isSafe = url.startsWith('/.well-known/')
   for (;;) {
     try {

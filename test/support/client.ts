@@ -46,7 +46,7 @@ export class TestClient {
     this.privateKey = privateKey
   }
 
-  /** A client with a key of its own, not yet registered. */
+  /** A client with its own key, not yet registered. */
   static async create(url: string, crv = 'P-256'): Promise<TestClient> {
     const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A128KW', { crv })
     return new TestClient(url, { ...(await exportJWK(publicKey)), use: 'enc' }, privateKey)

@@ -4,10 +4,10 @@ import { sql } from 'kysely'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { asAdmin, createDatabase } from './postgres.ts'
 
-/** The URL of a PostgreSQL server to use in place of SQLite. */
+/** The URL of a PostgreSQL server to use instead of SQLite. */
 const SERVER = process.env['TEST_POSTGRES_URL']
 
-/** Connections of one test server at most: many run at once. */
+/** The most connections of one test server: many servers run at once. */
 export const POOL_SIZE = 5
 
 /** A new, empty database, which is gone when it is closed. */
@@ -26,7 +26,7 @@ const dropDatabase = async (url: string): Promise<void> => {
   await asAdmin(SERVER!, `drop database if exists ${name} with (force)`)
 }
 
-/** The location of a database that outlives a server: the file, or a database of its own. */
+/** The location of a database that outlives a server: the file, or its own PostgreSQL database. */
 export async function databaseAt(file: string): Promise<string> {
   if (SERVER === undefined) return file
   const name = `file_${createHash('sha256').update(file).digest('hex').slice(0, 32)}`
@@ -39,7 +39,7 @@ export async function databaseUrlAt(file: string): Promise<string> {
   return location === file ? `file:${file}` : location
 }
 
-/** Something that changes with every write to an account, a session or a refresh token. */
+/** A value that changes with every write to an account, a session or a refresh token. */
 export async function writeMark(db: Database): Promise<unknown> {
   const { rows } = await (
     SERVER === undefined

@@ -2,16 +2,16 @@ import { describe } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What tests need that npm does not install. */
+/** Programs that tests need and npm does not install. */
 interface Requirement {
   readonly isInstalled: boolean
-  /** The packages of Debian that have it. */
+  /** The Debian packages that have it. */
   readonly debian: string
-  /** The variable that, set to 1, makes tests fail, not be skipped, where it is missing. */
+  /** If this variable is 1, tests fail instead of being skipped when it is missing. */
   readonly variable: string
 }
 
-/** Tests that are skipped, with a line that says why, where something is not installed. */
+/** Tests that are skipped, with the reason, if something is not installed. */
 export function describeInstalled(
   { isInstalled, debian, variable }: Requirement,
   name: string,
@@ -23,7 +23,7 @@ export function describeInstalled(
 
 /** The path of a program, or `undefined` if it is not installed. */
 export function findProgram(name: string): string | undefined {
-  // Debian keeps servers out of the path of users.
+  // Debian keeps servers out of a user's PATH.
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin']
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }

@@ -7,7 +7,7 @@ export const createCheapHasher = () =>
 type Work = 'hash' | 'verify'
 
 export interface HeldHasher extends PasswordHasher {
-  /** Makes the next operation of a kind wait, after it is done, until it is released. */
+  /** Makes the next operation of a kind wait after it is done, until it is released. */
   hold(work: Work): {
     /** Resolves when the operation is waiting. */
     readonly reached: Promise<unknown>

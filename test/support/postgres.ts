@@ -1,4 +1,4 @@
-/** A PostgreSQL server of the tests' own: in a temporary folder, on a Unix socket, gone after them. */
+/** A PostgreSQL server for the tests: in a temporary folder, on a Unix socket, removed afterwards. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -14,12 +14,12 @@ const NOBODY = 65_534
 const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 
 export interface PostgresServer {
-  /** The URL of its own database, which is empty. */
+  /** The URL of its own, empty database. */
   readonly url: string
   /** Stops the server; connections are cut. */
   stop(): Promise<void>
   start(): Promise<void>
-  /** Kills the server and what belongs to it, as a power cut would: unlogged tables are lost. */
+  /** Kills the server and its processes, as a power cut would: unlogged tables are lost. */
   crash(): Promise<void>
   signal(name: NodeJS.Signals): void
   /** Stops the server and removes its folder. */
@@ -99,7 +99,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-/** Creates a database on a server, unless it is there, and gives its URL. */
+/** Creates a database on a server, unless it exists, and returns its URL. */
 export async function createDatabase(
   server: string,
   name = `test_${randomUUID().replaceAll('-', '')}`,
@@ -114,7 +114,7 @@ export async function createDatabase(
   return url.href
 }
 
-/** Runs one statement on a connection of its own. */
+/** Runs one statement on its own connection. */
 export async function asAdmin(url: string, statement: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

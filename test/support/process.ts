@@ -84,11 +84,11 @@ function start(
     env: { PATH: process.env['PATH'], ...env },
     stdio: 'pipe',
   })
-  // A program that ends without reading it closes the pipe.
+  // A program that ends without reading its input closes the pipe.
   child.stdin.on('error', () => undefined).end(input)
   const stdout = new Transcript(child.stdout)
   const program: Program = {
-    // Without one, it could not be started, and `exit` rejects.
+    // Without a pid it could not be started, and `exit` rejects.
     pid: child.pid ?? NaN,
     stdout,
     stderr: new Transcript(child.stderr),

@@ -1,4 +1,4 @@
-/** Records what clients see of a server, or of several behind one address, while many do much at once. */
+/** Records what clients see of a server, or of several behind one address, under concurrent use. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import { someEmail, type Answer, type TestClient } from './client.ts'
@@ -21,9 +21,9 @@ export function random(seed: number): () => number {
 interface Live {
   readonly id: string
   tokens: Tokens
-  /** The refresh token before, used up by now. */
+  /** The previous refresh token, which is used up. */
   usedJws: string | undefined
-  /** One renewal at a time, as a client with one store does it; but see `renew`. */
+  /** One renewal at a time, like a client with one store; but see `renew`. */
   isRenewing: boolean
 }
 
@@ -38,12 +38,12 @@ const jtiOf = (jws: string): string => decodeJwt(jws).jti!
 interface Person {
   readonly email: string
   password: string
-  /** What the password may have been changed to: the answer was lost. */
+  /** What the password may have become: the answer was lost. */
   readonly maybe: string[]
   readonly sessions: Live[]
 }
 
-/** How often each is chosen, out of a hundred. Few sign-ins end, so that much is at stake. */
+/** How often each is chosen, out of a hundred. Few operations end sessions, so that many stay alive. */
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['use', 28],
   ['refresh', 20],
@@ -77,7 +77,7 @@ export async function record(
     sessions: [],
   }))
 
-  /** Sends with everything made before, so that the times are those of the request alone. */
+  /** Prepares everything first, so that the times are those of the request alone. */
   async function timed(
     operation: Omit<Operation, 'start' | 'end' | 'status' | 'error'>,
     send: () => Promise<Answer>,
@@ -86,12 +86,12 @@ export async function record(
     const answer = await send()
     const end = performance.now()
     const { status, body } = answer
-    // What it gave is known only now.
+    // Its result is known only now.
     const session = operation.session ?? (body?.session_id as string | undefined)
     const tokens = await opened(answer)
     const gives = operation.kind === 'refresh' ? tokens && jtiOf(tokens.refreshJws) : undefined
     history.push({ ...operation, session, gives, start, end, status, error: body?.error })
-    // As Retry-After asks, or a server that is away would be asked for everything in vain.
+    // As Retry-After asks, so that an unreachable server does not use up the operations.
     if (status >= 500) await sleep(200)
     return { answer, tokens }
   }
@@ -123,7 +123,7 @@ export async function record(
     const session = { id, tokens, usedJws: undefined, isRenewing: false }
     everySession.push([person, session])
     person.sessions.push(session)
-    // Forget the oldest now and then, or nearly everybody is signed out for good.
+    // Forgets the oldest now and then, or nearly everybody would be signed out in the end.
     if (person.sessions.length > 6) person.sessions.shift()
   }
 
@@ -152,7 +152,7 @@ export async function record(
       ),
     )
     const fresh = renewed.find(({ tokens }) => tokens !== undefined)?.tokens
-    // Unless the password was changed meanwhile, which has given fresher ones.
+    // Unless the password was changed meanwhile, which gave fresher tokens.
     if (fresh !== undefined && session.tokens === tokens) {
       session.usedJws = jws
       session.tokens = fresh
@@ -176,16 +176,16 @@ export async function record(
     const other = others[below(others.length)]
     const ended = {
       ...{ use: undefined, endOthers: other, logout: session, endOne: target, revoke: target },
-      // It ends the others, and of its own session every token until now.
+      // It ends the other sessions, and every earlier token of its own.
       password: below(2) === 0 ? session : other,
     }[kind]
-    // Ready to be sent the moment that the ending is acknowledged.
+    // Ready to be sent at the moment when the ending is acknowledged.
     const probe = ended === undefined ? undefined : await preparedUse(person, ended)
     await send(kind, person, session, target)
     await probe?.()
   }
 
-  /** A use of a session with its token sealed already. */
+  /** A use of a session, with its token already sealed. */
   async function preparedUse(
     person: Person,
     { id, tokens: { accessJws, generation } }: Live,
@@ -252,7 +252,7 @@ export async function record(
     return WEIGHTS.find(([, weight]) => (left -= weight) < 0)?.[0] ?? 'use'
   }
   for (const person of people) {
-    // The first answer may be lost, though the account was made.
+    // The first answer may be lost, although the account was created.
     for (let tries = 0; person.sessions.length === 0; tries++) {
       await signIn(person, tries % 2 === 0 ? '/account' : '/account/login')
     }
@@ -262,7 +262,7 @@ export async function record(
     while (begun++ < operations) await act(choose())
   }
   await Promise.all(Array.from({ length: WORKERS }, worker))
-  // Who has been signed out is so for good.
+  // Whoever was signed out stays signed out.
   for (const [person, session] of everySession) await (await preparedUse(person, session))()
   return history
 }

@@ -1,7 +1,7 @@
-/** Prints a line of figures beside the test's own output. */
+/** Prints a line of figures next to the test's output. */
 export const report = (line: string): void => void process.stderr.write(`  ${line}\n`)
 
-/** A whole number as people read it, such as 20,000. */
+/** A whole number in readable form, such as 20,000. */
 export const count = (number: number): string => number.toLocaleString('en-US')
 
 /** How often each value occurs, the most frequent first: `400: 318, 401: 2`. */

@@ -6,7 +6,7 @@ import { webcrypto, type JsonWebKey } from 'node:crypto'
 
 const { subtle } = webcrypto
 
-/** Bits of a shared secret: a whole x-coordinate, or what X25519 gives. */
+/** Bits of a shared secret: a whole x-coordinate, or the output of X25519. */
 const BITS: Readonly<Record<string, number>> = {
   'P-256': 256,
   'P-384': 384,
@@ -20,18 +20,18 @@ const base64url = (bytes: ArrayBuffer) => Buffer.from(bytes).toString('base64url
 const algorithmOf = (crv = '') =>
   crv === 'X25519' ? { name: 'X25519' } : { name: 'ECDH', namedCurve: crv }
 
-/** A private key as a client holds it. */
+/** A private key as a client stores it. */
 export const importPrivate = (jwk: JsonWebKey): Promise<webcrypto.CryptoKey> =>
   subtle.importKey('jwk', jwk, algorithmOf(jwk.crv), false, ['deriveBits'])
 
-/** Who proves what to whom. */
+/** The inputs of a proof. */
 export interface Proof {
   readonly privateKey: webcrypto.CryptoKey
   readonly clientId: string
   /** The recipient's public encryption key, with its `kid`. */
   readonly recipient: JsonWebKey & { readonly kid?: string }
   readonly jws: string
-  /** The members of `req` that are in it. */
+  /** The members of `req` that it covers. */
   readonly req: Readonly<Record<string, unknown>>
 }
 

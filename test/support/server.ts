@@ -45,7 +45,7 @@ export interface TestServerOptions {
   readonly productionHashes?: boolean
 }
 
-/** A whole server on a free port of its own, with fresh keys, an empty database and its own clock. */
+/** A whole server on its own free port, with fresh keys, an empty database and its own clock. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { features = [] } = options
   const config = testConfig(options.config, options.variables, features)

@@ -1,4 +1,4 @@
-/** What a process holds, as Linux tells it (proc(5)). */
+/** The resources of a process, from Linux (proc(5)). */
 import { readdir, readFile } from 'node:fs/promises'
 
 export interface Holdings {

@@ -8,7 +8,7 @@ import type { ForeignJose } from './foreign-jose.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
-/** A client of the server whose cryptography, its key included, is all of a foreign implementation. */
+/** A client of the server whose key and cryptography are those of a foreign implementation. */
 export class ForeignClient {
   readonly id: string
   readonly #server: TestServer
@@ -38,7 +38,7 @@ export class ForeignClient {
     return new ForeignClient(server, jose, { id: registered.body.client_id, key, published })
   }
 
-  /** Sends a request, by default with a body of JSON. */
+  /** Sends a request, by default with a JSON body. */
   send(
     method: string,
     path: string,
@@ -60,13 +60,13 @@ export class ForeignClient {
     return { email, answer: body }
   }
 
-  /** The plaintext of a JWE to this client, with its header. */
+  /** Decrypts a JWE to this client, and returns its plaintext and header. */
   async open(jwe: string) {
     const text = await this.#jose.open(jwe, this.#key)
     return { header: decodeProtectedHeader(jwe), text }
   }
 
-  /** Opens a nested JWT and verifies its signature, by the key that the server publishes. */
+  /** Opens a nested JWT and verifies its signature with the server's published key. */
   async openNested(jwe: string) {
     const { header: outer, text: jws } = await this.open(jwe)
     const inner = decodeProtectedHeader(jws)

@@ -1,4 +1,4 @@
-/** JOSE in other languages, from Debian's packages: they share no code with the server, nor with jose. */
+/** JOSE in other languages, from Debian packages that share no code with the server or jose. */
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ export const FOREIGN = {
   jwcrypto: {
     isInstalled: spawnSync(PYTHON, ['-c', 'import jwcrypto']).status === 0,
     debian: 'python3-jwcrypto',
-    /** An `alg` or a curve that it does not know. */
+    /** Matches the algorithms and curves that it does not support. */
     lacks: /^Ed25519$/,
     start: startJwcrypto,
   },
@@ -63,7 +63,7 @@ function startJwcrypto(): Promise<ForeignJose> {
   })
 }
 
-/** A process for each operation, each of some milliseconds. Keys go through a file. */
+/** One process of some milliseconds for each operation. Keys go through a file. */
 async function startJoseCommand(): Promise<ForeignJose> {
   const folder = await mkdtemp(join(tmpdir(), 'jose-'))
   const keyFile = join(folder, 'key.jwk')
@@ -73,7 +73,7 @@ async function startJoseCommand(): Promise<ForeignJose> {
         if (error === null) resolve(stdout)
         else reject(new Error('The jose command failed.', { cause: error }))
       })
-      // A command that ends without reading it closes the pipe.
+      // A command that ends without reading its input closes the pipe.
       child.stdin?.on('error', () => undefined).end(input)
     })
   const withKey = async (key: JWK, args: readonly string[], input: string) => {
