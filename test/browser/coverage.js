@@ -1,4 +1,4 @@
-// What the tests have run of the files that run in a browser alone.
+// The coverage of the files that run only in a browser.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { mergeProcessCovs } from '@bcoe/v8-coverage'
@@ -10,22 +10,22 @@ import v8ToIstanbul from 'v8-to-istanbul'
 const FOLDER = 'dist/browser'
 const COUNTED =
   /^(server\/features\/\w[\w-]*\/page\/.*|client\/stores\/(indexeddb-store|indexed-db))\.ts$/
-/** Per cent of the lines and of the branches. */
+/** Percent of lines, and of branches. */
 const THRESHOLD = 95
 
 /**
  * Prints a table.
  *
- * @param raw A folder of what V8 has counted, one file for each test.
- * @returns whether it is enough.
+ * @param raw A folder with V8's data, one file for each test.
+ * @returns Whether the coverage is high enough.
  */
 export async function reportCoverage(raw) {
   const scripts = readdirSync(raw).flatMap((name) =>
     JSON.parse(readFileSync(join(raw, name), 'utf8')),
   )
   const map = coverage.createCoverageMap()
-  // Merged as V8 has counted: a block that was always entered is none of its own to V8, so that
-  // merging later would take it for one that never was.
+  // Merged as V8's own data: V8 does not list a block that was always entered, and merging later
+  // would take that for a block that was never entered.
   const merged = mergeProcessCovs(scripts.map((script) => ({ result: [script] }))).result
   for (const { url, functions } of merged) {
     const path = resolve(FOLDER, url)

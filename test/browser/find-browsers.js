@@ -9,7 +9,7 @@ const inPath = (...names) =>
 const inApplications = (...apps) =>
   apps.flatMap((app) => [`/Applications/${app}`, `${homedir()}/Applications/${app}`])
 
-/** Each browser engine: the variable that names its program, where that usually is, and what to install. */
+/** The browser engines: the variable with the program's path, its usual places, and what to install. */
 export const ENGINES = [
   {
     engine: 'chromium',
@@ -43,7 +43,7 @@ export const ENGINES = [
   },
 ]
 
-/** The path of an engine's program, if it is there. One that is asked for is not replaced by another. */
+/** The path of an engine's program, if it exists. A path in the variable is never replaced by another. */
 export function findBrowser({ variable, usual, alsoNeeds }) {
   if (alsoNeeds !== undefined && !inPath(alsoNeeds).some((path) => existsSync(path)))
     return undefined

@@ -18,7 +18,7 @@ for (const { engine, variable, packages } of missing) {
 }
 if (missing.length > 0 && process.env.REQUIRE_BROWSER === '1') process.exit(1)
 if (missing.length === engines.length) process.exit(0)
-/** Every test is of Chromium, except for one file for each other engine. */
+/** Every test runs in Chromium, except for one file for each other engine. */
 const skipped = missing.map(({ engine }) =>
   engine === 'chromium'
     ? String.raw`/browser/(?!engines/(firefox|webkit)\.)`
@@ -28,7 +28,7 @@ const skipped = missing.map(({ engine }) =>
 const scratch = mkdtempSync(join(tmpdir(), 'jwe-auth-browser-'))
 const [minified, raw] = [join(scratch, 'minified'), join(scratch, 'coverage')]
 mkdirSync(raw)
-// Readable, or the source maps lead to the wrong branches; one test takes the minified one.
+// Not minified, or the source maps lead to the wrong branches. One test uses the minified bundle.
 await bundle('dist/browser', { minify: false })
 await bundle(minified)
 
@@ -36,7 +36,7 @@ const args = process.argv.slice(2)
 const { status } = spawnSync(
   process.execPath,
   [
-    // Firefox is driven over a WebSocket, which Node 20 does not have without being told.
+    // Firefox is driven over a WebSocket, which Node 20 has only with this flag.
     ...['--experimental-vm-modules', '--experimental-websocket'],
     ...['--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
     ...['--config', 'jest.browser.config.js', ...args],
@@ -55,6 +55,6 @@ const { status } = spawnSync(
 const isMeasured = args.length === 0 && !missing.some(({ engine }) => engine === 'chromium')
 const isCovered = !isMeasured || (await reportCoverage(raw))
 rmSync(scratch, { recursive: true })
-// As `npm run build` leaves it.
+// As `npm run build` makes it.
 await bundle('dist/browser')
 process.exitCode = status === 0 && isCovered ? 0 : 1

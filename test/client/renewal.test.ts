@@ -325,7 +325,7 @@ describe('two tabs of one session', () => {
     await first.client.signUp({ email: bob, password: GOOD_PASSWORD })
     expect(await codeOf(second.client.fetch('/account'))).toBe('session_ended')
     expect(second.client.session).toBeUndefined()
-    // Nor at the next request, nor by signing out once more.
+    // Not at the next request either, and not by signing out again.
     expect(await codeOf(second.client.account.rename('Alice'))).toBe('not_signed_in')
     expect(await codeOf(second.client.accessToken())).toBe('not_signed_in')
     expect(await second.client.signOut()).toBe(false)

@@ -88,7 +88,7 @@ const mayMount = await mountSmallDisk().then(
 )
 const WHY = 'skipped: needs mkfs.ext4 and the right to mount a disk'
 
-/** Tests that need a disk. REQUIRE_FAULTS=1 makes them fail, not be skipped, where none can be mounted. */
+/** Tests that need a disk. With REQUIRE_FAULTS=1 they fail instead of being skipped if none can be mounted. */
 export function describeDisk(name: string, tests: () => void): void {
   if (mayMount || process.env['REQUIRE_FAULTS'] === '1') describe(name, tests)
   else describe.skip(`${name} (${WHY})`, tests)

@@ -91,7 +91,7 @@ async function watch(isOver: () => boolean): Promise<Holdings[]> {
   return seen
 }
 
-/** Waits until the server has no more files open than that, or for as long as it may take. */
+/** Waits until the server has at most this many files open, or until the time is up. */
 async function coolDown(files: number): Promise<Holdings> {
   const end = performance.now() + COOL_DOWN * 1000
   for (;;) {

@@ -77,7 +77,7 @@ const MALFORMED: readonly SocketCase[] = [
     ['two Hosts', get('/healthz', 'Host: other.test')],
     ['no Host', lines('GET /healthz HTTP/1.1')],
     ['a method of another case', lines('get /healthz HTTP/1.1', 'Host: test')],
-    ['a method that nobody knows', lines('BREW /healthz HTTP/1.1', 'Host: test')],
+    ['an unknown method', lines('BREW /healthz HTTP/1.1', 'Host: test')],
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['HTTP/0.9', lines('GET /healthz HTTP/0.9')],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],

@@ -295,7 +295,7 @@ describe('the checker', () => {
       /^refresh by a2 .* after refresh by a2/,
     ],
     [
-      'a refused renewal whose successor nobody has used',
+      'a refused renewal whose successor was not used',
       [{ ...own, kind: 'refresh', token: 'r2', status: 400, error: 'invalid_grant' }],
       /^refresh by a2 .* was refused without a cause/,
     ],

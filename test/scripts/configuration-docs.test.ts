@@ -64,7 +64,7 @@ describe('the tables', () => {
       '`',
     ],
     [
-      'a default where there is none',
+      'a default for a variable without one',
       '| none                | any',
       'x is not the default of SECRET.',
       '| `x` | any',
@@ -96,8 +96,8 @@ describe('.env.example', () => {
     ['a variable that is missing', 'PORT=3000\n', 'PORT is missing.', ''],
     ['a variable that does not exist', 'PORT', 'there is no variable GONE.', 'GONE=1\nPORT'],
     ['another default', '3000', '80 is not the default of PORT.', '80'],
-    ['a value where there is none', 'ORIGINS=', 'a is not the default of ORIGINS.', 'ORIGINS=a'],
-    ['no value where there is one', '=low', 'LEVEL has a default, which is not given.', '='],
+    ['a value without a default', 'ORIGINS=', 'a is not the default of ORIGINS.', 'ORIGINS=a'],
+    ['no value despite a default', '=low', 'LEVEL has a default, which is not given.', '='],
   ])('%s', (_name, from, problem, to) => {
     const changed = dotenv.replace(from, to)
     expect(problemsOf({ dotenv: changed })).toEqual([`.env.example: ${problem}`])
