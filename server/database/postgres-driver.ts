@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 import type { DatabaseError, Pool, PoolClient, QueryResult as PgResult } from 'pg'
-import { StorageError, toStorageError } from './storage-error.ts'
+import { toPostgresError } from './postgres-error.ts'
+import { StorageError } from './storage-error.ts'
 import { retryConflicts } from './transaction.ts'
 
 /**
@@ -112,7 +113,7 @@ class PooledConnection implements DatabaseConnection {
       this.#isBroken ||= !isAnswer || ENDS_CONNECTION.test(code ?? '')
       // A TypeError, for example, is a bug of ours.
       const isAway = !isAnswer && (error as Error).name === 'Error'
-      throw isAway ? new StorageError(codeOf(error), error) : toStorageError(error)
+      throw isAway ? new StorageError(codeOf(error), error) : toPostgresError(error)
     }
   }
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
-import { isConflict } from './storage-error.ts'
+import { ConflictError } from './storage-error.ts'
 
 /** The most tries, including the first. */
 const TRIES = 5
@@ -9,24 +9,23 @@ const TRIES = 5
 const MAX_PAUSE = 20
 
 /**
- * Runs `work` in a transaction. PostgreSQL aborts one of two transactions that wait for each other.
- * This runs it again, up to five times in total. So `work` must have no effects outside the
- * database.
+ * Runs `work` in a transaction. If it loses a race with another one, it runs again, up to five times
+ * in total. So `work` must have no effects outside the database.
  *
- * @throws StorageError if every try conflicts with another transaction; whatever `work` throws.
+ * @throws ConflictError if it loses every time; whatever `work` throws.
  */
 export const inTransaction = <S, T>(
   db: Kysely<S>,
   work: (trx: Transaction<S>) => Promise<T>,
 ): Promise<T> => retryConflicts(() => db.transaction().execute(work))
 
-/** Runs `work` again if it fails only because of a concurrent transaction. */
+/** Runs `work` again if it throws a ConflictError. */
 export async function retryConflicts<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (tries === TRIES || !isConflict(error)) throw error
+      if (tries === TRIES || !(error instanceof ConflictError)) throw error
     }
     await sleep(randomInt(MAX_PAUSE))
   }

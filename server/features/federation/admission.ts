@@ -3,7 +3,7 @@ import { revokeAccess } from '../../accounts/credentials.ts'
 import { NO_PASSWORD } from '../../hashing/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Account } from '../../database/schema.ts'
-import { conflict } from '../../database/storage-error.ts'
+import { ConflictError } from '../../database/storage-error.ts'
 import { inTransaction } from '../../database/transaction.ts'
 import { lockAccount } from '../../sessions/lock-session.ts'
 import type { IdToken } from './id-token-verifier.ts'
@@ -88,7 +88,7 @@ async function linked(
   now: number,
 ): Promise<Account> {
   if (account === undefined || (await insertIdentity(trx, account, token, now)) === undefined) {
-    throw conflict()
+    throw new ConflictError()
   }
   return account
 }
