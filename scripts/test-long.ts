@@ -24,7 +24,7 @@ const STEPS: readonly Step[] = [
   },
   {
     name: '30 histories on several servers',
-    command: jest('test/scenarios/several-servers.test.ts'),
+    command: jest('--passWithNoTests', 'test/features/postgres/several-servers.test.ts'),
     variables: { SEEDS: '30' },
   },
   {

@@ -2,8 +2,13 @@
 // Arguments go to Jest, such as the name of a test file.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { features } from '../server/features.ts'
 import { findPostgres, startPostgres } from '../test/support/postgres.ts'
 
+if (!features.some(({ database }) => database?.schemes.includes('postgres'))) {
+  process.stderr.write('Skipped: the feature postgres is not in server/features.ts.\n')
+  process.exit(0)
+}
 if ((await findPostgres()) === undefined) {
   process.stderr.write(
     'Skipped: PostgreSQL is not installed (Debian: apt-get install postgresql).\n',

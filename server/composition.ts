@@ -4,9 +4,9 @@ import { createPasswordHasher, type PasswordHasher } from './hashing/password-ha
 import { createSignIn } from './accounts/sign-in.ts'
 import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'
-import type { Database } from './database/open.ts'
+import type { OpenedDatabase } from './database-kind.ts'
 import type { Keystore } from './keystore/keystore.ts'
-import { createLimitStore } from './limits/limit-store.ts'
+import { limitsInMemory } from './limits/limit-store.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
 import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
@@ -17,10 +17,12 @@ import type { ReplayCache } from './limits/replay-cache.ts'
 import { createRequestBinding } from './token/request-binding.ts'
 
 /** What a server needs. Everything is passed in, so that two servers can run in one process. */
-export interface Dependencies {
+export interface Dependencies extends Pick<
+  OpenedDatabase,
+  'database' | 'limitStore' | 'findSession' | 'connections'
+> {
   readonly config: Config
   readonly keystore: Keystore
-  readonly database: Database
   readonly logger: Logger
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
@@ -41,9 +43,9 @@ export interface Dependencies {
 export type Core = Readonly<ReturnType<typeof compose>>
 
 export function compose(dependencies: Dependencies) {
-  const { config, keystore, database, logger } = dependencies
+  const { config, keystore, database, logger, findSession, connections } = dependencies
   const { clock = Date.now, isStopping = () => false } = dependencies
-  const limitStore = createLimitStore(database)
+  const { limitStore = limitsInMemory() } = dependencies
   const { replayCache = limitStore.createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
   const { issuer, publicUrl, algorithms, requestBinding } = config
@@ -65,6 +67,7 @@ export function compose(dependencies: Dependencies) {
     config,
     keystore,
     database,
+    connections,
     logger,
     clock,
     isStopping,
@@ -81,6 +84,6 @@ export function compose(dependencies: Dependencies) {
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
-    sessions: createSessions(database, tokens, config, logger),
+    sessions: createSessions(database, tokens, config, logger, findSession),
   }
 }

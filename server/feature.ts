@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Client } from './clients/clients.ts'
 import type { Core } from './composition.ts'
+import type { DatabaseKind } from './database-kind.ts'
 import type { History } from './database/migrate.ts'
 import type { Account } from './database/schema.ts'
 import type { AppContext, AppMiddleware, Handler } from './http/context.ts'
@@ -74,6 +75,8 @@ interface FeatureDefinition<V extends FeatureVariables> {
    * removed.
    */
   readonly history?: History
+  /** Opens databases of another kind than SQLite. Their tables need no history here. */
+  readonly database?: DatabaseKind<Values<V>>
   /** Called once, when the server starts. */
   readonly create: (core: Core, variables: Values<V>) => FeatureParts | Promise<FeatureParts>
 }
@@ -86,11 +89,15 @@ export interface Feature {
     isSet: (name: string) => boolean,
   ) => readonly string[]
   readonly history: History | undefined
+  readonly database: DatabaseKind | undefined
   readonly create: (
     core: Core,
     variables: Readonly<Record<string, unknown>>,
   ) => FeatureParts | Promise<FeatureParts>
 }
+
+/** Whether a feature opens databases. Operators' commands need no other variables than those. */
+export const opensDatabases = ({ database }: Feature): boolean => database !== undefined
 
 /**
  * Defines a feature: a folder in `features/` and a line in `features.ts`.
@@ -114,7 +121,8 @@ export function defineFeature<V extends FeatureVariables = FeatureVariables>(
   return {
     variables: definition.variables ?? {},
     history: definition.history,
-    // Safe cast: the configuration was parsed with these same parsers.
+    // Safe, here and below: the configuration was parsed with these same parsers.
+    database: definition.database,
     contradictions: (variables, isSet) => contradictions(variables as Partial<Values<V>>, isSet),
     create: (core, variables) => definition.create(core, variables as Values<V>),
   }

@@ -6,6 +6,7 @@ import { licenseToken } from './features/license-token/index.ts'
 import { metrics } from './features/metrics/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
+import { postgres } from './features/postgres/index.ts'
 import { sealedBodies } from './features/sealed-bodies/index.ts'
 import { serviceClients } from './features/service-clients/index.ts'
 
@@ -15,6 +16,7 @@ import { serviceClients } from './features/service-clients/index.ts'
  * the reverse.
  */
 export const features: readonly Feature[] = [
+  postgres,
   sealedBodies,
   passwordReset,
   federation,

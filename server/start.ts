@@ -4,9 +4,9 @@ import { createApp } from './app.ts'
 import { compose } from './composition.ts'
 import type { Config } from './config/config.ts'
 import type { Core } from './composition.ts'
+import { openConfigured } from './database-kind.ts'
 import { migrate } from './database/migrate.ts'
 import { describeDatabase } from './database/location.ts'
-import { isShared, openConfigured } from './database/open.ts'
 import { lockDatabase } from './database/server-lock.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer } from './http/http-server.ts'
@@ -56,15 +56,16 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { clock = Date.now, passwords = createPasswordHasher() } = options
   const { startedAt = clock(), onFatal = fail } = options
-  const [{ keystore, warnings, source }, database] = await together(
+  const [{ keystore, warnings, source }, opened] = await together(
     openKeystore(config, recordSigningKey, clock()),
-    openConfigured(config),
+    openConfigured(config, features),
   )
+  const { database, takeLock } = opened
   const closing = async (error: unknown) => {
     await database.destroy()
     throw error
   }
-  const lock = await lockDatabase(config.database, !config.preserveSessions, onFatal).catch(closing)
+  const lock = await lockDatabase(takeLock, !config.preserveSessions, onFatal).catch(closing)
   const releasing = async (error: unknown) => {
     await lock.release()
     return closing(error)
@@ -85,13 +86,15 @@ export async function startServer(
     )
   }
   let isServing = false
-  // With preserved keys, a binding that the last server saw must not be accepted again, unless both
-  // share a memory. Bindings count whole seconds, so this server accepts them from the next one on.
-  const forgets = config.preserveSessions && !isShared(database)
+  // With preserved keys, a binding that the last server saw must not be accepted again, unless the
+  // database remembers it. Bindings count whole seconds, so this server accepts them from the next
+  // one on.
+  const forgets = config.preserveSessions && opened.limitStore === undefined
   const bindingsNotBefore = forgets ? Math.ceil(startedAt / 1000) * 1000 : 0
   const isStopping = () => !isServing
   const core = compose({
-    ...{ config, keystore, database, logger, clock, passwords },
+    ...opened,
+    ...{ config, keystore, logger, clock, passwords },
     ...{ bindingsNotBefore, isStopping },
   })
   const parts = await createFeatures(core, features).catch(releasing)
@@ -130,7 +133,7 @@ export async function startServer(
   const follower = source && followFolder(keystore, logger, source, clock)
   const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))
   const stopSweeping = startSweeping(
-    [(now) => sweepExpired(database, now), core.limitStore.sweep, ...sweeps],
+    [(now) => sweepExpired(database, now), ...sweeps],
     logger,
     core.clock,
   )

@@ -25,7 +25,7 @@ import { startServer, type RunningServer } from '../server/start.ts'
 import { StartupError } from '../server/errors/startup-error.ts'
 import { TestClient } from './support/client.ts'
 import { testConfig } from './support/config.ts'
-import { databaseAt } from './support/database.ts'
+import { databaseAt, usedDatabaseFeatures } from './support/database.ts'
 import { getRaw, openConnection } from './support/process.ts'
 import { fakeIntervals, until } from './support/timers.ts'
 
@@ -58,7 +58,8 @@ async function start(
   const lines: unknown[] = (logs = [])
   const logger = createLogger('trace', { write: (line) => void lines.push(JSON.parse(line)) })
   const config = testConfig({ port: 0, database, keysDir, ...changes })
-  const server = await startServer(config, features, logger, { startedAt })
+  const all = [...(await usedDatabaseFeatures()), ...features]
+  const server = await startServer(config, all, logger, { startedAt })
   running.push(server)
   return server
 }

@@ -30,8 +30,12 @@ function read(path: string): Source {
 
 const featureOf = (path: string) => /^server\/features\/([^/]+)\//.exec(path)?.[1]
 
-/** A feature counts as one folder, and so does a file of server/ or client/ itself. */
+/** A program of a feature, which reads the list of features. Nothing imports it. */
+const PROGRAM = /^server\/features\/[^/]+\/command\/index\.ts$/
+
+/** A feature counts as one folder, and so does a file of server/ or client/ itself, and a program. */
 const folderOf = (path: string): string => {
+  if (PROGRAM.test(path)) return path
   const feature = featureOf(path)
   if (feature !== undefined) return `server/features/${feature}`
   return ['server', 'client'].includes(dirname(path)) ? path : dirname(path)

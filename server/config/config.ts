@@ -26,10 +26,8 @@ export interface Config {
   readonly issuer: string
   /** Where clients reach this server: for links and bound requests. Also set by ISSUER. */
   readonly publicUrl: string
-  /** The absolute path of a SQLite file, `:memory:`, or a PostgreSQL URL, which may hold a password. */
+  /** The absolute path of a SQLite file, `:memory:`, or a URL, which may hold a password. */
   readonly database: string
-  /** Connections to PostgreSQL at most. */
-  readonly databasePoolSize: number
   /** How long a statement may wait or take. */
   readonly databaseTimeout: number
   readonly algorithms: Algorithms
@@ -62,11 +60,12 @@ export interface Config {
  * Reads the configuration from the environment. Variables that are not set there are taken from
  * `.env` in the project's folder.
  *
- * @param features Their variables are read too. Commands that use no feature leave this out.
+ * @param features Their variables are read too, and DATABASE_URL must be SQLite's or that of one of
+ *   them. Programs that use neither leave this out.
  * @throws StartupError listing all problems: the variable, what is wrong and what is accepted.
  */
 export function loadConfig(
-  features: readonly ConfiguredFeature[] = [],
+  features?: readonly ConfiguredFeature[],
   environment: NodeJS.ProcessEnv = process.env,
   dotenv = join(PROJECT_ROOT, '.env'),
 ): Config {
@@ -74,8 +73,11 @@ export function loadConfig(
     ...readDotenv(dotenv),
     ...environment,
   }
-  const core = parseVariables(raw)
-  const others = features.map((feature) => parseFeatureVariables(raw, feature))
+  const core = parseVariables(
+    raw,
+    features?.flatMap(({ database }) => database ?? []),
+  )
+  const others = (features ?? []).map((feature) => parseFeatureVariables(raw, feature))
   const problems = [core, ...others].flatMap((parsed) => parsed.problems)
   if (problems.length > 0) throw new StartupError(problems)
   const featureVariables = Object.assign({}, ...others.map(({ values }) => values)) as object
@@ -107,7 +109,6 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
     issuer,
     publicUrl: issuer,
     database: databaseLocation(env.DATABASE_URL),
-    databasePoolSize: env.DATABASE_POOL_SIZE,
     databaseTimeout: env.DATABASE_TIMEOUT,
     algorithms: Object.freeze({
       signingAlg: env.TOKEN_SIGNING_ALG,

@@ -73,13 +73,27 @@ export const baseUrl = z.string().transform((text, ctx) => {
   return text
 })
 
-/** The URL of a SQLite file or a PostgreSQL database. */
-export const databaseUrl = z
-  .string()
-  .refine(
-    (text) => /^file:./.test(text) || (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)),
-    'must be file: and a path, such as file:./data/auth.db, or the postgres:// URL of a database',
-  )
+/** What the configuration needs to know about a kind of database: see database-kind.ts. */
+export interface ConfiguredKind {
+  readonly schemes: readonly string[]
+}
+
+/** The URL of a SQLite file, or of a database of another kind. */
+export function databaseUrl(kinds: readonly ConfiguredKind[]) {
+  const schemes = kinds.flatMap((kind) => kind.schemes)
+  const accepted = [
+    'file: and a path, such as file:./data/auth.db',
+    ...kinds.map(({ schemes: [scheme = ''] }) => `the ${scheme}:// URL of a database`),
+  ]
+  return z
+    .string()
+    .refine(
+      (text) =>
+        /^file:./.test(text) ||
+        (schemes.some((scheme) => text.startsWith(`${scheme}://`)) && URL.canParse(text)),
+      `must be ${accepted.join(', or ')}`,
+    )
+}
 
 /** Comma-separated web origins, or nothing. */
 export const origins = z.string().transform((text, ctx) => {

@@ -8,6 +8,7 @@ import {
   oneOf,
   origins,
   rateLimit,
+  type ConfiguredKind,
 } from './parsers.ts'
 import {
   ENCRYPTION_ALGS,
@@ -30,9 +31,8 @@ const schema = z.object({
   // Default: http://localhost:PORT. In production, the public https origin, which every token
   // names.
   ISSUER: baseUrl.optional(),
-  // SQLite: nothing to install. PostgreSQL is for more than one machine.
-  DATABASE_URL: databaseUrl.default('file:./data/auth.db'),
-  DATABASE_POOL_SIZE: integer(1, 1000).default(10),
+  // SQLite: nothing to install.
+  DATABASE_URL: z.string().default('file:./data/auth.db'),
   DATABASE_TIMEOUT: duration.default(5),
   // ES256 and P-256: the tokens are small, and every JOSE library and browser supports them.
   TOKEN_SIGNING_ALG: oneOf(SIGNING_ALGS).default('ES256'),
@@ -97,6 +97,7 @@ export interface ConfiguredFeature {
     variables: Readonly<Record<string, unknown>>,
     isSet: (name: string) => boolean,
   ) => readonly string[]
+  readonly database?: ConfiguredKind | undefined
 }
 
 /** The result of reading some variables. */
@@ -107,9 +108,19 @@ interface Parsed<Values> {
   readonly problems: readonly string[]
 }
 
-/** Reads every variable of the core. */
-export function parseVariables(raw: NodeJS.ProcessEnv): Parsed<Variables> {
-  const parsed = parse(raw, schema.shape, (name) => MAY_BE_EMPTY.has(name))
+/**
+ * Reads every variable of the core.
+ *
+ * @param kinds The kinds of databases that DATABASE_URL may name; by default, any.
+ */
+export function parseVariables(
+  raw: NodeJS.ProcessEnv,
+  kinds?: readonly ConfiguredKind[],
+): Parsed<Variables> {
+  const { DATABASE_URL: anyUrl } = schema.shape
+  const url = kinds === undefined ? anyUrl : anyUrl.pipe(databaseUrl(kinds))
+  const parsers = { ...schema.shape, DATABASE_URL: url }
+  const parsed = parse(raw, parsers, (name) => MAY_BE_EMPTY.has(name))
   const values = parsed.values as Variables
   // A variable that could not be read is `undefined` here, so it contradicts nothing.
   return { values, problems: [...parsed.problems, ...contradictions(values)] }

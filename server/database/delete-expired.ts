@@ -30,7 +30,7 @@ export function deleteExpired(
       .where(key, 'in', (rows) =>
         rows.selectFrom(table).select(key).where('expires_at', '<=', now).limit(BATCH),
       )
-      // Checked again: on PostgreSQL, a row may have been renewed since it was selected.
+      // Checked again: on some databases, a row may have been renewed since it was selected.
       .where('expires_at', '<=', now)
       .executeTakeFirstOrThrow(),
   )

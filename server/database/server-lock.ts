@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StartupError } from '../errors/startup-error.ts'
-import { isPostgresUrl } from './location.ts'
-import { takePostgresLock } from './postgres-lock.ts'
-import { takeSqliteLock } from './sqlite-lock.ts'
 
 /** Milliseconds to wait for a lock: the server before may be stopping. */
 const PATIENCE = 2000
@@ -14,29 +11,31 @@ export interface ServerLock {
   release(): Promise<void>
 }
 
-/** Takes the lock, or returns `undefined` at once if others prevent it. */
-export type TakeLock = (isExclusive: boolean) => Promise<ServerLock | undefined>
+/**
+ * Takes the lock of a database, or returns `undefined` at once if others prevent it.
+ *
+ * @param onLost Called if the lock was lost with its connection, and others have taken it since.
+ */
+export type TakeLock = (
+  isExclusive: boolean,
+  onLost: (error: Error) => void,
+) => Promise<ServerLock | undefined>
 
 /**
  * Registers a server as a user of a database. A server with keys of its own cannot share it: nobody
  * else could read its tokens, and it removes everybody's sessions. Operators' commands take no lock.
  *
- * @param location See `openDatabase`.
  * @param isAlone Whether the server needs the database to itself.
- * @param onLost Called if the lock was lost with its connection, and others have taken it since.
  * @throws StartupError if the database is in use and either server needs it to itself.
  */
 export async function lockDatabase(
-  location: string,
+  takeLock: TakeLock,
   isAlone: boolean,
   onLost: (error: Error) => void,
 ): Promise<ServerLock> {
-  const take = isPostgresUrl(location)
-    ? takePostgresLock(location, onLost)
-    : takeSqliteLock(location)
   const deadline = performance.now() + PATIENCE
   for (;;) {
-    const lock = await take(isAlone)
+    const lock = await takeLock(isAlone, onLost)
     if (lock !== undefined) return lock
     if (performance.now() > deadline) throw new StartupError([inUse(isAlone)])
     await sleep(PAUSE)

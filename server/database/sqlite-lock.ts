@@ -1,6 +1,6 @@
 import Libsql from 'libsql'
 import type { TakeLock } from './server-lock.ts'
-import { makePrivate } from './sqlite.ts'
+import { makePrivate } from './open.ts'
 
 /**
  * An open transaction on a file beside the database: reading shares it, an exclusive one does not. The

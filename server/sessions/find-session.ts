@@ -1,6 +1,7 @@
-import { isShared, type Database } from '../database/open.ts'
+import type { Selectable } from 'kysely'
+import type { Database } from '../database/open.ts'
 import { rowReader } from '../database/read-row.ts'
-import { createBatchedLookup, type FoundSession } from './find-sessions.ts'
+import type { Account, SessionRow } from '../database/schema.ts'
 
 /** What an access token says about its session: the claims `sid`, `sub`, `client_id` and `gen`. */
 interface SessionClaims {
@@ -10,20 +11,22 @@ interface SessionClaims {
   readonly gen?: number | undefined
 }
 
-/** @param now Milliseconds since the epoch. */
-type FindSession = (claims: SessionClaims, now: number) => Promise<FoundSession | undefined>
+/** The row of a found session, with its account. */
+export type FoundSession = Account &
+  Pick<Selectable<SessionRow>, 'database_key' | 'last_used_at' | 'expires_at'>
+
+/**
+ * Finds a live session and its account.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export type FindSession = (claims: SessionClaims, now: number) => Promise<FoundSession | undefined>
 
 /**
  * Looks up a live session and its account in one statement. This is the price of revocation that
  * takes effect at once. Every protected request pays it, so the statement is composed only once.
- * On a database that is not in this process, lookups that arrive together travel together.
  */
 export function createSessionLookup(db: Database): FindSession {
-  if (isShared(db)) {
-    const find = createBatchedLookup(db)
-    return ({ sid, sub, client_id: clientId, gen: generation = 0 }, now) =>
-      find({ sid, sub, clientId, generation, now })
-  }
   const compose = (sid: string, sub: string, clientId: string, generation: number, now: number) =>
     db
       .selectFrom('sessions')

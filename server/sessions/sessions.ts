@@ -10,7 +10,7 @@ import type { AuditSubject } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
-import { createSessionLookup } from './find-session.ts'
+import { createSessionLookup, type FindSession } from './find-session.ts'
 import { isUseDue, recordUse } from './last-used.ts'
 import { lockAccount } from './lock-session.ts'
 import { endSurplusSessions } from './own-sessions.ts'
@@ -52,9 +52,9 @@ export function createSessions(
   context: TokenContext,
   options: SessionOptions,
   log: Logger,
+  findSession: FindSession = createSessionLookup(db),
 ) {
   const { clock } = context
-  const findSession = createSessionLookup(db)
   const { accessTokenTtl, refreshTokenTtl, refreshReuseInterval, sessionMaxAge, maxSessions } =
     options
 

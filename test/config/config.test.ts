@@ -51,7 +51,6 @@ describe('without any variable', () => {
       issuer: 'http://localhost:3000',
       publicUrl: 'http://localhost:3000',
       database: join(ROOT, 'data/auth.db'),
-      databasePoolSize: 10,
       databaseTimeout: 5,
       algorithms: {
         signingAlg: 'ES256',
@@ -130,9 +129,6 @@ describe('a valid value is accepted', () => {
     ['DATABASE_URL', 'file:/var/y.db', { database: '/var/y.db' }],
     ['DATABASE_URL', 'file:///var/y.db', { database: '/var/y.db' }],
     ['DATABASE_URL', 'file::memory:', { database: ':memory:' }],
-    ['DATABASE_URL', 'postgres://db.test/auth', { database: 'postgres://db.test/auth' }],
-    ['DATABASE_URL', 'postgresql:///auth', { database: 'postgresql:///auth' }],
-    ['DATABASE_POOL_SIZE', '1', { databasePoolSize: 1 }],
     ['DATABASE_TIMEOUT', '2s', { databaseTimeout: 2 }],
     ['ACCESS_TOKEN_TTL', '90s', { accessTokenTtl: 90 }],
     ['REFRESH_TOKEN_TTL', '16m', { refreshTokenTtl: 960 }],
@@ -351,9 +347,36 @@ describe('the variables of a feature', () => {
     expect(problemsWith({ GREETING: 'Bye', GREETER: 'Ada' })).toEqual(['GREETER contradicts Bye.'])
   })
 
+  test('of a kind of database come with its URLs', () => {
+    const open = () => Promise.reject(new Error('unused'))
+    const other = defineFeature({
+      database: { schemes: ['other', 'others'], backUpWith: 'other-dump', open },
+      create: () => ({}),
+    })
+    const loadUrl = (DATABASE_URL: string) =>
+      loadConfig([feature, other], { DATABASE_URL }, NOWHERE)
+    for (const url of ['other://u:p@db.test/auth', 'others:///auth']) {
+      expect(loadUrl(url).database).toBe(url)
+    }
+    expect(loadUrl('file:/var/y.db').database).toBe('/var/y.db')
+    for (const url of ['another://db/auth', 'other:/db/auth', 'other://[', 'OTHER://db/auth']) {
+      expect(() => loadUrl(url)).toThrow(
+        /^DATABASE_URL must be file: and a path, such as file:\S+, or the other:\/\/ URL of a database\.$/,
+      )
+    }
+  })
+
   test('are not read without the feature', () => {
     expect(load({ GREETING: 'Hi' }).featureVariables).toEqual({})
   })
+})
+
+test('a program that opens no database takes any DATABASE_URL', () => {
+  const env = { DATABASE_URL: 'other://db.test/auth' }
+  expect(loadConfig(undefined, env, NOWHERE).database).toBe('other://db.test/auth')
+  expect(problemsOf(env)).toEqual([
+    'DATABASE_URL must be file: and a path, such as file:./data/auth.db.',
+  ])
 })
 
 describe('placeholders', () => {

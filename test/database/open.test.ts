@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 async function open(file: string, busyTimeout?: number): Promise<Database> {
-  const db = await openDatabase(file, busyTimeout === undefined ? {} : { timeout: busyTimeout })
+  const db = await openDatabase(file, busyTimeout)
   opened.push(db)
   return db
 }

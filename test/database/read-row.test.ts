@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { LibsqlAdapter } from '../../server/database/libsql-dialect.ts'
-import { openSqlite } from '../../server/database/sqlite.ts'
-import type { Database } from '../../server/database/open.ts'
+import { openDatabase, type Database } from '../../server/database/open.ts'
 import { rowReader } from '../../server/database/read-row.ts'
 
 let folder: string
@@ -17,7 +16,7 @@ let find: (parameters: readonly unknown[]) => Promise<unknown>
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'read-row-'))
   const file = join(folder, 'auth.db')
-  db = await openSqlite(file, 1000)
+  db = await openDatabase(file, 1000)
   other = new Libsql(file)
   await add('phone')
   find = rowReader(

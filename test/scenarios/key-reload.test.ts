@@ -11,7 +11,7 @@ import { createLogger } from '../../server/log/logger.ts'
 import { startServer, type RunningServer } from '../../server/start.ts'
 import { DEFAULTS, PASSPHRASE } from '../keystore/fixtures.ts'
 import { testConfig } from '../support/config.ts'
-import { databaseAt } from '../support/database.ts'
+import { databaseAt, usedDatabaseFeatures } from '../support/database.ts'
 
 const KEEP = 3_600_000
 
@@ -50,7 +50,7 @@ test('/healthz answers while ten encrypted keys are rotated and reloaded', async
     ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
     ...{ preserveSessions: true, database: await databaseAt(join(scratch, 'auth.db')) },
   })
-  const running = await startServer(config, [], createLogger('silent'))
+  const running = await startServer(config, await usedDatabaseFeatures(), createLogger('silent'))
   server = running
   await askHealth(running.url)
 

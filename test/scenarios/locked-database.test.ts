@@ -19,7 +19,7 @@ let other: Libsql.Database
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'locked-'))
   const file = join(folder, 'auth.db')
-  server = await startTestServer({ database: await openDatabase(file, { timeout: 50 }) })
+  server = await startTestServer({ database: await openDatabase(file, 50) })
   client = await TestClient.registered(server.url)
   session = await client.signUp(EMAIL)
   other = new Libsql(file)

@@ -13,7 +13,6 @@ import {
   type JWK,
 } from 'jose'
 import type { Config } from '../../server/config/config.ts'
-import { openDatabase } from '../../server/database/open.ts'
 import {
   generateKeys,
   pruneKeys,
@@ -29,7 +28,7 @@ import { startServer, type RunningServer } from '../../server/start.ts'
 import { DEFAULTS, MODERN } from '../keystore/fixtures.ts'
 import { someEmail, TestClient, type Answer, type TestSession } from '../support/client.ts'
 import { testConfig } from '../support/config.ts'
-import { databaseAt } from '../support/database.ts'
+import { databaseAt, openAt, usedDatabaseFeatures } from '../support/database.ts'
 import { rawRequest } from '../support/raw-request.ts'
 
 /** How long a previous key is kept, in milliseconds. */
@@ -55,7 +54,7 @@ async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
     ...changes,
   })
   // As if the process had started a second ago, so that the server does not wait.
-  const server = await startServer(config, [], createLogger('silent'), {
+  const server = await startServer(config, await usedDatabaseFeatures(), createLogger('silent'), {
     startedAt: Date.now() - 1000,
   })
   running.push(server)
@@ -294,7 +293,7 @@ describe('tokens', () => {
 
 describe('a session', () => {
   const storedKid = async () => {
-    const database = await openDatabase(await databaseAt(join(scratch, 'auth.db')))
+    const database = await openAt(await databaseAt(join(scratch, 'auth.db')))
     const { database_key } = await database
       .selectFrom('sessions')
       .select('database_key')

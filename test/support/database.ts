@@ -1,20 +1,59 @@
 /** Databases for tests: SQLite, or PostgreSQL under `npm run test:postgres`. */
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
+import { openConfigured, type OpenedDatabase } from '../../server/database-kind.ts'
+import { schemeOf } from '../../server/database/location.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
+import { opensDatabases, type Feature } from '../../server/feature.ts'
 import { asAdmin, createDatabase } from './postgres.ts'
 
 /** The URL of a PostgreSQL server to use instead of SQLite. */
 const SERVER = process.env['TEST_POSTGRES_URL']
 
 /** The most connections of one test server: many servers run at once. */
-export const POOL_SIZE = 5
+const POOL_SIZE = 5
+
+const opened = new WeakMap<Database, OpenedDatabase>()
+
+/** What the kind of a database does in its own way, for `compose`. */
+export const partsOf = (
+  database: Database,
+): Pick<OpenedDatabase, 'database'> & Partial<OpenedDatabase> =>
+  opened.get(database) ?? { database }
+
+/** The features that open databases. Loaded on demand, so that the core's tests need no feature. */
+export async function databaseFeatures(): Promise<readonly Feature[]> {
+  const { features } = await import('../../server/features.ts')
+  return features.filter(opensDatabases)
+}
+
+/** The same, if the tests use another database than SQLite. */
+export const usedDatabaseFeatures = async (): Promise<readonly Feature[]> =>
+  SERVER === undefined ? [] : databaseFeatures()
+
+/**
+ * Opens a database of any kind.
+ *
+ * @param location See `Config`.
+ * @param options `timeout` is in milliseconds.
+ */
+export async function openAt(
+  location: string,
+  { poolSize = POOL_SIZE, timeout = 5000 } = {},
+): Promise<Database> {
+  const featureVariables = { DATABASE_POOL_SIZE: poolSize }
+  const config = { database: location, databaseTimeout: timeout / 1000, featureVariables }
+  const isFile = schemeOf(location) === undefined
+  const parts = await openConfigured(config, isFile ? [] : await databaseFeatures())
+  opened.set(parts.database, parts)
+  return parts.database
+}
 
 /** A new, empty database, which is gone when it is closed. */
 export async function openTestDatabase(): Promise<Database> {
   if (SERVER === undefined) return openDatabase(':memory:')
   const url = await createDatabase(SERVER)
-  const db = await openDatabase(url, { poolSize: POOL_SIZE })
+  const db = await openAt(url)
   const close = db.destroy.bind(db)
   let closed: Promise<void> | undefined
   db.destroy = () => (closed ??= close().then(() => dropDatabase(url)))

@@ -11,7 +11,7 @@ import { createFeatures } from '../../server/start.ts'
 import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { createClock, type TestClock } from './clock.ts'
 import { testConfig } from './config.ts'
-import { openTestDatabase } from './database.ts'
+import { openTestDatabase, partsOf } from './database.ts'
 import { createCheapHasher } from './passwords.ts'
 
 export interface TestServer {
@@ -56,9 +56,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
   const { isStopping, replayCache, bindingsNotBefore } = options
   const core = compose({
+    ...partsOf(database),
     config,
     keystore,
-    database,
     logger,
     clock,
     ...(options.productionHashes === true

@@ -1,13 +1,16 @@
 /** The entry point of `npm run account`. */
 import { loadConfig } from '../../config/config.ts'
-import { openConfigured } from '../../database/open.ts'
+import { openConfigured } from '../../database-kind.ts'
+import { opensDatabases } from '../../feature.ts'
+import { features } from '../../features.ts'
 import { createLogger } from '../../log/logger.ts'
 import { runCommand, writeTo } from '../run-command.ts'
 import { accountCommand } from './account-command.ts'
 
 await runCommand((args) => {
-  const config = loadConfig()
+  const config = loadConfig(features.filter(opensDatabases))
+  const open = async () => (await openConfigured(config, features)).database
   // The log goes to stderr, so that it does not mix with the result.
   const logger = createLogger(config.logLevel, process.stderr)
-  return accountCommand(args, () => openConfigured(config), logger, writeTo(process.stdout))
+  return accountCommand(args, open, logger, writeTo(process.stdout))
 })

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Libsql from 'libsql'
-import { describeDatabase, isPostgresUrl } from '../../database/location.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 
 /**
@@ -14,12 +13,6 @@ import { StartupError } from '../../errors/startup-error.ts'
  * @throws StartupError if there is no such database, or the file exists or cannot be written.
  */
 export function backUp(from: string, to: string): void {
-  const postgres = [from, to].find(isPostgresUrl)
-  if (postgres !== undefined) {
-    throw new StartupError([
-      `${describeDatabase(postgres)} is PostgreSQL. Back it up with pg_dump; this command is for SQLite.`,
-    ])
-  }
   if (!existsSync(from)) throw new StartupError([`There is no database at ${from}.`])
   if (to === ':memory:') throw new StartupError(['A backup needs a file.'])
   if (existsSync(to)) throw exists(to)

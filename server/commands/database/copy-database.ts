@@ -1,5 +1,5 @@
-import { sql, type Kysely } from 'kysely'
-import { isShared, type Database } from '../../database/open.ts'
+import type { Kysely } from 'kysely'
+import type { OpenedDatabase } from '../../database-kind.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 
 /** Rows that are read and written at once: few enough for the parameters of one statement. */
@@ -12,9 +12,8 @@ const CORE_TABLES = [
   ...['clients', 'accounts', 'sessions', 'refresh_tokens'],
   ...['password_resets', 'known_clients'],
 ]
-/** What belongs to one database and not to its people: the histories, and what servers count. */
-const LEFT_OUT =
-  /migration|^migrations$|^sqlite_|^(?:replays|replay_epoch|rate_limits|wrong_passwords)$/
+/** What belongs to one database and not to its people. */
+const LEFT_OUT = /migration|^migrations$|^sqlite_/
 
 type Row = Record<string, unknown>
 type Tables = Kysely<Record<string, Row>>
@@ -32,14 +31,14 @@ interface Table {
  * @throws StartupError if the target is not empty or lacks a table.
  */
 export async function copyDatabase(
-  from: Database,
-  to: Database,
+  from: OpenedDatabase,
+  to: OpenedDatabase,
   print: (line: string) => void,
 ): Promise<void> {
-  const source = from as unknown as Tables
-  const tables = await tablesOf(source)
-  await requireEmpty(to as unknown as Tables, tables)
-  await to.transaction().execute(async (trx) => {
+  const source = from.database as unknown as Tables
+  const tables = await tablesOf(from)
+  await requireEmpty(to, tables)
+  await to.database.transaction().execute(async (trx) => {
     const target = trx as unknown as Tables
     for (const table of tables) {
       const copied = await copyTable(source, target, table, print)
@@ -51,14 +50,14 @@ export async function copyDatabase(
       }
       print(`${table.name}: ${copied}`)
     }
-    // The target has not seen the requests that the source's servers have: see database-replay-cache.ts.
-    if (isShared(to)) await sql`delete from replay_epoch`.execute(trx)
+    // Its servers have not seen the requests that the source's have.
+    for (const name of to.memoryTables ?? []) await target.deleteFrom(name).execute()
   })
 }
 
-async function tablesOf(db: Tables): Promise<Table[]> {
-  const tables = (await db.introspection.getTables())
-    .filter(({ name, isView }) => !isView && !LEFT_OUT.test(name))
+async function tablesOf({ database, memoryTables = [] }: OpenedDatabase): Promise<Table[]> {
+  const tables = (await database.introspection.getTables())
+    .filter(({ name, isView }) => !isView && !LEFT_OUT.test(name) && !memoryTables.includes(name))
     .map(({ name, columns }) => ({ name, columns: columns.map((column) => column.name) }))
   const rank = ({ name }: Table) => {
     const index = CORE_TABLES.indexOf(name)
@@ -67,8 +66,9 @@ async function tablesOf(db: Tables): Promise<Table[]> {
   return tables.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
 }
 
-async function requireEmpty(target: Tables, tables: readonly Table[]): Promise<void> {
-  const names = new Set((await tablesOf(target)).map(({ name }) => name))
+async function requireEmpty(to: OpenedDatabase, tables: readonly Table[]): Promise<void> {
+  const target = to.database as unknown as Tables
+  const names = new Set((await tablesOf(to)).map(({ name }) => name))
   const problems: string[] = []
   for (const table of tables) {
     if (!names.has(table.name)) {

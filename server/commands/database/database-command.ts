@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { describeDatabase, isPostgresUrl } from '../../database/location.ts'
-import type { Database } from '../../database/open.ts'
+import type { DatabaseKind, OpenedDatabase } from '../../database-kind.ts'
+import { describeDatabase } from '../../database/location.ts'
 import { lockDatabase } from '../../database/server-lock.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { backUp } from './back-up.ts'
@@ -12,7 +12,7 @@ const HELP = `Usage: npm run database -- backup --to <file:…>
 
   backup   copy a SQLite database to a new file; servers may use it meanwhile
   copy     copy everything to an empty database, while no server uses either of them
-  --from   file:./data/auth.db or postgres://…; DATABASE_URL by default
+  --from   a database, such as file:./data/auth.db; DATABASE_URL by default
   --to     the same; when copying, one of the two may be left out
   --help   show this help`
 
@@ -22,8 +22,10 @@ export interface DatabaseAccess {
   readonly configured: string
   /** @throws StartupError for a URL that is none of a database. */
   readonly toLocation: (url: string) => string
+  /** `undefined` for SQLite. */
+  readonly kindOf: (location: string) => DatabaseKind | undefined
   /** Opens a database with the tables of every feature. */
-  readonly open: (location: string) => Promise<Database>
+  readonly open: (location: string) => Promise<OpenedDatabase>
 }
 
 /**
@@ -35,7 +37,7 @@ export interface DatabaseAccess {
  */
 export async function databaseCommand(
   args: readonly string[],
-  { configured, toLocation, open }: DatabaseAccess,
+  { configured, toLocation, kindOf, open }: DatabaseAccess,
   print: (line: string) => void,
 ): Promise<number> {
   const options = readArguments(args)
@@ -48,25 +50,29 @@ export async function databaseCommand(
   ) as [string, string]
   if (from === to) throw new StartupError(['--from and --to name the same database.'])
   if (options.command === 'backup') {
+    for (const location of [from, to]) {
+      const kind = kindOf(location)
+      if (kind !== undefined) throw notSqlite(location, kind)
+    }
     backUp(from, to)
     print(`Backed up ${describeDatabase(from)} to ${describeDatabase(to)}`)
     return 0
   }
-  if (!isPostgresUrl(from) && !existsSync(from)) {
+  if (kindOf(from) === undefined && !existsSync(from)) {
     throw new StartupError([`There is no database at ${from}.`])
   }
   print(`From ${describeDatabase(from)} to ${describeDatabase(to)}`)
   const opened: { readonly close: () => Promise<void> }[] = []
   try {
-    const databases: Database[] = []
+    const databases: OpenedDatabase[] = []
     for (const location of [from, to]) {
       const database = await open(location)
-      opened.push({ close: () => database.destroy() })
-      const lock = await lockAlone(location)
+      opened.push({ close: () => database.database.destroy() })
+      const lock = await lockAlone(database, location)
       opened.push({ close: () => lock.release() })
       databases.push(database)
     }
-    await copyDatabase(...(databases as [Database, Database]), print)
+    await copyDatabase(...(databases as [OpenedDatabase, OpenedDatabase]), print)
   } finally {
     for (const { close } of opened.reverse()) await close()
   }
@@ -95,10 +101,15 @@ function readArguments(args: readonly string[]) {
   }
 }
 
+const notSqlite = (location: string, { backUpWith }: DatabaseKind): StartupError =>
+  new StartupError([
+    `This command is for SQLite. Back up ${describeDatabase(location)} with ${backUpWith}.`,
+  ])
+
 /** @throws StartupError if a server uses the database: what it writes might be missing in the copy. */
-async function lockAlone(location: string) {
+async function lockAlone({ takeLock }: OpenedDatabase, location: string) {
   try {
-    return await lockDatabase(location, true, (error) => {
+    return await lockDatabase(takeLock, true, (error) => {
       throw error
     })
   } catch (error) {

@@ -1,6 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Core } from '../../composition.ts'
-import { poolOf } from '../../database/postgres.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -29,7 +28,7 @@ export function addReadings(registry: Registry, core: Core): void {
     })
   }
 
-  const { caches, config, database, keystore, passwords } = core
+  const { caches, config, connections, keystore, passwords } = core
   addGauge(
     'auth_password_hash_queue_length',
     'Passwords that wait to be hashed.',
@@ -59,17 +58,20 @@ export function addReadings(registry: Registry, core: Core): void {
   )
   addGauge('auth_keys_max_age_seconds', 'KEY_MAX_AGE.', () => config.keyMaxAge)
 
-  const pool = poolOf(database)
-  if (pool === undefined) return
+  if (connections === undefined) return
   addGauge(
     'auth_database_connections_busy',
-    'Connections to PostgreSQL in use.',
-    () => pool.totalCount - pool.idleCount,
+    'Connections to the database in use.',
+    () => connections().busy,
   )
-  addGauge('auth_database_connections_max', 'DATABASE_POOL_SIZE.', () => config.databasePoolSize)
+  addGauge(
+    'auth_database_connections_max',
+    'Connections to the database at most.',
+    () => connections().max,
+  )
   addGauge(
     'auth_database_connections_waiting',
-    'Requests that wait for a connection to PostgreSQL.',
-    () => pool.waitingCount,
+    'Requests that wait for a connection to the database.',
+    () => connections().waiting,
   )
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import Libsql from 'libsql'
 import { databaseCommand } from '../../../server/commands/database/database-command.ts'
 import { openDatabase } from '../../../server/database/open.ts'
+import type { DatabaseKind } from '../../../server/database-kind.ts'
 import { StartupError } from '../../../server/errors/startup-error.ts'
 import { fill } from '../../sessions/fixtures.ts'
 
@@ -20,12 +21,15 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
+const open = () => Promise.reject(new Error('A backup must not migrate.'))
+const another: DatabaseKind = { schemes: ['another'], backUpWith: 'another-dump', open }
 const backUp = (from = source, to = copy) =>
   databaseCommand(
     ['backup', '--from', from, '--to', to],
     {
       ...{ configured: source, toLocation: (url: string) => url },
-      open: () => Promise.reject(new Error('A backup must not migrate.')),
+      kindOf: (location) => (location.startsWith('another:') ? another : undefined),
+      open,
     },
     () => undefined,
   )
@@ -104,8 +108,8 @@ test.each([
     () => backUp(source, ':memory:'),
     /^A backup needs a file\.$/,
   ],
-  ['of PostgreSQL', () => backUp('postgres://u:hunter2@db/auth'), /^postgres:\/\/db\/auth is/],
-  ['to PostgreSQL', () => backUp(source, 'postgres://u:hunter2@db/auth'), /pg_dump/],
+  ['of another kind', () => backUp('another://u:hunter2@db/auth'), /up another:\/\/db\/auth with/],
+  ['to another kind', () => backUp(source, 'another://u:hunter2@db/auth'), /with another-dump\.$/],
 ])('a backup %s is refused', async (_, work, message) => {
   await (await openDatabase(source)).destroy()
   expect(await problemsOf(work())).toEqual([expect.stringMatching(message)])

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { afterEach, expect, test } from '@jest/globals'
 import { createPasswordHasher } from '../../../server/hashing/password-hash.ts'
-import { openDatabase } from '../../../server/database/open.ts'
 import type { TestServerOptions } from '../../support/server.ts'
+import { openAt } from '../../support/database.ts'
 import { describePostgres } from '../../support/describe-postgres.ts'
 import { startPostgres } from '../../support/postgres.ts'
 import { scrape, startMeasuredServer } from './scrape.ts'
@@ -55,9 +55,9 @@ describePostgres('on PostgreSQL', () => {
   test('the use of the connection pool is shown', async () => {
     const postgres = await startPostgres()
     cleanups.push(() => postgres.remove())
-    const database = await openDatabase(postgres.url, { poolSize: 2 })
+    const database = await openAt(postgres.url, { poolSize: 2 })
     cleanups.push(() => database.destroy())
-    const server = await start({ database, config: { databasePoolSize: 2 } })
+    const server = await start({ database })
     const connections = async () => {
       const samples = await scrape(server)
       return ['busy', 'max', 'waiting'].map((name) =>

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { openDatabase } from '../../../server/database/open.ts'
 import { createSealedBodies, sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
 import { createReplayCache, type ReplayCache } from '../../../server/limits/replay-cache.ts'
 import { createEphemeralKeystore } from '../../../server/keystore/keystore.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../../support/client.ts'
 import { UNLIMITED } from '../../support/config.ts'
+import { openAt } from '../../support/database.ts'
 import { describePostgres } from '../../support/describe-postgres.ts'
 import { logLines } from '../../support/log-lines.ts'
 import { startPostgres } from '../../support/postgres.ts'
@@ -236,7 +236,7 @@ describePostgres('on several servers', () => {
     const postgres = await startPostgres()
     try {
       const keystore = await createEphemeralKeystore((await start()).server.config.algorithms)
-      const databases = [await openDatabase(postgres.url), await openDatabase(postgres.url)]
+      const databases = [await openAt(postgres.url), await openAt(postgres.url)]
       const [one, two] = [
         await start({ keystore, database: databases[0]! }),
         await start({ keystore, database: databases[1]! }),

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Config } from '../../../../server/config/config.ts'
-import { openDatabase } from '../../../../server/database/open.ts'
 import { StartupError } from '../../../../server/errors/startup-error.ts'
 import { clientsCommand } from '../../../../server/features/service-clients/command/clients-command.ts'
 import { createLogger } from '../../../../server/log/logger.ts'
-import { databaseAt, databaseUrlAt } from '../../../support/database.ts'
+import { databaseAt, databaseUrlAt, openAt } from '../../../support/database.ts'
 import { killAll, run } from '../../../support/process.ts'
 import { DEFAULTS } from '../../../token/fixtures.ts'
 import { makeKeys } from '../service.ts'
@@ -39,7 +38,7 @@ async function command(...args: string[]) {
     note: (line) => void notes.push(line),
     async open() {
       isOpened = true
-      return openDatabase(await databaseAt(file))
+      return openAt(await databaseAt(file))
     },
   })
   const audits = logs

@@ -1,10 +1,10 @@
-import { sql, type Selectable } from 'kysely'
-import { inOneBatch } from '../database/batch.ts'
-import type { Database } from '../database/open.ts'
-import type { Account, SessionRow } from '../database/schema.ts'
+import { sql } from 'kysely'
+import type { Database } from '../../database/open.ts'
+import type { FindSession, FoundSession } from '../../sessions/find-session.ts'
+import { inOneBatch } from './batch.ts'
 
 /** The claims that identify a session. */
-export interface SessionQuery {
+interface SessionQuery {
   readonly sid: string
   readonly sub: string
   readonly clientId: string
@@ -13,16 +13,15 @@ export interface SessionQuery {
   readonly now: number
 }
 
-/** The row of a found session, with its account. */
-export type FoundSession = Account &
-  Pick<Selectable<SessionRow>, 'database_key' | 'last_used_at' | 'expires_at'>
-
 /**
- * If the database is not in this process, looks up the sessions of several simultaneous requests in
- * one round trip. Each lookup happens after its request, because nothing is cached.
+ * Looks up the sessions of several simultaneous requests in one round trip. Each lookup happens
+ * after its request, because nothing is cached.
  */
-export const createBatchedLookup = (db: Database) =>
-  inOneBatch((queries: readonly SessionQuery[]) => findSessions(db, queries))
+export function createBatchedLookup(db: Database): FindSession {
+  const find = inOneBatch((queries: readonly SessionQuery[]) => findSessions(db, queries))
+  return ({ sid, sub, client_id: clientId, gen: generation = 0 }, now) =>
+    find({ sid, sub, clientId, generation, now })
+}
 
 async function findSessions(
   db: Database,

@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { openDatabase, type Database } from '../../server/database/open.ts'
-import { createSessionLookup } from '../../server/sessions/find-session.ts'
-import { describePostgres } from '../support/describe-postgres.ts'
-import { startPostgres, type PostgresServer } from '../support/postgres.ts'
-import { addSession, fill, NOW } from './fixtures.ts'
+import type { Database } from '../../../server/database/open.ts'
+import { createBatchedLookup } from '../../../server/features/postgres/find-sessions.ts'
+import { addSession, fill, NOW } from '../../sessions/fixtures.ts'
+import { openAt } from '../../support/database.ts'
+import { describePostgres } from '../../support/describe-postgres.ts'
+import { startPostgres, type PostgresServer } from '../../support/postgres.ts'
 
 describePostgres('sessions that are looked up together', () => {
   let server: PostgresServer
   let db: Database
   beforeAll(async () => {
     server = await startPostgres()
-    db = await openDatabase(server.url)
+    db = await openAt(server.url)
     await fill(db)
     for (const id of ['a', 'b', 'c']) await addSession(db, id)
     await addSession(db, 'bobs', { accountId: 'bob' })
@@ -25,7 +26,7 @@ describePostgres('sessions that are looked up together', () => {
 
   test('take one round trip, and each call finds its own or nothing', async () => {
     const execute = jest.spyOn(db.getExecutor(), 'executeQuery')
-    const find = createSessionLookup(db)
+    const find = createBatchedLookup(db)
     const found = await Promise.all([
       find(claims('a'), NOW),
       find(claims('nobody'), NOW),
@@ -46,7 +47,7 @@ describePostgres('sessions that are looked up together', () => {
   })
 
   test('are not cached, so one that has just ended is not found', async () => {
-    const find = createSessionLookup(db)
+    const find = createBatchedLookup(db)
     expect(await find(claims('c'), NOW)).toBeDefined()
     const [gone] = await Promise.all([
       db

@@ -1,11 +1,8 @@
 import { sql, type Kysely } from 'kysely'
-import type { History } from './migrate.ts'
-import type { Schema } from './schema.ts'
+import type { History } from '../../database/migrate.ts'
+import type { Schema } from '../../database/schema.ts'
 
-/**
- * What several servers count and remember together. Only on PostgreSQL: with SQLite, it is in the
- * memory of the only server. Times are milliseconds since the epoch.
- */
+/** What several servers count and remember together. Times are milliseconds since the epoch. */
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- Kysely wants an index signature
 type SharedTables = {
   /** The bound requests that have been seen. */
@@ -25,6 +22,10 @@ export interface WrongPasswordsRow {
   reserved: number
   reserved_at: number
 }
+
+export const SHARED_TABLES: readonly (keyof SharedTables)[] = [
+  ...(['replays', 'replay_epoch', 'rate_limits', 'wrong_passwords'] as const),
+]
 
 export type SharedDatabase = Kysely<Schema & SharedTables>
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 import type { DatabaseError, Pool, PoolClient, QueryResult as PgResult } from 'pg'
+import { StorageError } from '../../database/storage-error.ts'
+import { retryConflicts } from '../../database/transaction.ts'
 import { toPostgresError } from './postgres-error.ts'
-import { StorageError } from './storage-error.ts'
-import { retryConflicts } from './transaction.ts'
 
 /**
  * PostgreSQL's codes for errors that end a connection: its faults, shutdowns, pauses in a

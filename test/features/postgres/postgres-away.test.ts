@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { openDatabase } from '../../server/database/open.ts'
-import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../support/client.ts'
-import { describePostgres } from '../support/describe-postgres.ts'
-import { startPostgres, type PostgresServer } from '../support/postgres.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
+import { openAt } from '../../support/database.ts'
+import { describePostgres } from '../../support/describe-postgres.ts'
+import { startPostgres, type PostgresServer } from '../../support/postgres.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
 
 describePostgres('while PostgreSQL is unreachable', () => {
   let postgres: PostgresServer
@@ -15,7 +15,7 @@ describePostgres('while PostgreSQL is unreachable', () => {
   beforeAll(async () => {
     postgres = await startPostgres()
     server = await startTestServer({
-      database: await openDatabase(postgres.url, { timeout: 1000 }),
+      database: await openAt(postgres.url, { timeout: 1000 }),
     })
     client = await TestClient.registered(server.url)
   })

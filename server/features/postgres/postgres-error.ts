@@ -1,4 +1,4 @@
-import { ConflictError, StorageError } from './storage-error.ts'
+import { ConflictError, StorageError } from '../../database/storage-error.ts'
 
 /**
  * PostgreSQL's codes for problems with the server rather than a statement: lost connections,

@@ -1,7 +1,7 @@
 import { CompiledQuery } from 'kysely'
 import { RateLimiterPostgres } from 'rate-limiter-flexible'
-import type { SharedDatabase } from '../database/shared-tables.ts'
-import type { Limiter } from './rate-limits.ts'
+import type { Limiter } from '../../limits/rate-limits.ts'
+import type { SharedDatabase } from './shared-tables.ts'
 
 /**
  * Counts in fixed windows, in the database that several servers share.
@@ -9,7 +9,7 @@ import type { Limiter } from './rate-limits.ts'
  * @param limit Its `duration` is in seconds.
  * @param name The name of the limit. Limits with different names are counted separately.
  */
-export const createDatabaseLimiter = (
+export const createSharedLimiter = (
   db: SharedDatabase,
   limit: { readonly count: number; readonly duration: number },
   name: string,

@@ -1,12 +1,15 @@
 import { Kysely, sql } from 'kysely'
-import type { Pool } from 'pg'
-import { StartupError } from '../errors/startup-error.ts'
-import { describeDatabase } from './location.ts'
-import { migrate } from './migrate.ts'
-import { CORE_HISTORY } from './migrations/index.ts'
+import type { OpenedDatabase } from '../../database-kind.ts'
+import { describeDatabase } from '../../database/location.ts'
+import { migrate } from '../../database/migrate.ts'
+import { CORE_HISTORY } from '../../database/migrations/index.ts'
+import type { Schema } from '../../database/schema.ts'
+import { StartupError } from '../../errors/startup-error.ts'
+import { createBatchedLookup } from './find-sessions.ts'
 import { PatientPostgresDialect } from './postgres-dialect.ts'
-import type { Schema } from './schema.ts'
-import { SHARED_HISTORY } from './shared-tables.ts'
+import { takePostgresLock } from './postgres-lock.ts'
+import { createSharedLimits } from './shared-limits.ts'
+import { sharedDatabase, SHARED_HISTORY, SHARED_TABLES } from './shared-tables.ts'
 
 /** The type `bigint`: times in milliseconds and counts, all of which a number holds exactly. */
 const INT8 = 20
@@ -20,12 +23,6 @@ interface PostgresOptions {
   readonly timeout: number
 }
 
-/** The connections of a database on PostgreSQL. */
-const pools = new WeakMap<Kysely<Schema>, Pool>()
-
-/** The connection pool of a database; `undefined` on SQLite, which has one connection. */
-export const poolOf = (database: Kysely<Schema>): Pool | undefined => pools.get(database)
-
 /**
  * Opens a PostgreSQL database and runs its migrations. Connections are made when they are needed,
  * and again after they were lost.
@@ -36,7 +33,7 @@ export const poolOf = (database: Kysely<Schema>): Pool | undefined => pools.get(
 export async function openPostgres(
   url: string,
   { poolSize, timeout }: PostgresOptions,
-): Promise<Kysely<Schema>> {
+): Promise<OpenedDatabase> {
   const { Pool, TypeOverrides } = await import('pg')
   const types = new TypeOverrides()
   types.setTypeParser(INT8, Number)
@@ -50,12 +47,22 @@ export async function openPostgres(
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<Schema>({ dialect: new PatientPostgresDialect(pool, timeout + GRACE) })
-  pools.set(db, pool)
   try {
     await requireUtf8(db)
     await migrate(db, CORE_HISTORY)
     await migrate(db, SHARED_HISTORY)
-    return db
+    return {
+      database: db,
+      takeLock: takePostgresLock(url),
+      limitStore: createSharedLimits(sharedDatabase(db)),
+      findSession: createBatchedLookup(db),
+      connections: () => ({
+        busy: pool.totalCount - pool.idleCount,
+        max: poolSize,
+        waiting: pool.waitingCount,
+      }),
+      memoryTables: SHARED_TABLES,
+    }
   } catch (error) {
     await db.destroy()
     const { code } = error as { code?: unknown }

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { sql } from 'kysely'
-import { inOneBatch } from '../database/batch.ts'
-import { BATCH, inBatches } from '../database/delete-expired.ts'
-import type { SharedDatabase } from '../database/shared-tables.ts'
-import { createReplayShares, MEMORY, type ReplayCache } from './replay-cache.ts'
+import { BATCH, inBatches } from '../../database/delete-expired.ts'
+import { createReplayShares, MEMORY, type ReplayCache } from '../../limits/replay-cache.ts'
+import { inOneBatch } from './batch.ts'
+import type { SharedDatabase } from './shared-tables.ts'
 
 interface Request {
   readonly id: Buffer
@@ -19,7 +19,7 @@ interface Request {
  *
  * @param capacity The most entries that this server may add within the lifetime of one entry.
  */
-export function createDatabaseReplayCache(db: SharedDatabase, capacity?: number): ReplayCache {
+export function createSharedReplayCache(db: SharedDatabase, capacity?: number): ReplayCache {
   let shares = createReplayShares(capacity)
   let begun = -Infinity
   const record = inOneBatch((requests: readonly Request[]) => recordAll(db, requests))

@@ -1,18 +1,21 @@
 /** The limits that several servers share: here, two stores on one database. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { openDatabase, type Database } from '../../server/database/open.ts'
-import { sharedDatabase } from '../../server/database/shared-tables.ts'
-import { TooManyTries } from '../../server/errors/too-many-tries.ts'
-import { createDatabaseReplayCache } from '../../server/limits/database-replay-cache.ts'
-import { createLimitStore, type LimitStore } from '../../server/limits/limit-store.ts'
-import type { ReplayCache } from '../../server/limits/replay-cache.ts'
-import { createRateLimits } from '../../server/limits/rate-limits.ts'
-import { createWrongPasswords, type Guesser } from '../../server/limits/wrong-passwords.ts'
-import { createClock, type TestClock } from '../support/clock.ts'
-import { describePostgres } from '../support/describe-postgres.ts'
-import { createDatabase, startPostgres, type PostgresServer } from '../support/postgres.ts'
+import { openPostgres } from '../../../server/features/postgres/open-postgres.ts'
+import type { Database } from '../../../server/database/open.ts'
+import { sharedDatabase } from '../../../server/features/postgres/shared-tables.ts'
+import { TooManyTries } from '../../../server/errors/too-many-tries.ts'
+import { createSharedReplayCache } from '../../../server/features/postgres/shared-replay-cache.ts'
+import type { LimitStore } from '../../../server/limits/limit-store.ts'
+import { createSharedLimits, sweepShared } from '../../../server/features/postgres/shared-limits.ts'
+import type { ReplayCache } from '../../../server/limits/replay-cache.ts'
+import { createRateLimits } from '../../../server/limits/rate-limits.ts'
+import { createWrongPasswords, type Guesser } from '../../../server/limits/wrong-passwords.ts'
+import { createClock, type TestClock } from '../../support/clock.ts'
+import { describePostgres } from '../../support/describe-postgres.ts'
+import { createDatabase, startPostgres, type PostgresServer } from '../../support/postgres.ts'
 
 const DAY = 86_400
+const POOL = { poolSize: 5, timeout: 5000 }
 
 describePostgres('two servers that share a database', () => {
   let server: PostgresServer
@@ -26,8 +29,9 @@ describePostgres('two servers that share a database', () => {
   })
   beforeEach(async () => {
     const url = await createDatabase(server.url)
-    databases = [await openDatabase(url), await openDatabase(url)]
-    ;[one, two] = databases.map((db) => createLimitStore(db)) as [LimitStore, LimitStore]
+    const opened = [await openPostgres(url, POOL), await openPostgres(url, POOL)]
+    databases = opened.map(({ database }) => database)
+    ;[one, two] = opened.map(({ limitStore }) => limitStore) as [LimitStore, LimitStore]
     replays = new Map([one, two].map((store) => [store, store.createReplayCache()]))
     clock = createClock()
   })
@@ -36,6 +40,7 @@ describePostgres('two servers that share a database', () => {
   })
   afterAll(() => server.remove())
 
+  const sweep = (now: number) => sweepShared(sharedDatabase(databases[1]!), now)
   const rows = async (table: 'replays' | 'rate_limits' | 'wrong_passwords') =>
     (await sharedDatabase(databases[0]!).selectFrom(table).selectAll().execute()).length
 
@@ -55,9 +60,9 @@ describePostgres('two servers that share a database', () => {
     test('until they are no longer accepted, then they are swept', async () => {
       await remember(one, 'id')
       clock.advance(120)
-      expect([await two.sweep(clock()), await remember(two, 'id')]).toEqual([0, 'seen'])
+      expect([await sweep(clock()), await remember(two, 'id')]).toEqual([0, 'seen'])
       clock.advance(1)
-      expect([await two.sweep(clock()), await rows('replays')]).toEqual([1, 0])
+      expect([await sweep(clock()), await rows('replays')]).toEqual([1, 0])
     })
 
     test('those bound before the database crashed are refused', async () => {
@@ -77,13 +82,13 @@ describePostgres('two servers that share a database', () => {
     })
 
     test('those bound before a server started are accepted', async () => {
-      const late = createLimitStore(databases[1]!)
+      const late = createSharedLimits(sharedDatabase(databases[1]!))
       replays.set(late, late.createReplayCache())
       expect(await remember(late, 'id', clock() - 59_000)).toBe('new')
     })
 
     test('each account has a share of what one server may add', async () => {
-      const cache = createDatabaseReplayCache(sharedDatabase(databases[0]!), 16)
+      const cache = createSharedReplayCache(sharedDatabase(databases[0]!), 16)
       const answerTo = (id: number, account: string) =>
         cache.remember(`${account} ${id}`, clock(), account, clock())
       const answers = []
@@ -122,8 +127,8 @@ describePostgres('two servers that share a database', () => {
 
     test('until the window ends, then the row is swept', async () => {
       await limits(one).consume('login', 'address', 'a')
-      expect([await two.sweep(Date.now()), await rows('rate_limits')]).toEqual([0, 1])
-      expect([await two.sweep(Date.now() + 61_000), await rows('rate_limits')]).toEqual([1, 0])
+      expect([await sweep(Date.now()), await rows('rate_limits')]).toEqual([0, 1])
+      expect([await sweep(Date.now() + 61_000), await rows('rate_limits')]).toEqual([1, 0])
     })
   })
 
@@ -189,9 +194,9 @@ describePostgres('two servers that share a database', () => {
     test('they are swept after a day', async () => {
       await tryAt(one, false, strangerAt('host'))
       clock.advance(DAY - 1)
-      expect([await one.sweep(clock()), await rows('wrong_passwords')]).toEqual([0, 2])
+      expect([await sweep(clock()), await rows('wrong_passwords')]).toEqual([0, 2])
       clock.advance(1)
-      expect([await two.sweep(clock()), await rows('wrong_passwords')]).toEqual([2, 0])
+      expect([await sweep(clock()), await rows('wrong_passwords')]).toEqual([2, 0])
     })
   })
 

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { openDatabase, type Database } from '../../server/database/open.ts'
-import { TestClient, type TestSession } from '../support/client.ts'
-import { describePostgres } from '../support/describe-postgres.ts'
-import { startPostgres, type PostgresServer } from '../support/postgres.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import type { Database } from '../../../server/database/open.ts'
+import { TestClient, type TestSession } from '../../support/client.ts'
+import { openAt } from '../../support/database.ts'
+import { describePostgres } from '../../support/describe-postgres.ts'
+import { startPostgres, type PostgresServer } from '../../support/postgres.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
 
 describePostgres('on PostgreSQL', () => {
   let postgres: PostgresServer
@@ -14,7 +15,7 @@ describePostgres('on PostgreSQL', () => {
   let session: TestSession
   beforeAll(async () => {
     postgres = await startPostgres()
-    database = await openDatabase(postgres.url)
+    database = await openAt(postgres.url)
     server = await startTestServer({ database })
     client = await TestClient.registered(server.url)
     session = await client.signUp()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import type { ServerLock, TakeLock } from './server-lock.ts'
-import { StorageError } from './storage-error.ts'
+import type { ServerLock, TakeLock } from '../../database/server-lock.ts'
+import { StorageError } from '../../database/storage-error.ts'
 
 /** Any number that nothing else uses for an advisory lock. */
 const LOCK_ID = 7_238_817_402_117_261
@@ -16,7 +16,7 @@ const TIMEOUT = 5000
  * An advisory lock of a session: a connection of its own, which holds it for as long as it lives. If
  * the connection is lost, the lock is taken again as soon as the database is back.
  */
-export function takePostgresLock(url: string, onLost: (error: Error) => void): TakeLock {
+export function takePostgresLock(url: string): TakeLock {
   async function connect(isExclusive: boolean): Promise<Client | undefined> {
     const { Client } = await import('pg')
     const client = new Client({
@@ -33,7 +33,7 @@ export function takePostgresLock(url: string, onLost: (error: Error) => void): T
     return undefined
   }
 
-  return async function take(isExclusive): Promise<ServerLock | undefined> {
+  return async function take(isExclusive, onLost): Promise<ServerLock | undefined> {
     let client: Client | undefined
     let isReleased = false
 

@@ -2,16 +2,22 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { migrate } from '../../server/database/migrate.ts'
-import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
-import { isReachable, openDatabase, type Database } from '../../server/database/open.ts'
-import { poolOf } from '../../server/database/postgres.ts'
-import { StorageError } from '../../server/database/storage-error.ts'
-import { inTransaction } from '../../server/database/transaction.ts'
-import { StartupError } from '../../server/errors/startup-error.ts'
-import { createLogger } from '../../server/log/logger.ts'
-import { describePostgres } from '../support/describe-postgres.ts'
-import { asAdmin, createDatabase, startPostgres, type PostgresServer } from '../support/postgres.ts'
+import type { OpenedDatabase } from '../../../server/database-kind.ts'
+import { migrate } from '../../../server/database/migrate.ts'
+import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
+import { isReachable, type Database } from '../../../server/database/open.ts'
+import { StorageError } from '../../../server/database/storage-error.ts'
+import { inTransaction } from '../../../server/database/transaction.ts'
+import { StartupError } from '../../../server/errors/startup-error.ts'
+import { openPostgres } from '../../../server/features/postgres/open-postgres.ts'
+import { createLogger } from '../../../server/log/logger.ts'
+import { describePostgres } from '../../support/describe-postgres.ts'
+import {
+  asAdmin,
+  createDatabase,
+  startPostgres,
+  type PostgresServer,
+} from '../../support/postgres.ts'
 
 const TIMEOUT = 500
 const ROW = { client_name: null, jwk: '{}', created_at: 1, expires_at: null }
@@ -27,11 +33,12 @@ describePostgres('a PostgreSQL database', () => {
   })
   afterAll(() => server.remove())
 
-  async function open(url: string): Promise<Database> {
-    const db = await openDatabase(url, { poolSize: 4, timeout: TIMEOUT })
-    opened.push(db)
-    return db
+  async function openParts(url: string): Promise<OpenedDatabase> {
+    const parts = await openPostgres(url, { poolSize: 4, timeout: TIMEOUT })
+    opened.push(parts.database)
+    return parts
   }
+  const open = async (url: string) => (await openParts(url)).database
   const openNew = async () => open(await createDatabase(server.url))
   const problemsOf = async (url: string) => {
     const error = await open(url).catch((error: unknown) => error)
@@ -45,12 +52,13 @@ describePostgres('a PostgreSQL database', () => {
   const rename = (db: Database, id: string, name: string) =>
     db.updateTable('clients').set({ client_name: name }).where('client_id', '=', id).execute()
 
-  test('has a connection pool, unlike SQLite', async () => {
-    const db = await openNew()
-    expect(poolOf(db)).toMatchObject({ waitingCount: 0, options: { max: 4 } })
-    const sqlite = await openDatabase(':memory:')
-    opened.push(sqlite)
-    expect(poolOf(sqlite)).toBeUndefined()
+  test('says how many connections are in use', async () => {
+    const { database, connections } = await openParts(await createDatabase(server.url))
+    expect(connections!()).toEqual({ busy: 0, max: 4, waiting: 0 })
+    await database.transaction().execute(async (trx) => {
+      await sql`select 1`.execute(trx)
+      expect(connections!()).toEqual({ busy: 1, max: 4, waiting: 0 })
+    })
   })
 
   describe('that is opened', () => {

@@ -1,0 +1,75 @@
+import type { Config } from './config/config.ts'
+import { schemeOf } from './database/location.ts'
+import { openDatabase, type Database } from './database/open.ts'
+import type { TakeLock } from './database/server-lock.ts'
+import { takeSqliteLock } from './database/sqlite-lock.ts'
+import type { Feature } from './feature.ts'
+import type { LimitStore } from './limits/limit-store.ts'
+import type { FindSession } from './sessions/find-session.ts'
+
+/** An opened database, and what is done in another way than on SQLite. */
+export interface OpenedDatabase {
+  readonly database: Database
+  readonly takeLock: TakeLock
+  /** Where all its servers count and remember. By default, each does so in its memory. */
+  readonly limitStore?: LimitStore
+  /** Finds the session of a request; by default, with one statement each. */
+  readonly findSession?: FindSession
+  /** Its connections now, if it can have several. */
+  readonly connections?: () => Connections
+  /**
+   * The tables in which its servers remember. They are not copied to another database, and emptied
+   * in one that was copied to.
+   */
+  readonly memoryTables?: readonly string[]
+}
+
+interface Connections {
+  readonly busy: number
+  readonly max: number
+  /** Queries that wait for one. */
+  readonly waiting: number
+}
+
+/** A kind of database beside the embedded SQLite. A feature brings it. */
+export interface DatabaseKind<Variables = Readonly<Record<string, unknown>>> {
+  /** The schemes of its URLs. The first one is for messages. */
+  readonly schemes: readonly string[]
+  /** The program that backs it up, for a message. */
+  readonly backUpWith: string
+  /**
+   * Opens a database, and runs the core's migrations and its own.
+   *
+   * @param timeout Milliseconds that a statement may wait or take.
+   * @param variables The feature's.
+   * @throws StartupError if it cannot be opened or written.
+   */
+  open(url: string, timeout: number, variables: Variables): Promise<OpenedDatabase>
+}
+
+/** The kind of the database at a location; `undefined` for SQLite. */
+export function kindOf(location: string, features: readonly Feature[]): DatabaseKind | undefined {
+  const scheme = schemeOf(location)
+  if (scheme === undefined) return undefined
+  return features.find(({ database }) => database?.schemes.includes(scheme))?.database
+}
+
+/**
+ * Opens a database and runs the migrations of the core.
+ *
+ * @param location By default, that of the configuration.
+ * @throws StartupError if it cannot be opened or written.
+ */
+export async function openConfigured(
+  config: Pick<Config, 'database' | 'databaseTimeout' | 'featureVariables'>,
+  features: readonly Feature[],
+  location = config.database,
+): Promise<OpenedDatabase> {
+  const timeout = config.databaseTimeout * 1000
+  const kind = kindOf(location, features)
+  if (kind !== undefined) return kind.open(location, timeout, config.featureVariables)
+  return {
+    database: await openDatabase(location, timeout),
+    takeLock: takeSqliteLock(location),
+  }
+}
