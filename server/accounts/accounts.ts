@@ -10,7 +10,7 @@ import { emailKey } from './email.ts'
 const DEFAULT_SCOPE = 'user'
 
 /** Omitted fields are null. */
-export type NewAccount = { readonly email: string; readonly passwordHash: string } & {
+type NewAccount = { readonly email: string; readonly passwordHash: string } & {
   readonly [Field in keyof AccountFields]?: AccountFields[Field] | undefined
 }
 

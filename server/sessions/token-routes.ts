@@ -30,15 +30,18 @@ const revokeSchema = z.object({ token: opaque })
 export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const { binding, clients, database, rateLimits, sessions, tokens } = core
 
-  /** For what proves no live session: others behind the same address must not use up a token's. */
+  /**
+   * Counts a request for its address. A token whose session lives does not count, because others
+   * behind the same address must not use up its allowance.
+   */
   async function countForAddress(ctx: AppContext): Promise<void> {
     await rateLimits.consume('refresh', 'address', addressKey(ctx.ip))
     await acceptBody(ctx)
   }
 
   /**
-   * Counts what is refused for its address. A token that is refused is a grant that is refused
-   * (RFC 6749 §5.2).
+   * Counts what is refused for its address. A refused token becomes a refused grant (RFC 6749
+   * §5.2).
    */
   async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
     try {
@@ -66,7 +69,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
       )
     })
     // The grants of features count every request.
-    if (handler !== refresh) await countForAddress(ctx)
+    if (handler !== refreshGrant) await countForAddress(ctx)
     await handler(ctx)
   }
 

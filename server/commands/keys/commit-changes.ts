@@ -6,7 +6,7 @@ import { COMMIT, finishCommit, syncFolder } from '../../keystore/folder-transact
 const STAGED = '.staged-'
 
 /** File name → new content, or `null` to remove the file. */
-export type FolderChanges = Readonly<Record<string, string | null>>
+type FolderChanges = Readonly<Record<string, string | null>>
 
 /**
  * Changes several files of a folder atomically: after a crash at any moment, either all changes are

@@ -33,7 +33,7 @@ export interface Terminal {
 }
 
 /** Passphrases for a single command. They are not part of the configuration. */
-export interface CommandPassphrases {
+interface CommandPassphrases {
   /** NEW_PRIVATE_KEY_PASSPHRASE. */
   readonly fresh?: string | undefined
   /** IMPORT_PASSPHRASE. */
