@@ -4,24 +4,11 @@
  */
 import { z } from 'zod'
 
-const FLAGS = new Map([
-  ['1', true],
-  ['true', true],
-  ['yes', true],
-  ['on', true],
-  ['0', false],
-  ['false', false],
-  ['no', false],
-  ['off', false],
-])
-
 /** Accepts only `1/0`, `true/false`, `yes/no` and `on/off`: a typo must not mean "no". */
-export const flag = z.string().transform((text, ctx) => {
-  const value = FLAGS.get(text.toLowerCase())
-  if (value === undefined) {
-    return reject(ctx, 'must be 1 or 0 (also accepted: true/false, yes/no, on/off)')
-  }
-  return value
+export const flag = z.stringbool({
+  truthy: ['1', 'true', 'yes', 'on'],
+  falsy: ['0', 'false', 'no', 'off'],
+  error: 'must be 1 or 0 (also accepted: true/false, yes/no, on/off)',
 })
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
@@ -54,24 +41,18 @@ export const oneOf = <const T extends readonly string[]>(words: T) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` })
 
 /** A web origin or base URL: http or https, no credentials, query or fragment, no final slash. */
-export const baseUrl = z.string().transform((text, ctx) => {
+export const baseUrl = z.string().refine((text) => {
   const url = parseUrl(text)
-  if (
-    url === undefined ||
-    !['http:', 'https:'].includes(url.protocol) ||
-    url.username + url.password !== '' ||
-    /[?#]/.test(text) ||
-    text.endsWith('/') ||
+  return (
+    url !== undefined &&
+    ['http:', 'https:'].includes(url.protocol) &&
+    url.username + url.password === '' &&
+    !/[?#]/.test(text) &&
+    !text.endsWith('/') &&
     // Issuers are compared as text (RFC 8414 §3.3), so only the normalized spelling is accepted.
-    (url.pathname === '/' ? url.origin : url.href) !== text
-  ) {
-    return reject(
-      ctx,
-      'must be an http or https URL in lower case with no slash, query or fragment at its end, such as https://auth.example.com',
-    )
-  }
-  return text
-})
+    (url.pathname === '/' ? url.origin : url.href) === text
+  )
+}, 'must be an http or https URL in lower case with no slash, query or fragment at its end, such as https://auth.example.com')
 
 /** What the configuration needs to know about a kind of database: see database-kind.ts. */
 export interface ConfiguredKind {
@@ -96,18 +77,14 @@ export function databaseUrl(kinds: readonly ConfiguredKind[]) {
 }
 
 /** Comma-separated web origins, or nothing. */
-export const origins = z.string().transform((text, ctx) => {
-  const list = text.split(',').map((origin) => origin.trim())
-  for (const origin of list) {
-    if (!/^https?:[^*]*$/.test(origin) || parseUrl(origin)?.origin !== origin) {
-      return reject(
-        ctx,
-        'must be a comma-separated list of origins (scheme, host and port, nothing after), such as https://app.example.com',
-      )
-    }
-  }
-  return list
-})
+export const origins = z
+  .string()
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .refine(
+    (list) =>
+      list.every((origin) => /^https?:[^*]*$/.test(origin) && parseUrl(origin)?.origin === origin),
+    'must be a comma-separated list of origins (scheme, host and port, nothing after), such as https://app.example.com',
+  )
 
 /** How often an action is allowed. */
 export interface RateLimit {
