@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { RateLimit } from './parsers.ts'
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import {
@@ -16,45 +15,7 @@ import {
 export const PROJECT_ROOT = findProjectRoot(import.meta.dirname)
 
 /** The validated configuration. Lifetimes are in seconds, paths are absolute. */
-export interface Config {
-  readonly preserveSessions: boolean
-  readonly privateKeyPassphrase: string | undefined
-  readonly keysDir: string
-  readonly host: string
-  readonly port: number
-  /** The name of this server in tokens and metadata (RFC 8414 §2). Set by ISSUER. */
-  readonly issuer: string
-  /** Where clients reach this server: for links and bound requests. Also set by ISSUER. */
-  readonly publicUrl: string
-  /** The absolute path of a SQLite file, `:memory:`, or a URL, which may hold a password. */
-  readonly database: string
-  /** How long a statement may wait or take. */
-  readonly databaseTimeout: number
-  readonly algorithms: Algorithms
-  readonly accessTokenTtl: number
-  readonly refreshTokenTtl: number
-  readonly refreshReuseInterval: number
-  readonly sessionMaxAge: number
-  /** The most sessions that an account can have. */
-  readonly maxSessions: number
-  readonly unusedClientTtl: number
-  readonly requestBinding: 'optional' | 'required'
-  /** Whether new clients can have key-bound tokens. Never with RSA encryption keys. */
-  readonly keyBoundTokens: boolean
-  readonly rateLimits: Readonly<
-    Record<'login' | 'signUp' | 'clients' | 'refresh', RateLimit | 'off'>
-  >
-  /** How many proxies are trusted. With 0, the client's address is that of the connection. */
-  readonly trustedProxies: number
-  /** Seconds after which a current key is old enough for a warning. */
-  readonly keyMaxAge: number
-  readonly corsOrigins: readonly string[]
-  readonly passwordMinLength: number
-  readonly logLevel: Variables['LOG_LEVEL']
-  readonly production: boolean
-  /** The values of the features' own variables, by name. */
-  readonly featureVariables: Readonly<Record<string, unknown>>
-}
+export type Config = ReturnType<typeof toConfig>
 
 /**
  * Reads the configuration from the environment. Variables that are not set there are taken from
@@ -96,7 +57,7 @@ export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.
   }
 }
 
-function toConfig(env: Variables, featureVariables: Config['featureVariables']): Config {
+function toConfig(env: Variables, featureVariables: Readonly<Record<string, unknown>>) {
   const crv =
     env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' ? undefined : (env.TOKEN_ENCRYPTION_CRV ?? 'P-256')
   const issuer = env.ISSUER ?? `http://localhost:${env.PORT}`
@@ -106,11 +67,15 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
     keysDir: fromRoot(env.KEYS_DIR),
     host: env.HOST,
     port: env.PORT,
+    /** The name of this server in tokens and metadata (RFC 8414 §2). Set by ISSUER. */
     issuer,
+    /** Where clients reach this server: for links and bound requests. Also set by ISSUER. */
     publicUrl: issuer,
+    /** The absolute path of a SQLite file, `:memory:`, or a URL, which may hold a password. */
     database: databaseLocation(env.DATABASE_URL),
+    /** How long a statement may wait or take. */
     databaseTimeout: env.DATABASE_TIMEOUT,
-    algorithms: Object.freeze({
+    algorithms: Object.freeze<Algorithms>({
       signingAlg: env.TOKEN_SIGNING_ALG,
       encryptionAlg: env.TOKEN_ENCRYPTION_ALG,
       encryptionEnc: env.TOKEN_ENCRYPTION_ENC,
@@ -120,9 +85,11 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
     refreshTokenTtl: env.REFRESH_TOKEN_TTL,
     refreshReuseInterval: env.REFRESH_REUSE_INTERVAL,
     sessionMaxAge: env.SESSION_MAX_AGE,
+    /** The most sessions that an account can have. */
     maxSessions: env.MAX_SESSIONS,
     unusedClientTtl: env.UNUSED_CLIENT_TTL,
     requestBinding: env.REQUEST_BINDING,
+    /** Whether new clients can have key-bound tokens. Never with RSA encryption keys. */
     keyBoundTokens: env.KEY_BOUND_TOKENS && crv !== undefined,
     rateLimits: Object.freeze({
       login: env.RATE_LIMIT_LOGIN,
@@ -130,12 +97,15 @@ function toConfig(env: Variables, featureVariables: Config['featureVariables']):
       clients: env.RATE_LIMIT_CLIENTS,
       refresh: env.RATE_LIMIT_REFRESH,
     }),
+    /** How many proxies are trusted. With 0, the client's address is that of the connection. */
     trustedProxies: env.TRUST_PROXY,
+    /** Seconds after which a current key is old enough for a warning. */
     keyMaxAge: env.KEY_MAX_AGE,
     corsOrigins: Object.freeze(env.CORS_ORIGINS),
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     logLevel: env.LOG_LEVEL,
     production: isProduction(env.NODE_ENV),
+    /** The values of the features' own variables, by name. */
     featureVariables,
   })
 }
