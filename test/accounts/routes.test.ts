@@ -132,7 +132,7 @@ describe('deleting the account', () => {
     ['a wrong password', { password: 'not the password' }, 'invalid_grant'],
     ['an empty password', { password: '' }, 'invalid_grant'],
     ['no password', {}, 'invalid_request'],
-    ['a password that is no text', { password: 1 }, 'invalid_request'],
+    ['a password that is not a string', { password: 1 }, 'invalid_request'],
     ['no body', undefined, 'invalid_request'],
   ])('with %s removes nothing', async (_, body, error) => {
     const session = await client.signUp()

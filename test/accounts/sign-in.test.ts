@@ -120,7 +120,7 @@ describe('wrong passwords', () => {
     expect(await attempt({ address: '192.0.2.1' })).toBe(true)
   })
 
-  test('of unknown clients never lock out a known client, which ends the lockout', async () => {
+  test('of unknown clients never lock out a known client, whose success ends the lockout', async () => {
     for (let i = 0; i < 100; i++) await wrong({ address: `host ${i}` })
     expect(await attempt({ address: 'another host' })).toBe('TooManyTries')
     expect(await attempt({ client: OWN, address: 'host 1' })).toBe(true)

@@ -144,7 +144,7 @@ describe('with the default configuration', () => {
     ['a list', []],
     ['an empty object', {}],
     ['without a kty', { ...good, kty: undefined }],
-    ['with a kty that is no text', { ...good, kty: 1 }],
+    ['with a kty that is not a string', { ...good, kty: 1 }],
     ['with an unknown kty', { ...good, kty: 'XX' }],
     ['without a use', { ...good, use: undefined }],
     ['with the use sig', { ...good, use: 'sig' }],

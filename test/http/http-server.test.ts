@@ -130,7 +130,7 @@ describe('malformed HTTP', () => {
     expect(requests).toHaveLength(1)
   })
 
-  test('does not include an unknown expectation, which is ignored', async () => {
+  test('does not include an unknown Expect header', async () => {
     const connection = await open()
     connection.send(
       'GET /x HTTP/1.1\r\nHost: test\r\nExpect: miracles\r\nConnection: close\r\n\r\n',

@@ -18,7 +18,7 @@ beforeEach(async () => {
   server = await setUp()
 })
 
-describe('what was changed after signing is refused', () => {
+describe('a change after signing is refused:', () => {
   test.each<[string, 0 | 1, Record<string, unknown>, string]>([
     ['typ', 0, { typ: 'rt+jwt' }, 'typ'],
     ['kid', 0, { kid: 'another' }, 'jws_kid'],
