@@ -10,7 +10,7 @@ import {
   type RegisteredClaims,
   type ServiceTokenClaims,
 } from '../../protocol/tokens.ts'
-import { thumbprintOf } from './proof-keys.ts'
+import { thumbprintOf } from './request-proof.ts'
 
 const text = z.string().min(1)
 /** Seconds since the epoch (RFC 7519 §2, NumericDate), whole. */

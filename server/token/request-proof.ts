@@ -1,12 +1,21 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import {
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto'
 import { z } from 'zod'
 import { MAX_HTU } from '../../protocol/limits.ts'
-import { proofInput } from '../../protocol/request-proof.ts'
-import type { Confirmation } from '../../protocol/tokens.ts'
+import { PROOF_KEY_LENGTH, proofInput, proofKeyInfo } from '../../protocol/request-proof.ts'
+import type { Confirmation, ConfirmationKey } from '../../protocol/tokens.ts'
 import { invalid } from '../errors/token-error.ts'
-import type { Decrypted } from './decrypt.ts'
-import { deriveProofKey, type ProofKeys } from './proof-keys.ts'
+import type { Decrypted, DecryptionKey } from './decrypt.ts'
+import { sharedSecret } from './jwe/ephemeral-key.ts'
 
+/** The most keys, of all clients together. */
+const CAPACITY = 10_000
 /** The base64url of 32 bytes. */
 const digest = z.string().regex(/^[\w-]{43}$/)
 
@@ -46,3 +55,56 @@ export function checkProof(
   // Compared as text, because base64url decoders ignore stray bits.
   if (!timingSafeEqual(Buffer.from(req.mac), Buffer.from(mac))) throw invalid('proof')
 }
+
+export type ProofKeys = ReturnType<typeof createProofKeys>
+
+/**
+ * The keys of recent proofs: the first proof of a client costs a key agreement, the next ones only
+ * an HMAC.
+ *
+ * @param capacity The most keys. The least recently used key is dropped to make room.
+ */
+export function createProofKeys(capacity = CAPACITY) {
+  // A Map iterates in the order of insertion.
+  const keys = new Map<string, { readonly kid: string; readonly key: KeyObject }>()
+  return {
+    /** @throws TokenError as `deriveProofKey` does. */
+    find(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
+      const { kid } = recipient
+      const id = `${thumbprintOf(client)} ${kid}`
+      const known = keys.get(id) ?? { kid, key: deriveProofKey(client, recipient) }
+      keys.delete(id)
+      keys.set(id, known)
+      if (keys.size > capacity) {
+        for (const oldest of keys.keys()) {
+          keys.delete(oldest)
+          break
+        }
+      }
+      return known.key
+    },
+    /** Forgets the keys derived from every key of ours that is not among `kids`. */
+    keepOnly(kids: ReadonlySet<string>): void {
+      for (const [id, { kid }] of keys) if (!kids.has(kid)) keys.delete(id)
+    },
+  }
+}
+
+/**
+ * Derives the HMAC key of a client's proofs for one recipient: see protocol/request-proof.ts.
+ *
+ * @throws TokenError if the two keys are on different curves, or have no shared secret: for a point
+ *   off the curve or of low order (RFC 7748 §6.1).
+ */
+function deriveProofKey(client: ConfirmationKey, { kid, privateKey }: DecryptionKey): KeyObject {
+  const secret = sharedSecret(privateKey, client, 'cnf')
+  const info = proofKeyInfo(thumbprintOf(client), kid)
+  return createSecretKey(
+    Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), info, PROOF_KEY_LENGTH)),
+  )
+}
+
+/** The thumbprint of a client's key (RFC 7638 §3): SHA-256, base64url. */
+export const thumbprintOf = ({ kty, crv, x, y }: ConfirmationKey): string =>
+  // In alphabetical order. JSON omits an undefined `y` (§3.2).
+  hash('sha256', JSON.stringify({ crv, kty, x, y }), 'base64url')

@@ -4,8 +4,12 @@ import type { EncryptionCrv } from '../../protocol/algorithms.ts'
 import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import { TokenError } from '../../server/errors/token-error.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
-import { createProofKeys, thumbprintOf, type ProofKeys } from '../../server/token/proof-keys.ts'
-import { checkProof } from '../../server/token/request-proof.ts'
+import {
+  checkProof,
+  createProofKeys,
+  thumbprintOf,
+  type ProofKeys,
+} from '../../server/token/request-proof.ts'
 import { importPrivate, macOf } from '../support/request-proof.ts'
 import { DEFAULTS, SPELLINGS, withStrayBit } from './fixtures.ts'
 
