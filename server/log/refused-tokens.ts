@@ -5,21 +5,18 @@ import type { TokenReason } from '../errors/token-error.ts'
 /** Milliseconds. */
 const INTERVAL = 1000
 
+export type RefusedTokens = ReturnType<typeof createRefusedTokens>
+
 /**
  * Logs why access tokens are refused. An attacker can send thousands per second, so refusals are
  * counted, and the totals are logged at most once per second.
  */
-export interface RefusedTokens {
-  count(reason: TokenReason): void
-  /** Logs the counts that are not logged yet. Called before the server stops. */
-  flush(): void
-}
-
-export function createRefusedTokens(logger: Logger): RefusedTokens {
+export function createRefusedTokens(logger: Logger) {
   /** Small, because the reasons are a fixed set. */
   const counts = new Map<TokenReason, number>()
   let timer: NodeJS.Timeout | undefined
 
+  /** Logs the counts that are not logged yet. Called before the server stops. */
   function flush(): void {
     clearTimeout(timer)
     timer = undefined
@@ -33,7 +30,7 @@ export function createRefusedTokens(logger: Logger): RefusedTokens {
   }
 
   return {
-    count(reason) {
+    count(reason: TokenReason): void {
       counts.set(reason, (counts.get(reason) ?? 0) + 1)
       for (const { onTokenRefused } of observersOf(logger)) onTokenRefused?.(reason)
       // The first refusal after a quiet second is logged at once.

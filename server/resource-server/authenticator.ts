@@ -23,26 +23,12 @@ export type ClaimsOf<Services extends boolean> = Services extends true
   ? AccessTokenClaims | ServiceTokenClaims
   : AccessTokenClaims
 
-/** What a service knows of the auth server. It knows no framework. */
-export interface Authenticator {
-  /** This service's encryption key, to be published at `/.well-known/jwks.json`. */
-  readonly jwks: JSONWebKeySet
-  /** Fetches the auth server's keys before the first request. Resolves to `false` if that fails. */
-  ready(): Promise<boolean>
-  /**
-   * Checks the access token of a request. Call it once per request: a bound token is used up.
-   *
-   * @param serviceTokens Whether the token may be a service's. Otherwise, that is 403.
-   * @throws HttpError, UnavailableError, TooManyTries; whatever `isAlive` throws.
-   */
-  authenticate<Services extends boolean>(
-    request: ServiceRequest,
-    serviceTokens: Services | undefined,
-  ): Promise<ClaimsOf<Services>>
-}
-
-/** @throws StartupError for a URL or a key that cannot be used. */
-export async function createAuthenticator(options: ServiceAuthOptions): Promise<Authenticator> {
+/**
+ * What a service knows of the auth server. It knows no framework.
+ *
+ * @throws StartupError for a URL or a key that cannot be used.
+ */
+export async function createAuthenticator(options: ServiceAuthOptions) {
   const { issuer, url, logger, requestBinding = 'required', clock = Date.now } = options
   const { isAlive = () => true, fetch = globalThis.fetch, replayCache } = options
   const { keyBoundTokens = 'optional' } = options
@@ -75,6 +61,12 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
 
   const isActive = await createIsActive(options, { issuer, clock, fetch, key, keys })
 
+  /**
+   * Checks the access token of a request. Call it once per request: a bound token is used up.
+   *
+   * @param serviceTokens Whether the token may be a service's. Otherwise, that is 403.
+   * @throws HttpError, UnavailableError, TooManyTries; whatever `isAlive` throws.
+   */
   async function authenticate<Services extends boolean>(
     request: ServiceRequest,
     serviceTokens: Services | undefined,
@@ -108,5 +100,7 @@ export async function createAuthenticator(options: ServiceAuthOptions): Promise<
     }
   }
 
-  return { jwks: { keys: [key.publicJwk] }, ready: () => keys.reload(), authenticate }
+  /** This service's encryption key, to be published at `/.well-known/jwks.json`. */
+  const jwks: JSONWebKeySet = { keys: [key.publicJwk] }
+  return { jwks, ready: keys.reload, authenticate }
 }

@@ -1,7 +1,8 @@
+import type { JSONWebKeySet } from 'jose'
 import { toHttpError } from '../http/error-handler.ts'
 import type { HttpError } from '../http/http-error.ts'
 import { checkScope } from '../http/require-scope.ts'
-import { createAuthenticator, type Authenticator, type ClaimsOf } from './authenticator.ts'
+import { createAuthenticator, type ClaimsOf } from './authenticator.ts'
 import type { ServiceAuthOptions } from './service-options.ts'
 import type { ServiceRequest } from './service-request.ts'
 
@@ -24,7 +25,11 @@ export interface VerifyOptions<Services extends boolean = false> {
   readonly serviceTokens?: Services
 }
 
-export interface Verifier extends Pick<Authenticator, 'jwks' | 'ready'> {
+export interface Verifier {
+  /** This service's encryption key, to be published at `/.well-known/jwks.json`. */
+  readonly jwks: JSONWebKeySet
+  /** Fetches the auth server's keys before the first request. Resolves to `false` if that fails. */
+  ready(): Promise<boolean>
   /**
    * Checks the access token of a request. Call it once per request: a bound token is used up. Never
    * rejects: an error of `isAlive` is logged and answered with 500.

@@ -1,7 +1,6 @@
 import type { Logger } from '../log/logger.ts'
 import { KeysUnavailableError } from '../errors/token-error.ts'
 import type { VerificationKey } from '../token/verify.ts'
-import type { IntrospectionTarget } from './introspection-target.ts'
 import { fetchPublishedKeys, type Fetch, type Published } from './published-keys.ts'
 
 /**
@@ -22,26 +21,14 @@ interface RemoteKeysOptions {
   readonly logger: Logger
 }
 
-/** What a remote auth server publishes. */
-export interface RemoteKeys {
-  /**
-   * Finds a key. Asks the auth server if the key is unknown.
-   *
-   * @throws KeysUnavailableError if the auth server must be asked but cannot be reached.
-   */
-  find(kid: string): Promise<VerificationKey | undefined>
-  /** Where to ask about tokens, as it was published with the keys. */
-  introspection(): IntrospectionTarget | undefined
-  /** Fetches the keys now. Resolves to `false`, and logs why, if that fails. */
-  reload(): Promise<boolean>
-}
+export type RemoteKeys = ReturnType<typeof createRemoteKeys>
 
 /**
- * Caches keys like jose's createRemoteJWKSet, with two differences. Known keys stay in use while
+ * What a remote auth server publishes. Caches keys like jose's createRemoteJWKSet, with two differences. Known keys stay in use while
  * the auth server is unavailable. The cool-down also follows a failure, so that an auth server that
  * hangs delays only a few requests.
  */
-export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions): RemoteKeys {
+export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions) {
   let published: Published | undefined
   let fetchedAt = -Infinity
   let askedAt = -Infinity
@@ -64,7 +51,10 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
     return !isAway
   }
 
-  /** Concurrent calls share one request. */
+  /**
+   * Fetches the keys now. Resolves to `false`, and logs why, if that fails. Concurrent calls share
+   * one request.
+   */
   function reload(): Promise<boolean> {
     loading ??= load().finally(() => (loading = undefined))
     return loading
@@ -78,8 +68,14 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
 
   return {
     reload,
+    /** Where to ask about tokens, as it was published with the keys. */
     introspection: () => published?.introspection,
-    async find(kid) {
+    /**
+     * Finds a key. Asks the auth server if the key is unknown.
+     *
+     * @throws KeysUnavailableError if the auth server must be asked but cannot be reached.
+     */
+    async find(kid: string): Promise<VerificationKey | undefined> {
       const isKnown = published?.signingKeys.has(kid) === true && isWithin(fetchedAt, FRESH)
       if (!isKnown && !isWithin(askedAt, COOL_DOWN)) await reload()
       const key = isWithin(fetchedAt, BELIEVED) ? published?.signingKeys.get(kid) : undefined
