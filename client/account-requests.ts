@@ -3,7 +3,7 @@ import type { ClientContext } from './context.ts'
 import { json, readAnswer } from './http.ts'
 import type { Json } from './json.ts'
 import { sendJson } from './sealing/send-json.ts'
-import type { SignedIn } from './signed-in.ts'
+import type { SignedIn } from './signed-in-requests.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 import {
   readAccount,

@@ -3,7 +3,7 @@ import type { ClientContext } from './context.ts'
 import { readAnswer } from './http.ts'
 import { register } from './registration.ts'
 import { sendJson } from './sealing/send-json.ts'
-import { present, type Session } from './session/page-session.ts'
+import { present, type Session } from './session/session-in-memory.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
 /** RFC 8693 §2.1 and §3. */

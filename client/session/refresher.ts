@@ -10,7 +10,7 @@ import {
   serverTime,
   type OpenSession,
 } from './open-session.ts'
-import type { PageSession } from './page-session.ts'
+import type { PageSession } from './session-in-memory.ts'
 import { readSession, writeSession } from './stored-session.ts'
 import { requestPair } from './token-endpoint.ts'
 

@@ -13,7 +13,7 @@ import {
   serverTime,
   type OpenSession,
 } from './open-session.ts'
-import { PageSession } from './page-session.ts'
+import { PageSession } from './session-in-memory.ts'
 import { Refresher, type TokenSource } from './refresher.ts'
 import { forgetSession, readSession, writeSession } from './stored-session.ts'
 import { revoke, sealRevocation } from './token-endpoint.ts'

@@ -1,5 +1,5 @@
 import { encodeBase64url, randomBytes } from '../bytes.ts'
-import type { PageSession } from '../session/page-session.ts'
+import type { PageSession } from '../session/session-in-memory.ts'
 import { memoryStore } from '../stores/memory-store.ts'
 import { openVault, type Vault } from './vault.ts'
 
