@@ -3,8 +3,6 @@ import type { ClientContext } from './context.ts'
 import { json, readAnswer } from './http.ts'
 import type { Json } from './json.ts'
 import { sendJson } from './sealing/send-json.ts'
-import type { SignedIn } from './signed-in-requests.ts'
-import type { SessionHolder } from './session/session-holder.ts'
 import {
   readAccount,
   readSessions,
@@ -12,6 +10,8 @@ import {
   type AccountAnswer,
   type SessionEntry,
 } from './session/answers.ts'
+import type { SessionHolder } from './session/session-holder.ts'
+import type { SignedInRequests } from './signed-in-requests.ts'
 
 const RESET = '/account/password-reset'
 
@@ -19,9 +19,9 @@ const RESET = '/account/password-reset'
 export class AccountRequests {
   readonly #context: ClientContext
   readonly #holder: SessionHolder
-  readonly #signedIn: SignedIn
+  readonly #signedIn: SignedInRequests
 
-  constructor(context: ClientContext, holder: SessionHolder, signedIn: SignedIn) {
+  constructor(context: ClientContext, holder: SessionHolder, signedIn: SignedInRequests) {
     this.#context = context
     this.#holder = holder
     this.#signedIn = signedIn
@@ -41,9 +41,9 @@ export class AccountRequests {
   async rename(name: string): Promise<Account> {
     const { account } = await this.#request('/account', json({ name }, 'PATCH'))
     const renamed = readAccount(account, '/account')
-    const { page } = this.#holder
-    const answer = page.session?.answer
-    if (answer?.account.id === renamed.id) page.confirm({ ...answer, account: renamed })
+    const { memory } = this.#holder
+    const answer = memory.session?.answer
+    if (answer?.account.id === renamed.id) memory.confirm({ ...answer, account: renamed })
     return renamed
   }
 
@@ -85,7 +85,7 @@ export class AccountRequests {
         ? { password: await this.#context.derivePassword(proof, account.email, false) }
         : { subject_token: proof.subjectToken }
     await this.#request('/account', json(body, 'DELETE'))
-    await this.#holder.end(session_id)
+    await this.#holder.forget(session_id)
   }
 
   /** Lists the account's sessions. */

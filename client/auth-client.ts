@@ -7,11 +7,11 @@ import type { Json } from './json.ts'
 import type { ClientKey } from './keys/client-key.ts'
 import type { AuthClientOptions } from './options.ts'
 import { readConfiguration, register } from './registration.ts'
-import { present, type Session } from './session/session-in-memory.ts'
 import { SessionHolder } from './session/session-holder.ts'
+import { describe, type Session } from './session/session-in-memory.ts'
 import { verifyAccessToken, type OpenedToken } from './session/tokens.ts'
 import { signInByIdToken, signInByPassword } from './sign-in.ts'
-import { SignedIn } from './signed-in-requests.ts'
+import { SignedInRequests } from './signed-in-requests.ts'
 import { within } from './timers.ts'
 import { checkTimes } from './token/check-claims.ts'
 import { temporaryVaults } from './vault/temporary-vault.ts'
@@ -31,7 +31,7 @@ export class AuthClient {
   readonly account: AccountRequests
   readonly #context: ClientContext
   readonly #holder: SessionHolder
-  readonly #signedIn: SignedIn
+  readonly #signedIn: SignedInRequests
   readonly #temporaryVault: (sessionId: string) => Promise<Vault>
 
   /** @throws AuthError `insecure_server` */
@@ -39,15 +39,15 @@ export class AuthClient {
     const context = createContext(options)
     this.#context = context
     this.#holder = new SessionHolder(context)
-    this.#signedIn = new SignedIn(context, this.#holder)
-    this.#temporaryVault = temporaryVaults(this.#holder.page)
+    this.#signedIn = new SignedInRequests(context, this.#holder)
+    this.#temporaryVault = temporaryVaults(this.#holder.memory)
     this.account = new AccountRequests(context, this.#holder, this.#signedIn)
   }
 
   /** The signed-in user, as far as this page knows. Call `resume` once at startup. */
   get session(): Session | undefined {
-    const { session } = this.#holder.page
-    return session && present(session)
+    const { session } = this.#holder.memory
+    return session && describe(session)
   }
 
   /**
@@ -58,7 +58,7 @@ export class AuthClient {
    * const stop = auth.onChange(() => show(auth.session))
    */
   onChange(listener: () => void): () => void {
-    return this.#holder.page.changed.add(listener)
+    return this.#holder.memory.changed.add(listener)
   }
 
   /** Registers this installation's key, generated if necessary. `signUp` and `signIn` call it. */
@@ -74,12 +74,12 @@ export class AuthClient {
    * await auth.signUp({ email: 'ada@example.com', password: 'a long and winding road', name: 'Ada' })
    */
   async signUp(person: { email: string; password: string } & SignUpFields): Promise<Session> {
-    return signInByPassword(this.#context, this.#holder, person, true)
+    return signInByPassword(this.#context, this.#holder.memory, person, true)
   }
 
   /** @throws AuthError `invalid_grant` for an unknown address or a wrong password. */
   async signIn(person: { email: string; password: string }): Promise<Session> {
-    return signInByPassword(this.#context, this.#holder, person, false)
+    return signInByPassword(this.#context, this.#holder.memory, person, false)
   }
 
   /** The `nonce` to send to an OpenID provider, so that only this client can use the ID token. */
@@ -95,7 +95,7 @@ export class AuthClient {
    * await auth.signInWith({ subjectToken: await signInAtProvider(await auth.nonce()) })
    */
   async signInWith({ subjectToken }: { subjectToken: string }): Promise<Session> {
-    return signInByIdToken(this.#context, this.#holder, subjectToken)
+    return signInByIdToken(this.#context, this.#holder.memory, subjectToken)
   }
 
   /**
@@ -106,10 +106,10 @@ export class AuthClient {
    *   server code such as `temporarily_unavailable`. The stored session stays in each case.
    */
   async resume(): Promise<Session | undefined> {
-    const session = this.#holder.page.session ?? (await this.#holder.restore())
+    const session = this.#holder.memory.session ?? (await this.#holder.load())
     if (session === undefined) return undefined
     try {
-      return present(await this.#signedIn.confirm(session))
+      return describe(await this.#signedIn.confirm(session))
     } catch (error) {
       if (hasCode(error, 'session_ended') || hasCode(error, 'not_signed_in')) return undefined
       throw error
@@ -127,13 +127,13 @@ export class AuthClient {
     )
     const sessionId = await this.#holder.id()
     const isTold = await within(PATIENCE, told, () => false)
-    await this.#holder.end(sessionId)
+    await this.#holder.forget(sessionId)
     return isTold
   }
 
   /** Refreshes the tokens now. `fetch` refreshes them itself when necessary. */
   async refresh(): Promise<Session> {
-    return present(await this.#holder.refresh(await this.#holder.current()))
+    return describe(await this.#holder.refresh(await this.#holder.current()))
   }
 
   /**

@@ -8,9 +8,9 @@ import { openAnswer } from './sealing/open-answer.ts'
 import { sealingOf } from './sealing/policy.ts'
 import { sealBody } from './sealing/seal-body.ts'
 import { sendCorrected } from './send-corrected.ts'
-import type { OpenSession } from './session/open-session.ts'
+import { curveOf, keyInUse, type OpenSession } from './session/open-session.ts'
 import type { TokenSource } from './session/refresher.ts'
-import { curveOf, keyOfSession, sealToken } from './session/seal-token.ts'
+import { sealToken } from './session/seal-token.ts'
 import { unlessAborted } from './timers.ts'
 
 /**
@@ -57,10 +57,9 @@ export async function sealedFetch(
     })
     const response = await reach(context.fetch, sent)
     if (!sealing.answer) return response
-    const { stored } = session
     const asked = {
       ...{ jti: bound.jti, sentAt, now: now() },
-      loadKey: () => keyOfSession(context.store, stored),
+      loadKey: () => keyInUse(context.store, session),
     }
     return openAnswer(context, response, asked).catch((error: unknown) => {
       signal.throwIfAborted()

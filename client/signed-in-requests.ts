@@ -9,7 +9,7 @@ import type { TokenSource } from './session/refresher.ts'
 import type { SessionHolder } from './session/session-holder.ts'
 
 /** Sends requests with the signed-in user's access token. */
-export class SignedIn {
+export class SignedInRequests {
   readonly #context: ClientContext
   readonly #holder: SessionHolder
 
@@ -64,7 +64,7 @@ export class SignedIn {
     const isOurs =
       answer.session_id === stored.session_id && answer.account.id === access.claims.sub
     if (!isOurs) throw badAnswer('/account')
-    return this.#holder.page.confirm(answer)
+    return this.#holder.memory.confirm(answer)
   }
 
   /** The session, confirmed now if it has not been confirmed since startup. */

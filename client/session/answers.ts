@@ -49,7 +49,7 @@ export function readAccountAnswer(body: Json, url: string): AccountAnswer {
 }
 
 /** Reads the answer to signing up or in. A new session always has a key. */
-export function readSignedIn(body: Json, url: string): AccountAnswer {
+export function readSignInAnswer(body: Json, url: string): AccountAnswer {
   const answer = readAccountAnswer(body, url)
   if (answer.database_key === null) throw badAnswer(url)
   return answer

@@ -1,4 +1,5 @@
 import type { ClientContext } from '../context.ts'
+import { inPlaceOf, notSignedIn } from '../errors.ts'
 import type { ClientKey } from '../keys/client-key.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 import { invalid } from '../token-error.ts'
@@ -50,7 +51,7 @@ export async function openPair(
   pair: TokenPair,
   receivedAt: number,
 ): Promise<OpenSession> {
-  const opener = { ...(await openerFor(context, key)), isKeyBound: expected.isKeyBound }
+  const opener = { ...(await openerOf(context, key)), isKeyBound: expected.isKeyBound }
   const [access, refresh] = await Promise.all([
     openAccessToken(pair.access_token, opener),
     openRefreshToken(pair.refresh_token, opener),
@@ -81,14 +82,10 @@ export async function openPair(
 export async function openStored(context: ClientContext): Promise<OpenSession | undefined> {
   const stored = await readSession(context.store)
   if (stored === undefined) return undefined
-  const access = await openAccessToken(stored.access_token, await openerOf(context, stored))
+  const key = await keyOf(context.store, stored)
+  const access = await openAccessToken(stored.access_token, await openerOf(context, key))
   if (access.claims.sid !== stored.session_id) throw invalid('session')
   return { stored, access }
-}
-
-/** The opener for a stored session's tokens. @throws AuthError `token_invalid` if the key is missing. */
-export async function openerOf(context: ClientContext, stored: StoredSession): Promise<Opener> {
-  return openerFor(context, await keyOf(context.store, stored))
 }
 
 /** The key of a stored session. @throws AuthError `token_invalid` if it is missing. */
@@ -98,6 +95,19 @@ export async function keyOf(store: ClientStore, stored: StoredSession): Promise<
   return key
 }
 
+/** As `keyOf`, for a session in memory. @throws AuthError `not_signed_in` if its key is missing. */
+export const keyInUse = (store: ClientStore, { stored }: OpenSession): Promise<ClientKey> =>
+  keyOf(store, stored).catch(inPlaceOf('token_invalid', notSignedIn))
+
+/** What is needed to open tokens for a key of this client. */
+export async function openerOf({ server }: ClientContext, key: ClientKey): Promise<Opener> {
+  const { issuer } = await server.info()
+  return { key, keys: server.verificationKeys, issuer, clientId: key.id }
+}
+
+/** The curve of the client's key if the session's tokens are key-bound; the reader's key must be on it. */
+export const curveOf = ({ access }: OpenSession): string | undefined => access.claims.cnf?.jwk.crv
+
 /** Seconds since the epoch, by the server's clock as estimated from the session. */
 export const serverTime = ({ clock }: ClientContext, session: OpenSession | undefined): number =>
   clock() / 1000 + (session?.stored.clock_offset ?? 0)
@@ -106,9 +116,4 @@ export const serverTime = ({ clock }: ClientContext, session: OpenSession | unde
 export function isUsable(context: ClientContext, session: OpenSession): boolean {
   const { iat, exp } = session.access.claims
   return serverTime(context, session) < exp - Math.min(EXPIRY_MARGIN, (exp - iat) / 10)
-}
-
-async function openerFor({ server }: ClientContext, key: ClientKey): Promise<Opener> {
-  const { issuer } = await server.info()
-  return { key, keys: server.verificationKeys, issuer, clientId: key.id }
 }

@@ -4,13 +4,13 @@ import { decrypt } from '../token/decrypt.ts'
 import type { TokenPair } from './answers.ts'
 import {
   isUsable,
-  openerOf,
+  keyOf,
   openPair,
   openStored,
   serverTime,
   type OpenSession,
 } from './open-session.ts'
-import type { PageSession } from './session-in-memory.ts'
+import type { SessionInMemory } from './session-in-memory.ts'
 import { readSession, writeSession } from './stored-session.ts'
 import { requestPair } from './token-endpoint.ts'
 
@@ -42,12 +42,12 @@ const FINAL = ['token_invalid', 'token_expired', 'session_ended']
  */
 export class Refresher {
   readonly #context: ClientContext
-  readonly #page: PageSession
+  readonly #memory: SessionInMemory
   #pending: PendingPair | undefined
 
-  constructor(context: ClientContext, page: PageSession) {
+  constructor(context: ClientContext, memory: SessionInMemory) {
     this.#context = context
-    this.#page = page
+    this.#memory = memory
   }
 
   /**
@@ -61,15 +61,15 @@ export class Refresher {
     const context = this.#context
     const latest = await this.#latest(used)
     if (latest.access.jwe !== used.access.jwe && isUsable(context, latest)) {
-      return this.#page.set(latest)
+      return this.#memory.set(latest)
     }
     const { refresh_token } = latest.stored
-    if (this.#pending?.replaces === refresh_token) return this.#keep(latest, this.#pending)
+    if (this.#pending?.replaces === refresh_token) return this.#openAndStore(latest, this.#pending)
     // It was verified before it was stored, and only the server knows whether it is still valid.
-    const jws = await openerOf(context, latest.stored)
-      .then(({ key }) => decrypt(refresh_token, key, 'JWT'))
+    const jws = await keyOf(context.store, latest.stored)
+      .then((key) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
-    return this.#keep(latest, this.#hold(latest, await requestPair(context, latest, jws)))
+    return this.#openAndStore(latest, this.#hold(latest, await requestPair(context, latest, jws)))
   }
 
   /**
@@ -98,7 +98,7 @@ export class Refresher {
     }
     // `ask` may give up during a refresh, which still needs the lock.
     const pair = await ask(tokens).finally(() => refreshing?.catch(() => undefined))
-    return this.#keep(latest, this.#hold(latest, pair))
+    return this.#openAndStore(latest, this.#hold(latest, pair))
   }
 
   #hold({ stored }: OpenSession, pair: TokenPair): PendingPair {
@@ -107,19 +107,22 @@ export class Refresher {
   }
 
   /** Opens a pair and stores it. */
-  async #keep(session: OpenSession, { pair, receivedAt }: PendingPair): Promise<OpenSession> {
+  async #openAndStore(
+    session: OpenSession,
+    { pair, receivedAt }: PendingPair,
+  ): Promise<OpenSession> {
     const { store } = this.#context
     const { session_id: sessionId } = session.stored
     const { sub: accountId, cnf } = session.access.claims
     try {
-      const { key } = await openerOf(this.#context, session.stored)
+      const key = await keyOf(store, session.stored)
       const expected = { sessionId, accountId, isKeyBound: cnf !== undefined }
       const refreshed = await openPair(this.#context, key, expected, pair, receivedAt)
       // The session may have ended while the server was answering.
       if ((await readSession(store))?.session_id !== sessionId) throw sessionEnded()
       await writeSession(store, refreshed.stored)
       this.#pending = undefined
-      return this.#page.set(refreshed)
+      return this.#memory.set(refreshed)
     } catch (error) {
       if (FINAL.some((code) => hasCode(error, code))) this.#pending = undefined
       throw error

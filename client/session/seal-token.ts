@@ -2,14 +2,10 @@ import type { Binding } from '../../protocol/binding.ts'
 import { utf8 } from '../bytes.ts'
 import type { ClientContext } from '../context.ts'
 import type { Reader, ReadingKey } from '../discovery/reader.ts'
-import { inPlaceOf, notSignedIn } from '../errors.ts'
-import type { ClientKey } from '../keys/client-key.ts'
-import type { ClientStore } from '../stores/client-store.ts'
 import { bindRequest, type RequestToBind } from '../token/bind-request.ts'
 import { prove } from '../token/request-proof.ts'
 import { seal } from '../token/seal.ts'
-import { keyOf, type OpenSession } from './open-session.ts'
-import type { StoredSession } from './stored-session.ts'
+import { curveOf, keyInUse, type OpenSession } from './open-session.ts'
 
 /** Whom a token is for. */
 export interface Destination {
@@ -27,15 +23,14 @@ export interface Destination {
  *   longer has the session's key.
  */
 export async function sealToken(
-  context: Pick<ClientContext, 'agreements' | 'proofKeys' | 'store'>,
+  { agreements, proofKeys, store }: ClientContext,
   session: OpenSession,
   jws: string,
   { reader, used }: Destination,
   request: RequestToBind,
 ): Promise<string> {
-  const { agreements, proofKeys, store } = context
   const { session_id: sessionId, client_id: clientId } = session.stored
-  const loadKey = () => keyOfSession(store, session.stored)
+  const loadKey = () => keyInUse(store, session)
   async function req(): Promise<Binding> {
     const binding = await bindRequest(request)
     if (curveOf(session) === undefined) return binding
@@ -43,10 +38,3 @@ export async function sealToken(
   }
   return seal(agreements, utf8(jws), { ...used, cty: 'JWT', sessionId, req })
 }
-
-/** The key of a session. @throws AuthError `not_signed_in` if this client no longer has it. */
-export const keyOfSession = (store: ClientStore, stored: StoredSession): Promise<ClientKey> =>
-  keyOf(store, stored).catch(inPlaceOf('token_invalid', notSignedIn))
-
-/** The curve of the client's key if the session's tokens are key-bound; the reader's key must be on it. */
-export const curveOf = ({ access }: OpenSession): string | undefined => access.claims.cnf?.jwk.crv

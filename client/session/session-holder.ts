@@ -1,36 +1,33 @@
 import type { ClientContext } from '../context.ts'
 import { hasCode, notSignedIn } from '../errors.ts'
-import type { Json } from '../json.ts'
-import type { Registered } from '../registration.ts'
 import { within } from '../timers.ts'
 import { checkTimes } from '../token/check-claims.ts'
-import { readSignedIn, readTokenPair, type TokenPair } from './answers.ts'
+import type { TokenPair } from './answers.ts'
 import {
   isUsable,
+  keyOf,
   openerOf,
-  openPair,
   openStored,
   serverTime,
   type OpenSession,
 } from './open-session.ts'
-import { PageSession } from './session-in-memory.ts'
 import { Refresher, type TokenSource } from './refresher.ts'
-import { forgetSession, readSession, writeSession } from './stored-session.ts'
-import { revoke, sealRevocation } from './token-endpoint.ts'
+import { SessionInMemory } from './session-in-memory.ts'
+import { readSession, removeSession } from './stored-session.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
 /** Keeps this page's session in step with the store, which other pages may share. */
 export class SessionHolder implements TokenSource {
-  readonly page = new PageSession()
+  readonly memory = new SessionInMemory()
   readonly #context: ClientContext
   readonly #refresher: Refresher
   #refreshing: { readonly sessionId: string; readonly result: Promise<OpenSession> } | undefined
 
   constructor(context: ClientContext) {
     this.#context = context
-    this.#refresher = new Refresher(context, this.page)
-    this.page.changed.add(() => {
-      if (this.page.session === undefined) context.proofKeys.forget()
+    this.#refresher = new Refresher(context, this.memory)
+    this.memory.changed.add(() => {
+      if (this.memory.session === undefined) context.proofKeys.forget()
     })
     context.store.subscribe(() => {
       // If the store fails now, the next request will read it again.
@@ -40,31 +37,7 @@ export class SessionHolder implements TokenSource {
 
   /** Seconds since the epoch, by the server's clock as estimated. */
   get now(): number {
-    return serverTime(this.#context, this.page.session)
-  }
-
-  /**
-   * Begins the session from the answer to a sign-up or sign-in.
-   *
-   * @throws AuthError `bad_answer`, `token_invalid`
-   */
-  async begin({ key, isKeyBound }: Registered, body: Json, url: string): Promise<OpenSession> {
-    const { store, clock, proofKeys } = this.#context
-    const answer = readSignedIn(body, url)
-    const expected = { sessionId: answer.session_id, accountId: answer.account.id, isKeyBound }
-    const pair = readTokenPair(body, url)
-    const session = await openPair(this.#context, key, expected, pair, clock())
-    const [begun, replaced] = await store.exclusively(async () => {
-      const replaced = await sealRevocation(this.#context)
-      proofKeys.forget()
-      // This client no longer has the keys to earlier sessions' vaults.
-      await store.removeVaults(answer.session_id)
-      await store.useKey(key.id)
-      await writeSession(store, session.stored)
-      return [this.page.set({ ...session, answer }), replaced]
-    })
-    if (replaced !== undefined) await revoke(this.#context, replaced)
-    return begun
+    return serverTime(this.#context, this.memory.session)
   }
 
   /**
@@ -72,12 +45,12 @@ export class SessionHolder implements TokenSource {
    * access token may have expired. A session that cannot be opened is ignored, but stays in the store
    * until the next sign-in replaces it, because only the server may declare a session ended.
    */
-  async restore(): Promise<OpenSession | undefined> {
+  async load(): Promise<OpenSession | undefined> {
     try {
       const session = await openStored(this.#context)
-      if (session !== undefined) return this.page.restore(session)
+      if (session !== undefined) return this.memory.load(session)
       // Vaults of an ended session may remain.
-      await this.end(undefined)
+      await this.forget(undefined)
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
       this.#context.onRefused?.(error)
@@ -91,7 +64,7 @@ export class SessionHolder implements TokenSource {
    * @throws AuthError `not_signed_in`
    */
   async current(): Promise<OpenSession> {
-    const session = this.page.session ?? (this.page.isOver ? undefined : await this.restore())
+    const session = this.memory.session ?? (this.memory.isOver ? undefined : await this.load())
     if (session === undefined) throw notSignedIn()
     return session
   }
@@ -135,12 +108,12 @@ export class SessionHolder implements TokenSource {
 
   /** The id of the session in memory, or in the store if this page has not had a session yet. */
   async id(): Promise<string | undefined> {
-    if (this.page.session !== undefined || this.page.isOver) return this.page.id
+    if (this.memory.session !== undefined || this.memory.isOver) return this.memory.id
     return (await readSession(this.#context.store))?.session_id
   }
 
-  /** Ends only this session, in memory and in the store. `undefined` clears remains of an ended session. */
-  async end(sessionId: string | undefined): Promise<void> {
+  /** Forgets only this session, in memory and in the store. `undefined` clears remains of an ended session. */
+  async forget(sessionId: string | undefined): Promise<void> {
     const forget = () => this.#forget(sessionId)
     // Do not wait for a refresh without an answer. It will find the session gone.
     await within(PATIENCE, this.#context.store.exclusively(forget), forget)
@@ -153,7 +126,8 @@ export class SessionHolder implements TokenSource {
    */
   async accessToken(): Promise<OpenedToken> {
     const { stored, access } = await this.current()
-    const token = await openAccessToken(access.jwe, await openerOf(this.#context, stored))
+    const key = await keyOf(this.#context.store, stored)
+    const token = await openAccessToken(access.jwe, await openerOf(this.#context, key))
     checkTimes(token.claims, this.now)
     return token
   }
@@ -165,8 +139,8 @@ export class SessionHolder implements TokenSource {
         return await work()
       } catch (error) {
         if (hasCode(error, 'session_ended')) await this.#forget(sessionId)
-        // Ends it in memory only: see `restore`.
-        if (hasCode(error, 'not_signed_in')) this.page.end()
+        // Ends it in memory only: see `load`.
+        if (hasCode(error, 'not_signed_in')) this.memory.forget()
         throw error
       }
     })
@@ -176,18 +150,18 @@ export class SessionHolder implements TokenSource {
     const { store } = this.#context
     try {
       const stored = await readSession(store)
-      if (stored === undefined || stored.session_id === sessionId) await forgetSession(store)
+      if (stored === undefined || stored.session_id === sessionId) await removeSession(store)
     } finally {
-      if (sessionId !== undefined && this.page.id === sessionId) this.page.end()
+      if (sessionId !== undefined && this.memory.id === sessionId) this.memory.forget()
     }
   }
 
   async #onOtherPage(): Promise<void> {
     const { store } = this.#context
     const stored = await readSession(store)
-    if (stored?.session_id === this.page.id) return
-    if (this.page.session === undefined) this.page.changed.call()
-    else this.page.end()
+    if (stored?.session_id === this.memory.id) return
+    if (this.memory.session === undefined) this.memory.changed.call()
+    else this.memory.forget()
     // Also removes vaults that this page has open, but not the vault of a session that begins now.
     await store.exclusively(async () => {
       await store.removeVaults((await readSession(store))?.session_id)

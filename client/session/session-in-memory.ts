@@ -16,7 +16,8 @@ export interface Session {
   readonly account: Account | undefined
 }
 
-export const present = ({ stored, access, answer }: OpenSession): Session => ({
+/** What the app is shown of a session. */
+export const describe = ({ stored, access, answer }: OpenSession): Session => ({
   sessionId: stored.session_id,
   clientId: stored.client_id,
   claims: access.claims,
@@ -25,7 +26,7 @@ export const present = ({ stored, access, answer }: OpenSession): Session => ({
 })
 
 /** The session in this page's memory. Other pages may share the store. */
-export class PageSession {
+export class SessionInMemory {
   /** Called when a session begins or ends, in this page or another, and when this page refreshes it. */
   readonly changed = new Listeners()
   #session: OpenSession | undefined
@@ -44,19 +45,19 @@ export class PageSession {
     return this.#isOver
   }
 
-  /** Adopts a session from the store, without calling the listeners. */
-  restore(session: OpenSession): OpenSession {
+  /** Adopts a session that was in the store already, without calling the listeners. */
+  load(session: OpenSession): OpenSession {
     const answer = this.id === session.stored.session_id ? this.#session?.answer : undefined
     this.#session = answer === undefined ? session : { answer, ...session }
     this.#isOver = false
     return this.#session
   }
 
-  /** Adopts a new or refreshed session. */
+  /** Adopts a new or refreshed session, and calls the listeners. */
   set(session: OpenSession): OpenSession {
-    const restored = this.restore(session)
+    const adopted = this.load(session)
     this.changed.call()
-    return restored
+    return adopted
   }
 
   /**
@@ -71,7 +72,8 @@ export class PageSession {
     return session
   }
 
-  end(): void {
+  /** Forgets the session, and ignores sessions that begin elsewhere until the app asks for one. */
+  forget(): void {
     this.#session = undefined
     this.#isOver = true
     this.changed.call()

@@ -26,8 +26,8 @@ export async function readSession(store: ClientStore): Promise<StoredSession | u
 export const writeSession = (store: ClientStore, session: StoredSession): Promise<void> =>
   store.write(NAME, session)
 
-/** Forgets the session and every vault, because the vaults' keys are gone. */
-export async function forgetSession(store: ClientStore): Promise<void> {
+/** Removes the session and every vault, because the vaults' keys are gone. */
+export async function removeSession(store: ClientStore): Promise<void> {
   await store.write(NAME, undefined)
   await store.removeVaults()
 }

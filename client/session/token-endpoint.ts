@@ -5,8 +5,15 @@ import { dateOf, json, readAnswer, send, TIMEOUT, unreachable } from '../http.ts
 import { sendCorrected } from '../send-corrected.ts'
 import { sleep, within } from '../timers.ts'
 import { readTokenPair, type TokenPair } from './answers.ts'
-import { openerOf, openStored, serverTime, type OpenSession } from './open-session.ts'
-import { curveOf, sealToken } from './seal-token.ts'
+import {
+  curveOf,
+  keyOf,
+  openerOf,
+  openStored,
+  serverTime,
+  type OpenSession,
+} from './open-session.ts'
+import { sealToken } from './seal-token.ts'
 import { openRefreshToken } from './tokens.ts'
 
 /**
@@ -42,7 +49,7 @@ export async function requestPair(
     ...{ reader: context.server, crv: curveOf(session), tolerance: CLOCK_TOLERANCE },
     now: () => serverTime(context, session),
     send: (used, now) =>
-      request(context, () =>
+      askPatiently(context, () =>
         sealForServer(context, session, jws, { used, path: '/token', now: now() }),
       ),
     dateOfRefusal: (answer) => (isRefused(answer) ? answer.date : undefined),
@@ -64,7 +71,8 @@ export async function sealRevocation(context: ClientContext): Promise<object | u
     const session = await openStored(context)
     if (session === undefined) return undefined
     const { stored } = session
-    const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, stored))
+    const key = await keyOf(context.store, stored)
+    const { jws } = await openRefreshToken(stored.refresh_token, await openerOf(context, key))
     const used = await context.server.key(curveOf(session))
     const now = serverTime(context, session)
     return { token: await sealForServer(context, session, jws, { used, path: '/revoke', now }) }
@@ -99,9 +107,13 @@ function sealForServer(
   return sealToken(context, session, jws, { reader: server, used }, bound)
 }
 
-/** @param sealed Seals the token for one attempt, because each is a request of its own. */
-async function request(
-  { fetch, server }: Pick<ClientContext, 'fetch' | 'server'>,
+/**
+ * Asks the token endpoint, and again if an answer is lost or late.
+ *
+ * @param sealed Seals the token for one attempt, because each is a request of its own.
+ */
+async function askPatiently(
+  { fetch, server }: ClientContext,
   sealed: () => Promise<string>,
 ): Promise<Outcome> {
   const url = `${server.baseUrl}/token`

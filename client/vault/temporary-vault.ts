@@ -1,5 +1,5 @@
 import { encodeBase64url, randomBytes } from '../bytes.ts'
-import type { PageSession } from '../session/session-in-memory.ts'
+import type { SessionInMemory } from '../session/session-in-memory.ts'
 import { memoryStore } from '../stores/memory-store.ts'
 import { openVault, type Vault } from './vault.ts'
 
@@ -11,7 +11,7 @@ const WARNING =
  * with a key of its own, and ends with its session. The stored vault stays, because the server may
  * restore its key from a backup.
  */
-export function temporaryVaults(page: PageSession): (sessionId: string) => Promise<Vault> {
+export function temporaryVaults(page: SessionInMemory): (sessionId: string) => Promise<Vault> {
   let last: { readonly sessionId: string; readonly vault: Promise<Vault> } | undefined
 
   async function begin(sessionId: string): Promise<Vault> {
