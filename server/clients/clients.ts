@@ -1,4 +1,3 @@
-import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Selectable } from 'kysely'
 import type { Config } from '../config/config.ts'
@@ -115,7 +114,7 @@ export async function markUsed(trx: Database, id: string): Promise<void> {
  */
 export const recipientOf = ({ id, jwk, alg }: Client): Recipient => ({
   kid: id,
-  publicKey: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+  publicKey: jwk,
   alg,
 })
 

@@ -1,12 +1,21 @@
 import type { KeyObject } from 'node:crypto'
 import { RSA_MODULUS_BITS, type EncryptionCrv, type KeyType } from '../../protocol/algorithms.ts'
 
-/** OpenSSL's curve names → JWA's (RFC 7518 §6.2.1.1). */
-const NAMED_CURVES: Readonly<Record<string, EncryptionCrv>> = {
-  prime256v1: 'P-256',
-  secp384r1: 'P-384',
-  secp521r1: 'P-521',
-}
+/** JWA's names of the NIST curves (RFC 7518 §6.2.1.1) → OpenSSL's. */
+export const OPENSSL_CURVES = {
+  'P-256': 'prime256v1',
+  'P-384': 'secp384r1',
+  'P-521': 'secp521r1',
+} as const satisfies Partial<Record<EncryptionCrv, string>>
+
+export type NistCurve = keyof typeof OPENSSL_CURVES
+
+export const isNistCurve = (crv: unknown): crv is NistCurve =>
+  typeof crv === 'string' && Object.hasOwn(OPENSSL_CURVES, crv)
+
+const NAMED_CURVES = new Map<string, EncryptionCrv>(
+  Object.entries(OPENSSL_CURVES).map(([crv, name]) => [name, crv as NistCurve]),
+)
 
 /**
  * Says why `key` is not a usable key of type `required`, in words that complete "it is …". Returns
@@ -49,5 +58,5 @@ export function curveName(key: KeyObject): string | undefined {
 /** The curve of a key that works with ECDH-ES. `undefined` for any other key. */
 export function curveOf(key: KeyObject): EncryptionCrv | undefined {
   if (key.asymmetricKeyType === 'x25519') return 'X25519'
-  return NAMED_CURVES[key.asymmetricKeyDetails?.namedCurve ?? '']
+  return NAMED_CURVES.get(key.asymmetricKeyDetails?.namedCurve ?? '')
 }

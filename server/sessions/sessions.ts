@@ -99,7 +99,7 @@ export function createSessions(
       })
       if (ended === undefined) return undefined
       const session = { id, account, generation: 0, expiresAt, jti }
-      const tokens = await issuePair(context, session, client, account.scope, accessTokenTtl)
+      const tokens = issuePair(context, session, client, account.scope, accessTokenTtl)
       const signedIn = { session_id: id, database_key: databaseKey.plain, ...tokens }
       return { signedIn, ended }
     },
@@ -147,7 +147,7 @@ export function createSessions(
       )
       if (rotation.outcome !== 'rotated') return rotation
       const session = { id: sid, account, generation: gen, ...rotation }
-      const tokens = await issuePair(context, session, client, scope, accessTokenTtl)
+      const tokens = issuePair(context, session, client, scope, accessTokenTtl)
       return { outcome: 'refreshed', tokens } as const
     },
 
@@ -158,7 +158,7 @@ export function createSessions(
     async prepareGeneration({ id, account, generation, expiresAt }: Session, client: Client) {
       const jti = randomUUID()
       const next = { id, account, generation: generation + 1, expiresAt, jti }
-      const tokens = await issuePair(context, next, client, account.scope, accessTokenTtl)
+      const tokens = issuePair(context, next, client, account.scope, accessTokenTtl)
       return { jti, expiresAt, tokens }
     },
   }

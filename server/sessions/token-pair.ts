@@ -33,13 +33,13 @@ interface TokenSession {
  * @param scope All or part of the account's scope.
  * @param accessTokenTtl Seconds.
  */
-export async function issuePair(
+export function issuePair(
   context: TokenContext,
   session: TokenSession,
   client: Client,
   scope: string,
   accessTokenTtl: number,
-): Promise<TokenPair> {
+): TokenPair {
   const recipient = recipientOf(client)
   const agreement = agreeOn(recipient)
   const { id: sid, account, generation, jti } = session
@@ -48,13 +48,17 @@ export async function issuePair(
   const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen, ...cnf }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
-  const [access, refresh] = await Promise.all([
-    issue(context, accessToken, { ...claims, scope }, recipient, lifetime, agreement),
-    issue(context, refreshToken, { ...claims, jti }, recipient, remaining, agreement),
-  ])
+  const own = { ...claims, scope }
   return {
-    access_token: access,
-    refresh_token: refresh,
+    access_token: issue(context, accessToken, own, recipient, lifetime, agreement),
+    refresh_token: issue(
+      context,
+      refreshToken,
+      { ...claims, jti },
+      recipient,
+      remaining,
+      agreement,
+    ),
     token_type: 'Bearer',
     expires_in: lifetime,
   }

@@ -85,7 +85,7 @@ export function createPasswordResets(
     const account = await accounts.findByEmail(email)
     const jti = randomUUID()
     // Also for an unknown address, so that the timing of later answers reveals nothing.
-    const token = await issue(
+    const token = issue(
       tokens,
       resetToken,
       { sub: account?.id ?? randomUUID(), aud: resetToken.audience, jti },

@@ -2,7 +2,7 @@ import { ANSWER_TYPE, JOSE } from '../../../protocol/sealed-bodies.ts'
 import { recipientOf, type Client } from '../../clients/clients.ts'
 import type { Core } from '../../composition.ts'
 import type { AppContext } from '../../http/context.ts'
-import { sign } from '../../token/issue.ts'
+import { sign } from '../../token/sign.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { nowInSeconds } from '../../token/token-context.ts'
 
@@ -11,7 +11,7 @@ import { nowInSeconds } from '../../token/token-context.ts'
  * to the request (`req`) and to the HTTP status, so that a proxy can neither swap nor alter answers.
  */
 export function createSealAnswer({ config, keystore, tokens }: Core) {
-  return async function sealAnswer(ctx: AppContext, client: Client, req: string): Promise<void> {
+  return function sealAnswer(ctx: AppContext, client: Client, req: string): void {
     const claims = {
       iss: config.issuer,
       aud: client.id,
@@ -20,7 +20,7 @@ export function createSealAnswer({ config, keystore, tokens }: Core) {
       req,
       body: ctx.body,
     }
-    const jws = await sign(claims, ANSWER_TYPE, keystore.signingKey)
+    const jws = sign(claims, ANSWER_TYPE, keystore.signingKey)
     const { encryptionEnc } = config.algorithms
     ctx.body = seal(jws, recipientOf(client), encryptionEnc, { cty: 'JWT' })
     ctx.type = JOSE

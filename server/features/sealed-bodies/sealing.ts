@@ -72,7 +72,7 @@ export function createSealing(
       await next()
     })
     if (!isJson(ctx)) return
-    if (isWanted && client !== undefined && req !== undefined) await sealAnswer(ctx, client, req)
+    if (isWanted && client !== undefined && req !== undefined) sealAnswer(ctx, client, req)
     else if (policy === 'required') removeDatabaseKey(ctx)
   }
   return documented(sealing, {

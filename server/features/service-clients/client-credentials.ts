@@ -32,7 +32,7 @@ export function createClientCredentials(
     const claims = { sub: id, aud: id, client_id: id, scope, cnf }
     const lifetime = config.accessTokenTtl
     ctx.body = {
-      access_token: await issue(tokens, serviceToken, claims, recipientOf(client), lifetime),
+      access_token: issue(tokens, serviceToken, claims, recipientOf(client), lifetime),
       token_type: 'Bearer',
       expires_in: lifetime,
       scope,

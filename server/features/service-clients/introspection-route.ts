@@ -8,7 +8,7 @@ import { documented } from '../../http/documented.ts'
 import { opaque } from '../../http/fields.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { addressKey } from '../../limits/client-address.ts'
-import { sign } from '../../token/issue.ts'
+import { sign } from '../../token/sign.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { nowInSeconds } from '../../token/token-context.ts'
 import { assertionFields, privateKeyJwt, type AuthenticateService } from './authenticate-service.ts'
@@ -64,10 +64,10 @@ export function createIntrospectionRoute(
   }
 
   /** Claims → sign → encrypt, as for a token. */
-  async function toJwt(client: ServiceClient, introspection: Introspection): Promise<string> {
+  function toJwt(client: ServiceClient, introspection: Introspection): string {
     const claims = { iss: config.issuer, aud: client.id, iat: nowInSeconds(tokens) }
     const complete = { ...claims, token_introspection: introspection }
-    const jws = await sign(complete, JWT_TYPE, tokens.keystore.signingKey)
+    const jws = sign(complete, JWT_TYPE, tokens.keystore.signingKey)
     return seal(jws, recipientOf(client), config.algorithms.encryptionEnc, { cty: 'JWT' })
   }
 
@@ -81,7 +81,7 @@ export function createIntrospectionRoute(
     const introspection = await introspect(token, requestOf(ctx), ctx.state.log)
     if (ctx.accepts('application/json', JWT_MEDIA_TYPE) === JWT_MEDIA_TYPE) {
       ctx.set('Content-Type', JWT_MEDIA_TYPE)
-      ctx.body = await toJwt(client, introspection)
+      ctx.body = toJwt(client, introspection)
     } else {
       ctx.body = introspection
     }

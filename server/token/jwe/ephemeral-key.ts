@@ -2,6 +2,7 @@ import {
   createECDH,
   createPublicKey,
   diffieHellman,
+  generateKeyPairSync,
   type ECDH,
   type JsonWebKey,
   type KeyObject,
@@ -9,7 +10,7 @@ import {
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import type { ConfirmationKey } from '../../../protocol/tokens.ts'
-import { curveOf } from '../../keystore/key-type.ts'
+import { curveOf, isNistCurve, OPENSSL_CURVES } from '../../keystore/key-type.ts'
 import { isCanonicalBase64url } from './base64url.ts'
 import { invalid, type TokenReason } from '../../errors/token-error.ts'
 
@@ -65,6 +66,33 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
   const key = SCHEMAS[curve].safeParse(epk).data
   if (key === undefined) throw invalid('epk')
   return key
+}
+
+/**
+ * Makes an ephemeral key on the curve of a recipient's key, and agrees with that key (RFC 7518 §4.6).
+ * The private half is discarded.
+ *
+ * @param recipient A public JWK. Its point is not imported, which would take half as long as the
+ *   agreement.
+ * @throws Error for a key that ECDH-ES cannot use: a fault of ours, which registration excludes.
+ */
+export function agreeWith(recipient: JsonWebKey): { epk: EphemeralKey; secret: Buffer } {
+  const { kty, crv, x = '', y = '' } = recipient
+  if (kty === 'EC' && isNistCurve(crv)) {
+    const ecdh = createECDH(OPENSSL_CURVES[crv])
+    const point = ecdh.generateKeys()
+    const middle = (point.length + 1) / 2
+    const coordinates = [point.subarray(1, middle), point.subarray(middle)]
+    const [ownX = '', ownY = ''] = coordinates.map((bytes) => bytes.toString('base64url'))
+    return { epk: { kty, crv, x: ownX, y: ownY }, secret: ecdh.computeSecret(pointOf(x, y)) }
+  }
+  if (crv !== 'X25519') {
+    throw new Error('ECDH-ES cannot use the key: it is on no curve of ours.')
+  }
+  const { privateKey, publicKey } = generateKeyPairSync('x25519')
+  const theirs = createPublicKey({ key: recipient, format: 'jwk' })
+  const epk = publicKey.export({ format: 'jwk' }) as unknown as EphemeralKey
+  return { epk, secret: diffieHellman({ privateKey, publicKey: theirs }) }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { diffieHellman, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
+import { createPublicKey, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
 import {
   isWrapping,
   WRAPPING_KEY_LENGTH,
@@ -6,9 +6,8 @@ import {
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
 import type { Binding } from '../../../protocol/binding.ts'
-import { curveOf } from '../../keystore/key-type.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
-import type { EphemeralKey } from './ephemeral-key.ts'
+import { agreeWith, type EphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, type DerivedKey } from './key-agreement.ts'
 import { encryptKey } from './key-encryption.ts'
 import { toWrappingKey, wrapKey } from './key-wrap.ts'
@@ -17,7 +16,8 @@ import { toWrappingKey, wrapKey } from './key-wrap.ts'
 export interface Recipient {
   readonly kid: string
   readonly alg: EncryptionAlg
-  readonly publicKey: KeyObject
+  /** A JWK must be valid. An EC key is agreed with as it is, and importing it takes long. */
+  readonly publicKey: KeyObject | JsonWebKey
 }
 
 /** What a sender and one recipient have agreed on for several JWEs. */
@@ -100,7 +100,7 @@ function contentKeyFor(
   }
   if (alg === 'RSA-OAEP-256') {
     const contentKey = randomBytes(keyLength)
-    return { contentKey, encryptedKey: encryptKey(publicKey, contentKey) }
+    return { contentKey, encryptedKey: encryptKey(toKeyObject(publicKey), contentKey) }
   }
   // Direct Key Agreement: the derived key encrypts the content, and there is no encrypted key.
   const { key, epk } = deriveWith(publicKey, { algorithm: enc, length: keyLength })
@@ -108,16 +108,18 @@ function contentKeyFor(
 }
 
 /** ECDH-ES with a fresh ephemeral key on the recipient's curve (RFC 7518 §4.6). */
-function deriveWith(publicKey: KeyObject, use: DerivedKey): { epk: EphemeralKey; key: Buffer } {
-  const curve = curveOf(publicKey)
-  if (curve === undefined) throw new Error('ECDH-ES cannot use the key: it is on no curve of ours.')
-  const ephemeral =
-    curve === 'X25519'
-      ? generateKeyPairSync('x25519')
-      : generateKeyPairSync('ec', { namedCurve: curve })
-  const epk = ephemeral.publicKey.export({ format: 'jwk' }) as unknown as EphemeralKey
-  const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey })
+function deriveWith(
+  publicKey: Recipient['publicKey'],
+  use: DerivedKey,
+): { epk: EphemeralKey; key: Buffer } {
+  const { epk, secret } = agreeWith(toJwk(publicKey))
   return { epk, key: deriveKey(secret, use) }
 }
+
+const toJwk = (key: Recipient['publicKey']): JsonWebKey =>
+  key instanceof KeyObject ? key.export({ format: 'jwk' }) : key
+
+const toKeyObject = (key: Recipient['publicKey']): KeyObject =>
+  key instanceof KeyObject ? key : createPublicKey({ key, format: 'jwk' })
 
 const toBase64url = (bytes: Buffer): string => bytes.toString('base64url')

@@ -28,7 +28,7 @@ import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url } from '../fixtures.ts'
 
-export type TestKey = OpeningKey & Recipient
+export type TestKey = OpeningKey & Recipient & { readonly publicKey: KeyObject }
 /** `undefined` for RSA. */
 export type Crv = EncryptionCrv | undefined
 
