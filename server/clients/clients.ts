@@ -2,6 +2,7 @@ import type { JWK } from 'jose'
 import type { Selectable } from 'kysely'
 import type { Config } from '../config/config.ts'
 import type { Database } from '../database/open.ts'
+import { rowReader } from '../database/read-row.ts'
 import type { ClientRow } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { RefusedError } from '../errors/refused-error.ts'
@@ -32,15 +33,18 @@ export function createClients(
   clock: () => number,
   { unusedClientTtl }: Pick<Config, 'unusedClientTtl'>,
 ) {
-  async function find(id: string): Promise<Client | undefined> {
-    const row = await db
+  const read = rowReader(
+    db,
+    db
       .selectFrom('clients')
       .selectAll()
-      .where('client_id', '=', id)
-      .where((where) =>
-        where.or([where('expires_at', 'is', null), where('expires_at', '>', clock())]),
-      )
-      .executeTakeFirst()
+      .where('client_id', '=', '')
+      .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', 0)]))
+      .compile(),
+  )
+
+  async function find(id: string): Promise<Client | undefined> {
+    const row = await read([id, clock()])
     return row && toClient(row)
   }
 

@@ -5,7 +5,7 @@ import type { Database } from './open.ts'
 import { toStorageError } from './storage-error.ts'
 
 /**
- * Prepares the one query that every protected request waits for. On the embedded database it is run
+ * Prepares a query that many requests wait for. On the embedded database it is run
  * at once: the way through Kysely takes several times as long as the query itself.
  *
  * @param query Its parameters are replaced by those of each call, in the same order.

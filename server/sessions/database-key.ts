@@ -57,26 +57,23 @@ export async function openDatabaseKey(
  * Seals a session's database key to the server's current encryption key if its present encryption
  * key is about to retire. Called at every renewal, so that no live session needs a retired key. A
  * key that cannot be opened is left as it is.
+ *
+ * @param sealed The key as it is stored.
  */
 export async function moveDatabaseKey(
   db: Database,
   context: TokenContext,
   sessionId: string,
+  sealed: string,
 ): Promise<void> {
-  const session = await db
-    .selectFrom('sessions')
-    .select('database_key')
-    .where('id', '=', sessionId)
-    .executeTakeFirst()
-  if (session === undefined) return
-  const moved = await reseal(context, session.database_key)
+  const moved = await reseal(context, sealed)
   if (moved === undefined) return
   await db
     .updateTable('sessions')
     .set({ database_key: moved })
     .where('id', '=', sessionId)
     // Another renewal may have moved it in the meantime.
-    .where('database_key', '=', session.database_key)
+    .where('database_key', '=', sealed)
     .execute()
 }
 

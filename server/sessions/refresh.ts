@@ -66,31 +66,30 @@ export async function rotateRefreshToken(
     .where('session_id', '=', sid)
     .where('used_at', '<', now - reuseInterval)
     .execute()
+  const salt = newSalt()
   const token = await trx
-    .selectFrom('refresh_tokens')
-    .select(['used_at', 'salt'])
+    .updateTable('refresh_tokens')
+    // Only the first use sets them. If an earlier version of the server used it, it has no salt, and
+    // gets its only successor now.
+    .set((of) => ({
+      salt: of.fn.coalesce('salt', of.val(salt)),
+      used_at: of.fn.coalesce('used_at', of.val(now)),
+    }))
     .where('jti_hash', '=', hash(jti))
     .where('session_id', '=', sid)
+    .returning('salt')
     .executeTakeFirst()
   if (token === undefined) {
     // The server signed it and its session is alive, so it was used long ago.
     await trx.deleteFrom('sessions').where('id', '=', sid).execute()
     return { outcome: 'reused' }
   }
-  if (token.salt !== null) {
-    const successor = successorOf(jti, token.salt, sid)
+  const successor = successorOf(jti, token.salt ?? salt, sid)
+  if (token.salt !== salt) {
     const expiresAt = await expiryIfUnused(trx, successor)
     if (expiresAt === undefined) return { outcome: 'superseded' }
     return { outcome: 'rotated', jti: successor, expiresAt }
   }
-  const salt = newSalt()
-  await trx
-    .updateTable('refresh_tokens')
-    // If an earlier version of the server used it, it has no salt. It gets its only successor now.
-    .set({ salt, used_at: token.used_at ?? now })
-    .where('jti_hash', '=', hash(jti))
-    .execute()
-  const successor = successorOf(jti, salt, sid)
   const expiresAt = expiryOf(session.created_at)
   await trx
     .updateTable('sessions')

@@ -10,7 +10,7 @@ import type { AuditSubject } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, moveDatabaseKey } from './database-key.ts'
-import { createSessionLookup, type FindSession } from './find-session.ts'
+import { createSessionLookup, type FindSession, type FoundSession } from './find-session.ts'
 import { isUseDue, recordUse } from './last-used.ts'
 import { lockAccount } from './lock-session.ts'
 import { endSurplusSessions } from './own-sessions.ts'
@@ -123,30 +123,30 @@ export function createSessions(
       }
     },
 
-    /** The account of that session, for an access or refresh token. */
-    ownerOf: (claims: RefreshTokenClaims): Promise<Account | undefined> =>
+    /** The row of that session, with its account, for an access or refresh token. */
+    ownerOf: (claims: RefreshTokenClaims): Promise<FoundSession | undefined> =>
       findSession(claims, clock()),
 
     /**
      * Issues a new pair for a validated refresh token.
      *
-     * @param account The account that the claims name.
+     * @param found The session that the claims name.
      * @param scope All or part of the account's scope.
      */
     async refresh(
       { sid, jti, gen = 0 }: RefreshTokenClaims,
       client: Client,
-      account: Account,
+      found: Account & Pick<FoundSession, 'database_key'>,
       scope: string,
     ) {
       // Before the token is used up, so that a failure can be retried.
-      await moveDatabaseKey(db, context, sid)
+      await moveDatabaseKey(db, context, sid, found.database_key)
       const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
       const rotation = await inTransaction(db, (trx) =>
         rotateRefreshToken(trx, { sid, jti, gen }, policy),
       )
       if (rotation.outcome !== 'rotated') return rotation
-      const session = { id: sid, account, generation: gen, ...rotation }
+      const session = { id: sid, account: found, generation: gen, ...rotation }
       const tokens = issuePair(context, session, client, scope, accessTokenTtl)
       return { outcome: 'refreshed', tokens } as const
     },
@@ -155,7 +155,7 @@ export function createSessions(
      * Makes a pair of the session's next generation, which becomes valid when `beginGeneration`
      * records it. If either fails, nothing has changed.
      */
-    async prepareGeneration({ id, account, generation, expiresAt }: Session, client: Client) {
+    prepareGeneration({ id, account, generation, expiresAt }: Session, client: Client) {
       const jti = randomUUID()
       const next = { id, account, generation: generation + 1, expiresAt, jti }
       const tokens = issuePair(context, next, client, account.scope, accessTokenTtl)

@@ -43,4 +43,5 @@ export function sign(claims: object, typ: string, { alg, kid, privateKey }: KeyP
   return `${input}.${signature.toString('base64url')}`
 }
 
-const toBase64url = (json: object): string => Buffer.from(JSON.stringify(json)).toString('base64url')
+const toBase64url = (json: object): string =>
+  Buffer.from(JSON.stringify(json)).toString('base64url')

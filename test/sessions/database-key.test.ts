@@ -174,7 +174,7 @@ describe('at a renewal, a stored key', () => {
   test('moves from a previous key to the current one', async () => {
     const { plain, sealed } = createDatabaseKey(former)
     await store(sealed)
-    await moveDatabaseKey(db, now, 'one')
+    await moveDatabaseKey(db, now, 'one', sealed)
     expect(decodeProtectedHeader(await stored()).kid).toBe(keystore.encryptionKey.kid)
     expect(await openDatabaseKey(now, await stored())).toBe(plain)
     expect(await stored('other')).toBe('sealed')
@@ -197,7 +197,7 @@ describe('at a renewal, a stored key', () => {
   ])('stays as it is if it is sealed to %s', async (_, make) => {
     const sealed = await make()
     await store(sealed)
-    await moveDatabaseKey(db, now, 'one')
+    await moveDatabaseKey(db, now, 'one', sealed)
     expect(await stored()).toBe(sealed)
   })
 
@@ -213,12 +213,12 @@ describe('at a renewal, a stored key', () => {
         return now.keystore.storageKey(kid)
       },
     }
-    await moveDatabaseKey(db, { ...now, keystore: slow }, 'one')
+    await moveDatabaseKey(db, { ...now, keystore: slow }, 'one', sealed)
     expect(await stored()).toBe(elsewhere)
   })
 
   test('is not touched by the renewal of a session that has ended', async () => {
-    await moveDatabaseKey(db, now, 'ended')
+    await moveDatabaseKey(db, now, 'ended', sealedTo(former.keystore.encryptionKey))
     expect(await stored()).toBe('sealed')
   })
 })

@@ -30,7 +30,7 @@ async function pairOf(left: number, accessTokenTtl = 900, generation = 0) {
     expiresAt,
     jti: 'recorded',
   }
-  const pair = await issuePair(context, session, client, 'user admin', accessTokenTtl)
+  const pair = issuePair(context, session, client, 'user admin', accessTokenTtl)
   const [access, refresh] = await Promise.all([
     open(pair.access_token, fixture.client),
     open(pair.refresh_token, fixture.client),

@@ -65,7 +65,7 @@ export async function setUp(algorithms = DEFAULTS) {
     header: { alg: algorithms.signingAlg, kid: keystore.signingKey.kid, typ: 'at+jwt' },
     /** An access token as a client keeps it: the JWS. */
     accessJws: async () =>
-      open(await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME), client),
+      open(issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME), client),
     /** The same as `seal` with any header member changed; for the default algorithms. */
     sealWith: (plaintext: string | Buffer, header: Record<string, unknown> = {}) =>
       encryptJwe(plaintext, keystore.encryptionKey.publicKey, {

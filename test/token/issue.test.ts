@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
+import { ZodError } from 'zod'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { issue } from '../../server/token/issue.ts'
 import { accessToken, refreshToken, resetToken, type OwnClaims } from '../../server/token/kinds.ts'
@@ -25,7 +26,7 @@ async function opened(token: string) {
 
 test('an access token has the chosen claims, and iss, iat, exp and jti', async () => {
   const { context, client, keystore, now } = server
-  const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
   expect(await opened(token)).toEqual({
     header: { alg: 'ES256', kid: keystore.signingKey.kid, typ: 'at+jwt' },
     payload: {
@@ -40,7 +41,7 @@ test('an access token has the chosen claims, and iss, iat, exp and jti', async (
 
 test('a refresh token has its own typ and no scope', async () => {
   const { context, client } = server
-  const token = await issue(context, refreshToken, REFRESH_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, refreshToken, REFRESH_CLAIMS, recipientOf(client), LIFETIME)
   const { header, payload } = await opened(token)
   expect(header['typ']).toBe('rt+jwt')
   expect(Object.keys(payload).sort()).toEqual([
@@ -57,15 +58,15 @@ test('a refresh token has its own typ and no scope', async () => {
 
 test('a reset token has its own typ and audience', async () => {
   const { context, client } = server
-  const token = await issue(context, resetToken, RESET_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, resetToken, RESET_CLAIMS, recipientOf(client), LIFETIME)
   const { header, payload } = await opened(token)
   expect(header['typ']).toBe('reset+jwt')
   expect(payload).toMatchObject({ sub: 'account-1', aud: '/account/password-reset' })
 })
 
-test('the outer header names the recipient and the content, and is not compressed', async () => {
+test('the outer header names the recipient and the content, and is not compressed', () => {
   const { context, client } = server
-  const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
   expect(decodeProtectedHeader(token)).toEqual({
     alg: 'ECDH-ES+A128KW',
     enc: 'A128GCM',
@@ -78,7 +79,7 @@ test('the outer header names the recipient and the content, and is not compresse
 test.each([1, 900, 30 * 86_400])('the lifetime is the requested %i seconds', async (ttl) => {
   const { context, client } = server
   const { payload } = await opened(
-    await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), ttl),
+    issue(context, accessToken, OWN_CLAIMS, recipientOf(client), ttl),
   )
   expect(Number(payload['exp']) - Number(payload['iat'])).toBe(ttl)
 })
@@ -86,7 +87,7 @@ test.each([1, 900, 30 * 86_400])('the lifetime is the requested %i seconds', asy
 test('a fraction of a second is cut off the time of issue', async () => {
   const { context, client, clock, now } = server
   clock.advance(0.999)
-  const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
   expect((await opened(token)).payload).toMatchObject({ iat: now, exp: now + LIFETIME })
 })
 
@@ -94,7 +95,7 @@ test('every token has a jti of its own', async () => {
   const { context, client } = server
   const jtis = await Promise.all(
     Array.from({ length: 20 }, async () => {
-      const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
+      const token = issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
       return (await opened(token)).payload['jti']
     }),
   )
@@ -104,14 +105,14 @@ test('every token has a jti of its own', async () => {
 test('a jti that the issuer chose is kept', async () => {
   const { context, client } = server
   const claims = { ...OWN_CLAIMS, jti: 'chosen' }
-  const token = await issue(context, accessToken, claims, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, claims, recipientOf(client), LIFETIME)
   expect((await opened(token)).payload['jti']).toBe('chosen')
 })
 
 test('the issuer and the times cannot be chosen', async () => {
   const { context, client, now } = server
   const claims = { ...OWN_CLAIMS, iss: 'https://evil.test', iat: 1, exp: 4_000_000_000 }
-  const token = await issue(context, accessToken, claims, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, claims, recipientOf(client), LIFETIME)
   expect((await opened(token)).payload).toMatchObject({
     iss: ISSUER,
     iat: now,
@@ -125,17 +126,15 @@ test.each<[string, object]>([
   ['an audience other than its client', { aud: 'client-2' }],
   ['a claim that the kind does not have', { admin: true }],
   ['an empty jti', { jti: '' }],
-])('%s is never signed', async (_name, change) => {
+])('%s is never signed', (_name, change) => {
   const { context, client } = server
   const claims = { ...OWN_CLAIMS, ...change } as OwnClaims<AccessTokenClaims>
-  await expect(
-    issue(context, accessToken, claims, recipientOf(client), LIFETIME),
-  ).rejects.toMatchObject({ name: 'ZodError' })
+  expect(() => issue(context, accessToken, claims, recipientOf(client), LIFETIME)).toThrow(ZodError)
 })
 
-test.each([0.5, NaN, Infinity])('a lifetime of %d seconds is never signed', async (lifetime) => {
+test.each([0.5, NaN, Infinity])('a lifetime of %d seconds is never signed', (lifetime) => {
   const { context, client } = server
-  await expect(
-    issue(context, accessToken, OWN_CLAIMS, recipientOf(client), lifetime),
-  ).rejects.toMatchObject({ name: 'ZodError' })
+  expect(() => issue(context, accessToken, OWN_CLAIMS, recipientOf(client), lifetime)).toThrow(
+    ZodError,
+  )
 })

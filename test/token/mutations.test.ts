@@ -94,7 +94,7 @@ describe('a key-bound token', () => {
     const claims = { ...OWN_CLAIMS, aud: client.kid, client_id: client.kid }
     const cnf = { jwk: { kty, crv, x, y } as ConfirmationKey }
     const recipient = recipientOf(client)
-    jws = await open(await issue(context, accessToken, { ...claims, cnf }, recipient, 900), client)
+    jws = await open(issue(context, accessToken, { ...claims, cnf }, recipient, 900), client)
     const members = { ...REQ, dig: base64url(Buffer.alloc(32, 1)) }
     const mac = await macOf({
       privateKey: await importPrivate(client.privateKey.export({ format: 'jwk' })),

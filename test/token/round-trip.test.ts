@@ -59,7 +59,7 @@ test.each(
   const context = { issuer: ISSUER, algorithms, keystore, clock: createClock() }
   const imported = await importPublicKey(client.publicJwk, requiredKeyType('enc', algorithms))
   const recipient = { ...imported, alg: algorithms.encryptionAlg }
-  const token = await issue(context, accessToken, OWN_CLAIMS, recipient, LIFETIME)
+  const token = issue(context, accessToken, OWN_CLAIMS, recipient, LIFETIME)
   const jws = await open(token, client)
   const answer = seal(jws, keystore.encryptionKey, algorithms.encryptionEnc, { cty: 'JWT' })
   const { claims, header } = await validate(context, accessToken, answer)
@@ -79,7 +79,7 @@ beforeAll(async () => {
 test('a token for one client is opened by no other, and not by the server', async () => {
   const { context, client } = server
   const other = await setUp()
-  const token = await issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
+  const token = issue(context, accessToken, OWN_CLAIMS, recipientOf(client), LIFETIME)
   await expect(open(token, client)).resolves.toMatch(/^[^.]+\.[^.]+\.[^.]+$/)
   await expect(open(token, other.client)).rejects.toMatchObject({
     code: 'ERR_JWE_DECRYPTION_FAILED',

@@ -149,7 +149,7 @@ describe('audience', () => {
     const { context, client, seal } = server
     const claims = { sub: 'account-1', aud }
     return seal(
-      await open(await issue(context, resetToken, claims, recipientOf(client), LIFETIME), client),
+      await open(issue(context, resetToken, claims, recipientOf(client), LIFETIME), client),
     )
   }
 
