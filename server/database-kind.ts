@@ -24,7 +24,7 @@ export interface OpenedDatabase {
   readonly memoryTables?: readonly string[]
 }
 
-interface Connections {
+export interface Connections {
   readonly busy: number
   readonly max: number
   /** Queries that wait for one. */

@@ -27,7 +27,7 @@ export interface IncomingRequest {
 }
 
 /** The claims that identify the owner of the token. */
-interface BoundClaims {
+export interface BoundClaims {
   readonly jti: string
   readonly sub: string
   readonly sid?: string | undefined
