@@ -21,8 +21,8 @@ export function rowReader<Row>(
   let read: ReturnType<LibsqlDatabase['prepareRow']> | undefined
 
   return async (parameters) => {
-    // Within a transaction, the connection would also show what is not committed. Kysely waits for
-    // its end, and says that a database is closed.
+    // Within a transaction, the connection would also read uncommitted rows. Kysely waits for its
+    // end, and reports a closed database.
     if (!database?.isOpen() || database.isInTransaction()) {
       const { rows } = await db.executeQuery<Row>({ ...query, parameters })
       return rows[0]

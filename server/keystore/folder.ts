@@ -12,7 +12,7 @@ import { finishCommit, isCommitting } from './folder-transaction.ts'
 import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './key-records.ts'
 import { OpenedKeys, readKey } from './read-key.ts'
 
-/** Where a server's keys are, and what they must be like. */
+/** The key folder, its passphrase, and the algorithms that its keys must fit. */
 export interface KeyFolder {
   readonly path: string
   readonly passphrase: string | undefined

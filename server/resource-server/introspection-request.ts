@@ -38,8 +38,8 @@ export interface Inquirer {
 
 /**
  * Asks the auth server about a token (RFC 7662). The token is sealed for this one request, and the
- * answer is signed by the server and encrypted to this service (RFC 9701): who rewrites traffic in
- * between cannot make one up. It could repeat one for as long as clocks may differ.
+ * answer is signed by the server and encrypted to this service (RFC 9701), so nobody on the network can
+ * forge one. An old answer can be replayed for as long as clocks may differ.
  *
  * @param jti Of the token: the answer must be about it.
  * @throws Error with a sentence for the log; TokenError for an answer that is not the server's.

@@ -99,7 +99,7 @@ export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {
   readonly claims: z.ZodType<Claims>
 }
 
-/** What the one who issues a token says; issue.ts adds the rest. */
+/** The claims that the issuer chooses; issue.ts adds the rest. */
 export type OwnClaims<C extends RegisteredClaims> = Omit<C, 'iss' | 'iat' | 'exp' | 'jti'> & {
   /** Chosen at random unless it is given. */
   readonly jti?: string

@@ -11,7 +11,7 @@ export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C
   /** The JWS that the claims are from. */
   readonly jws: string
-  /** The header of the outer JWE: what its sender, who held the JWS, bound it to. */
+  /** The header of the outer JWE, with the binding that the sender chose. */
   readonly header: Readonly<Record<string, unknown>>
   /** For `remember`, once its session and its binding have been checked too. */
   readonly agreement?: Agreement | undefined
@@ -22,8 +22,8 @@ export interface ValidToken<C extends RegisteredClaims> {
  * with the token is a TokenError. Any other error says nothing about the token: it is a fault of the
  * server, or of where its keys are.
  *
- * @param needsProof Whether a key-bound token must come with the proof of its client. Not if somebody
- *   else asks about it, who has proved who they are.
+ * @param needsProof Whether a key-bound token must come with the proof of its client. It need not when
+ *   an authenticated service asks about a token of somebody else.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
  *   other fault. KeysUnavailableError.
  */

@@ -46,7 +46,7 @@ export function describeRoute({ steps }: Route): RouteDescription {
   }
 }
 
-/** A grant is an alternative for the body of its route, with answers of its own. */
+/** Each grant is one of the bodies that its route takes, with answers of its own. */
 function describeGrant([type, handler]: readonly [type: string, handler: object]): Description {
   const { summary: description = '', body = [], ...rest } = descriptionOf(handler)
   const bodies = [body]

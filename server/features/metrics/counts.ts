@@ -6,7 +6,7 @@ import { createRequestHistogram } from './request-histogram.ts'
 /** Stands for any method and path that no route matches. */
 const OTHER = 'other'
 
-/** Outcomes that are there from the start, so that their first occurrence is an increase. */
+/** Counted from 0 at the start, so that the first occurrence is an increase. */
 const LIMITS = ['requests', 'wrong_passwords']
 const REFRESHES = ['refreshed', 'superseded', 'reused', 'unknown']
 

@@ -57,7 +57,7 @@ export function createAuthenticateService(
     // RFC 7521 §4.2: optional, and then the same.
     if (client_id !== undefined && client_id !== client.id) throw new AssertionRefused('client_id')
     await checkAssertion(assertion, client, config.issuer, clock() / 1000)
-    // Last: what is refused for another reason is not used up.
+    // Last, so that an assertion that is refused for another reason is not used up.
     await useUpAssertion(database, assertion.claims)
     return client
   }

@@ -18,7 +18,7 @@ export interface ServiceClients {
   list(): Promise<ServiceClient[]>
   /** @returns `false` if its encryption key is registered already. */
   add(client: ServiceClient): Promise<boolean>
-  /** @returns `false` if there is none. From now on, it is nobody, and its tokens are not active. */
+  /** @returns `false` if there is none. Its tokens are inactive from then on. */
   remove(id: string): Promise<boolean>
 }
 

@@ -123,7 +123,7 @@ function signingAlgOf({ kty, crv, alg }: Described): readonly [SigningAlg, KeyTy
   return [chosen, SIGNING_KEY_TYPES[chosen]]
 }
 
-/** Whoever is sent a key-bound token must have a key on the same curve: the server's, if it has one. */
+/** Sender and recipient of a key-bound token need keys on one curve: the server's, if its key has one. */
 function encryptionAlgOf(
   { kty, crv, alg }: Described,
   algorithms: Algorithms,

@@ -1,4 +1,4 @@
-/** A person who is nobody, with a password for the first sign-in. */
+/** An invented person, with a password for the first sign-in. */
 export const madeUpPerson = () => ({
   email: `${pick(FIRST)}.${pick(LAST)}.${randomDigits()}@mail.test`,
   password: `${pick(FIRST)} ${pick(LAST)} ${pick(FIRST)} ${randomDigits()}`,

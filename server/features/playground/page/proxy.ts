@@ -14,7 +14,7 @@ export interface SignUpSeen {
 }
 
 /**
- * Signs up somebody who is made up, records the request and its answer, and removes the account.
+ * Signs up an invented person, records the request and its answer, and removes the account.
  *
  * @param options Of a client with its own store.
  */

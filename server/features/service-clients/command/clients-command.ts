@@ -19,7 +19,7 @@ export interface CommandParts {
   readonly logger: Logger
   /** Takes one line of the result. */
   readonly print: (line: string) => void
-  /** Takes one line of advice or of what is wrong. */
+  /** Takes one line of advice, or an error. */
   readonly note: (line: string) => void
 }
 
