@@ -56,7 +56,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     // The client was removed, and its sessions with it.
     if (client === undefined) throw tokenRefused()
     const passwordHash = await passwords.hash(body.new_password, { account: account.email_key })
-    const next = await sessions.prepareGeneration(session, client)
+    const next = sessions.prepareGeneration(session, client)
     const ended = await credentials.changePassword(session, passwordHash, next)
     audit(ctx.state.log, 'password_changed', idsOf(session))
     auditEnded(ctx.state.log, account.id, ended)
