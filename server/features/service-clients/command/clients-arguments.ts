@@ -19,6 +19,12 @@ about tokens.`
 /** The longest name, in characters. */
 const MAX_NAME = 100
 
+/**
+ * A client_id that parseArgs would take for options. One in 64 begins with a hyphen, because it is a
+ * thumbprint in base64url.
+ */
+const HYPHENATED_ID = /^-[\w-]{42}$/
+
 /** What to do. */
 export type ClientsCommand =
   | { readonly command: 'help' | 'list' }
@@ -38,9 +44,10 @@ interface Parsed {
 }
 
 export function parseClientsArguments(args: readonly string[]): Parsed {
+  const ids = args.filter((arg) => HYPHENATED_ID.test(arg))
   try {
     const { values, positionals } = parseArgs({
-      args: [...args],
+      args: args.filter((arg) => !ids.includes(arg)),
       allowPositionals: true,
       options: {
         help: { type: 'boolean', short: 'h' },
@@ -52,7 +59,7 @@ export function parseClientsArguments(args: readonly string[]): Parsed {
     })
     const { help = false, json = false, ...options } = values
     if (help || positionals[0] === 'help') return { json, asked: { command: 'help' } }
-    return { json, asked: toCommand(positionals, options) }
+    return { json, asked: toCommand([...positionals, ...ids], options) }
   } catch {
     return { json: false, asked: 'There is no such option, or its value is missing.' }
   }

@@ -86,6 +86,18 @@ test('--json prints JSON', async () => {
   expect(JSON.parse(removed.text)).toEqual({ client_id: keys.id })
 })
 
+test('remove takes a client_id that begins with a hyphen', async () => {
+  const id = `-${'a'.repeat(42)}`
+  for (const args of [
+    ['remove', id],
+    ['remove', id, '--json'],
+    ['--json', 'remove', id],
+  ]) {
+    const { code, notes } = await command(...args)
+    expect([code, notes]).toEqual([1, `There is no service client ${id}.`])
+  }
+})
+
 test('add refuses a known client, and remove refuses an unknown one', async () => {
   await add()
   const again = await add()
