@@ -1,4 +1,10 @@
-import { createPublicKey, generateKeyPair as generate, type KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair as generate,
+  type ED25519KeyPairOptions,
+  type KeyObject,
+} from 'node:crypto'
 import { promisify } from 'node:util'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import {
@@ -47,16 +53,28 @@ export async function toKeyPair(
 /** Generates a key pair of the type that the configured algorithms require for a use. */
 export async function generateKeyPair(use: KeyUse, algorithms: Algorithms): Promise<KeyPair> {
   const { privateKey } = await generateFor(requiredKeyType(use, algorithms))
-  return toKeyPair(privateKey, use, algorithmFor(use, algorithms))
+  const key = createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })
+  return toKeyPair(key, use, algorithmFor(use, algorithms))
 }
 
-function generateFor({ kty, crv }: KeyType): Promise<{ privateKey: KeyObject }> {
+/**
+ * For node:crypto, to generate a key as bytes and not as a KeyObject. Node 20 can hang for good while
+ * it exports a generated KeyObject as a JWK, if the garbage collector runs at that moment.
+ */
+export const AS_DER: ED25519KeyPairOptions<'der', 'der'> = {
+  publicKeyEncoding: { type: 'spki', format: 'der' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+}
+
+function generateFor({ kty, crv }: KeyType): Promise<{ privateKey: Buffer }> {
   switch (kty) {
     case 'RSA':
-      return promisify(generate)('rsa', { modulusLength: RSA_MODULUS_BITS.generated })
+      return promisify(generate)('rsa', { modulusLength: RSA_MODULUS_BITS.generated, ...AS_DER })
     case 'EC':
-      return promisify(generate)('ec', { namedCurve: crv ?? '' })
+      return promisify(generate)('ec', { namedCurve: crv ?? '', ...AS_DER })
     case 'OKP':
-      return crv === 'X25519' ? promisify(generate)('x25519') : promisify(generate)('ed25519')
+      return crv === 'X25519'
+        ? promisify(generate)('x25519', AS_DER)
+        : promisify(generate)('ed25519', AS_DER)
   }
 }

@@ -1,5 +1,6 @@
 import {
   createECDH,
+  createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
@@ -10,6 +11,7 @@ import {
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import type { ConfirmationKey } from '../../../protocol/tokens.ts'
+import { AS_DER } from '../../keystore/key-pair.ts'
 import { curveOf, isNistCurve, OPENSSL_CURVES } from '../../keystore/key-type.ts'
 import { isCanonicalBase64url } from './base64url.ts'
 import { invalid, type TokenReason } from '../../errors/token-error.ts'
@@ -89,10 +91,15 @@ export function agreeWith(recipient: JsonWebKey): { epk: EphemeralKey; secret: B
   if (crv !== 'X25519') {
     throw new Error('ECDH-ES cannot use the key: it is on no curve of ours.')
   }
-  const { privateKey, publicKey } = generateKeyPairSync('x25519')
-  const theirs = createPublicKey({ key: recipient, format: 'jwk' })
-  const epk = publicKey.export({ format: 'jwk' }) as unknown as EphemeralKey
-  return { epk, secret: diffieHellman({ privateKey, publicKey: theirs }) }
+  const own = generateKeyPairSync('x25519', AS_DER)
+  const privateKey = createPrivateKey({ key: own.privateKey, format: 'der', type: 'pkcs8' })
+  const publicKey = createPublicKey({ key: recipient, format: 'jwk' })
+  // The key itself comes last (RFC 8410 §4).
+  const ownX = own.publicKey.subarray(-32).toString('base64url')
+  return {
+    epk: { kty: 'OKP', crv, x: ownX },
+    secret: diffieHellman({ privateKey, publicKey }),
+  }
 }
 
 /**
