@@ -3,6 +3,7 @@ import {
   createCipheriv,
   createHash,
   createHmac,
+  createPrivateKey,
   createPublicKey,
   diffieHellman,
   generateKeyPairSync,
@@ -26,11 +27,18 @@ function concatKdf(secret) {
 /** Makes one key agreement with the server's encryption key, a JWK. */
 export function agree(jwk) {
   const publicKey = createPublicKey({ key: jwk, format: 'jwk' })
-  const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const secret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey })
+  // As bytes: Node 20 can hang while it exports a generated KeyObject.
+  const ephemeral = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+  })
+  const privateKey = createPrivateKey({ key: ephemeral.privateKey, format: 'der', type: 'pkcs8' })
+  const epk = createPublicKey({ key: ephemeral.publicKey, format: 'der', type: 'spki' })
+  const secret = diffieHellman({ privateKey, publicKey })
   return {
     kid: jwk.kid,
-    epk: ephemeral.publicKey.export({ format: 'jwk' }),
+    epk: epk.export({ format: 'jwk' }),
     wrappingKey: concatKdf(secret),
   }
 }

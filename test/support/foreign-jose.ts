@@ -9,12 +9,12 @@ import {
   createHash,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   randomBytes,
   verify,
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
+import { ecPair } from './key-pairs.ts'
 
 const KW_IV = Buffer.from('A6A6A6A6A6A6A6A6', 'hex')
 
@@ -45,7 +45,7 @@ export function encryptJwe(
   recipient: KeyObject,
   header: Record<string, unknown> = {},
 ): string {
-  const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const ephemeral = ecPair('P-256')
   const { kty, crv, x, y } = ephemeral.publicKey.export({ format: 'jwk' })
   const complete = { alg: 'ECDH-ES+A128KW', enc: 'A128GCM', epk: { kty, crv, x, y }, ...header }
   const protectedHeader = encode(JSON.stringify(complete))

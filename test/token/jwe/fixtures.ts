@@ -26,6 +26,7 @@ import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'
 import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
 import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
+import { ecPair, x25519Pair } from '../../support/key-pairs.ts'
 import { base64url } from '../fixtures.ts'
 
 export type TestKey = OpeningKey & Recipient & { readonly publicKey: KeyObject }
@@ -42,8 +43,7 @@ export const COMBINATIONS = KEY_KINDS.flatMap(([alg, crv]) =>
 
 export function generatePair(crv: Crv) {
   if (crv === undefined) return generateKeyPairSync('rsa', { modulusLength: 2048 })
-  if (crv === 'X25519') return generateKeyPairSync('x25519')
-  return generateKeyPairSync('ec', { namedCurve: crv })
+  return crv === 'X25519' ? x25519Pair() : ecPair(crv)
 }
 
 export const createKey = (alg: EncryptionAlg, crv: Crv): TestKey => ({
@@ -148,9 +148,7 @@ const encryptOaep = (key: KeyObject, contentKey: Buffer): Buffer =>
   publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, contentKey)
 
 function pairLike({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) {
-  return asymmetricKeyType === 'x25519'
-    ? generateKeyPairSync('x25519')
-    : generateKeyPairSync('ec', { namedCurve: asymmetricKeyDetails!.namedCurve! })
+  return asymmetricKeyType === 'x25519' ? x25519Pair() : ecPair(asymmetricKeyDetails!.namedCurve!)
 }
 
 /**
