@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 
@@ -26,7 +27,8 @@ export function reach(entries: readonly string[]): Reach {
     const { importedFiles } = ts.preProcessFile(readFileSync(file, 'utf8'), true, true)
     for (const { fileName: specifier } of importedFiles) {
       if (specifier.startsWith('.')) waiting.push(target(file, specifier))
-      else if (!specifier.startsWith('node:')) packages.add(packageName(specifier))
+      // The compiler writes `crypto` for a type that it infers.
+      else if (!isBuiltin(specifier)) packages.add(packageName(specifier))
     }
   }
   return { files: [...files].sort(), packages: [...packages].sort() }
