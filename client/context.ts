@@ -33,9 +33,10 @@ export function createContext(options: AuthClientOptions): ClientContext {
   const { fetch = (request: Request) => globalThis.fetch(request) } = options
   const { derivePassword = (password) => Promise.resolve(password) } = options
   const baseUrl = baseUrlOf(options.server)
-  const { issuer = baseUrl } = options
+  const { issuer = baseUrl, pinnedKeys } = options
   const common = { store, fetch, clock }
-  const server = createServer({ ...common, baseUrl, issuer, maxKeyAge: maxKeyAge * 1000 })
+  const trusted = { baseUrl, issuer, pinnedKeys, maxKeyAge: maxKeyAge * 1000 }
+  const server = createServer({ ...common, ...trusted })
   const others = services.map((service) =>
     createService({ ...common, server, baseUrl: baseUrlOf(service) }),
   )

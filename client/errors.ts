@@ -14,6 +14,8 @@ export type ClientErrorCode =
   | 'answer_invalid'
   /** The server's metadata names an unexpected issuer. */
   | 'issuer_mismatch'
+  /** A current key of the server, or what somebody on the way passes off as one, is not pinned. It is not used. */
+  | 'key_not_pinned'
   /** The server is unreachable, and its cached keys are too old to trust. */
   | 'keys_too_old'
   /** A token is damaged, forged, or meant for somebody else. */

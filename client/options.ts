@@ -20,6 +20,12 @@ export interface AuthClientOptions {
    * default, always, or never. `required` never falls back to plain ones, whatever the metadata says.
    */
   readonly sealedBodies?: SealedBodies
+  /**
+   * The `kid`s of the only keys of the server, for both uses, that this client uses. By default it uses what
+   * the server publishes, so that somebody who rewrites traffic could hand out keys of their own. Pin each
+   * key before the server rotates to it: see docs/client.md.
+   */
+  readonly pinnedKeys?: readonly string[]
   /** Derives a secret to send instead of the password; by default the password is sent. See scrypt-password.ts. */
   readonly derivePassword?: DerivePassword
   /** Seconds for which the server's cached keys are used while it is unreachable; a day by default. */

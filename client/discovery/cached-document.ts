@@ -36,7 +36,7 @@ export class CachedDocument<T> {
    * The document, from the server if the copy is older than five minutes.
    *
    * @throws AuthError `keys_too_old` if loading fails and the copy is too old to trust. The loading
-   *   error itself if there is no copy.
+   *   error itself if there is no copy, or if it is `key_not_pinned`.
    */
   async get(): Promise<T> {
     this.#copy ??= await this.#stored()
@@ -50,8 +50,8 @@ export class CachedDocument<T> {
     try {
       return await this.reload()
     } catch (error) {
-      // A bug does not mean that the server is unreachable.
-      if (!(error instanceof AuthError)) throw error
+      // Neither a bug nor a wrong key means that the server is unreachable.
+      if (!(error instanceof AuthError) || error.code === 'key_not_pinned') throw error
       this.#failedAt = clock()
       if (this.#copy === undefined || maxAge === 0) throw error
       if (isBelieved(maxAge)) return this.#copy.value
@@ -62,7 +62,7 @@ export class CachedDocument<T> {
   /**
    * Asks the server now. Concurrent calls share one request.
    *
-   * @throws AuthError `network`, `bad_answer`
+   * @throws AuthError `network`, `bad_answer`, `key_not_pinned`
    */
   reload(): Promise<T> {
     this.#loading ??= this.#load().finally(() => (this.#loading = undefined))

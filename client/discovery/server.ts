@@ -1,5 +1,6 @@
-import { notSignedIn } from '../errors.ts'
+import { AuthError, notSignedIn } from '../errors.ts'
 import type { Fetch } from '../http.ts'
+import { pinnedOf } from '../keys/pinned-keys.ts'
 import type { VerificationKeys } from '../keys/server-keys.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 import { CachedDocument } from './cached-document.ts'
@@ -15,6 +16,8 @@ interface ServerOptions {
   readonly clock: () => number
   /** Milliseconds for which cached keys are trusted while the server is unreachable. */
   readonly maxKeyAge: number
+  /** Thumbprints of the only keys that may be used; all keys by default. */
+  readonly pinnedKeys: readonly string[] | undefined
 }
 
 /** The auth server's published metadata and keys. */
@@ -25,15 +28,23 @@ export interface AuthServer extends Reader {
 }
 
 export function createServer(options: ServerOptions): AuthServer {
-  const { baseUrl, issuer, fetch } = options
+  const { baseUrl, issuer, fetch, pinnedKeys } = options
+  function withPinned(info: ServerInfo): ServerInfo | undefined {
+    const keys = pinnedOf(info.keys, pinnedKeys)
+    return keys && { ...info, keys }
+  }
   const document = new CachedDocument<ServerInfo>({
     ...options,
     name: 'server',
     maxAge: options.maxKeyAge,
-    load: () => fetchServerInfo(fetch, baseUrl, issuer),
+    async load() {
+      const info = withPinned(await fetchServerInfo(fetch, baseUrl, issuer))
+      if (info !== undefined) return info
+      throw new AuthError('key_not_pinned', `A current key of ${baseUrl} is not in "pinnedKeys".`)
+    },
     async parse(value) {
       const info = await parseServerInfo(value)
-      return info?.issuer === issuer ? info : undefined
+      return info?.issuer === issuer ? withPinned(info) : undefined
     },
   })
   function readingKey({ keys, enc, keyType }: ServerInfo, crv?: string): ReadingKey {

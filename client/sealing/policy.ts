@@ -6,8 +6,8 @@ import { mediaTypeOf } from '../http.ts'
 
 /**
  * Whether this client seals what it sends to the server. It does not remember an offer: whoever can
- * take the offer out of the metadata could put keys of their own there, and a server that no longer
- * offers it would lock out every client. An app that must not fall back says `required`.
+ * take the offer out of the metadata could also replace keys that are not pinned, and a server that no
+ * longer offers it would lock out every client. An app that must not fall back says `required`.
  *
  * @throws AuthError `sealing_not_offered` if it must seal and the server does not offer it.
  */
