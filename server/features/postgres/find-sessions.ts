@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../database/open.ts'
 import type { FindSession, FoundSession } from '../../sessions/find-session.ts'
-import { inOneBatch } from './batch.ts'
+import { inOneBatch } from '../../database/batch.ts'
 
 /** The claims that identify a session. */
 interface SessionQuery {

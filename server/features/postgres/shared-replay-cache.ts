@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import { BATCH, inBatches } from '../../database/delete-expired.ts'
 import { createReplayShares, MEMORY, type ReplayCache } from '../../limits/replay-cache.ts'
-import { inOneBatch } from './batch.ts'
+import { inOneBatch } from '../../database/batch.ts'
 import type { SharedDatabase } from './shared-tables.ts'
 
 interface Request {

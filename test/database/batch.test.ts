@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { setImmediate } from 'node:timers/promises'
-import { inOneBatch } from '../../../server/features/postgres/batch.ts'
+import { inOneBatch } from '../../server/database/batch.ts'
 
 /** A batched function whose batches are answered when the test says so. */
 function controlled() {
