@@ -78,6 +78,15 @@ export function toKyselyDatabase(sqlite: Libsql.Database) {
         return row
       }
     },
+    /** Runs reads under one lock. They see the database at one moment. */
+    readTogether<T>(reads: () => T): T {
+      sqlite.exec('begin')
+      try {
+        return reads()
+      } finally {
+        if (sqlite.inTransaction) sqlite.exec('rollback')
+      }
+    },
     close(): void {
       kept.clear()
       try {

@@ -1,4 +1,5 @@
 import type { CompiledQuery } from 'kysely'
+import { inOneBatch } from './batch.ts'
 import type { LibsqlDatabase } from './libsql-database.ts'
 import { LibsqlAdapter } from './libsql-dialect.ts'
 import type { Database } from './open.ts'
@@ -6,7 +7,9 @@ import { toStorageError } from './storage-error.ts'
 
 /**
  * Prepares a query that many requests wait for. On the embedded database it is run
- * at once: the way through Kysely takes several times as long as the query itself.
+ * at once: the way through Kysely takes several times as long as the query itself. Calls in one turn
+ * of the event loop share a read lock, because taking it and giving it back takes as long as
+ * finding a row.
  *
  * @param query Its parameters are replaced by those of each call, in the same order.
  * @returns Finds the first row.
@@ -20,20 +23,22 @@ export function rowReader<Row>(
   const database = adapter instanceof LibsqlAdapter ? adapter.database : undefined
   let read: ReturnType<LibsqlDatabase['prepareRow']> | undefined
 
-  return async (parameters) => {
+  return inOneBatch(async (batch: readonly (readonly unknown[])[]) => {
     // Within a transaction, the connection would also read uncommitted rows. Kysely waits for its
     // end, and reports a closed database.
     if (!database?.isOpen() || database.isInTransaction()) {
-      const { rows } = await db.executeQuery<Row>({ ...query, parameters })
-      return rows[0]
+      const results = await Promise.all(
+        batch.map((parameters) => db.executeQuery<Row>({ ...query, parameters })),
+      )
+      return results.map(({ rows }) => rows[0])
     }
     try {
-      read ??= database.prepareRow(query.sql)
-      return read(parameters) as Row | undefined
+      const prepared = (read ??= database.prepareRow(query.sql))
+      return database.readTogether(() => batch.map((parameters) => prepared(parameters))) as Row[]
     } catch (error) {
       // libsql may have left it in progress: see libsql-database.ts.
       read = undefined
       throw toStorageError(error)
     }
-  }
+  })
 }

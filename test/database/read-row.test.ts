@@ -40,6 +40,11 @@ const add = (id: string, on = db) =>
     .insertInto('clients')
     .values({ client_id: id, client_name: null, jwk: '{}', created_at: 1, expires_at: null })
     .execute()
+function connection() {
+  const { adapter } = db.getExecutor()
+  if (!(adapter instanceof LibsqlAdapter)) throw new Error('This is another database.')
+  return adapter.database
+}
 const row = (id: string) => ({
   ...{ client_id: id, client_name: null, jwk: '{}', created_at: 1, expires_at: null },
   ...{ key_bound_tokens: 0, last: 7 },
@@ -52,6 +57,14 @@ test('finds the row of the parameters, or undefined, without going through Kysel
   expect(await find(['phone'])).toEqual(row('phone'))
   expect(await find(['nobody'])).toBeUndefined()
   expect(execute).not.toHaveBeenCalled()
+})
+
+test('finds the rows of one turn of the event loop under one lock', async () => {
+  const together = jest.spyOn(connection(), 'readTogether')
+  const found = await Promise.all([find(['phone']), find(['nobody']), find(['phone'])])
+  expect(found).toEqual([row('phone'), undefined, row('phone')])
+  expect(together).toHaveBeenCalledTimes(1)
+  expect(connection().isInTransaction()).toBe(false)
 })
 
 test('sees at once what another process has written', async () => {
@@ -85,12 +98,11 @@ test('gives each value the right name after another process adds a column', asyn
 })
 
 test('prepares a failed statement again, since libsql may have left it in progress', async () => {
-  const { adapter } = db.getExecutor()
-  if (!(adapter instanceof LibsqlAdapter)) throw new Error('This is another database.')
-  const prepare = jest.spyOn(adapter.database, 'prepareRow')
+  const prepare = jest.spyOn(connection(), 'prepareRow')
   expect(await find(['phone'])).toEqual(row('phone'))
   other.exec('alter table clients rename to gone')
   await expect(find(['phone'])).rejects.toThrow(/no such table/)
+  expect(connection().isInTransaction()).toBe(false)
   other.exec('alter table gone rename to clients')
   expect(await find(['phone'])).toEqual(row('phone'))
   expect(prepare).toHaveBeenCalledTimes(2)
