@@ -4,7 +4,6 @@ import { parseEnv } from 'node:util'
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import {
-  isProduction,
   parseFeatureVariables,
   parseVariables,
   type ConfiguredFeature,
@@ -104,7 +103,7 @@ function toConfig(env: Variables, featureVariables: Readonly<Record<string, unkn
     corsOrigins: Object.freeze(env.CORS_ORIGINS),
     passwordMinLength: env.PASSWORD_MIN_LENGTH,
     logLevel: env.LOG_LEVEL,
-    production: isProduction(env.NODE_ENV),
+    production: env.NODE_ENV === 'production',
     /** The values of the features' own variables, by name. */
     featureVariables,
   })

@@ -72,8 +72,8 @@ const schema = z.object({
   // NIST SP 800-63B-4 allows 8 with a second factor, and requires 15 without one.
   PASSWORD_MIN_LENGTH: integer(8, 64).default(8),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  // Any value but `production` turns on what helps developers.
-  NODE_ENV: z.string().default('development'),
+  // All but `production` turn on what helps developers, so a misspelled one is an error.
+  NODE_ENV: oneOf(['production', 'development', 'test']).default('development'),
 })
 
 /** The parser of each variable, by name. The documentation is checked against this. */
@@ -149,7 +149,7 @@ function parse(
     if (value === '' && !mayBeEmpty(name)) {
       problems.push(`${name} is empty. Give it a value, or remove it to use its default.`)
     }
-    if (value !== undefined && isProduction(raw['NODE_ENV']) && isPlaceholder(value)) {
+    if (value !== undefined && raw['NODE_ENV'] === 'production' && isPlaceholder(value)) {
       problems.push(`${name} still has the placeholder from .env.example. Set your own value.`)
     }
     const parsed = parser.safeParse(value === '' ? undefined : value)
@@ -158,9 +158,6 @@ function parse(
   }
   return { values, problems }
 }
-
-/** Ignores case: somebody who writes Production means it. */
-export const isProduction = (mode = ''): boolean => mode.toLowerCase() === 'production'
 
 /** Values that are each valid, but contradict each other. */
 function contradictions(env: Variables): string[] {

@@ -155,6 +155,7 @@ describe('a valid value is accepted', () => {
     ),
     ['NODE_ENV', 'production', { production: true }],
     ['NODE_ENV', 'test', { production: false }],
+    ['NODE_ENV', 'development', { production: false }],
   ])('%s=%j', (name, value, expected) => {
     expect(load({ [name]: value })).toEqual({ ...load(), ...expected })
   })
@@ -234,7 +235,11 @@ describe('an invalid value is refused with its name and the accepted values', ()
     ['CORS_ORIGINS', ['*', 'a.test', 'https://a.test/', 'https://a.test,'], /origins/],
     ['PASSWORD_MIN_LENGTH', ['', '7', '65', '8.5', 'eight'], /from 8 to 64/],
     ['LOG_LEVEL', ['', 'verbose', 'INFO', 'silent'], /trace, debug, info/],
-    ['NODE_ENV', [''], /value/],
+    [
+      'NODE_ENV',
+      ['', 'prod', 'Production', 'staging', 'production '],
+      /production, development, test/,
+    ],
   ])('%s', (name, values, accepted) => {
     for (const value of values) {
       const problems = problemsOf({ [name]: value })
