@@ -57,9 +57,24 @@ const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false
  * the same mode.
  */
 export function makePrivate(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(file))
   // Never opens an existing file, because closing it would drop other locks of this process on it.
   if (!exists(file)) closeSync(openSync(file, 'a', 0o600))
+}
+
+/**
+ * Creates a folder and those above it. `mkdirSync` with `recursive` would try forever in a folder
+ * that answers ENOENT, as /proc does.
+ */
+function makeFolder(path: string): void {
+  if (exists(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have created it.
+    if (!exists(path)) throw error
+  }
 }
 
 /** Removes the permissions of others, which an earlier version or the operator may have given. */

@@ -96,6 +96,14 @@ describe('a file', () => {
     expect(await again.selectFrom('clients').selectAll().execute()).toHaveLength(2)
   })
 
+  test('in a folder that takes no new folders is refused, and the search for one that does ends', async () => {
+    // Only Linux has one: the kernel makes its folders.
+    if (process.platform !== 'linux') return
+    expect(await refusal('/proc/none/data/auth.db')).toMatch(
+      /^The database .* cannot be opened for writing \(ENOENT\)\. Check DATABASE_URL/,
+    )
+  })
+
   test('may have any name', async () => {
     const file = join(folder, "it's 100% ünïcode?mode=ro#x.db")
     await open(file)
