@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
 import { createApp } from './app.ts'
-import { compose } from './composition.ts'
+import { createClosers } from './closers.ts'
+import { compose, type Core } from './composition.ts'
 import type { Config } from './config/config.ts'
-import type { Core } from './composition.ts'
 import { openConfigured } from './database-kind.ts'
 import { migrate } from './database/migrate.ts'
 import { describeDatabase } from './database/location.ts'
 import { lockDatabase } from './database/server-lock.ts'
+import { StorageError } from './database/storage-error.ts'
 import type { Feature, FeatureParts } from './feature.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { listen } from './http/listen.ts'
@@ -17,7 +18,7 @@ import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
 import { removeAllSessions } from './sessions/sessions.ts'
 import { startSweeping, sweepExpired } from './sessions/sweep.ts'
-import { together } from './errors/startup-error.ts'
+import { StartupError, together } from './errors/startup-error.ts'
 
 /** Milliseconds that requests in flight get to finish. */
 const STOP_GRACE = 10_000
@@ -44,7 +45,8 @@ export interface StartOptions {
 }
 
 /**
- * Opens the keys and the database, and listens.
+ * Opens the keys and the database, and listens. If a step fails, closes what the steps before it
+ * have opened.
  *
  * @throws StartupError with everything that keeps the server from starting.
  */
@@ -54,67 +56,69 @@ export async function startServer(
   logger: Logger,
   options: StartOptions = {},
 ): Promise<RunningServer> {
+  const closers = createClosers()
+  try {
+    return await start(config, features, logger, options, closers)
+  } catch (error) {
+    // A failure to close must not hide the original error.
+    await closers.close().catch(() => undefined)
+    if (!(error instanceof StorageError)) throw error
+    throw new StartupError([
+      `The database ${describeDatabase(config.database)} cannot be written (${error.code}). Check that it can be reached, that its disk is not full, and that nothing else keeps it locked.`,
+    ])
+  }
+}
+
+/** The steps of a start. Each adds how to close what it has opened. */
+async function start(
+  config: Config,
+  features: readonly Feature[],
+  logger: Logger,
+  options: StartOptions,
+  closers: ReturnType<typeof createClosers>,
+): Promise<RunningServer> {
   const { clock = Date.now, passwords = createPasswordHasher() } = options
   const { startedAt = clock(), onFatal = fail } = options
   const [{ keystore, warnings, source }, opened] = await together(
     openKeystore(config, recordSigningKey, clock()),
-    openConfigured(config, features),
+    openConfigured(config, features).then((opened) => {
+      closers.add(() => opened.database.destroy())
+      return opened
+    }),
   )
-  const { database, takeLock } = opened
-  const closing = async (error: unknown) => {
-    await database.destroy()
-    throw error
+  const { database } = opened
+  const lock = await lockDatabase(opened.takeLock, !config.preserveSessions, onFatal)
+  closers.add(() => lock.release())
+  for (const warning of [...warnings, ...warningsOf(config, keystore.currentSince, clock())]) {
+    logger.warn(warning)
   }
-  const lock = await lockDatabase(takeLock, !config.preserveSessions, onFatal).catch(closing)
-  const releasing = async (error: unknown) => {
-    await lock.release()
-    return closing(error)
-  }
-  for (const warning of warnings) logger.warn(warning)
-  if (config.production && config.publicUrl.startsWith('http:')) {
-    logger.warn(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
-  }
-  if (config.production && !config.preserveSessions) {
-    logger.warn(
-      'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
-    )
-  }
-  const ageOfKeys = clock() - keystore.currentSince
-  if (ageOfKeys > config.keyMaxAge * 1000) {
-    logger.warn(
-      `The keys are ${Math.floor(ageOfKeys / 86_400_000)} days old. Rotate them: npm run keys -- rotate`,
-    )
-  }
+
   let isServing = false
   // With preserved keys, a binding that the last server saw must not be accepted again, unless the
   // database remembers it. Bindings count whole seconds, so this server accepts them from the next
   // one on.
   const forgets = config.preserveSessions && opened.limitStore === undefined
   const bindingsNotBefore = forgets ? Math.ceil(startedAt / 1000) * 1000 : 0
-  const isStopping = () => !isServing
   const core = compose({
     ...opened,
     ...{ config, keystore, logger, clock, passwords },
-    ...{ bindingsNotBefore, isStopping },
+    ...{ bindingsNotBefore, isStopping: () => !isServing },
   })
-  const parts = await createFeatures(core, features).catch(releasing)
-  const app = createApp(core, parts)
+  closers.add(core.refusedTokens.flush)
+  const parts = await createFeatures(core, features, closers)
+  // Under the server, which must not wait for a sweep when it stops.
+  let stopSweeping = () => Promise.resolve()
+  closers.add(() => stopSweeping())
 
   // Koa handles every rejection itself.
-  const callback = app.callback()
+  const callback = createApp(core, parts).callback()
   const server = createHttpServer((request, response) => void callback(request, response))
+  closers.add(() => server.stop(STOP_GRACE))
   await sleep(Math.max(0, bindingsNotBefore - clock()))
-  const stopFeatures = async () => {
-    for (const { stop } of parts) await stop?.()
-  }
   const [url] = await together(
     listen(server, config),
     ...parts.map(async (feature) => feature.listen?.()),
-  ).catch(async (error: unknown) => {
-    await server.stop(0)
-    await stopFeatures()
-    return releasing(error)
-  })
+  )
   if (!config.preserveSessions) {
     // The keys of their tokens are gone, so nobody can use these sessions any more.
     const removed = await removeAllSessions(database)
@@ -131,44 +135,60 @@ export async function startServer(
     `Ready at ${url}. Sessions ${config.preserveSessions ? 'survive' : 'end with'} a reboot. Database: ${describeDatabase(config.database)}`,
   )
   const follower = source && followFolder(keystore, logger, source, clock)
-  const sweeps = parts.flatMap(({ sweep }) => (sweep === undefined ? [] : [sweep]))
-  const stopSweeping = startSweeping(
-    [(now) => sweepExpired(database, now), ...sweeps],
-    logger,
-    core.clock,
-  )
+  closers.add(() => follower?.stop())
+  const sweeps = parts.flatMap(({ sweep }) => sweep ?? [])
+  stopSweeping = startSweeping([(now) => sweepExpired(database, now), ...sweeps], logger, clock)
+  closers.add(() => (isServing = false))
   return {
     url,
     async reloadKeys() {
       if (follower === undefined) logger.info('the keys are in memory: there is nothing to reload')
       await follower?.reload()
     },
-    async stop() {
-      isServing = false
-      follower?.stop()
-      await server.stop(STOP_GRACE)
-      core.refusedTokens.flush()
-      await stopSweeping()
-      await stopFeatures()
-      await lock.release()
-      await database.destroy()
-    },
+    stop: () => closers.close(),
   }
+}
+
+/** What the operator should know, one sentence each. */
+function warningsOf(config: Config, keysSince: number, now: number): string[] {
+  const warnings: string[] = []
+  if (config.production && config.publicUrl.startsWith('http:')) {
+    warnings.push(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
+  }
+  if (config.production && !config.preserveSessions) {
+    warnings.push(
+      'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
+    )
+  }
+  const ageOfKeys = now - keysSince
+  if (ageOfKeys > config.keyMaxAge * 1000) {
+    warnings.push(
+      `The keys are ${Math.floor(ageOfKeys / 86_400_000)} days old. Rotate them: npm run keys -- rotate`,
+    )
+  }
+  return warnings
 }
 
 function fail(error: Error): never {
   throw error
 }
 
-/** Brings each feature's tables up to date, and starts it. */
+/**
+ * Brings each feature's tables up to date, and starts it.
+ *
+ * @param closers Learns how to stop it.
+ */
 export async function createFeatures(
   core: Core,
   features: readonly Feature[],
+  closers = createClosers(),
 ): Promise<FeatureParts[]> {
   const parts: FeatureParts[] = []
   for (const { history, create } of features) {
     if (history !== undefined) await migrate(core.database, history)
-    parts.push(await create(core, core.config.featureVariables))
+    const part = await create(core, core.config.featureVariables)
+    closers.add(() => part.stop?.())
+    parts.push(part)
   }
   return parts
 }

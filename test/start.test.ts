@@ -377,6 +377,13 @@ describe('a server that cannot start says why', () => {
     ])
   })
 
+  test('when only its keys are missing, and closes the database', async () => {
+    expect(await problemsOf({ preserveSessions: true, database: databaseFile })).toEqual([
+      expect.stringMatching(/^There are no keys in /),
+    ])
+    expect(await tablesInFile()).toBeGreaterThan(3)
+  })
+
   test('for its port and its features together, and closes what was opened', async () => {
     const other = await start({ database: ':memory:' })
     const port = Number(new URL(other.url).port)
@@ -402,7 +409,7 @@ describe('a server that cannot start says why', () => {
       expect.stringMatching(new RegExp(`^Port ${port} `)),
       'The port of b is taken.',
     ])
-    expect(events).toEqual(['a listens', 'a stopped', 'b stopped'])
+    expect(events).toEqual(['a listens', 'b stopped', 'a stopped'])
     expect(await tablesInFile()).toBeGreaterThan(3)
   })
 
@@ -414,6 +421,53 @@ describe('a server that cannot start says why', () => {
     })
     expect(await problemsOf({ database: databaseFile }, [broken])).toEqual(['A feature is broken.'])
     expect(await tablesInFile()).toBeGreaterThan(3)
+  })
+
+  test('when a feature cannot be created, and stops those before it', async () => {
+    const stop = jest.fn(() => Promise.resolve())
+    const works = defineFeature({ create: () => ({ stop }) })
+    const broken = defineFeature({
+      create: () => {
+        throw new StartupError(['A feature is broken.'])
+      },
+    })
+    expect(await problemsOf({}, [works, broken])).toEqual(['A feature is broken.'])
+    expect(stop).toHaveBeenCalledTimes(1)
+  })
+
+  test('when the last sessions cannot be removed, and closes what was opened', async () => {
+    const listen = jest.spyOn(Server.prototype, 'listen')
+    const stop = jest.fn(() => Promise.resolve())
+    let other: Libsql.Database | undefined
+    // By then the server has migrated the database.
+    const locks = defineFeature({
+      create: () => ({
+        listen() {
+          other = new Libsql(databaseFile)
+          other.exec('begin immediate')
+          return Promise.resolve()
+        },
+        stop,
+      }),
+    })
+    const problems = await problemsOf({ database: databaseFile, databaseTimeout: 0.1 }, [locks])
+    expect(problems).toEqual([
+      expect.stringMatching(/^The database .*auth\.db cannot be written \(SQLITE_BUSY\)\. Check /),
+    ])
+    expect(stop).toHaveBeenCalledTimes(1)
+    expect((listen.mock.contexts as Server[]).map(({ listening }) => listening)).toEqual([false])
+    listen.mockRestore()
+    other!.close()
+    expect(await tablesInFile()).toBeGreaterThan(3)
+    // Its lock is free again.
+    await start({ database: databaseFile })
+  })
+
+  test('when its lock cannot be taken', async () => {
+    await mkdir(`${databaseFile}-lock`, { recursive: true })
+    expect(await problemsOf({ database: databaseFile })).toEqual([
+      expect.stringMatching(/^The database .*auth\.db cannot be written \(.+\)\. Check /),
+    ])
   })
 
   test('when only a feature cannot listen, and does not listen itself', async () => {

@@ -10,6 +10,7 @@ import { LibsqlDialect } from './libsql-dialect.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
+import { explain, isStorageFault } from './storage-error.ts'
 
 export type Database = Kysely<Schema>
 
@@ -96,16 +97,6 @@ async function whenNotBusy(work: () => void, timeout: number): Promise<void> {
     }
   }
 }
-
-/**
- * Whether this is an error of the file system or of SQLite. It has a code, even if that is empty. A
- * bug has none.
- */
-const isStorageFault = (error: unknown): error is { code: string; message: string } =>
-  typeof (error as { code?: unknown }).code === 'string'
-
-const explain = ({ code, message }: { code: string; message: string }): string =>
-  code === '' ? message : code
 
 /** Whether the database answers. If not, the log says why. */
 export async function isReachable(db: Database, log: Logger): Promise<boolean> {

@@ -32,3 +32,14 @@ export function toStorageError(error: unknown): unknown {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' && FILE_AWAY.test(code) ? new StorageError(code, error) : error
 }
+
+/**
+ * Whether this is an error of the file system or of SQLite. It has a code, even if that is empty. A
+ * bug has none.
+ */
+export const isStorageFault = (error: unknown): error is { code: string; message: string } =>
+  typeof (error as { code?: unknown }).code === 'string'
+
+/** The code of a storage fault, for people. */
+export const explain = ({ code, message }: { code: string; message: string }): string =>
+  code === '' ? message : code

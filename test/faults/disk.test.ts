@@ -111,4 +111,26 @@ describeDisk('a disk', () => {
     await expectEverythingThere()
     report('a read-only disk: the start fails with one sentence, and nothing is lost')
   })
+
+  test('that is full at the start of a server with new keys stops it with one sentence', async () => {
+    await server.end('SIGTERM')
+    const databaseUrl = `file:${join(disk.path, 'new.db')}`
+    const regenerating = await createLastingServer({ preserve: false, databaseUrl })
+    try {
+      await regenerating.start()
+      const somebody = await TestClient.registered(regenerating.url)
+      await somebody.signUp()
+      await regenerating.end('SIGTERM')
+      await disk.fill()
+      const program = regenerating.launch()
+      expect(await program.exit).toBe(1)
+      expect(program.stdout.text).toBe('')
+      expect(program.stderr.text).toMatch(
+        /^The server cannot start:\n\n {2}- The database .*new\.db cannot .*disk.*\n\n$/,
+      )
+    } finally {
+      await regenerating.remove()
+    }
+    report('a full disk: a start with new keys fails with one sentence')
+  })
 })
