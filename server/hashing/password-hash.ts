@@ -24,6 +24,15 @@ export interface Argon2 {
 const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
 
 /**
+ * KiB, and passes over that much. These are the costs of libsodium's SENSITIVE, the most costly
+ * preset in common use: seconds. A damaged hash can name a cost of days.
+ */
+const MAX_MEMORY = 1024 * 1024
+const MAX_PASSES = 4
+/** An Argon2 hash in PHC string format, whose parameters have only one order. */
+const PHC = /^\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d+),t=(\d+),p=\d+\$/
+
+/**
  * A hash occupies a core. One hash on two cores, or two on four, leaves room for requests with
  * tokens, even where hashing cannot have a lower priority. `npm run bench -- sign-ins` measures
  * this.
@@ -80,6 +89,8 @@ export function createPasswordHasher(options: HasherOptions = {}) {
     /**
      * Whether the password matches the hash. Without a hash (an unknown address, or an account
      * without a password), this takes the same time and returns `false`.
+     *
+     * @throws Error for a damaged hash, which says nothing about the password.
      */
     async verify(
       passwordHash: string | undefined,
@@ -88,6 +99,7 @@ export function createPasswordHasher(options: HasherOptions = {}) {
     ): Promise<boolean> {
       const hasPassword = passwordHash !== undefined && passwordHash !== NO_PASSWORD
       const against = hasPassword ? passwordHash : dummy
+      requireAffordable(against)
       const matches = await run(requester, async () =>
         argon2.verify(against, normalisePassword(password)),
       )
@@ -104,6 +116,15 @@ export function createPasswordHasher(options: HasherOptions = {}) {
      */
     load: () => ({ waiting: queue.waiting, done, ms }),
   }
+}
+
+/** @throws Error for a hash that would occupy a thread for too long. */
+function requireAffordable(passwordHash: string): void {
+  const [memory = Infinity, passes = Infinity] = (PHC.exec(passwordHash) ?? []).slice(1).map(Number)
+  if (memory <= MAX_MEMORY && memory * passes <= MAX_MEMORY * MAX_PASSES) return
+  throw new Error(
+    'A stored password hash is damaged: it is not Argon2, or it costs too much to check.',
+  )
 }
 
 /**

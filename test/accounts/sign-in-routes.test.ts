@@ -47,6 +47,30 @@ test.each(['ada@mail.test', 'ADA@MAIL.TEST'])(
   },
 )
 
+test('a stored hash that would take hours to check is 500 and an error in the log, and stays', async () => {
+  const email = someEmail()
+  await client.signUp(email)
+  const hashes = () =>
+    server.database.selectFrom('accounts').select('password_hash').where('email', '=', email)
+  const { password_hash } = await hashes().executeTakeFirstOrThrow()
+  const damaged = password_hash.replace('m=19456,t=2', 'm=19456,t=4294967295')
+  await server.database
+    .updateTable('accounts')
+    .set({ password_hash: damaged })
+    .where('email', '=', email)
+    .execute()
+  server.logs.length = 0
+  const answer = await login({ email })
+  expect([answer.status, answer.body.error]).toEqual([500, 'server_error'])
+  expect(server.logs.map((line) => JSON.parse(line) as object)).toContainEqual(
+    expect.objectContaining({
+      level: 'error',
+      err: expect.objectContaining({ message: expect.stringMatching(/^A stored password hash/) }),
+    }),
+  )
+  expect(await hashes().execute()).toEqual([{ password_hash: damaged }])
+})
+
 test('an unknown address and a wrong password are answered alike', async () => {
   const wrong = await login({ password: 'not the password' })
   expect(wrong.status).toBe(401)

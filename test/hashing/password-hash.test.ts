@@ -68,6 +68,43 @@ test.each([
   expect(await hasher.verify(old, 'password', BY)).toBe(true)
 })
 
+describe('a stored hash', () => {
+  const END = '$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+  const checked: string[] = []
+  const watched = createPasswordHasher({
+    argon2: {
+      hash,
+      verify: (text) => Promise.resolve(checked.push(text) > 0),
+    },
+  })
+
+  test.each([
+    ['too much memory', '$argon2id$v=19$m=1048577,t=1,p=1'],
+    ['a number beyond all bounds', '$argon2id$v=19$m=99999999999999999999,t=1,p=1'],
+    ['too many passes', '$argon2id$v=19$m=1048576,t=5,p=1'],
+    ['too many passes over little memory', '$argon2id$v=19$m=8,t=4294967295,p=1'],
+    ['its memory given twice', '$argon2id$v=19$m=8,m=1073741824,t=1,p=1'],
+    ['its parameters in another order', '$argon2id$v=19$t=1,m=1073741824,p=1'],
+    ['no parameters', '$argon2id$v=19'],
+    ['another function', '$2b$12$m=8,t=1,p=1'],
+  ])('with %s is called damaged, and costs nothing', async (_, parameters) => {
+    await expect(watched.verify(parameters + END, 'password', BY)).rejects.toThrow(
+      'A stored password hash is damaged: it is not Argon2, or it costs too much to check.',
+    )
+    expect(checked.splice(0)).toEqual([])
+  })
+
+  test.each([
+    ['the most memory and passes', '$argon2id$v=19$m=1048576,t=4,p=1'],
+    ['more passes over less memory', '$argon2id$v=19$m=65536,t=64,p=16'],
+    ['another variant', '$argon2i$v=19$m=4096,t=3,p=1'],
+    ['the first version', '$argon2d$m=4096,t=3,p=1'],
+  ])('with %s is checked', async (_, parameters) => {
+    expect(await watched.verify(parameters + END, 'password', BY)).toBe(true)
+    expect(checked.splice(0)).toEqual([parameters + END])
+  })
+})
+
 test('throws for a password over the length limit instead of normalizing it', async () => {
   const endless = '\u0300'.repeat(513)
   await expect(hasher.hash(endless, BY)).rejects.toThrow(RangeError)
@@ -84,7 +121,7 @@ test('load() counts waiting and finished hashes, but not failed ones', async () 
   const hashes = Array.from({ length: 5 }, () => counting.hash('password', BY))
   expect(counting.load().waiting).toBeGreaterThan(0)
   await Promise.all(hashes)
-  await expect(counting.verify('hash', 'password', BY)).rejects.toThrow('argon2 has failed')
+  await expect(counting.verify(undefined, 'password', BY)).rejects.toThrow('argon2 has failed')
   expect(counting.load()).toEqual({ waiting: 0, done: 5, ms: expect.any(Number) })
   expect(counting.load().ms).toBeGreaterThan(0)
 })
