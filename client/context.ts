@@ -3,7 +3,7 @@ import type { Reader } from './discovery/reader.ts'
 import { createServer, type AuthServer } from './discovery/server.ts'
 import { createService } from './discovery/service.ts'
 import type { Fetch } from './http.ts'
-import type { AuthClientOptions, DerivePassword, SealedBodies } from './options.ts'
+import type { AuthClientOptions, DerivePassword, KeyBoundTokens, SealedBodies } from './options.ts'
 import type { ClientStore } from './stores/client-store.ts'
 import { Agreements } from './token/jwe/agreements.ts'
 import { ProofKeys } from './token/proof-keys.ts'
@@ -21,6 +21,7 @@ export interface ClientContext {
   readonly fetch: Fetch
   readonly clientName: string | undefined
   readonly sealedBodies: SealedBodies
+  readonly keyBoundTokens: KeyBoundTokens
   readonly derivePassword: DerivePassword
   readonly onRefused: ((error: unknown) => void) | undefined
   /** Milliseconds since the epoch. */
@@ -40,9 +41,9 @@ export function createContext(options: AuthClientOptions): ClientContext {
   const others = services.map((service) =>
     createService({ ...common, server, baseUrl: baseUrlOf(service) }),
   )
-  const { clientName, onRefused, sealedBodies = 'offered' } = options
+  const { clientName, onRefused, sealedBodies = 'offered', keyBoundTokens = 'offered' } = options
   const readers = [server, ...others]
   const shared = { agreements: new Agreements(clock), proofKeys: new ProofKeys() }
-  const chosen = { clientName, sealedBodies, derivePassword, onRefused }
+  const chosen = { clientName, sealedBodies, keyBoundTokens, derivePassword, onRefused }
   return { ...common, ...shared, ...chosen, server, readers }
 }

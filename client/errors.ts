@@ -8,6 +8,8 @@ export type ClientErrorCode =
   | 'bad_answer'
   /** The client must seal, and the server does not offer it, or the body is not JSON. Nothing was sent. */
   | 'sealing_not_offered'
+  /** The client must have key-bound tokens, and the server does not offer them. Nothing was registered. */
+  | 'key_binding_not_offered'
   /** A plain answer came in place of a sealed one. Somebody on the way may have read or made it. */
   | 'answer_not_sealed'
   /** A sealed answer is not the server's answer to this request. */

@@ -8,7 +8,7 @@ export type { Account, AccountFields, SignUpFields } from '../protocol/account.t
 export type { KeyType } from '../protocol/algorithms.ts'
 export type { AccessTokenClaims, RefreshTokenClaims } from '../protocol/tokens.ts'
 export { AuthClient } from './auth-client.ts'
-export type { AuthClientOptions, DerivePassword, SealedBodies } from './options.ts'
+export type { AuthClientOptions, DerivePassword, KeyBoundTokens, SealedBodies } from './options.ts'
 export type { Session } from './session/session-in-memory.ts'
 export type { AccountRequests } from './account-requests.ts'
 export { AuthError, hasCode, type ClientErrorCode } from './errors.ts'

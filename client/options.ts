@@ -21,6 +21,11 @@ export interface AuthClientOptions {
    */
   readonly sealedBodies?: SealedBodies
   /**
+   * Whether tokens are worthless without this client's key: if the server offers it, which is the default,
+   * or always. `required` accepts no other tokens and no other session, whatever the metadata says.
+   */
+  readonly keyBoundTokens?: KeyBoundTokens
+  /**
    * The `kid`s of the only keys of the server, for both uses, that this client uses. By default it uses what
    * the server publishes, so that somebody who rewrites traffic could hand out keys of their own. Pin each
    * key before the server rotates to it: see docs/client.md.
@@ -38,6 +43,8 @@ export interface AuthClientOptions {
 }
 
 export type SealedBodies = 'offered' | 'required' | 'never'
+
+export type KeyBoundTokens = 'offered' | 'required'
 
 /**
  * Derives the secret that is sent instead of a password. The same input must always give the same

@@ -1,5 +1,5 @@
 import type { ClientContext } from './context.ts'
-import { hasCode } from './errors.ts'
+import { AuthError, hasCode } from './errors.ts'
 import { badAnswer, json, readAnswer, send, textOf } from './http.ts'
 import { parseObject, type Json } from './json.ts'
 import type { ClientKey } from './keys/client-key.ts'
@@ -17,11 +17,16 @@ export interface Registered {
  * the server has them. Generates a key pair if there is none of the type that the server asks for.
  * Registering a key again gives the same client.
  *
- * @throws AuthError `bad_answer` if the server does not keep its promise of key-bound tokens.
+ * @throws AuthError `bad_answer` if the server does not keep its promise of key-bound tokens;
+ *   `key_binding_not_offered` if this client must have them, and the server does not promise them.
  */
 export async function register(context: ClientContext): Promise<Registered> {
   const { server, store } = context
   const { keyType, keyBoundTokens } = await server.info()
+  if (!keyBoundTokens && context.keyBoundTokens === 'required') {
+    const message = `${server.baseUrl} does not offer key-bound tokens.`
+    throw new AuthError('key_binding_not_offered', message)
+  }
   const key = await store.makeKey(keyType)
   const isKeyBound = await registerKey(context, key, keyBoundTokens)
   if (isKeyBound || !keyBoundTokens) return { key, isKeyBound }

@@ -1,9 +1,11 @@
 import type { ClientContext } from '../context.ts'
 import { hasCode, notSignedIn } from '../errors.ts'
 import { within } from '../timers.ts'
+import { invalid } from '../token-error.ts'
 import { checkTimes } from '../token/check-claims.ts'
 import type { TokenPair } from './answers.ts'
 import {
+  curveOf,
   isUsable,
   keyOf,
   openerOf,
@@ -48,7 +50,7 @@ export class SessionHolder implements TokenSource {
   async load(): Promise<OpenSession | undefined> {
     try {
       const session = await openStored(this.#context)
-      if (session !== undefined) return this.memory.load(session)
+      if (session !== undefined) return this.memory.load(this.#checkBinding(session))
       // Vaults of an ended session may remain.
       await this.forget(undefined)
     } catch (error) {
@@ -130,6 +132,13 @@ export class SessionHolder implements TokenSource {
     const token = await openAccessToken(access.jwe, await openerOf(this.#context, key))
     checkTimes(token.claims, this.now)
     return token
+  }
+
+  /** @throws AuthError `token_invalid` for a session that is not key-bound and has to be. */
+  #checkBinding(session: OpenSession): OpenSession {
+    const { keyBoundTokens } = this.#context
+    if (keyBoundTokens === 'required' && curveOf(session) === undefined) throw invalid('cnf')
+    return session
   }
 
   /** Runs `work` with the store's lock, and forgets the session if it turns out to have ended. */

@@ -11,6 +11,7 @@ import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
 import {
   clientOf,
   codeOf,
+  errorOf,
   jsonResponse,
   rotatingKeystore,
   scratchFolder,
@@ -220,6 +221,58 @@ describe('without server support', () => {
     expect((await client.accessToken()).claims.cnf).toBeDefined()
     expect(await status({ client })).toBe(200)
     expect(await status(clientOf(server, { store }))).toBe(200)
+  })
+})
+
+describe('an app that requires them', () => {
+  const required = { keyBoundTokens: 'required' } as const
+  const person = () => ({ email: someEmail(), password: GOOD_PASSWORD })
+
+  test('gets them', async () => {
+    const { client } = await signedUp(server, required)
+    expect((await client.accessToken()).claims.cnf).toBeDefined()
+    expect(await status({ client })).toBe(200)
+  })
+
+  test.each([
+    { key_bound_tokens_supported: false },
+    { key_bound_tokens_supported: null },
+    { encryption_key_kty: 'RSA' },
+  ])('registers no client if the metadata is changed by %j', async (changes) => {
+    const { client, wire } = clientOf(server, required)
+    wire.change(METADATA, changes)
+    expect(await errorOf(client.signUp(person()))).toMatchObject({
+      code: 'key_binding_not_offered',
+      message: `${server.url} does not offer key-bound tokens.`,
+    })
+    expect(wire.count(CLIENTS)).toBe(0)
+  })
+
+  test('does not resume a session without them, which ends at the next sign-in', async () => {
+    const { client, wire, store } = clientOf(server)
+    wire.change(METADATA, { key_bound_tokens_supported: false })
+    const someone = person()
+    await client.signUp(someone)
+    server.clock.advance(300)
+    const onRefused = jest.fn<(error: unknown) => void>()
+    const strict = clientOf(server, { ...required, store, onRefused })
+    expect(await strict.client.resume()).toBeUndefined()
+    expect(onRefused).toHaveBeenCalledWith(
+      expect.objectContaining({ code: 'token_invalid', message: 'The token is not valid: cnf.' }),
+    )
+    expect(await codeOf(strict.client.fetch('/account'))).toBe('not_signed_in')
+    await strict.client.signIn(someone)
+    expect(await status(strict)).toBe(200)
+    expect(await sessions()).toHaveLength(1)
+  })
+
+  test('keeps a session with them, whatever the metadata says', async () => {
+    const { client, wire } = await signedUp(server, required)
+    wire.change(METADATA, { key_bound_tokens_supported: false })
+    server.clock.advance(300)
+    expect(await status({ client })).toBe(200)
+    await client.refresh()
+    expect((await client.accessToken()).claims.cnf).toBeDefined()
   })
 })
 
