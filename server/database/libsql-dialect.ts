@@ -78,6 +78,13 @@ class ImmediateDriver extends SqliteDriver {
     await translated(() => this.#beginWriting(this.#lockTimeout))
   }
 
+  /** By `exec`, because a prepared `commit` that fails would stay in progress. */
+  override async commitTransaction(): Promise<void> {
+    await translated(() => {
+      this.#database.exec('commit')
+    })
+  }
+
   override rollbackTransaction(): Promise<void> {
     rollBack(this.#database)
     return Promise.resolve()
@@ -123,7 +130,7 @@ class ImmediateDriver extends SqliteDriver {
 }
 
 /** @throws StorageError in place of SQLite's error. */
-async function translated<T>(work: () => Promise<T>): Promise<T> {
+async function translated<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

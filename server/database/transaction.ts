@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
+import { createGroupCommit, type GroupCommit } from './group-commit.ts'
+import type { LibsqlDatabase } from './libsql-database.ts'
+import { LibsqlAdapter } from './libsql-dialect.ts'
 import { ConflictError } from './storage-error.ts'
 
 /** The most tries, including the first. */
@@ -14,10 +17,25 @@ const MAX_PAUSE = 20
  *
  * @throws ConflictError if it loses every time; whatever `work` throws.
  */
-export const inTransaction = <S, T>(
+export function inTransaction<S, T>(
   db: Kysely<S>,
   work: (trx: Transaction<S>) => Promise<T>,
-): Promise<T> => retryConflicts(() => db.transaction().execute(work))
+): Promise<T> {
+  const { adapter } = db.getExecutor()
+  // Only one transaction at a time can write to the embedded database, so none loses a race.
+  if (adapter instanceof LibsqlAdapter) return groupCommitOf(db, adapter.database)(work)
+  return retryConflicts(() => db.transaction().execute(work))
+}
+
+const groupCommits = new WeakMap<LibsqlDatabase, GroupCommit<unknown>>()
+
+function groupCommitOf<S>(db: Kysely<S>, database: LibsqlDatabase): GroupCommit<S> {
+  const known = groupCommits.get(database) as GroupCommit<S> | undefined
+  if (known !== undefined) return known
+  const created = createGroupCommit(db, database)
+  groupCommits.set(database, created as GroupCommit<unknown>)
+  return created
+}
 
 /** Runs `work` again if it throws a ConflictError. */
 export async function retryConflicts<T>(work: () => Promise<T>): Promise<T> {
