@@ -52,12 +52,12 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   signedIn('PATCH', '/account', account.rename)
   signedIn('DELETE', '/account', secretBody(account.remove))
   signedIn('PUT', '/account/password', secretBody(account.changePassword))
+  signedIn('POST', '/account/logout', account.logout)
 
   const session = sessionRoutes(core)
   signedIn('GET', '/account/sessions', session.list)
   signedIn('DELETE', '/account/sessions', session.endOthers)
   signedIn('DELETE', '/account/sessions/:session_id', session.endOne)
-  signedIn('POST', '/account/logout', session.logout)
 
   const token = tokenRoutes(core, features)
   // The handlers apply the limits, because a token of a live session does not count for its

@@ -9,6 +9,7 @@ import { tokenRefused } from '../http/http-error.ts'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { SessionState } from '../sessions/authenticate.ts'
 import { openDatabaseKey } from '../sessions/database-key.ts'
+import { endOwnSession } from '../sessions/end-sessions.ts'
 import { idsOf } from '../sessions/sessions.ts'
 import { tokenPair } from '../sessions/token-pair.ts'
 import { accountSchema, name, password, presentAccount } from './account-fields.ts'
@@ -25,7 +26,8 @@ const passwordSchema = z.object({ password })
 const proofSchema = (member: string) => z.object({ [member]: opaque })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
-  const { accounts, clients, config, credentials, passwords, sessions, signIn, tokens } = core
+  const { accounts, clients, config, credentials, database } = core
+  const { passwords, sessions, signIn, tokens } = core
   const proofs = features.flatMap((feature) => Object.entries(feature.proofs ?? {}))
 
   /** Answers who is signed in, with the key to their local data. */
@@ -61,6 +63,15 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     audit(ctx.state.log, 'password_changed', idsOf(session))
     auditEnded(ctx.state.log, account.id, ended)
     ctx.body = next.tokens
+  }
+
+  /** Ends the session that the request came with. */
+  const logout: Handler<SessionState> = async (ctx) => {
+    const { session } = ctx.state
+    const { account, id, generation } = session
+    if (!(await endOwnSession(database, account.id, id, generation))) throw tokenRefused()
+    audit(ctx.state.log, 'logout', idsOf(session))
+    ctx.status = 204
   }
 
   /**
@@ -104,6 +115,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
       400: ['invalid_grant'],
       429: ['rate_limited'],
     }),
+    logout: documented(logout, { summary: 'Ends the current session.', 204: null }),
     remove: documented(remove, {
       summary: 'Removes the account for good.',
       body: [passwordSchema, ...proofs.map(([member]) => proofSchema(member))],

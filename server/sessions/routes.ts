@@ -2,12 +2,12 @@ import { z } from 'zod'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { Handler } from '../http/context.ts'
 import { documented } from '../http/documented.ts'
-import { HttpError, tokenRefused } from '../http/http-error.ts'
+import { HttpError } from '../http/http-error.ts'
 import type { Core } from '../composition.ts'
 import type { SessionState } from './authenticate.ts'
 import { asSession } from './lock-session.ts'
-import { endOwnSession, endSessionsOf, listSessions } from './own-sessions.ts'
-import { idsOf } from './sessions.ts'
+import { endOwnSession, endSessionsOf } from './end-sessions.ts'
+import { listSessions } from './list-sessions.ts'
 
 const listAnswer = z.object({
   sessions: z.array(
@@ -65,15 +65,6 @@ export function sessionRoutes({ config, database, tokens }: Core) {
     ctx.status = 204
   }
 
-  /** Ends the session that the request came with. */
-  const logout: Handler<SessionState> = async (ctx) => {
-    const { session } = ctx.state
-    const { account, id, generation } = session
-    if (!(await endOwnSession(database, account.id, id, generation))) throw tokenRefused()
-    audit(ctx.state.log, 'logout', idsOf(session))
-    ctx.status = 204
-  }
-
   return {
     list: documented(list, { summary: 'Lists where the account is signed in.', 200: listAnswer }),
     endOne: documented(endOne, {
@@ -85,6 +76,5 @@ export function sessionRoutes({ config, database, tokens }: Core) {
       summary: 'Ends every session but the current one.',
       204: null,
     }),
-    logout: documented(logout, { summary: 'Ends the current session.', 204: null }),
   }
 }

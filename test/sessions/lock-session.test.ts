@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
 import type { Database } from '../../server/database/open.ts'
 import { asSession } from '../../server/sessions/lock-session.ts'
-import { endOwnSession, endSessionsOf } from '../../server/sessions/own-sessions.ts'
+import { endOwnSession, endSessionsOf } from '../../server/sessions/end-sessions.ts'
 import type { Session } from '../../server/sessions/sessions.ts'
 import { addSession, NOW, openFilled, sessionOf } from './fixtures.ts'
 

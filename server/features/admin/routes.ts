@@ -8,7 +8,7 @@ import type { AppContext, Handler } from '../../http/context.ts'
 import { documented } from '../../http/documented.ts'
 import { HttpError } from '../../http/http-error.ts'
 import type { Core } from '../../composition.ts'
-import { endSessionsOf } from '../../sessions/own-sessions.ts'
+import { endSessionsOf } from '../../sessions/end-sessions.ts'
 import { parseObject } from '../../token/compact.ts'
 
 const MAX_PAGE = 100
