@@ -109,11 +109,12 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
 
   terminal.step(
     'Somebody intercepts a request, and sends its token elsewhere',
-    'The token was sealed for GET /account/sessions. That request never arrived, so the token is still unused.',
+    'The token was sealed for GET /account. That request never arrived, so the token is still unused. The thief tries to sign the person out with it.',
   )
-  const stopped = await wire.intercept(() => client.fetch('/account/sessions'))
-  showAnswer(scene, 'Sent as GET /account', await resend(stopped, '/account'))
-  showAnswer(scene, 'Sent as GET /account/sessions', await resend(stopped))
+  const stopped = await wire.intercept(() => client.fetch('/account'))
+  const moved = { ...stopped, method: 'POST', url: `${url}/account/logout` }
+  showAnswer(scene, 'Sent as POST /account/logout', await resend(moved))
+  showAnswer(scene, 'Sent as GET /account', await resend(stopped))
 
   terminal.step(
     'Somebody has the opened token itself',

@@ -64,13 +64,9 @@ export interface Answer {
   readonly description: string
 }
 
-/** Sends a captured request again, byte for byte, to its own path or to another one. */
-export async function resend(
-  { url, method, headers, body }: Captured,
-  path?: string,
-): Promise<Answer> {
-  const target = path === undefined ? url : new URL(url).origin + path
-  const response = await fetch(target, { method, headers, ...(body === '' ? {} : { body }) })
+/** Sends a captured request again, byte for byte. */
+export async function resend({ url, method, headers, body }: Captured): Promise<Answer> {
+  const response = await fetch(url, { method, headers, ...(body === '' ? {} : { body }) })
   const { status } = response
   // What was accepted may be sealed.
   if (response.ok) return { status, description: '' }

@@ -4,6 +4,7 @@ import { apiDocs } from './features/api-docs/index.ts'
 import { federation } from './features/federation/index.ts'
 import { licenseToken } from './features/license-token/index.ts'
 import { metrics } from './features/metrics/index.ts'
+import { ownSessions } from './features/own-sessions/index.ts'
 import { passwordReset } from './features/password-reset/index.ts'
 import { playground } from './features/playground/index.ts'
 import { postgres } from './features/postgres/index.ts'
@@ -18,6 +19,7 @@ import { serviceClients } from './features/service-clients/index.ts'
 export const features: readonly Feature[] = [
   postgres,
   sealedBodies,
+  ownSessions,
   passwordReset,
   federation,
   licenseToken,

@@ -9,7 +9,6 @@ import type { FeatureParts } from './feature.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { createRouteTable, limitWithin, secretBody } from './http/route-table.ts'
 import { authenticate } from './sessions/authenticate.ts'
-import { sessionRoutes } from './sessions/routes.ts'
 import { tokenRoutes } from './sessions/token-routes.ts'
 
 /**
@@ -53,11 +52,6 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   signedIn('DELETE', '/account', secretBody(account.remove))
   signedIn('PUT', '/account/password', secretBody(account.changePassword))
   signedIn('POST', '/account/logout', account.logout)
-
-  const session = sessionRoutes(core)
-  signedIn('GET', '/account/sessions', session.list)
-  signedIn('DELETE', '/account/sessions', session.endOthers)
-  signedIn('DELETE', '/account/sessions/:session_id', session.endOne)
 
   const token = tokenRoutes(core, features)
   // The handlers apply the limits, because a token of a live session does not count for its

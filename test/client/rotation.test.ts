@@ -17,6 +17,8 @@ import { DEFAULTS } from '../keystore/fixtures.ts'
 import { GOOD_PASSWORD } from '../support/client.ts'
 import type { TestServer } from '../support/server.ts'
 
+const NEW_PASSWORD = 'another brick in the wall'
+
 const JWKS = 'GET /.well-known/jwks.json'
 const ACCOUNT = 'GET /account'
 const TOKEN = 'POST /token'
@@ -120,7 +122,7 @@ describe('a client with keys in its cache', () => {
     const { keys, client, email, store, server, wire } = await setUp()
     const other = clientOf(server)
     await other.client.signIn({ email, password: GOOD_PASSWORD })
-    await other.client.account.endOtherSessions()
+    await other.client.account.changePassword(GOOD_PASSWORD, NEW_PASSWORD)
     await keys.rotate()
     expect(await codeOf(client.refresh())).toBe('session_ended')
     expect(wire.count(TOKEN)).toBe(2)

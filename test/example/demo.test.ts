@@ -38,8 +38,10 @@ function expectWholeRoundTrip(stdout: string) {
   expect(stdout).toMatch(/req\.mac +[\w-]+/)
   expect(stdout).toContain('✓ Accepted with 200')
   expect(stdout).toContain('✗ The same request again: refused, 401: The access token is not valid.')
-  expect(stdout).toContain('✗ Sent as GET /account: refused, 401: The access token is not valid.')
-  expect(stdout).toContain('✓ Sent as GET /account/sessions: accepted, 200.')
+  expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+    '✗ Sent as POST /account/logout: refused, 401: The access token is not valid.',
+  )
+  expect(stdout).toContain('✓ Sent as GET /account: accepted, 200.')
   expect(stdout).toMatch(/cnf +\{"jwk":/)
   expect(stdout).toMatch(/req\.mac +\S/)
   for (const path of ['/account', '/notes']) {

@@ -228,32 +228,6 @@ test('password_changed is recorded with each session that it ended', async () =>
 })
 
 describe('session_ended is recorded', () => {
-  test('once when the owner ends one session', async () => {
-    const { email, session, account_id } = await person()
-    const other = await signIn(email)
-    const end = () =>
-      audited((send) => send('DELETE', `/account/sessions/${other.sessionId}`, undefined, session))
-    expect(await end()).toEqual([
-      ['session_ended', expect.objectContaining({ account_id, session_id: other.sessionId })],
-    ])
-    expect(await end()).toEqual([])
-  })
-
-  test('for each session when the owner ends all others', async () => {
-    const { email, session, account_id } = await person()
-    const others = [await signIn(email), await signIn(email)]
-    const end = () => audited((send) => send('DELETE', '/account/sessions', undefined, session))
-    const lines = await end()
-    expect(lines).toHaveLength(2)
-    for (const { sessionId } of others) {
-      expect(lines).toContainEqual([
-        'session_ended',
-        expect.objectContaining({ account_id, session_id: sessionId }),
-      ])
-    }
-    expect(await end()).toEqual([])
-  })
-
   test.each(['accessJws', 'refreshJws'] as const)('once for POST /revoke with %s', async (name) => {
     const { session, account_id } = await person()
     const token = await client.seal(session[name])

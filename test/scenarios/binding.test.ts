@@ -4,6 +4,7 @@ import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { createReplayCache } from '../../server/limits/replay-cache.ts'
 import { TestClient, type Answer, type TestSession } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
+import { PLAIN_PATH, plainRoute } from '../support/plain-route.ts'
 import { rawRequest } from '../support/raw-request.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -18,7 +19,7 @@ interface Scene {
 }
 
 async function setUp(options: Parameters<typeof startTestServer>[0] = {}): Promise<Scene> {
-  const server = await startTestServer(options)
+  const server = await startTestServer({ features: [plainRoute], ...options })
   const client = await TestClient.registered(server.url)
   return { server, client, session: await client.signUp() }
 }
@@ -73,7 +74,7 @@ describe('a bound token is accepted for its request:', () => {
     ['GET', {}],
     ['GET with a query that is not in its htu', { path: '/account?a=1' }],
     ['PATCH with a body', PATCH],
-    ['DELETE without a body', { method: 'DELETE', path: '/account/sessions' }],
+    ['DELETE without a body', { method: 'DELETE', path: PLAIN_PATH }],
   ])('%s', async (_, sent) => {
     const req = { ...bindingOf(scene, sent), htu: `${scene.server.config.issuer}/account` }
     const path = sent.path?.split('?')[0] ?? '/account'
@@ -126,7 +127,7 @@ describe('a bound token is accepted for its request:', () => {
 
 describe('a bound token is refused in the one wording', () => {
   test.each<[string, Sent, Record<string, unknown>, Sent?]>([
-    ['when it is moved to another path', {}, {}, { path: '/account/sessions' }],
+    ['when it is moved to another path', {}, {}, { path: PLAIN_PATH }],
     [
       'when it is moved to the path without its slash',
       { path: '/account/' },
@@ -257,7 +258,7 @@ describe('a jti', () => {
     }
     const token = await client.seal(session.accessJws, { req })
     const [head = '', ...rest] = token.split('.')
-    expect((await send(scene, token, { path: '/account/sessions' })).status).toBe(401)
+    expect((await send(scene, token, { path: PLAIN_PATH })).status).toBe(401)
     expect((await send(scene, [head, ...rest.slice(0, 3), 'AAAA'].join('.'))).status).toBe(401)
     expect((await send(scene, token, { path: '/account?access_token=x' })).status).toBe(400)
     expect((await send(scene, token)).status).toBe(200)
@@ -283,7 +284,7 @@ describe('a jti', () => {
     const token = await client.seal(session.accessJws, { req: bindingOf(scene) })
     expect((await send(scene, token, { requestId: 'first' })).status).toBe(200)
     expect((await send(scene, token, { requestId: 'second' })).status).toBe(401)
-    const moved: Sent = { path: '/account/sessions', requestId: 'third' }
+    const moved: Sent = { path: PLAIN_PATH, requestId: 'third' }
     expect((await send(scene, token, moved)).status).toBe(401)
     const audits = (id: string) => logLines(scene.server, id).filter((line) => 'audit' in line)
     expect([audits('first'), audits('third')]).toEqual([[], []])

@@ -41,7 +41,7 @@ describe('many concurrent operations', () => {
 
   test('include every kind of operation, successes and refusals', () => {
     const accepted = all.filter(isAccepted)
-    for (const kind of ['use', 'refresh', 'login', 'logout', 'endOne', 'revoke', 'password']) {
+    for (const kind of ['use', 'refresh', 'login', 'logout', 'revoke', 'password']) {
       const count = accepted.filter((operation) => operation.kind === kind).length
       expect({ kind, isThere: count > 0 }).toEqual({ kind, isThere: true })
     }

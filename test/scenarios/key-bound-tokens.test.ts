@@ -9,6 +9,7 @@ import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { DEFAULTS, keySet, ring } from '../keystore/fixtures.ts'
 import { GOOD_PASSWORD, TestClient, type Answer, type TestSession } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
+import { PLAIN_PATH, plainRoute } from '../support/plain-route.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 type Req = Record<string, unknown>
@@ -30,6 +31,7 @@ beforeAll(async () => {
     keySet(await generateKeyPair('sig', DEFAULTS), await generateKeyPair('enc', DEFAULTS)),
   )
   server = await startTestServer({
+    features: [plainRoute],
     replayCache,
     keystore,
     variables: { RATE_LIMIT_REFRESH: 'off' },
@@ -192,8 +194,8 @@ describe('a thief who has the JWS', () => {
   test('cannot use a proof of another request or token', async () => {
     const other = await client.login(session.answer.body.account.email)
     const mine = await client.prove(session.accessJws, reqFor())
-    const request = { ...mine, ...reqFor('GET', '/account/sessions'), jti: mine['jti'] }
-    expect((await get(session.accessJws, request, '/account/sessions')).status).toBe(401)
+    const request = { ...mine, ...reqFor('GET', PLAIN_PATH), jti: mine['jti'] }
+    expect((await get(session.accessJws, request, PLAIN_PATH)).status).toBe(401)
     expect((await get(session.accessJws, { ...mine, iat: Number(mine['iat']) + 1 })).status).toBe(
       401,
     )
@@ -317,7 +319,7 @@ describe("when the server's keys are rotated", () => {
     keystore.replace(keySet(ring(sig), ring(next)))
     // This answer makes the client fetch the keys again.
     expect((await getProven()).status).toBe(401)
-    expect((await getProven(session.accessJws, '/account/sessions')).status).toBe(200)
+    expect((await getProven(session.accessJws, PLAIN_PATH)).status).toBe(200)
   })
 
   test('to another curve, proofs for the old key are accepted, and there is none for the new key', async () => {

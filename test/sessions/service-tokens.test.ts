@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { CompactSign, type JWK } from 'jose'
 import { TestClient } from '../support/client.ts'
+import { PLAIN_PATH, plainRoute } from '../support/plain-route.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 let client: TestClient
 let jws: string
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ features: [plainRoute] })
   client = await TestClient.registered(server.url)
   jws = await mint(client.publicJwk)
 })
@@ -41,7 +42,7 @@ const ask = async (req: object, method = 'GET', path = '/account') =>
 
 test.each([
   ['GET', '/account'],
-  ['DELETE', '/account/sessions'],
+  ['DELETE', PLAIN_PATH],
   ['POST', '/account/logout'],
 ])('a service token is refused with 403 at %s %s, which is for people', async (method, path) => {
   const answer = await ask(await client.prove(jws, bindTo(method, path)), method, path)
@@ -53,7 +54,7 @@ test.each([
 test('a service token is refused like any token if it is not proven, or for another request', async () => {
   const unproven = await ask(bindTo('GET', '/account'))
   expect([unproven.status, unproven.body.error]).toEqual([401, 'invalid_token'])
-  const elsewhere = await ask(await client.prove(jws, bindTo('GET', '/account/sessions')))
+  const elsewhere = await ask(await client.prove(jws, bindTo('GET', PLAIN_PATH)))
   expect([elsewhere.status, elsewhere.body.error]).toEqual([401, 'invalid_token'])
 })
 

@@ -495,11 +495,6 @@ describe('renewals while the session is being ended', () => {
     ['by logout', (session) => client.sendAs(session, 'POST', '/account/logout')],
     ['by revocation', (session) => revoke(session.accessJws)],
     [
-      'from elsewhere',
-      ({ sessionId }, other) => client.sendAs(other, 'DELETE', `/account/sessions/${sessionId}`),
-    ],
-    ['with all others', (_, other) => client.sendAs(other, 'DELETE', '/account/sessions')],
-    [
       'by a change of password',
       (_, other) => client.sendAs(other, 'PUT', '/account/password', change),
     ],

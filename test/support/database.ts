@@ -89,3 +89,13 @@ export async function writeMark(db: Database): Promise<unknown> {
   ).execute(db)
   return rows
 }
+
+/** The ids of an account's sessions. */
+export async function sessionIdsOf(db: Database, accountId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .execute()
+  return rows.map(({ id }) => id)
+}

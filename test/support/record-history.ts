@@ -55,6 +55,8 @@ const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['password', 6],
 ]
 
+const FROM_ELSEWHERE: readonly Kind[] = ['endOne', 'endOthers']
+
 /**
  * Lets workers do as the seed says, over HTTP, and gives what they saw.
  *
@@ -69,6 +71,9 @@ export async function record(
   const below = (count: number) => Math.floor(next() * count)
   const history: Operation[] = []
   const everySession: [Person, Live][] = []
+  // These routes are a feature's, which may be taken out.
+  const canEndElsewhere = (await client.send('GET', '/account/sessions')).status !== 404
+  const weights = WEIGHTS.filter(([kind]) => canEndElsewhere || !FROM_ELSEWHERE.includes(kind))
   let passwords = 0
   const people: Person[] = Array.from({ length: ACCOUNTS }, () => ({
     email: someEmail(),
@@ -248,8 +253,8 @@ export async function record(
   }
 
   const choose = (): Kind => {
-    let left = next() * 100
-    return WEIGHTS.find(([, weight]) => (left -= weight) < 0)?.[0] ?? 'use'
+    let left = next() * weights.reduce((sum, [, weight]) => sum + weight, 0)
+    return weights.find(([, weight]) => (left -= weight) < 0)?.[0] ?? 'use'
   }
   for (const person of people) {
     // The first answer may be lost, although the account was created.

@@ -40,7 +40,7 @@ export async function mistakes(api: ReturnType<typeof createClient<paths, 'appli
   // @ts-expect-error -- there is no such route
   await api.GET('/accounts')
   // @ts-expect-error -- no parameter
-  await api.DELETE('/account/sessions/{session_id}')
+  await api.GET('/clients/{client_id}/configuration')
   const { error } = await api.POST('/account/login', { body: { email: '', password: '', client_id: '' } })
   // @ts-expect-error -- no such code
   return error?.error === 'no_such_code'

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { decodeProtectedHeader } from 'jose'
 import { defineFeature } from '../../../server/feature.ts'
 import { sealedBodies } from '../../../server/features/sealed-bodies/index.ts'
+import { HttpError } from '../../../server/http/http-error.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { SealingClient, type SealedRequest } from './sealing-client.ts'
 
-/** Routes that answer with text, with bytes, and with a fault. */
+/** Routes that answer with text, with bytes, with a refusal, and with a fault. */
 const others = defineFeature({
   create: () => ({
     routes: ({ open, signedIn }) => {
@@ -15,6 +16,9 @@ const others = defineFeature({
       })
       signedIn('GET', '/bytes', (ctx) => {
         ctx.body = Buffer.from('bytes')
+      })
+      signedIn('DELETE', '/missing', () => {
+        throw new HttpError('not_found', 'There is no such thing.')
       })
       open('POST', '/fault', () => {
         throw new TypeError('a bug')
@@ -126,9 +130,8 @@ describe('an error is sealed like any other answer:', () => {
     })
   })
 
-  test('an unknown session', async () => {
-    const path = '/account/sessions/none'
-    const answer = await client.send({ method: 'DELETE', path, session })
+  test('a refusal of the handler', async () => {
+    const answer = await client.send({ method: 'DELETE', path: '/missing', session })
     expect(answer.claims).toMatchObject({ status: 404, body: { error: 'not_found' } })
   })
 

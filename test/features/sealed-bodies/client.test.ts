@@ -52,6 +52,10 @@ const others = defineFeature({
           ctx.status = 204
         }),
       )
+      const entry = { session_id: 's', client_id: 'c', created_at: 'x', last_used_at: 'x' }
+      signedIn('GET', '/account/sessions', (ctx) => {
+        ctx.body = { sessions: [{ ...entry, client_name: null, current: true }] }
+      })
       signedIn('GET', '/list', (ctx) => (ctx.body = ['one', 'two']))
       signedIn('GET', '/text', (ctx) => (ctx.body = 'name;city'))
       signedIn('POST', '/form', (ctx) => (ctx.body = ctx.request.body))

@@ -103,7 +103,6 @@ test('and none is if the client library sends them, whether it succeeds or not',
   await auth.account.rename('Lady Lovelace')
   const { database_key } = await auth.account.read()
   await auth.account.changePassword(password, fresh)
-  await auth.account.sessions()
   await auth.account.remove(fresh)
   const names = ['Augusta Byron', 'Lady Lovelace']
   expectUnseen([email, 'no address', password, fresh, ...names, database_key!])

@@ -45,7 +45,7 @@ test('the example refuses a session that was ended elsewhere', async () => {
     await elsewhere.client.signIn({ email, password: 'a long and winding road' })
     expect((await ada.call('/notes')).status).toBe(200)
 
-    await elsewhere.client.fetch('/account/sessions', { method: 'DELETE' })
+    await elsewhere.client.account.changePassword('a long and winding road', 'a shorter way home')
     clock.advance(5)
     expect((await ada.call('/notes')).status).toBe(401)
     expect((await elsewhere.call('/notes')).status).toBe(200)

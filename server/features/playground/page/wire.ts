@@ -20,9 +20,9 @@ export async function record(request: Request): Promise<[Response, Exchange]> {
   return [response, { method, url, headers, body, status, answerHeaders, answer }]
 }
 
-/** Sends a recorded request again, to the same URL or another, as a thief could. */
-export async function sendAgain(exchange: Exchange, url = exchange.url): Promise<Exchange> {
-  const { method, body } = exchange
+/** Sends a recorded request again, as a thief could. */
+export async function sendAgain(exchange: Exchange): Promise<Exchange> {
+  const { method, url, body } = exchange
   const headers = exchange.headers.map(([name, value]): [string, string] => [name, value])
   const [, again] = await record(
     new Request(url, {

@@ -2,18 +2,18 @@
 import { expect } from '@jest/globals'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import type { Config } from '../../../../server/config/config.ts'
-import { playground } from '../../../../server/features/playground/index.ts'
+import { features } from '../../../../server/features.ts'
 import { databases, TOKEN } from '../../../browser/databases.ts'
 import { restartable, serve, until } from '../../../browser/servers.ts'
 import { openTab, PASSWORD } from '../../../browser/support.ts'
 import { someEmail } from '../../../support/client.ts'
 
-/** A server with the playground and the real clock. */
-export const servePlayground = (config: Partial<Config> = {}) => serve(config, [playground])
+/** A server with the playground, all that it shows, and the real clock. */
+export const servePlayground = (config: Partial<Config> = {}) => serve(config, features)
 
 /** A server with the playground at one address, which can be stopped and started again. */
 export const restartablePlayground = (preserveSessions: boolean) =>
-  restartable(preserveSessions, [playground])
+  restartable(preserveSessions, features)
 
 /** Opens the playground in a new tab, and waits until it shows the key, or another text. */
 export const open = (

@@ -174,7 +174,7 @@ test('steps 6 and 7 show a bound request, and that copies of it are refused', as
   expect(header).toEqual(decodeProtectedHeader(sent))
   expect(header.req).toMatchObject({ htm: 'GET', htu: `${config.issuer}/account` })
 
-  expectRefusals('401 /account', '401 /account/sessions')
+  expectRefusals('401 /account', '401 /account/logout')
   const theft = page.locator('#theft')
   await replay.click()
   await theft.getByText('The server has seen the envelope').waitFor()
@@ -182,7 +182,7 @@ test('steps 6 and 7 show a bound request, and that copies of it are refused', as
   expect(await theft.textContent()).toContain('401 Unauthorized')
   await move.click()
   await theft.getByText('The envelope names the request').waitFor()
-  expect(await theft.textContent()).toContain('GET /account/sessions, with the recorded token')
+  expect(await theft.textContent()).toContain('POST /account/logout, with the recorded token')
   // The session goes on, and a new request has a new binding.
   expect(await ask(page)).toContain('200 OK')
   expect(await theft.textContent()).toBe('')

@@ -1,7 +1,7 @@
 import { byId, describe, element, onClick } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { presentAnswer, presentRequest } from '../present-exchange.ts'
-import { sendAgain } from '../wire.ts'
+import { sendAgain, type Exchange } from '../wire.ts'
 
 /** Step 6, a sealed request, and the first half of step 7: attempts to use a copy of it. */
 export function requestStep(page: Page): Step {
@@ -22,10 +22,12 @@ export function requestStep(page: Page): Step {
     for (const button of thieves) button.disabled = false
   })
 
-  async function steal(url: string | undefined, words: string) {
+  async function steal(elsewhere: Partial<Exchange>, words: string) {
     const { captured } = page
     if (captured === undefined) return
-    const again = await sendAgain(captured, url).catch((error: unknown) => describe(error))
+    const again = await sendAgain({ ...captured, ...elsewhere }).catch((error: unknown) =>
+      describe(error),
+    )
     if (typeof again === 'string') {
       theft.replaceChildren(element('p', { class: 'bad' }, again))
       return
@@ -44,13 +46,13 @@ export function requestStep(page: Page): Step {
 
   onClick(replay, theft, () =>
     steal(
-      undefined,
+      {},
       'The server has seen the envelope’s name (jti) before, and after a minute the envelope is too old anyway (iat). A copy is worthless.',
     ),
   )
   onClick(move, theft, () =>
     steal(
-      `${page.server}/account/sessions`,
+      { method: 'POST', url: `${page.server}/account/logout` },
       'The envelope names the request that it is for (htm, htu), and this is a different one.',
     ),
   )

@@ -1,4 +1,4 @@
-import type { SessionEntry } from '../../../../../client/index.ts'
+import { hasCode, type SessionEntry } from '../../../../../client/index.ts'
 import { byId, element, onClick, say } from '../dom.ts'
 import type { Page, Step } from '../page.ts'
 import { confirmSignOut } from './sign-in-step.ts'
@@ -9,10 +9,17 @@ export function sessionsStep({ auth }: Page): Step {
   const result = byId('sessions-result', HTMLElement)
 
   async function refresh() {
-    const sessions = await auth.account.sessions()
+    const sessions = await auth.account.sessions().catch(noneIfMissing)
     // The user may have signed out in the meantime.
     if (auth.session === undefined) return
     list.replaceChildren(...sessions.map(present))
+  }
+
+  /** The routes are a feature's, which the server may not have. */
+  function noneIfMissing(error: unknown): SessionEntry[] {
+    if (!hasCode(error, 'not_found')) throw error
+    say(result, '', 'This server does not list sessions.')
+    return []
   }
 
   function present(session: SessionEntry): HTMLElement {
@@ -48,8 +55,8 @@ export function sessionsStep({ auth }: Page): Step {
   }
 
   onClick(byId('list', HTMLButtonElement), result, async () => {
-    await refresh()
     say(result, '', '')
+    await refresh()
   })
   onClick(byId('end-others', HTMLButtonElement), result, async () => {
     await auth.account.endOtherSessions()

@@ -1,4 +1,4 @@
-import type { Database } from '../database/open.ts'
+import type { Database } from '../../database/open.ts'
 
 /**
  * An account's live sessions, as their owner sees them, newest first.

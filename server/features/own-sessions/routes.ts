@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { audit, auditEnded } from '../log/audit.ts'
-import type { Handler } from '../http/context.ts'
-import { documented } from '../http/documented.ts'
-import { HttpError } from '../http/http-error.ts'
-import type { Core } from '../composition.ts'
-import type { SessionState } from './authenticate.ts'
-import { asSession } from './lock-session.ts'
-import { endOwnSession, endSessionsOf } from './end-sessions.ts'
+import { audit, auditEnded } from '../../log/audit.ts'
+import type { Handler } from '../../http/context.ts'
+import { documented } from '../../http/documented.ts'
+import { HttpError } from '../../http/http-error.ts'
+import type { Core } from '../../composition.ts'
+import type { SessionState } from '../../sessions/authenticate.ts'
+import { asSession } from '../../sessions/lock-session.ts'
+import { endOwnSession, endSessionsOf } from '../../sessions/end-sessions.ts'
 import { listSessions } from './list-sessions.ts'
 
 const listAnswer = z.object({
@@ -24,7 +24,7 @@ const listAnswer = z.object({
   ),
 })
 
-export function sessionRoutes({ config, database, tokens }: Core) {
+export function ownSessionRoutes({ config, database, tokens }: Core) {
   /** Lists where the account is signed in. */
   const list: Handler<SessionState> = async (ctx) => {
     const { account, id } = ctx.state.session

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { someEmail, TestClient, type TestSession } from '../support/client.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { ownSessions } from '../../../server/features/own-sessions/index.ts'
+import { someEmail, TestClient, type TestSession } from '../../support/client.ts'
+import { startTestServer, type TestServer } from '../../support/server.ts'
 
 let server: TestServer
 let client: TestClient
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ features: [ownSessions] })
   client = await TestClient.registered(server.url)
 })
 afterAll(() => server.stop())
@@ -62,7 +63,7 @@ test('the list has every session with its client and times, the newest first', a
 })
 
 test('the list leaves out expired sessions', async () => {
-  const own = await startTestServer({ config: { refreshTokenTtl: 1000 } })
+  const own = await startTestServer({ features: [ownSessions], config: { refreshTokenTtl: 1000 } })
   try {
     const phone = await TestClient.registered(own.url)
     const email = someEmail()

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import type { Database } from '../../server/database/open.ts'
-import { listSessions } from '../../server/sessions/list-sessions.ts'
-import { addSession, NOW, openFilled } from './fixtures.ts'
+import type { Database } from '../../../server/database/open.ts'
+import { listSessions } from '../../../server/features/own-sessions/list-sessions.ts'
+import { addSession, NOW, openFilled } from '../../sessions/fixtures.ts'
 
 let db: Database
 beforeEach(async () => {
