@@ -1,6 +1,7 @@
 /** Implementations in other languages open what the server sends, and make what it accepts. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import type { Algorithms } from '../../protocol/algorithms.ts'
+import { ENCRYPTION_CRVS, type Algorithms } from '../../protocol/algorithms.ts'
+import { DEFAULTS } from '../keystore/fixtures.ts'
 import { describeInstalled } from '../support/describe-installed.ts'
 import { ForeignClient } from '../support/foreign/foreign-client.ts'
 import { FOREIGN, type ForeignJose } from '../support/foreign/foreign-jose.ts'
@@ -20,7 +21,7 @@ const COMBINATIONS = [
 let server: TestServer
 afterEach(() => server.stop())
 
-for (const [name, { lacks, start, ...requirement }] of Object.entries(FOREIGN)) {
+for (const [name, { lacks, proves, start, ...requirement }] of Object.entries(FOREIGN)) {
   describeInstalled({ ...requirement, variable: 'REQUIRE_FOREIGN' }, name, () => {
     let jose: ForeignJose
     beforeAll(async () => {
@@ -73,5 +74,36 @@ for (const [name, { lacks, start, ...requirement }] of Object.entries(FOREIGN)) 
         expect(next.claims).toMatchObject({ sid: answer.session_id })
       },
     )
+
+    if (!proves) return
+    test.each(ENCRYPTION_CRVS)('proves key-bound tokens on %s', async (encryptionCrv) => {
+      const algorithms: Algorithms = { ...DEFAULTS, encryptionCrv }
+      server = await startTestServer({ config: { algorithms } })
+      const client = await ForeignClient.registered(server, jose, { key_bound_tokens: true })
+      const { answer } = await client.signUp()
+      const { jws, claims } = await client.openNested(answer.access_token)
+      expect(claims).toMatchObject({ cnf: { jwk: { crv: encryptionCrv } } })
+
+      const read = client.binding('GET', '/account')
+      const unproved = await client.seal(jws, { req: read })
+      expect((await client.send('GET', '/account', { token: unproved })).status).toBe(401)
+      const proved = await client.sealWithProof(jws, read)
+      expect((await client.send('GET', '/account', { token: proved })).status).toBe(200)
+
+      const body = JSON.stringify({ name: 'Zoë' })
+      const token = await client.sealWithProof(jws, client.binding('PATCH', '/account', { body }))
+      const renamed = await client.send('PATCH', '/account', { token, body })
+      expect([renamed.status, renamed.body.account.name]).toEqual([200, 'Zoë'])
+
+      const refresh = await client.openNested(answer.refresh_token)
+      const refresh_token = await client.sealWithProof(
+        refresh.jws,
+        client.binding('POST', '/token'),
+      )
+      const form = JSON.stringify({ grant_type: 'refresh_token', refresh_token })
+      const pair = await client.send('POST', '/token', { body: form })
+      const next = await client.openNested(pair.body.access_token)
+      expect(next.claims).toMatchObject({ sid: answer.session_id, cnf: claims['cnf'] })
+    })
   })
 }

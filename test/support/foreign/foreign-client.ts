@@ -28,11 +28,16 @@ export class ForeignClient {
     this.#published = ids.published
   }
 
-  static async registered(server: TestServer, jose: ForeignJose): Promise<ForeignClient> {
+  /** @param metadata More members of the registration. */
+  static async registered(
+    server: TestServer,
+    jose: ForeignJose,
+    metadata: object = {},
+  ): Promise<ForeignClient> {
     const key = await jose.generate(requiredKeyType('enc', server.config.algorithms))
     const { kty, crv, x, y, n, e } = key
     const jwks = { keys: [{ kty, crv, x, y, n, e, use: 'enc' }] }
-    const registered = await post(server, '/clients', JSON.stringify({ jwks }))
+    const registered = await post(server, '/clients', JSON.stringify({ jwks, ...metadata }))
     const { body } = await rawRequest(server.url, '/.well-known/jwks.json')
     const published = body.keys as JWK[]
     return new ForeignClient(server, jose, { id: registered.body.client_id, key, published })
@@ -75,12 +80,23 @@ export class ForeignClient {
     return { outer, inner, jws, claims: JSON.parse(payload) as Record<string, unknown> }
   }
 
+  get #recipient(): JWK {
+    return this.#published.find(({ use }) => use === 'enc') ?? {}
+  }
+
   /** Encrypts to the server. */
   seal(plaintext: string, header: object = {}): Promise<string> {
-    const key = this.#published.find(({ use }) => use === 'enc')
+    const key = this.#recipient
     const { encryptionAlg: alg, encryptionEnc: enc } = this.#server.config.algorithms
-    const whole = { alg, enc, kid: key?.kid, cty: 'JWT', ...header }
-    return this.#jose.seal(whole, plaintext, key ?? {})
+    const whole = { alg, enc, kid: key.kid, cty: 'JWT', ...header }
+    return this.#jose.seal(whole, plaintext, key)
+  }
+
+  /** Encrypts a key-bound token to the server, with a proof for one request. */
+  async sealWithProof(jws: string, req: object): Promise<string> {
+    const key = this.#key
+    const proof = { key, recipient: this.#recipient, client: this.id, token: jws, req }
+    return this.seal(jws, { req: { ...req, mac: await this.#jose.prove?.(proof) } })
   }
 
   /** A `req` for one request: of a token if it has a body, else of a sealed body. */

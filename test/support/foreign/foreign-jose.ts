@@ -16,7 +16,23 @@ export interface ForeignJose {
   /** The payload of a JWS. Rejects if the signature is wrong. */
   verify(jws: string, key: JWK): Promise<string>
   seal(header: Readonly<Record<string, unknown>>, plaintext: string, key: JWK): Promise<string>
+  /** The `mac` of a key-bound token. */
+  prove?(proof: ForeignProof): Promise<string>
   close(): Promise<void>
+}
+
+/** The inputs of a proof. */
+interface ForeignProof {
+  /** The client's private key. */
+  readonly key: JWK
+  /** The recipient's public encryption key, with its `kid`. */
+  readonly recipient: JWK
+  /** The `client_id`. */
+  readonly client: string
+  /** The JWS. */
+  readonly token: string
+  /** The members of `req` that it covers. */
+  readonly req: object
 }
 
 /** Debian's own Python, because another one does not have Debian's packages. */
@@ -28,12 +44,15 @@ export const FOREIGN = {
     debian: 'python3-jwcrypto',
     /** Matches the algorithms and curves that it does not support. */
     lacks: /^Ed25519$/,
+    /** Whether it makes the proofs of key-bound tokens, for which it needs HKDF. */
+    proves: true,
     start: startJwcrypto,
   },
   'the jose command': {
     isInstalled: findProgram('jose') !== undefined,
     debian: 'jose',
     lacks: /^(?:EdDSA|Ed25519|X25519|RSA-OAEP-256)$/,
+    proves: false,
     start: startJoseCommand,
   },
 } as const
@@ -56,6 +75,7 @@ function startJwcrypto(): Promise<ForeignJose> {
     verify: (token, key) => call('verify', { token, key }),
     seal: (header, plaintext, key) =>
       call('seal', { header: JSON.stringify(header), plaintext, key }),
+    prove: (proof) => call('prove', proof),
     async close() {
       python.stdin.end()
       await closed
