@@ -27,13 +27,14 @@ export function inTransaction<S, T>(
   return retryConflicts(() => db.transaction().execute(work))
 }
 
-const groupCommits = new WeakMap<LibsqlDatabase, GroupCommit<unknown>>()
+/** By the executor, which instances of Kysely with the same plugins share. */
+const groupCommits = new WeakMap<object, GroupCommit<unknown>>()
 
 function groupCommitOf<S>(db: Kysely<S>, database: LibsqlDatabase): GroupCommit<S> {
-  const known = groupCommits.get(database) as GroupCommit<S> | undefined
+  const known = groupCommits.get(db.getExecutor()) as GroupCommit<S> | undefined
   if (known !== undefined) return known
   const created = createGroupCommit(db, database)
-  groupCommits.set(database, created as GroupCommit<unknown>)
+  groupCommits.set(db.getExecutor(), created as GroupCommit<unknown>)
   return created
 }
 
