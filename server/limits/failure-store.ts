@@ -1,46 +1,40 @@
-import { FailureCounts, type Count } from './failure-counts.ts'
+import { countAt, isUsed, type Count } from './failure-counts.ts'
 
-/** The number of consecutive wrong passwords that cause no wait. */
-const FREE_FAILURES = 5
-/** Milliseconds. */
-const LONGEST_WAIT = 15 * 60_000
-/** NIST SP 800-63B-4 §3.2.2: the most consecutive failures for one account. */
-const MAX_STRANGER_FAILURES = 100
+/** The most keys; a try uses two. The key with the oldest last try is dropped to make room. */
+export const CAPACITY = 200_000
 
-/** The failures that one try of a password depends on. */
-export interface Failures {
-  readonly bySource: FailureCounts
-  readonly byStrangers: FailureCounts
-}
+/** The counts of some keys, in the same order. */
+export type Counts<Keys extends readonly string[]> = { readonly [K in keyof Keys]: Count }
 
 /**
- * Runs `work` with exclusive access to the failures of some keys.
+ * Replaces the counts of some keys, with exclusive access to them.
  *
- * @throws StorageError; whatever `work` throws, in which case nothing is changed.
+ * @param clock Milliseconds since the epoch; read once the counts are exclusive.
+ * @throws StorageError; whatever `change` throws, in which case nothing is changed.
  */
-export type ChangeFailures = <T>(
-  keys: readonly string[],
-  work: (failures: Failures) => T,
-) => Promise<T>
-
-export const createFailures = (
-  sources = new Map<string, Count>(),
-  strangers = new Map<string, Count>(),
-): Failures => ({
-  bySource: new FailureCounts(
-    (failures) =>
-      failures < FREE_FAILURES ? 0 : Math.min(1000 * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT),
-    sources,
-  ),
-  byStrangers: new FailureCounts(
-    (failures) => (failures < MAX_STRANGER_FAILURES ? 0 : LONGEST_WAIT),
-    strangers,
-  ),
-})
+export type ChangeFailures = <const Keys extends readonly string[]>(
+  keys: Keys,
+  clock: () => number,
+  change: (counts: Counts<Keys>, now: number) => Counts<Keys>,
+) => Promise<void>
 
 /** Keeps failures in this process's memory. */
-export function failuresInMemory(): ChangeFailures {
-  const failures = createFailures()
-  // eslint-disable-next-line @typescript-eslint/require-await -- what `work` throws becomes a rejection
-  return async (_, work) => work(failures)
+export function failuresInMemory(capacity = CAPACITY): ChangeFailures {
+  // The key with the oldest last try comes first, because a Map keeps its keys in insertion order.
+  const kept = new Map<string, Count>()
+  // eslint-disable-next-line @typescript-eslint/require-await -- what `change` throws becomes a rejection
+  return async (keys, clock, change) => {
+    const now = clock()
+    const counts = keys.map((key) => countAt(now, kept.get(key)))
+    const changed = change(counts as unknown as Counts<typeof keys>, now)
+    keys.forEach((key, index) => {
+      kept.delete(key)
+      const count = changed[index]
+      if (count !== undefined && isUsed(count)) kept.set(key, count)
+    })
+    for (const oldest of kept.keys()) {
+      if (kept.size <= capacity) break
+      kept.delete(oldest)
+    }
+  }
 }

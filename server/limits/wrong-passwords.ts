@@ -1,6 +1,31 @@
 import { hash } from 'node:crypto'
 import { TooManyTries } from '../errors/too-many-tries.ts'
-import type { ChangeFailures, Failures } from './failure-store.ts'
+import {
+  clear,
+  fail,
+  interrupt,
+  release,
+  reserve,
+  waitOf,
+  type Count,
+  type WaitAfter,
+} from './failure-counts.ts'
+import type { ChangeFailures } from './failure-store.ts'
+
+/** The number of consecutive wrong passwords that cause no wait. */
+const FREE_FAILURES = 5
+/** Milliseconds. */
+const LONGEST_WAIT = 15 * 60_000
+/** NIST SP 800-63B-4 §3.2.2: the most consecutive failures for one account. */
+const MAX_STRANGER_FAILURES = 100
+
+const afterOwn: WaitAfter = (failures) =>
+  failures < FREE_FAILURES ? 0 : Math.min(1000 * 2 ** (failures - FREE_FAILURES), LONGEST_WAIT)
+const afterStrangers: WaitAfter = (failures) =>
+  failures < MAX_STRANGER_FAILURES ? 0 : LONGEST_WAIT
+
+/** The failures that one try depends on: those of its source, and those of all strangers. */
+type Both = readonly [source: Count, strangers: Count]
 
 /** Who tries a password. */
 export interface Guesser {
@@ -37,43 +62,39 @@ export function createWrongPasswords(clock: () => number, change: ChangeFailures
      */
     async check({ account, source }: Guesser, isRight: () => Promise<boolean>): Promise<boolean> {
       const isStranger = 'address' in source
-      const sourceKey = keyOf(account, source)
-      const accountKey = keyOf(account)
-      const keys = [sourceKey, accountKey]
-      const countedIn = ({ bySource, byStrangers }: Failures) => [
-        { counts: bySource, key: sourceKey },
-        ...(isStranger ? [{ counts: byStrangers, key: accountKey }] : []),
+      const keys = [keyOf(account, source), keyOf(account)] as const
+      /** Changes the counts that this try belongs to. */
+      const count = ([own, strangers]: Both, step: (count: Count) => Count): Both => [
+        step(own),
+        isStranger ? step(strangers) : strangers,
       ]
       /** Ends the try that was reserved. */
-      const end = (settle: (failures: Failures) => void) =>
-        change(keys, (failures) => {
-          settle(failures)
-          for (const { counts, key } of countedIn(failures)) counts.release(key)
-        })
+      const end = (settle: (both: Both, now: number) => Both) =>
+        change(keys, clock, (both, now) => count(settle(both, now), release))
 
-      await change(keys, (failures) => {
-        const now = clock()
-        const counted = countedIn(failures)
-        const wait = Math.max(...counted.map(({ counts, key }) => counts.wait(key, now)))
+      await change(keys, clock, (both, now) => {
+        const [own, strangers] = both
+        const wait = Math.max(
+          waitOf(own, afterOwn, now),
+          isStranger ? waitOf(strangers, afterStrangers, now) : 0,
+        )
         if (wait > 0) throw new TooManyTries('wrong_passwords', wait / 1000)
-        for (const { counts, key } of counted) counts.reserve(key, now)
+        return count(both, (each) => reserve(each, now))
       })
       let result: boolean
       try {
         result = await isRight()
       } catch (error) {
-        await end(() => undefined)
+        await end((both) => both)
         throw error
       }
-      await end((failures) => {
-        const { bySource, byStrangers } = failures
-        if (!result) {
-          for (const { counts, key } of countedIn(failures)) counts.fail(key, clock())
-          return
-        }
-        bySource.clear(sourceKey)
-        if (isStranger) byStrangers.interrupt(accountKey, clock())
-        else byStrangers.clear(accountKey)
+      await end((both, now) => {
+        if (!result) return count(both, (each) => fail(each, now))
+        const [own, strangers] = both
+        return [
+          clear(own),
+          isStranger ? interrupt(strangers, afterStrangers, now) : clear(strangers),
+        ]
       })
       return result
     },
@@ -82,9 +103,7 @@ export function createWrongPasswords(clock: () => number, change: ChangeFailures
      * way.
      */
     forgive: (account: string): Promise<void> =>
-      change([keyOf(account)], ({ byStrangers }) => {
-        byStrangers.clear(keyOf(account))
-      }),
+      change([keyOf(account)], clock, ([strangers]) => [clear(strangers)]),
   }
 }
 

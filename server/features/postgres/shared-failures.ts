@@ -1,23 +1,27 @@
 import { inTransaction } from '../../database/transaction.ts'
-import type { Count } from '../../limits/failure-counts.ts'
-import { createFailures, type ChangeFailures } from '../../limits/failure-store.ts'
+import { countAt, isUsed, type Count } from '../../limits/failure-counts.ts'
+import type { ChangeFailures, Counts } from '../../limits/failure-store.ts'
 import type { SharedDatabase, WrongPasswordsRow } from './shared-tables.ts'
 
 /** Keeps failures in the database that several servers share. */
 export const sharedFailures =
   (db: SharedDatabase): ChangeFailures =>
-  (keys, work) =>
+  (keys, clock, change) =>
     inTransaction(db, async (trx) => {
-      const counts = await lock(trx, keys)
-      const result = work(createFailures(counts, counts))
-      for (const key of keys) {
-        const count = counts.get(key)
-        const row = trx.updateTable('wrong_passwords').where('key', '=', key)
-        await (count === undefined
-          ? trx.deleteFrom('wrong_passwords').where('key', '=', key).execute()
-          : row.set(toRow(key, count)).execute())
+      const kept = await lock(trx, keys)
+      const now = clock()
+      const counts = keys.map((key) => countAt(now, kept.get(key)))
+      const changed = change(counts as unknown as Counts<typeof keys>, now)
+      for (const [index, key] of keys.entries()) {
+        const count = changed[index]
+        await (count !== undefined && isUsed(count)
+          ? trx
+              .updateTable('wrong_passwords')
+              .where('key', '=', key)
+              .set(toRow(key, count))
+              .execute()
+          : trx.deleteFrom('wrong_passwords').where('key', '=', key).execute())
       }
-      return result
     })
 
 /** Locks the rows of keys, even of missing ones. Always in the same order, to avoid deadlocks. */
@@ -31,8 +35,7 @@ async function lock(trx: SharedDatabase, keys: readonly string[]): Promise<Map<s
     )
     .returningAll()
     .execute()
-  const isUsed = ({ failures, reserved }: WrongPasswordsRow) => failures > 0 || reserved > 0
-  return new Map(rows.filter(isUsed).map((row) => [row.key, toCount(row)]))
+  return new Map(rows.map((row) => [row.key, toCount(row)]))
 }
 
 const toCount = ({ failures, failed_at, reserved, reserved_at }: WrongPasswordsRow): Count => ({

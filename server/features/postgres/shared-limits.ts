@@ -1,5 +1,6 @@
 import { BATCH, inBatches } from '../../database/delete-expired.ts'
-import { CAPACITY, MEMORY } from '../../limits/failure-counts.ts'
+import { MEMORY } from '../../limits/failure-counts.ts'
+import { CAPACITY } from '../../limits/failure-store.ts'
 import type { LimitStore } from '../../limits/limit-store.ts'
 import { sharedFailures } from './shared-failures.ts'
 import { createSharedLimiter } from './shared-limiter.ts'
