@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   SqliteAdapter,
-  SqliteDialect,
   SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
   type CompiledQuery,
   type DatabaseConnection,
+  type Dialect,
   type QueryResult,
 } from 'kysely'
 import type Libsql from 'libsql'
@@ -31,25 +33,16 @@ export function withoutWaiting<T>(query: CompiledQuery<T>): CompiledQuery<T> {
  * and every transaction takes the write lock when it begins. So if two processes start at once, one
  * waits until the other has migrated. A transaction that reads before it writes cannot fail because
  * another process wrote in between.
+ *
+ * @param lockTimeout Milliseconds that a write waits while another process writes.
  */
-export class LibsqlDialect extends SqliteDialect {
-  readonly #database: LibsqlDatabase
-  readonly #lockTimeout: number
-
-  /** @param lockTimeout Milliseconds that a write waits while another process writes. */
-  constructor(sqlite: Libsql.Database, lockTimeout = LOCK_TIMEOUT) {
-    const database = toKyselyDatabase(sqlite)
-    super({ database })
-    this.#database = database
-    this.#lockTimeout = lockTimeout
-  }
-
-  override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#database, this.#lockTimeout)
-  }
-
-  override createAdapter(): SqliteAdapter {
-    return new LibsqlAdapter(this.#database)
+export function libsqlDialect(sqlite: Libsql.Database, lockTimeout = LOCK_TIMEOUT): Dialect {
+  const database = toKyselyDatabase(sqlite)
+  return {
+    createDriver: () => new ImmediateDriver(database, lockTimeout),
+    createAdapter: () => new LibsqlAdapter(database),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
   }
 }
 

@@ -6,7 +6,7 @@ import Libsql from 'libsql'
 import { StartupError } from '../errors/startup-error.ts'
 import type { Logger } from '../log/logger.ts'
 import { BLOCKED_AT_MOST } from './libsql-database.ts'
-import { LibsqlDialect } from './libsql-dialect.ts'
+import { libsqlDialect } from './libsql-dialect.ts'
 import { migrate } from './migrate.ts'
 import { CORE_HISTORY } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
@@ -32,7 +32,7 @@ export async function openDatabase(file: string, busyTimeout = 5000): Promise<Da
       accessSync(file, constants.W_OK)
     }
     const sqlite = new Libsql(file, { timeout: BLOCKED_AT_MOST })
-    db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite, busyTimeout) })
+    db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite, busyTimeout) })
     await whenNotBusy(() => sqlite.pragma('journal_mode = WAL'), busyTimeout)
     // Only now, because a mistyped path may lead to a file that is not a database.
     if (isFile) restrict(file)

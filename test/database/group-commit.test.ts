@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import Libsql from 'libsql'
-import { LibsqlAdapter, LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { LibsqlAdapter, libsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { inTransaction } from '../../server/database/transaction.ts'
 
 let folder: string
@@ -18,7 +18,7 @@ beforeEach(async () => {
   const file = join(folder, 'auth.db')
   other = new Libsql(file, { timeout: 20 })
   other.exec('pragma journal_mode = WAL; create table notes (id integer primary key)')
-  db = new Kysely({ dialect: new LibsqlDialect(new Libsql(file), 5000) })
+  db = new Kysely({ dialect: libsqlDialect(new Libsql(file), 5000) })
 })
 afterEach(async () => {
   await db.destroy()

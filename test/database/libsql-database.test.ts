@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { Kysely, sql } from 'kysely'
 import Libsql from 'libsql'
-import { LibsqlDialect, withoutWaiting } from '../../server/database/libsql-dialect.ts'
+import { libsqlDialect, withoutWaiting } from '../../server/database/libsql-dialect.ts'
 import { StorageError, toStorageError } from '../../server/database/storage-error.ts'
 
 let folder: string
@@ -20,7 +20,7 @@ beforeEach(async () => {
   other = new Libsql(file, { timeout: 20 })
   other.exec('pragma journal_mode = WAL; create table notes (id integer primary key)')
   sqlite = new Libsql(file, { timeout: 20 })
-  db = new Kysely({ dialect: new LibsqlDialect(sqlite, 20) })
+  db = new Kysely({ dialect: libsqlDialect(sqlite, 20) })
 })
 afterEach(async () => {
   await db.destroy()
@@ -53,7 +53,7 @@ describe('while another process writes', () => {
   beforeEach(async () => {
     await db.destroy()
     sqlite = new Libsql(join(folder, 'auth.db'))
-    db = new Kysely({ dialect: new LibsqlDialect(sqlite, 20_000) })
+    db = new Kysely({ dialect: libsqlDialect(sqlite, 20_000) })
     other.exec('begin immediate')
   })
   afterEach(() => {

@@ -9,7 +9,7 @@ import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { openDatabase } from '../../server/database/open.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { libsqlDialect } from '../../server/database/libsql-dialect.ts'
 
 export interface Task {
   readonly file: string
@@ -19,7 +19,7 @@ export interface Task {
 async function killDuringMigration(file: string, killAfter: number): Promise<void> {
   let statements = 0
   const db = new Kysely<Schema>({
-    dialect: new LibsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file)),
     log() {
       if (++statements === killAfter) process.kill(process.pid, 'SIGKILL')
     },

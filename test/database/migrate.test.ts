@@ -6,7 +6,7 @@ import Libsql from 'libsql'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { libsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
 import { definitionsOf, ROWS, rowsOf, STARTS, type Start } from './fixtures.ts'
 
@@ -24,7 +24,7 @@ let db: Kysely<Schema>
 beforeEach(() => {
   sqlite = new Libsql(':memory:')
   sqlite.pragma('foreign_keys = ON')
-  db = new Kysely({ dialect: new LibsqlDialect(sqlite) })
+  db = new Kysely({ dialect: libsqlDialect(sqlite) })
 })
 afterEach(() => db.destroy())
 
@@ -63,7 +63,7 @@ describe("the core's history", () => {
 
     const frozen = new Libsql(':memory:')
     frozen.exec(STARTS['of version 2'])
-    const other = new Kysely<Schema>({ dialect: new LibsqlDialect(frozen) })
+    const other = new Kysely<Schema>({ dialect: libsqlDialect(frozen) })
     expect(made).toEqual(await definitionsOf(other))
     await other.destroy()
   })
@@ -85,7 +85,7 @@ describe("the core's history", () => {
     sqlite.exec(STARTS[start])
     await migrate(db, CORE_HISTORY)
     const empty = new Kysely<Schema>({
-      dialect: new LibsqlDialect(new Libsql(':memory:')),
+      dialect: libsqlDialect(new Libsql(':memory:')),
     })
     await migrate(empty, CORE_HISTORY)
     expect(await definitionsOf(db)).toEqual(await definitionsOf(empty))

@@ -11,7 +11,7 @@ import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import { openDatabase } from '../../server/database/open.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { libsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { bundled } from '../support/bundle.ts'
 import { definitionsOf, ROWS, rowsOf, STARTS, writeDatabase, type Start } from './fixtures.ts'
 import type { Task } from './migrate-process.ts'
@@ -63,7 +63,7 @@ async function statementsFrom(start: Start): Promise<string[]> {
   writeDatabase(file, start)
   const statements: string[] = []
   const db = new Kysely<Schema>({
-    dialect: new LibsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file)),
     log({ query }) {
       const isRecord = query.sql.startsWith('insert into "kysely_migration" ')
       statements.push(isRecord ? String(query.parameters[0]) : query.sql)
@@ -78,7 +78,7 @@ async function statementsFrom(start: Start): Promise<string[]> {
 /** The tables and indexes in a file, without migrating it. */
 async function readDatabase(file: string) {
   const db = new Kysely<Schema>({
-    dialect: new LibsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file)),
   })
   const definitions = await definitionsOf(db)
   await db.destroy()

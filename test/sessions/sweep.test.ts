@@ -7,7 +7,7 @@ import type { Database } from '../../server/database/open.ts'
 import { migrate } from '../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../server/database/migrations/index.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { LibsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { libsqlDialect } from '../../server/database/libsql-dialect.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { startSweeping, sweepExpired } from '../../server/sessions/sweep.ts'
 import { until } from '../support/timers.ts'
@@ -65,7 +65,7 @@ test.each([499, 500, 501, 1000, 1203])(
     const sqlite = new Libsql(':memory:')
     // Every statement that removes sessions, by the rows it removed.
     const logged = new Kysely<Schema>({
-      dialect: new LibsqlDialect(sqlite),
+      dialect: libsqlDialect(sqlite),
       log({ query }) {
         if (!query.sql.startsWith('delete from "sessions"')) return
         sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Kysely } from 'kysely'
 import Libsql from 'libsql'
-import { LibsqlDialect } from '../../../server/database/libsql-dialect.ts'
+import { libsqlDialect } from '../../../server/database/libsql-dialect.ts'
 import { migrate } from '../../../server/database/migrate.ts'
 import { CORE_HISTORY } from '../../../server/database/migrations/index.ts'
 import type { Schema } from '../../../server/database/schema.ts'
@@ -10,7 +10,7 @@ import { STARTS } from '../fixtures.ts'
 test('existing accounts count as unverified, and their sessions stay', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
-  const db = new Kysely<Schema>({ dialect: new LibsqlDialect(sqlite) })
+  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite) })
   await migrate(db, CORE_HISTORY)
   const accounts = await db.selectFrom('accounts').select('email_verified_at').execute()
   expect(accounts.length).toBeGreaterThan(0)
