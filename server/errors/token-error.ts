@@ -43,18 +43,3 @@ export const invalid = (reason: TokenReason): TokenError => new TokenError('toke
 export function refusedByJose(error: unknown, reason: TokenReason): never {
   throw error instanceof errors.JOSEError ? invalid(reason) : error
 }
-
-/**
- * The keys that a token is checked with are unavailable, so it is neither accepted nor refused.
- * `message` says why, for the log.
- */
-export class KeysUnavailableError extends Error {
-  override readonly name = 'KeysUnavailableError'
-  /** Seconds to wait before trying again. */
-  readonly retryAfter: number
-
-  constructor(message: string, retryAfter: number) {
-    super(message)
-    this.retryAfter = retryAfter
-  }
-}

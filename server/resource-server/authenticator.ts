@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { JSONWebKeySet } from 'jose'
 import { ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { AccessTokenClaims, ServiceTokenClaims } from '../../protocol/tokens.ts'
-import { invalid, KeysUnavailableError } from '../errors/token-error.ts'
+import { invalid } from '../errors/token-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import { auditReplay, checkToken } from '../http/access-token.ts'
 import { personRequired, unavailable } from '../http/http-error.ts'
 import { createReplayCache } from '../limits/replay-cache.ts'
@@ -94,7 +95,7 @@ export async function createAuthenticator(options: ServiceAuthOptions) {
     try {
       return await validate(context, anyForeignToken, token)
     } catch (error) {
-      if (!(error instanceof KeysUnavailableError)) throw error
+      if (!(error instanceof UnavailableError)) throw error
       // A 401 would sign the client out, but the token may be valid.
       throw unavailable(error.retryAfter, 'Tokens cannot be checked. Try again later.')
     }

@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.ts'
-import { KeysUnavailableError } from '../errors/token-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import type { VerificationKey } from '../token/verify.ts'
 import { fetchPublishedKeys, type Fetch, type Published } from './published-keys.ts'
 
@@ -73,14 +73,14 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
     /**
      * Finds a key. Asks the auth server if the key is unknown.
      *
-     * @throws KeysUnavailableError if the auth server must be asked but cannot be reached.
+     * @throws UnavailableError if the auth server must be asked but cannot be reached.
      */
     async find(kid: string): Promise<VerificationKey | undefined> {
       const isKnown = published?.signingKeys.has(kid) === true && isWithin(fetchedAt, FRESH)
       if (!isKnown && !isWithin(askedAt, COOL_DOWN)) await reload()
       const key = isWithin(fetchedAt, BELIEVED) ? published?.signingKeys.get(kid) : undefined
       if (key === undefined && isAway) {
-        throw new KeysUnavailableError(`the keys of ${issuer} cannot be fetched`, COOL_DOWN / 1000)
+        throw new UnavailableError(`the keys of ${issuer} cannot be fetched`, COOL_DOWN / 1000)
       }
       return key
     },

@@ -25,7 +25,7 @@ export interface ValidToken<C extends RegisteredClaims> {
  * @param needsProof Whether a key-bound token must come with the proof of its client. It need not when
  *   an authenticated service asks about a token of somebody else.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
- *   other fault. KeysUnavailableError.
+ *   other fault. UnavailableError if the keys cannot be read.
  */
 export async function validate<C extends RegisteredClaims>(
   context: ReadingContext,

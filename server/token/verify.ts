@@ -31,7 +31,7 @@ export interface Verified {
  * Verifies the signature of a JWS.
  *
  * @param typ The only accepted `typ` (RFC 8725 §3.11).
- * @throws TokenError; KeysUnavailableError.
+ * @throws TokenError; UnavailableError if the keys cannot be read.
  */
 export async function verify(jws: string, typ: string, keys: VerificationKeys): Promise<Verified> {
   const header = headerSchema.safeParse(parseCompact(jws, 3).header).data

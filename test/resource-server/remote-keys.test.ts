@@ -82,7 +82,7 @@ describe('while the auth server is away', () => {
     expect(await keys.find(key.kid)).toBeDefined()
     clock.advance(1)
     await expect(keys.find(key.kid)).rejects.toMatchObject({
-      ...{ name: 'KeysUnavailableError', retryAfter: 5 },
+      ...{ name: 'UnavailableError', retryAfter: 5 },
     })
     line.instead = present
     clock.advance(5)
@@ -149,7 +149,7 @@ describe('refuses an answer with', () => {
     ],
   ])('%s', async (_, prepare, words) => {
     prepare()
-    await expect(keys.find(key.kid)).rejects.toMatchObject({ name: 'KeysUnavailableError' })
+    await expect(keys.find(key.kid)).rejects.toMatchObject({ name: 'UnavailableError' })
     expect(JSON.parse(logs.at(-1)!)).toMatchObject({
       level: 'warn',
       msg: expect.stringContaining(words),
@@ -171,7 +171,7 @@ test('a bug while reading a key makes the lookup fail, and does not leave out th
     url.endsWith('/jwks.json')
       ? Promise.resolve({ status: 200, json: () => Promise.resolve({ keys: [jwk] }) } as Response)
       : answer(metadata)
-  await expect(keys.find(key.kid)).rejects.toMatchObject({ name: 'KeysUnavailableError' })
+  await expect(keys.find(key.kid)).rejects.toMatchObject({ name: 'UnavailableError' })
   expect(JSON.parse(logs.at(-1)!)).toMatchObject({ level: 'warn', err: { type: 'RangeError' } })
 })
 

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { issue } from '../../server/token/issue.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
 import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
-import { KeysUnavailableError } from '../../server/errors/token-error.ts'
+import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import {
   base64url,
@@ -206,7 +206,7 @@ describe('a fault of the server is not a verdict on the token:', () => {
     new TypeError('a bug'),
     new RangeError('Array buffer allocation failed'),
     Object.assign(new Error('no such row'), { code: 'SQLITE_BUSY' }),
-    new KeysUnavailableError('the keys cannot be had', 5),
+    new UnavailableError('the keys cannot be had', 5),
   ]
   const PLACES = ['decryptionKey', 'verificationKey', 'clock'] as const
   const cases = PLACES.flatMap((place) => FAULTS.map((fault) => ({ place, fault })))
