@@ -9,7 +9,7 @@ import type { FeatureParts } from './feature.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { createRouteTable, limitWithin, secretBody } from './http/route-table.ts'
 import { authenticate } from './sessions/authenticate.ts'
-import { tokenRoutes } from './sessions/token-routes.ts'
+import { tokenRoutes } from './sessions/routes.ts'
 
 /**
  * Every endpoint of the core, then those of the features. `open` routes are public; `signedIn` routes

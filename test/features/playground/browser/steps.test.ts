@@ -1,9 +1,10 @@
 /** Every step of the page, compared with the server and the real tokens. */
 import { expect, test } from '@jest/globals'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { playground } from '../../../../server/features/playground/index.ts'
 import { DEFAULTS } from '../../../keystore/fixtures.ts'
 import { TestClient } from '../../../support/client.ts'
-import { until } from '../../../browser/servers.ts'
+import { serve, until } from '../../../browser/servers.ts'
 import { expectRefusals, reload } from '../../../browser/support.ts'
 import {
   ask,
@@ -258,4 +259,15 @@ test('step 10 lists every session and ends the others', async () => {
   await button(section, 'End all others').click()
   await section.getByText('This is the only session now.').waitFor()
   expect(await items.count()).toBe(1)
+})
+
+test('step 10 says so if the server does not list sessions', async () => {
+  const { url } = await serve({}, [playground])
+  const page = await open(url)
+  await button(page, 'Make somebody up').click()
+  await button(page, 'Sign up').click()
+  const section = step(page, 'Where you are signed in')
+  await section.getByText('This server does not list sessions.').waitFor()
+  expectRefusals('404 /account/sessions')
+  expect(await page.getByRole('alert').textContent()).toBe('')
 })
