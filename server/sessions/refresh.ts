@@ -1,7 +1,3 @@
-import type { Transaction } from 'kysely'
-import type { Schema } from '../database/schema.ts'
-import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
-
 /**
  * Refresh token rotation (RFC 9700 §4.14.2). A refresh token can be used once, in exchange for its
  * successor. If it is used again within the reuse interval (a lost answer, two tabs), it gives the
@@ -10,27 +6,10 @@ import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens
  * that is used within the interval stays unnoticed until both have used the successor. That is the
  * price of not signing people out for a lost answer.
  */
-export type Rotation =
-  | {
-      readonly outcome: 'rotated'
-      /** Of the successor. */
-      readonly jti: string
-      /** When the successor expires, in milliseconds since the epoch. */
-      readonly expiresAt: number
-    }
-  /** Used again within the interval, after its successor was used. The session goes on. */
-  | { readonly outcome: 'superseded' }
-  /** Used again after the interval. The session has been ended for that reason. */
-  | { readonly outcome: 'reused' }
-  /** The session is gone, or has another generation. */
-  | { readonly outcome: 'unknown' }
-
-/** The claims of a validated refresh token. */
-interface RefreshToken {
-  readonly sid: string
-  readonly jti: string
-  readonly gen?: number | undefined
-}
+import type { Transaction } from 'kysely'
+import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
+import type { Schema } from '../database/schema.ts'
+import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
 
 interface RotationPolicy {
   /** Milliseconds since the epoch. */
@@ -45,12 +24,18 @@ interface RotationPolicy {
  * Uses up a refresh token whose signature and claims have been checked, and records its successor.
  * The first statement locks the session, so that simultaneous uses, even in several processes, run
  * one after the other.
+ *
+ * @returns The outcome:
+ *   - `rotated`, with the successor's `jti` and its expiry, in milliseconds since the epoch.
+ *   - `superseded`: used again within the interval, after its successor was used. The session goes on.
+ *   - `reused`: used again after the interval. The session has been ended for that reason.
+ *   - `unknown`: the session is gone, or has another generation.
  */
 export async function rotateRefreshToken(
   trx: Transaction<Schema>,
-  { sid, jti, gen = 0 }: RefreshToken,
+  { sid, jti, gen = 0 }: Pick<RefreshTokenClaims, 'sid' | 'jti' | 'gen'>,
   { now, reuseInterval, expiryOf }: RotationPolicy,
-): Promise<Rotation> {
+) {
   const session = await trx
     .updateTable('sessions')
     .set({ generation: gen })
@@ -59,7 +44,7 @@ export async function rotateRefreshToken(
     .where('expires_at', '>', now)
     .returning('created_at')
     .executeTakeFirst()
-  if (session === undefined) return { outcome: 'unknown' }
+  if (session === undefined) return { outcome: 'unknown' } as const
   // Tokens that were used long ago are deleted, so a missing one counts as reused.
   await trx
     .deleteFrom('refresh_tokens')
@@ -82,13 +67,13 @@ export async function rotateRefreshToken(
   if (token === undefined) {
     // The server signed it and its session is alive, so it was used long ago.
     await trx.deleteFrom('sessions').where('id', '=', sid).execute()
-    return { outcome: 'reused' }
+    return { outcome: 'reused' } as const
   }
   const successor = successorOf(jti, token.salt ?? salt, sid)
   if (token.salt !== salt) {
     const expiresAt = await expiryIfUnused(trx, successor)
-    if (expiresAt === undefined) return { outcome: 'superseded' }
-    return { outcome: 'rotated', jti: successor, expiresAt }
+    if (expiresAt === undefined) return { outcome: 'superseded' } as const
+    return { outcome: 'rotated', jti: successor, expiresAt } as const
   }
   const expiresAt = expiryOf(session.created_at)
   await trx
@@ -97,7 +82,7 @@ export async function rotateRefreshToken(
     .where('id', '=', sid)
     .execute()
   await recordRefreshToken(trx, sid, successor, expiresAt)
-  return { outcome: 'rotated', jti: successor, expiresAt }
+  return { outcome: 'rotated', jti: successor, expiresAt } as const
 }
 
 async function expiryIfUnused(trx: Transaction<Schema>, jti: string): Promise<number | undefined> {
