@@ -101,7 +101,7 @@ export function testMainPath(): void {
     await keep(tab, 'not for a thief')
     const phone = new AuthClient({ server: url, issuer: config.issuer, store: memoryStore() })
     await phone.signIn({ email, password: GOOD_PASSWORD })
-    await phone.account.endOtherSessions()
+    await phone.account.changePassword(GOOD_PASSWORD, 'another brick in the wall')
     expect(await whoIs(tab)).toBe('session_ended')
     await nothingIsLeft(tab, email, 'not for a thief')
     await reopen(tab)
