@@ -34,6 +34,9 @@ export default {
   // Jest never frees a test file's modules, and each file slows down every promise of those after it
   // (jest-circus keeps an AsyncLocalStorage of its own). After some 20 files a fresh worker is faster.
   workerIdleMemoryLimit: '400MB',
+  // Milliseconds. Node needs a while to free such a worker's heap, on a busy machine more than the 500 that
+  // Jest waits by default. What takes this long has left something open.
+  workerGracefulExitTimeout: 10_000,
   // On an idle machine, no test takes a tenth of this.
   testTimeout: 60_000,
 }
