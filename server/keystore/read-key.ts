@@ -3,6 +3,16 @@ import { readFile, stat } from 'node:fs/promises'
 import { calculateJwkThumbprint } from 'jose'
 import { isEncrypted, parsePrivateKey, PemError, type PemFault } from './pem.ts'
 
+/** What to do about a PEM without a usable key. Completes the sentence "<path> …". */
+const REMEDIES: Readonly<Record<PemFault, string>> = {
+  corrupt: 'has no private key in PEM format, or a damaged one. Restore it from your backup.',
+  public: 'has a public key. Replace it with the private key.',
+  passphrase_missing:
+    'is protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set. Set it.',
+  passphrase_wrong:
+    'cannot be decrypted with PRIVATE_KEY_PASSPHRASE. Set it to the passphrase that the key was encrypted with.',
+}
+
 /** A private key and its thumbprint. */
 interface OpenedKey {
   readonly key: KeyObject
@@ -58,7 +68,7 @@ export async function readKey(path: string, passphrase: string | undefined, open
     return { pem, key, kid, modifiedAt: mtimeMs, encrypted, warnings }
   } catch (error) {
     if (!(error instanceof PemError)) throw error
-    return `${path} ${explain(error.fault)}`
+    return `${path} ${REMEDIES[error.fault]}`
   }
 }
 
@@ -75,18 +85,4 @@ function warningsOf(path: string, mode: number, isEncrypted: boolean): string[] 
     )
   }
   return warnings
-}
-
-/** Says what to do about a PEM without a usable key. Completes the sentence "<path> …". */
-function explain(fault: PemFault): string {
-  switch (fault) {
-    case 'corrupt':
-      return 'has no private key in PEM format, or a damaged one. Restore it from your backup.'
-    case 'public':
-      return 'has a public key. Replace it with the private key.'
-    case 'passphrase_missing':
-      return 'is protected by a passphrase, but PRIVATE_KEY_PASSPHRASE is not set. Set it.'
-    case 'passphrase_wrong':
-      return 'cannot be decrypted with PRIVATE_KEY_PASSPHRASE. Set it to the passphrase that the key was encrypted with.'
-  }
 }

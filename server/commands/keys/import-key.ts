@@ -9,6 +9,15 @@ import { parsePrivateKey, PemError, type PemFault } from '../../keystore/pem.ts'
 import { markRemoved } from './record-changes.ts'
 import { toPem } from './write-key.ts'
 
+/** What to do about a PEM that cannot be imported. Completes the sentence "<path> …". */
+const REMEDIES: Readonly<Record<PemFault, string>> = {
+  corrupt: 'has no private key in PEM format, or a damaged one. Nothing was changed.',
+  public: 'has a public key. Import the private key.',
+  passphrase_missing: 'is protected by a passphrase. Set IMPORT_PASSPHRASE.',
+  passphrase_wrong:
+    'cannot be decrypted with this passphrase. Set IMPORT_PASSPHRASE to the one that it was encrypted with.',
+}
+
 /**
  * Imports an operator's own key as the next one.
  *
@@ -27,7 +36,7 @@ export async function importKey(
     key = await parsePrivateKey(file.pem, file.passphrase)
   } catch (error) {
     if (!(error instanceof PemError)) throw error
-    throw new StartupError([`${file.path} ${explainImport(error.fault)}`])
+    throw new StartupError([`${file.path} ${REMEDIES[error.fault]}`])
   }
   const alg = algorithmFor(use, folder.algorithms)
   const pair = await toKeyPair(key, use, alg)
@@ -49,18 +58,4 @@ export async function importKey(
     files[name] = await toPem(key, folder)
   })
   return pair.kid
-}
-
-/** Says what to do about a PEM that cannot be imported. Completes the sentence "<path> …". */
-function explainImport(fault: PemFault): string {
-  switch (fault) {
-    case 'corrupt':
-      return 'has no private key in PEM format, or a damaged one. Nothing was changed.'
-    case 'public':
-      return 'has a public key. Import the private key.'
-    case 'passphrase_missing':
-      return 'is protected by a passphrase. Set IMPORT_PASSPHRASE.'
-    case 'passphrase_wrong':
-      return 'cannot be decrypted with this passphrase. Set IMPORT_PASSPHRASE to the one that it was encrypted with.'
-  }
 }
