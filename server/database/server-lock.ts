@@ -8,7 +8,7 @@ const PAUSE = 50
 
 /** Held by every running server. The operating system or the database frees it after a crash. */
 export interface ServerLock {
-  release(): Promise<void>
+  release(): void | Promise<void>
 }
 
 /**
@@ -19,7 +19,7 @@ export interface ServerLock {
 export type TakeLock = (
   isExclusive: boolean,
   onLost: (error: Error) => void,
-) => Promise<ServerLock | undefined>
+) => ServerLock | undefined | Promise<ServerLock | undefined>
 
 /**
  * Registers a server as a user of a database. A server with keys of its own cannot share it: nobody

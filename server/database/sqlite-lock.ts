@@ -10,7 +10,7 @@ import { explain, isStorageFault, StorageError } from './storage-error.ts'
 export function takeSqliteLock(file: string): TakeLock {
   const path = `${file}-lock`
   return (isExclusive) => {
-    if (file === ':memory:') return Promise.resolve({ release: () => Promise.resolve() })
+    if (file === ':memory:') return { release: () => undefined }
     let sqlite: Libsql.Database | undefined
     try {
       makePrivate(path)
@@ -19,14 +19,14 @@ export function takeSqliteLock(file: string): TakeLock {
     } catch (error) {
       sqlite?.close()
       if (!isStorageFault(error)) throw error
-      if (error.code === 'SQLITE_BUSY') return Promise.resolve(undefined)
+      if (error.code === 'SQLITE_BUSY') return undefined
       throw new StorageError(explain(error), error)
     }
-    const release = () => {
-      sqlite.exec('rollback')
-      sqlite.close()
-      return Promise.resolve()
+    return {
+      release() {
+        sqlite.exec('rollback')
+        sqlite.close()
+      },
     }
-    return Promise.resolve({ release })
   }
 }

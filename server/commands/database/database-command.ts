@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { createClosers } from '../../closers.ts'
 import type { DatabaseKind, OpenedDatabase } from '../../database-kind.ts'
 import { describeDatabase } from '../../database/location.ts'
 import { lockDatabase } from '../../database/server-lock.ts'
@@ -62,19 +63,19 @@ export async function databaseCommand(
     throw new StartupError([`There is no database at ${from}.`])
   }
   print(`From ${describeDatabase(from)} to ${describeDatabase(to)}`)
-  const opened: { readonly close: () => Promise<void> }[] = []
+  const closers = createClosers()
   try {
     const databases: OpenedDatabase[] = []
     for (const location of [from, to]) {
       const database = await open(location)
-      opened.push({ close: () => database.database.destroy() })
+      closers.add(() => database.database.destroy())
       const lock = await lockAlone(database, location)
-      opened.push({ close: () => lock.release() })
+      closers.add(() => lock.release())
       databases.push(database)
     }
     await copyDatabase(...(databases as [OpenedDatabase, OpenedDatabase]), print)
   } finally {
-    for (const { close } of opened.reverse()) await close()
+    await closers.close()
   }
   print(`Done. Set DATABASE_URL to the new database, and start the server.`)
   return 0
