@@ -1,3 +1,5 @@
+/** The most items in one batch. */
+const MAX_SIZE = 1000
 /** The most concurrent batches. Items that arrive in the meantime wait, and form the next batch. */
 const MAX_UNDER_WAY = 2
 
@@ -13,11 +15,9 @@ interface Waiting<Item, Result> {
  *
  * @param run Returns a result for each item, in order. It is called after its items were requested,
  *   so the results are never older. If it fails, all its items fail.
- * @param maxSize The most items in one batch.
  */
 export function inOneBatch<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
-  maxSize = 1000,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = []
   let underWay = 0
@@ -31,8 +31,8 @@ export function inOneBatch<Item, Result>(
 
   async function send(): Promise<void> {
     isScheduled = false
-    const batch = waiting.slice(0, maxSize)
-    waiting = waiting.slice(maxSize)
+    const batch = waiting.slice(0, MAX_SIZE)
+    waiting = waiting.slice(MAX_SIZE)
     underWay += 1
     schedule()
     try {

@@ -1,48 +1,86 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
-import { inOneBatch } from './batch.ts'
 import type { LibsqlDatabase } from './libsql-database.ts'
+import { StorageError } from './storage-error.ts'
 
 /** The most transactions in a group. No other request goes on while a group runs. */
 const MAX_SIZE = 16
 
-type Work<S> = (trx: Transaction<S>) => Promise<unknown>
 /** Runs `work` in a transaction. */
 export type GroupCommit<S> = <T>(work: (trx: Transaction<S>) => Promise<T>) => Promise<T>
-type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+interface Member<S> {
+  readonly work: (trx: Transaction<S>) => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
 
 /**
- * Group commit for the embedded database: transactions that are requested in one turn of the event
- * loop are run one after another, and made durable by one fsync. Each has a savepoint. So one that
- * throws is undone alone, and the others are committed. If the commit fails, all of them fail.
+ * Group commit for the embedded database: transactions that arrive in one turn of the event loop, or
+ * while others wait for the lock, run one after another, and one fsync makes them durable. Each has
+ * a savepoint, so that one that throws is undone alone. If the commit fails, all of them fail.
  */
 export function createGroupCommit<S>(db: Kysely<S>, database: LibsqlDatabase): GroupCommit<S> {
-  async function attempt(work: Work<S>, trx: Transaction<S>): Promise<Outcome> {
-    database.exec('savepoint member')
+  const waiting: Member<S>[] = []
+  let isRunning = false
+
+  async function run(): Promise<void> {
+    isRunning = true
+    while (waiting.length > 0) {
+      await setImmediate()
+      await runGroup()
+    }
+    isRunning = false
+  }
+
+  async function runGroup(): Promise<void> {
+    let group: Member<S>[] | undefined
     try {
-      return { value: await work(trx) }
+      const settlements = await db.transaction().execute(async (trx) => {
+        // Only now, because the lock may have taken long.
+        group = waiting.splice(0, MAX_SIZE)
+        const settlements: (() => void)[] = []
+        for (const member of group) settlements.push(await attempt(member, trx))
+        return settlements
+      })
+      for (const settle of settlements) settle()
     } catch (error) {
-      // A full disk, for example, has already undone the whole group.
-      if (!database.isInTransaction()) throw error
-      database.exec('rollback to member')
-      return { error }
-    } finally {
-      if (database.isInTransaction()) database.exec('release member')
+      // Without the lock, none that waits for it can go on.
+      for (const { reject } of group ?? waiting.splice(0)) reject(error)
     }
   }
 
-  const run = inOneBatch(
-    (works: readonly Work<S>[]) =>
-      db.transaction().execute(async (trx) => {
-        const outcomes: Outcome[] = []
-        for (const work of works) outcomes.push(await attempt(work, trx))
-        return outcomes
-      }),
-    MAX_SIZE,
-  )
-
-  return async <T>(work: (trx: Transaction<S>) => Promise<T>) => {
-    const outcome = await run(work)
-    if ('error' in outcome) throw outcome.error
-    return outcome.value as T
+  /** @returns Settles the member, once all have been committed. */
+  async function attempt(
+    { work, resolve, reject }: Member<S>,
+    trx: Transaction<S>,
+  ): Promise<() => void> {
+    database.exec('savepoint member')
+    try {
+      const value = await work(trx)
+      checkStillOpen()
+      database.exec('release member')
+      return () => {
+        resolve(value)
+      }
+    } catch (error) {
+      checkStillOpen(error)
+      database.exec('rollback to member; release member')
+      return () => {
+        reject(error)
+      }
+    }
   }
+
+  /** Some errors undo the whole transaction, such as a full disk. */
+  function checkStillOpen(error?: unknown): void {
+    if (database.isInTransaction()) return
+    throw error instanceof StorageError ? error : new StorageError('SQLITE_ABORT', error)
+  }
+
+  return <T>(work: (trx: Transaction<S>) => Promise<T>) =>
+    new Promise<T>((resolve, reject) => {
+      waiting.push({ work, resolve: resolve as (value: unknown) => void, reject })
+      if (!isRunning) void run()
+    })
 }

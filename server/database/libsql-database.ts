@@ -17,9 +17,10 @@ export const BLOCKED_AT_MOST = 100
 /**
  * libsql has the interface of better-sqlite3, for which Kysely's driver is written, but also a bug:
  * a prepared statement that meets SQLITE_BUSY stays in progress (tursodatabase/libsql-js#237).
- * Until it is garbage collected, no transaction of the connection can commit, and uncommitted
- * writes are reported as done. `exec` does not have the bug. So every write first takes the lock by
- * `exec` (see libsql-dialect.ts), and a prepared statement never meets SQLITE_BUSY.
+ * Until it is garbage collected, the connection reads what was committed before, no transaction of
+ * it can commit, and uncommitted writes are reported as done. `exec` does not have the bug. So the
+ * lock for every statement is first taken by `exec` (see libsql-dialect.ts and read-row.ts), and a
+ * prepared statement never meets SQLITE_BUSY.
  *
  * Keeps statements prepared, because preparing one takes longer than running it. A statement that
  * fails is not used again.
@@ -78,13 +79,14 @@ export function toKyselyDatabase(sqlite: Libsql.Database) {
         return row
       }
     },
-    /** Runs reads under one lock. They see the database at one moment. */
-    readTogether<T>(reads: () => T): T {
-      sqlite.exec('begin')
+    /** Begins a transaction that only reads. It sees the database at one moment. */
+    beginReading(): void {
       try {
-        return reads()
-      } finally {
+        // `begin` alone takes no lock.
+        sqlite.exec('begin; pragma schema_version')
+      } catch (error) {
         if (sqlite.inTransaction) sqlite.exec('rollback')
+        throw error
       }
     },
     close(): void {

@@ -71,25 +71,25 @@ class ImmediateDriver extends SqliteDriver {
     await translated(() => this.#beginWriting(this.#lockTimeout))
   }
 
-  /** By `exec`, because a prepared `commit` that fails would stay in progress. */
-  override async commitTransaction(): Promise<void> {
-    await translated(() => {
-      this.#database.exec('commit')
-    })
-  }
-
   override rollbackTransaction(): Promise<void> {
     rollBack(this.#database)
     return Promise.resolve()
   }
 
-  /** Runs a write in the open transaction, or in one of its own. */
+  /** Runs a query in the open transaction, or in one of its own. */
   async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     return translated(async () => {
-      if (!WRITE.test(query.sql) || this.#database.isInTransaction()) {
-        return connection.executeQuery<R>(query)
+      if (query.sql === 'commit') {
+        // Prepared, it would stay in progress if it failed.
+        this.#database.exec('commit')
+        return { rows: [] }
       }
-      await this.#beginWriting(impatient.has(query) ? 0 : this.#lockTimeout)
+      if (this.#database.isInTransaction()) return connection.executeQuery<R>(query)
+      if (WRITE.test(query.sql)) {
+        await this.#beginWriting(impatient.has(query) ? 0 : this.#lockTimeout)
+      } else {
+        this.#database.beginReading()
+      }
       try {
         const result = await connection.executeQuery<R>(query)
         this.#database.exec('commit')
@@ -123,7 +123,7 @@ class ImmediateDriver extends SqliteDriver {
 }
 
 /** @throws StorageError in place of SQLite's error. */
-async function translated<T>(work: () => T | Promise<T>): Promise<T> {
+async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -137,7 +137,7 @@ async function translated<T>(work: () => T | Promise<T>): Promise<T> {
  * a crash.
  */
 export class LibsqlAdapter extends SqliteAdapter {
-  /** The connection, for reads that cannot afford Kysely: see read-row.ts. */
+  /** The connection, for what Kysely cannot do: see read-row.ts and group-commit.ts. */
   readonly database: LibsqlDatabase
 
   constructor(database: LibsqlDatabase) {

@@ -1,17 +1,16 @@
 import type { CompiledQuery } from 'kysely'
 import { inOneBatch } from './batch.ts'
-import type { LibsqlDatabase } from './libsql-database.ts'
+import { rollBack, type LibsqlDatabase } from './libsql-database.ts'
 import { LibsqlAdapter } from './libsql-dialect.ts'
 import type { Database } from './open.ts'
 import { toStorageError } from './storage-error.ts'
 
 /**
  * Prepares a query that many requests wait for. On the embedded database it is run
- * at once: the way through Kysely takes several times as long as the query itself. Calls in one turn
- * of the event loop share a read lock, because taking it and giving it back takes as long as
- * finding a row.
+ * directly: the way through Kysely takes several times as long as the query itself. Calls in one turn
+ * of the event loop share a lock, because taking it and giving it back takes as long as finding a row.
  *
- * @param query Its parameters are replaced by those of each call, in the same order.
+ * @param query Its parameters are replaced by those of each call: as many, in the same order.
  * @returns Finds the first row.
  * @throws StorageError, when it is run.
  */
@@ -33,12 +32,15 @@ export function rowReader<Row>(
       return results.map(({ rows }) => rows[0])
     }
     try {
+      database.beginReading()
       const prepared = (read ??= database.prepareRow(query.sql))
-      return database.readTogether(() => batch.map((parameters) => prepared(parameters))) as Row[]
+      return batch.map((parameters) => prepared(parameters) as Row | undefined)
     } catch (error) {
-      // libsql may have left it in progress: see libsql-database.ts.
+      // Another process may have changed the schema.
       read = undefined
       throw toStorageError(error)
+    } finally {
+      rollBack(database)
     }
   })
 }

@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import type { LibsqlDatabase } from './libsql-database.ts'
 import { LibsqlAdapter } from './libsql-dialect.ts'
 import { ConflictError } from './storage-error.ts'
 
@@ -12,30 +11,34 @@ const TRIES = 5
 const MAX_PAUSE = 20
 
 /**
- * Runs `work` in a transaction. If it loses a race with another one, it runs again, up to five times
- * in total. So `work` must have no effects outside the database.
+ * Runs `work` in a transaction. On the embedded database, it shares one commit with others that are
+ * requested at the same time: see group-commit.ts. Elsewhere, if it loses a race with another one,
+ * it runs again, up to five times in total.
  *
- * @throws ConflictError if it loses every time; whatever `work` throws.
+ * @param work Must have no effects outside the database, wait for nothing else, and leave none of its
+ *   queries running when it ends.
+ * @throws ConflictError if it loses every time; StorageError; whatever `work` throws.
  */
 export function inTransaction<S, T>(
   db: Kysely<S>,
   work: (trx: Transaction<S>) => Promise<T>,
 ): Promise<T> {
-  const { adapter } = db.getExecutor()
   // Only one transaction at a time can write to the embedded database, so none loses a race.
-  if (adapter instanceof LibsqlAdapter) return groupCommitOf(db, adapter.database)(work)
+  const groupCommit = groupCommitOf(db)
+  if (groupCommit !== undefined) return groupCommit(work)
   return retryConflicts(() => db.transaction().execute(work))
 }
 
 /** By the executor, which instances of Kysely with the same plugins share. */
 const groupCommits = new WeakMap<object, GroupCommit<unknown>>()
 
-function groupCommitOf<S>(db: Kysely<S>, database: LibsqlDatabase): GroupCommit<S> {
-  const known = groupCommits.get(db.getExecutor()) as GroupCommit<S> | undefined
-  if (known !== undefined) return known
-  const created = createGroupCommit(db, database)
-  groupCommits.set(db.getExecutor(), created as GroupCommit<unknown>)
-  return created
+function groupCommitOf<S>(db: Kysely<S>): GroupCommit<S> | undefined {
+  const executor = db.getExecutor()
+  if (!(executor.adapter instanceof LibsqlAdapter)) return undefined
+  const known = groupCommits.get(executor) as GroupCommit<S> | undefined
+  const groupCommit = known ?? createGroupCommit(db, executor.adapter.database)
+  groupCommits.set(executor, groupCommit as GroupCommit<unknown>)
+  return groupCommit
 }
 
 /** Runs `work` again if it throws a ConflictError. */

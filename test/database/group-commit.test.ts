@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import Libsql from 'libsql'
 import { LibsqlAdapter, libsqlDialect } from '../../server/database/libsql-dialect.ts'
+import { StorageError } from '../../server/database/storage-error.ts'
 import { inTransaction } from '../../server/database/transaction.ts'
 
 let folder: string
@@ -104,6 +105,36 @@ test('all fail if SQLite undoes the whole transaction, and later ones succeed', 
   expect(committed()).toEqual([])
   await note(4)
   expect(committed()).toEqual([4])
+})
+
+test('all fail if a work hides that SQLite has undone the whole transaction', async () => {
+  other.exec(`create trigger full before insert on notes when new.id = 2
+    begin select raise(rollback, 'the disk is full'); end`)
+  const hiding = inTransaction(db, async (trx) => {
+    await trx
+      .insertInto('notes')
+      .values({ id: 2 })
+      .execute()
+      .catch(() => undefined)
+  })
+  const outcomes = await Promise.allSettled([note(1), hiding, note(3)])
+  const refused = { status: 'rejected', reason: expect.any(StorageError) }
+  expect(outcomes).toEqual([refused, refused, refused])
+  expect(committed()).toEqual([])
+})
+
+test('while another process writes, none waits longer than the first', async () => {
+  await db.destroy()
+  db = new Kysely({ dialect: libsqlDialect(new Libsql(join(folder, 'auth.db')), 50) })
+  const begun = jest.spyOn(db, 'transaction')
+  other.exec('begin immediate')
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, (_, id) => note(id)))
+  const busy = { status: 'rejected', reason: expect.objectContaining({ code: 'SQLITE_BUSY' }) }
+  expect(outcomes).toEqual(outcomes.map(() => busy))
+  expect(begun).toHaveBeenCalledTimes(1)
+  other.exec('rollback')
+  await note(1)
+  expect(committed()).toEqual([1])
 })
 
 test('all fail if the commit fails, and later ones succeed', async () => {

@@ -6,6 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import { Kysely, sql } from 'kysely'
 import Libsql from 'libsql'
 import { libsqlDialect, withoutWaiting } from '../../server/database/libsql-dialect.ts'
+import type { Database } from '../../server/database/open.ts'
+import { rowReader } from '../../server/database/read-row.ts'
 import { StorageError, toStorageError } from '../../server/database/storage-error.ts'
 
 let folder: string
@@ -13,6 +15,7 @@ let folder: string
 let other: Libsql.Database
 let sqlite: Libsql.Database
 let db: Kysely<{ notes: { id: number } }>
+let find: (parameters: readonly unknown[]) => Promise<unknown>
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'libsql-'))
@@ -47,6 +50,29 @@ test.each([
   expect(committed()).toEqual([{ id: 2 }, { id: 3 }])
   await db.transaction().execute((trx) => trx.deleteFrom('notes').where('id', '=', 2).execute())
   expect(committed()).toEqual([{ id: 3 }])
+})
+
+test.each([
+  ['by Kysely', () => db.selectFrom('notes').selectAll().where('id', '=', 1).executeTakeFirst()],
+  ['by a row reader', () => find([1])],
+])('a read %s that finds the database locked does not affect later ones', async (_, read) => {
+  await db.destroy()
+  // Here another process can lock readers out. In WAL mode, it does while it recovers the log.
+  other.exec('pragma journal_mode = DELETE; insert into notes (id) values (1)')
+  sqlite = new Libsql(join(folder, 'auth.db'), { timeout: 20 })
+  db = new Kysely({ dialect: libsqlDialect(sqlite, 20) })
+  find = rowReader(
+    db as unknown as Database,
+    db.selectFrom('notes').selectAll().where('id', '=', 0).compile(),
+  )
+  expect(await read()).toEqual({ id: 1 })
+  other.exec('begin exclusive')
+  await expect(read()).rejects.toEqual(BUSY)
+  other.exec('rollback')
+  expect(await read()).toEqual({ id: 1 })
+  // It would not get the lock if the first read were still in progress.
+  other.exec('delete from notes')
+  expect(await read()).toBeUndefined()
 })
 
 describe('while another process writes', () => {

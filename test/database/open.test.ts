@@ -222,9 +222,9 @@ describe('refuses to open, with one sentence that names it,', () => {
     const file = join(folder, 'auth.db')
     const holder = await openDatabase(file)
     opened.push(holder)
-    await sql`begin immediate`.execute(holder)
-    expect(await refusal(file, 50)).toMatch(/auth\.db cannot be opened .*SQLITE_BUSY/)
-    await sql`rollback`.execute(holder)
+    await holder.transaction().execute(async () => {
+      expect(await refusal(file, 50)).toMatch(/auth\.db cannot be opened .*SQLITE_BUSY/)
+    })
     await open(file)
   })
 })

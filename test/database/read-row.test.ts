@@ -60,7 +60,7 @@ test('finds the row of the parameters, or undefined, without going through Kysel
 })
 
 test('finds the rows of one turn of the event loop under one lock', async () => {
-  const together = jest.spyOn(connection(), 'readTogether')
+  const together = jest.spyOn(connection(), 'beginReading')
   const found = await Promise.all([find(['phone']), find(['nobody']), find(['phone'])])
   expect(found).toEqual([row('phone'), undefined, row('phone')])
   expect(together).toHaveBeenCalledTimes(1)
