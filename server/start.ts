@@ -16,7 +16,7 @@ import { recordSigningKey } from './commands/keys/record-signing-key.ts'
 import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
-import { removeAllSessions } from './sessions/sessions.ts'
+import { removeAllSessions } from './sessions/end-sessions.ts'
 import { startSweeping, sweepExpired } from './sessions/sweep.ts'
 import { StartupError, together } from './errors/startup-error.ts'
 

@@ -72,3 +72,9 @@ export async function endSurplusSessions(
     .execute()
   return rows.map(({ id }) => id)
 }
+
+/** Ends every session of every account, and returns their number. */
+export async function removeAllSessions(db: Database): Promise<number> {
+  const { numDeletedRows } = await db.deleteFrom('sessions').executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
+}

@@ -1,15 +1,11 @@
 import type { Selectable } from 'kysely'
+import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import type { Database } from '../database/open.ts'
 import { rowReader } from '../database/read-row.ts'
 import type { Account, SessionRow } from '../database/schema.ts'
 
-/** What an access token says about its session: the claims `sid`, `sub`, `client_id` and `gen`. */
-interface SessionClaims {
-  readonly sid: string
-  readonly sub: string
-  readonly client_id: string
-  readonly gen?: number | undefined
-}
+/** What a token says about its session. */
+type SessionClaims = Pick<RefreshTokenClaims, 'sid' | 'sub' | 'client_id' | 'gen'>
 
 /** The row of a found session, with its account. */
 export type FoundSession = Account &

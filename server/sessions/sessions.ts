@@ -163,9 +163,3 @@ export function createSessions(
     },
   }
 }
-
-/** Removes every session of every account, and returns their number. */
-export async function removeAllSessions(db: Database): Promise<number> {
-  const { numDeletedRows } = await db.deleteFrom('sessions').executeTakeFirstOrThrow()
-  return Number(numDeletedRows)
-}
