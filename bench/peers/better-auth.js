@@ -5,7 +5,7 @@ import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
 import Libsql from 'libsql'
-import { LibsqlDialect } from '../../dist/server/database/libsql-dialect.js'
+import { libsqlDialect } from '../../dist/server/database/libsql-dialect.js'
 import { listen } from './listen.js'
 
 const sqlite = new Libsql(process.env.BENCH_DATABASE)
@@ -15,7 +15,7 @@ const cookieCache = { enabled: true, maxAge: 3600, strategy: 'jwe' }
 const auth = betterAuth({
   baseURL: `http://127.0.0.1:${process.env.PORT}`,
   secret: process.env.BENCH_SECRET,
-  database: { dialect: new LibsqlDialect(sqlite), type: 'sqlite' },
+  database: { dialect: libsqlDialect(sqlite), type: 'sqlite' },
   emailAndPassword: { enabled: true },
   rateLimit: { enabled: false },
   session: process.env.BETTER_AUTH_COOKIE === '1' ? { cookieCache } : {},
