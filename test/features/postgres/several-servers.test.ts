@@ -191,7 +191,7 @@ describePostgres('several servers on one database', () => {
       const history = await record(client, seed, OPERATIONS).finally(() => (isOver = true))
       await around
       expect(violations(history, false)).toEqual([])
-      expect(history.filter(isAccepted).length).toBeGreaterThan(history.length / 4)
+      expect(history.filter(isAccepted).length).toBeGreaterThan(history.length / 10)
       expect([replays > 0, signedUp.length > 0]).toEqual([true, true])
       // Within seconds every server is ready again, and has what was acknowledged.
       for (const { url } of members) {
