@@ -16,7 +16,7 @@ export function behavesAsALock(takeLock: () => TakeLock) {
     lost = []
   })
   afterEach(async () => {
-    await Promise.all(held.splice(0).map((lock) => lock.release()))
+    for (const lock of held.splice(0)) await lock.release()
   })
 
   async function take(isAlone: boolean): Promise<ServerLock> {
