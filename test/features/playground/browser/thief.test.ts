@@ -33,7 +33,7 @@ test('step 7 says that a server has no key-bound tokens', async () => {
   const page = await open(url)
   await signUp(page)
   const shown = await ask(page)
-  expect(shown).not.toContain('mac')
+  expect(shown).not.toContain('mac proves')
   await button(page, 'Use the letter with another key').click()
   await page.getByText('This session’s tokens are not bound to your key').waitFor()
   expect(await page.locator('#stolen').textContent()).toContain('200 OK')
