@@ -1,9 +1,9 @@
 /** Requests that were in progress when their session ended or the password was replaced. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createHash, randomUUID } from 'node:crypto'
-import type { ReplayCache } from '../../server/limits/replay-cache.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../support/client.ts'
 import { createHeldHasher } from '../support/passwords.ts'
+import { createHeldReplayCache } from '../support/held-replay-cache.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const OFF = {
@@ -13,26 +13,7 @@ const OWNERS_PASSWORD = 'the one that the owner has chosen'
 const THIEFS_PASSWORD = 'the one that a thief would like'
 
 const hasher = createHeldHasher()
-/** Can hold a bound request between the check of its session and its handler. */
-let pass: () => Promise<void> = () => Promise.resolve()
-const replayCache: ReplayCache = {
-  async remember() {
-    await pass()
-    return 'new'
-  },
-}
-function holdBound() {
-  let release: () => void = () => undefined
-  const released = new Promise<void>((resolve) => (release = resolve))
-  const reached = new Promise<void>((reach) => {
-    pass = () => {
-      pass = () => Promise.resolve()
-      reach()
-      return released
-    }
-  })
-  return { reached, release }
-}
+const { replayCache, holdBound } = createHeldReplayCache()
 
 let server: TestServer
 let client: TestClient

@@ -2,31 +2,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { ownSessions } from '../../../server/features/own-sessions/index.ts'
-import type { ReplayCache } from '../../../server/limits/replay-cache.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { UNLIMITED } from '../../support/config.ts'
+import { createHeldReplayCache } from '../../support/held-replay-cache.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 
-/** Can hold a bound request between the check of its session and its handler. */
-let pass: () => Promise<void> = () => Promise.resolve()
-const replayCache: ReplayCache = {
-  async remember() {
-    await pass()
-    return 'new'
-  },
-}
-function holdBound() {
-  let release: () => void = () => undefined
-  const released = new Promise<void>((resolve) => (release = resolve))
-  const reached = new Promise<void>((reach) => {
-    pass = () => {
-      pass = () => Promise.resolve()
-      reach()
-      return released
-    }
-  })
-  return { reached, release }
-}
+const { replayCache, holdBound } = createHeldReplayCache()
 
 let server: TestServer
 let client: TestClient
