@@ -56,19 +56,20 @@ export function createGroupCommit<S>(db: Kysely<S>, database: LibsqlDatabase): G
     trx: Transaction<S>,
   ): Promise<() => void> {
     database.exec('savepoint member')
+    let value: unknown
     try {
-      const value = await work(trx)
-      checkStillOpen()
-      database.exec('release member')
-      return () => {
-        resolve(value)
-      }
+      value = await work(trx)
     } catch (error) {
       checkStillOpen(error)
       database.exec('rollback to member; release member')
       return () => {
         reject(error)
       }
+    }
+    checkStillOpen()
+    database.exec('release member')
+    return () => {
+      resolve(value)
     }
   }
 
