@@ -1,5 +1,3 @@
-import { errors } from 'jose'
-
 /** Why a token is refused: one word, for the log. */
 export type TokenReason =
   // The form of either layer, checked before any cryptography.
@@ -35,11 +33,3 @@ export class TokenError extends Error {
 }
 
 export const invalid = (reason: TokenReason): TokenError => new TokenError('token_invalid', reason)
-
-/**
- * For the `catch` around a call to jose. An error of jose means that the token is refused. Any
- * other error is a bug of ours and passes through.
- */
-export function refusedByJose(error: unknown, reason: TokenReason): never {
-  throw error instanceof errors.JOSEError ? invalid(reason) : error
-}

@@ -1,45 +1,14 @@
-import { constants, sign as signBytes, type SignKeyObjectInput } from 'node:crypto'
 import type { SigningAlg } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
-
-/** How node:crypto computes the signature of an `alg`. */
-interface Signing {
-  /** `null` where the algorithm has a hash of its own (RFC 8032). */
-  readonly hash: string | null
-  readonly options?: Omit<SignKeyObjectInput, 'key'>
-}
-
-/** RFC 7518 §3.4: r and s one after the other, not in DER. */
-const ecdsa = (hash: string): Signing => ({ hash, options: { dsaEncoding: 'ieee-p1363' } })
-
-/** RFC 7518 §3.5: the salt is as long as the hash. */
-const PSS = {
-  padding: constants.RSA_PKCS1_PSS_PADDING,
-  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
-}
-
-/** Each JWS `alg` → its computation (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2). */
-const SIGNINGS: Readonly<Record<SigningAlg, Signing>> = {
-  ES256: ecdsa('sha256'),
-  ES384: ecdsa('sha384'),
-  ES512: ecdsa('sha512'),
-  EdDSA: { hash: null },
-  Ed25519: { hash: null },
-  PS256: { hash: 'sha256', options: PSS },
-  RS256: { hash: 'sha256' },
-}
+import { signatureOf } from './signature.ts'
 
 /**
  * Signs claims: a JWS in compact form (RFC 7515 §7.1) with `alg`, `kid` and `typ` in its header. It
  * is never sent on its own.
- *
- * jose would sign with Web Crypto, in another thread. The way there and back takes several times as
- * long as the signature.
  */
 export function sign(claims: object, typ: string, { alg, kid, privateKey }: KeyPair): string {
-  const { hash, options } = SIGNINGS[alg as SigningAlg]
   const input = [{ alg, kid, typ }, claims].map(toBase64url).join('.')
-  const signature = signBytes(hash, Buffer.from(input), { key: privateKey, ...options })
+  const signature = signatureOf(input, alg as SigningAlg, privateKey)
   return `${input}.${signature.toString('base64url')}`
 }
 
