@@ -4,7 +4,7 @@ import { pino, symbols, type DestinationStream } from 'pino'
 export const ACCESS_LINE = 'request'
 
 /** Bytes of access lines that are collected before they are written. */
-const BUFFERED = 4096
+const BUFFERED = 12_288
 /** The longest that an access line waits, in milliseconds. */
 const LATEST = 1000
 
