@@ -14,6 +14,8 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
+    /** Seconds before the first round, for the compiler. */
+    'warm-up': { type: 'string', default: '4' },
     connections: { type: 'string', default: '32' },
     /** Runs only subjects whose name contains this. */
     only: { type: 'string', default: '' },
@@ -24,9 +26,12 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-const [rounds, seconds, connections] = [values.rounds, values.seconds, values.connections].map(
-  Number,
-)
+const [rounds, seconds, warmUp, connections] = [
+  values.rounds,
+  values.seconds,
+  values['warm-up'],
+  values.connections,
+].map(Number)
 pinToLoadCore()
 const say = (text) => process.stderr.write(text)
 
@@ -37,8 +42,8 @@ const runs = []
 for (const subject of subjects) {
   const server = await subject.start({ connections })
   const run = { name: subject.name, server, isOurs: subject.isOurs === true, rounds: [] }
-  // A warm-up, for the compiler. It also tells how many requests a round needs.
-  const { count, ms } = await measure(run, 1, 20_000)
+  // It also tells how many requests a round needs.
+  const { count, ms } = await measure(run, warmUp, warmUp * 20_000)
   run.rate = (count / ms) * 1000
   runs.push(run)
 }
@@ -59,6 +64,7 @@ const report = {
   connections,
   rounds,
   seconds,
+  warm_up: warmUp,
   fsync_ms: fsyncTime(),
   subjects: runs.map(summarize),
 }
