@@ -1,4 +1,4 @@
-// Compares this server with its peers in one run: `npm run bench [-- --rounds 5 --seconds 3 --only
+// Compares this server with its peers in one run: `npm run bench [-- --rounds 9 --seconds 1 --only
 // koa --json]`
 import { parseArgs } from 'node:util'
 import { cpus } from 'node:os'
@@ -12,8 +12,8 @@ import { printTable } from './table.js'
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '1' },
     /** Seconds before the first round, for the compiler. */
     'warm-up': { type: 'string', default: '4' },
     connections: { type: 'string', default: '32' },
