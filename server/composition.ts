@@ -11,6 +11,7 @@ import { createRateLimits } from './limits/rate-limits.ts'
 import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
+import { createOpenedKeys } from './sessions/opened-keys.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTokenCaches, type TokenContext } from './token/token-context.ts'
 import type { ReplayCache } from './limits/replay-cache.ts'
@@ -84,6 +85,7 @@ export function compose(dependencies: Dependencies) {
     clients: createClients(database, clock, config),
     credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
+    databaseKeys: createOpenedKeys(tokens),
     sessions: createSessions(database, tokens, config, logger, findSession),
   }
 }

@@ -8,7 +8,6 @@ import { opaque } from '../http/fields.ts'
 import { tokenRefused } from '../http/http-error.ts'
 import { audit, auditEnded } from '../log/audit.ts'
 import type { SessionState } from '../sessions/authenticate.ts'
-import { openDatabaseKey } from '../sessions/database-key.ts'
 import { endOwnSession } from '../sessions/end-sessions.ts'
 import { idsOf } from '../sessions/sessions.ts'
 import { tokenPair } from '../sessions/token-pair.ts'
@@ -26,14 +25,14 @@ const passwordSchema = z.object({ password })
 const proofSchema = (member: string) => z.object({ [member]: opaque })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
-  const { accounts, clients, config, credentials, database } = core
-  const { passwords, sessions, signIn, tokens } = core
+  const { accounts, clients, config, credentials, database, databaseKeys } = core
+  const { passwords, sessions, signIn } = core
   const proofs = features.flatMap((feature) => Object.entries(feature.proofs ?? {}))
 
   /** Answers who is signed in, with the key to their local data. */
   const read: Handler<SessionState> = async (ctx) => {
     const { id, account, sealedDatabaseKey } = ctx.state.session
-    const databaseKey = await openDatabaseKey(tokens, sealedDatabaseKey)
+    const databaseKey = await databaseKeys.open(sealedDatabaseKey)
     if (databaseKey === null) {
       ctx.state.log.warn({ session_id: id }, 'the key of a database key has been removed')
     }
