@@ -13,6 +13,7 @@ import type { Confirmation, ConfirmationKey } from '../../protocol/tokens.ts'
 import { invalid } from '../errors/token-error.ts'
 import type { Decrypted, DecryptionKey } from './decrypt.ts'
 import { sharedSecret } from './jwe/ephemeral-key.ts'
+import { createUseOrder, type Used } from './use-order.ts'
 
 /** The most keys, of all clients together. */
 const CAPACITY = 10_000
@@ -65,16 +66,15 @@ export type ProofKeys = ReturnType<typeof createProofKeys>
  * @param capacity The most keys. The least recently used key is dropped to make room.
  */
 export function createProofKeys(capacity = CAPACITY) {
-  // A Map iterates in the order of insertion.
-  const keys = new Map<string, { readonly kid: string; readonly key: KeyObject }>()
+  const keys = new Map<string, Used & { readonly kid: string; readonly key: KeyObject }>()
+  const use = createUseOrder(capacity)
   return {
     /** @throws TokenError as `deriveProofKey` does. */
     find(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
       const { kid } = recipient
       const id = `${thumbprintOf(client)} ${kid}`
       const known = keys.get(id) ?? { kid, key: deriveProofKey(client, recipient) }
-      keys.delete(id)
-      keys.set(id, known)
+      use(keys, id, known)
       if (keys.size > capacity) {
         for (const oldest of keys.keys()) {
           keys.delete(oldest)

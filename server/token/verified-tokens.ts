@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import type { TokenKind } from './kinds.ts'
+import { createUseOrder, type Used } from './use-order.ts'
 
 /** The most tokens. */
 const CAPACITY = 10_000
@@ -24,8 +25,9 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
  * @param capacity The most tokens. The least recently used token is dropped to make room.
  */
 export function createVerifiedTokens(capacity = CAPACITY) {
-  // By the hash of the whole JWS. A Map iterates in the order of insertion.
-  const tokens = new Map<string, VerifiedToken>()
+  // By the hash of the whole JWS.
+  const tokens = new Map<string, Used & { readonly token: VerifiedToken }>()
+  const use = createUseOrder(capacity)
   let hits = 0
   let misses = 0
   return {
@@ -41,16 +43,15 @@ export function createVerifiedTokens(capacity = CAPACITY) {
       kind: TokenKind<C>,
     ): VerifiedToken<C> | undefined {
       const id = hash('sha256', jws, 'base64url')
-      const token = tokens.get(id)
-      if (token?.kind !== kind) {
+      const entry = tokens.get(id)
+      if (entry?.token.kind !== kind) {
         misses += 1
         return undefined
       }
       hits += 1
-      tokens.delete(id)
-      tokens.set(id, token)
+      use(tokens, id, entry)
       // Checked as the same kind, it has the same claims.
-      return token as VerifiedToken<C>
+      return entry.token as VerifiedToken<C>
     },
     remember(jws: string, token: VerifiedToken): void {
       if (jws.length > MAX_LENGTH) return
@@ -62,11 +63,11 @@ export function createVerifiedTokens(capacity = CAPACITY) {
           break
         }
       }
-      tokens.set(id, token)
+      use(tokens, id, { token })
     },
     /** Forgets the tokens of every key that is not among `kids`. */
     keepOnly(kids: ReadonlySet<string>): void {
-      for (const [id, { kid }] of tokens) if (!kids.has(kid)) tokens.delete(id)
+      for (const [id, { token }] of tokens) if (!kids.has(token.kid)) tokens.delete(id)
     },
   }
 }

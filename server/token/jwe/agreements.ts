@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { createUseOrder, type Used } from '../use-order.ts'
 
 /** The most agreements, of all clients together. */
 const CAPACITY = 10_000
@@ -41,7 +42,7 @@ export interface Agreements {
   keepOnly(kids: ReadonlySet<string>): void
 }
 
-interface Entry extends Agreement {
+interface Entry extends Agreement, Used {
   readonly clientId: string
   /** Milliseconds since the epoch. */
   readonly since: number
@@ -52,8 +53,9 @@ interface Entry extends Agreement {
  * @param capacity The most agreements. The least recently used one is dropped to make room.
  */
 export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
-  // A Map and a Set iterate in the order of insertion.
   const entries = new Map<string, Entry>()
+  const use = createUseOrder(capacity)
+  // A Set iterates in the order of insertion.
   const idsByClient = new Map<string, Set<string>>()
   let hits = 0
   let misses = 0
@@ -105,9 +107,8 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
         const ids = idsByClient.get(clientId) ?? new Set()
         idsByClient.set(clientId, ids.add(id))
       }
-      // Deleting it first moves it to the end, as the most recently used. Its age stays the same.
-      entries.delete(id)
-      entries.set(id, known ?? { id, kid, wrappingKey, clientId, since: clock() })
+      // The age of a known one stays the same.
+      use(entries, id, known ?? { id, kid, wrappingKey, clientId, since: clock() })
     },
     keepOnly(kids) {
       for (const { id, kid } of entries.values()) if (!kids.has(kid)) forget(id)
