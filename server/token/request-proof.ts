@@ -63,7 +63,7 @@ export type ProofKeys = ReturnType<typeof createProofKeys>
  * The keys of recent proofs: the first proof of a client costs a key agreement, the next ones only
  * an HMAC.
  *
- * @param capacity The most keys. The least recently used key is dropped to make room.
+ * @param capacity The most keys. One of the least recently used is dropped to make room.
  */
 export function createProofKeys(capacity = CAPACITY) {
   const keys = new Map<string, Used & { readonly kid: string; readonly key: KeyObject }>()

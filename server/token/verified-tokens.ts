@@ -22,7 +22,7 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
  * affects how fast a token is checked, never the result: the key must still be accepted, and
  * issuer, audience and times are checked each time.
  *
- * @param capacity The most tokens. The least recently used token is dropped to make room.
+ * @param capacity The most tokens. One of the least recently used is dropped to make room.
  */
 export function createVerifiedTokens(capacity = CAPACITY) {
   // By the hash of the whole JWS.

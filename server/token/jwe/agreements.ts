@@ -50,7 +50,7 @@ interface Entry extends Agreement, Used {
 
 /**
  * @param clock Milliseconds since the epoch.
- * @param capacity The most agreements. The least recently used one is dropped to make room.
+ * @param capacity The most agreements. One of the least recently used is dropped to make room.
  */
 export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
   const entries = new Map<string, Entry>()
