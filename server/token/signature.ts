@@ -5,7 +5,8 @@ import {
   type KeyObject,
   type SignKeyObjectInput,
 } from 'node:crypto'
-import type { SigningAlg } from '../../protocol/algorithms.ts'
+import { SIGNING_KEY_TYPES, type SigningAlg } from '../../protocol/algorithms.ts'
+import { mismatch } from '../keystore/key-type.ts'
 
 /** How node:crypto computes the signature of an `alg`. */
 interface Signing {
@@ -37,8 +38,8 @@ const SIGNINGS: Readonly<Record<SigningAlg, Signing>> = {
 /**
  * Computes the signature of a JWS (RFC 7515 §5.1).
  *
- * jose would use Web Crypto, in another thread. The way there and back takes longer than the
- * signature.
+ * jose would use Web Crypto, in another thread. The way there and back takes longer than a signature
+ * by ES256.
  *
  * @param input Its first two parts.
  * @param privateKey Of the type that `alg` requires: this is not checked again.
@@ -52,7 +53,8 @@ export function signatureOf(input: string, alg: SigningAlg, privateKey: KeyObjec
  * Verifies the signature of a JWS (RFC 7515 §5.2).
  *
  * @param input Its first two parts.
- * @param publicKey Of the type that `alg` requires: this is not checked again.
+ * @param publicKey If it is not of the type that `alg` requires, nothing is a signature: a folder of
+ *   keys may have an old one that is too weak.
  * @throws TypeError for a key that is not public, which is a bug of ours.
  */
 export function isSignature(
@@ -63,6 +65,7 @@ export function isSignature(
 ): boolean {
   // node:crypto would derive the public key from a private one.
   if (publicKey.type !== 'public') throw new TypeError('Only a public key verifies a JWS.')
+  if (mismatch(publicKey, SIGNING_KEY_TYPES[alg]) !== undefined) return false
   const { hash, options } = SIGNINGS[alg]
   return verifyBytes(hash, Buffer.from(input), { key: publicKey, ...options }, signature)
 }

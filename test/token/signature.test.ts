@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, sign, type JsonWebKey } from 'node:crypto'
 import { CompactSign, compactVerify } from 'jose'
 import { SIGNING_ALGS, type SigningAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
@@ -71,6 +71,27 @@ test.each<[SigningAlg, SigningAlg]>([
   const key = await generateKeyPair('sig', { ...DEFAULTS, signingAlg: alg })
   const signature = signatureOf('input', alg, key.privateKey)
   expect(isSignature(signature, 'input', other, key.publicKey)).toBe(false)
+})
+
+describe('nothing is a signature by a key that does not fit its algorithm', () => {
+  const input = Buffer.from('input')
+  const p1363 = { dsaEncoding: 'ieee-p1363' } as const
+
+  test.each([
+    ['RSA of 1024 bits', 'RS256', generateKeyPairSync('rsa', { modulusLength: 1024 })],
+    ['RSA', 'ES256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['secp256k1', 'ES256', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
+    ['P-256', 'ES384', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+  ] as const)('%s for %s', (_type, alg, { privateKey, publicKey }) => {
+    const hash = alg === 'ES384' ? 'sha384' : 'sha256'
+    const signature = sign(hash, input, { key: privateKey, ...p1363 })
+    expect(isSignature(signature, 'input', alg, publicKey)).toBe(false)
+  })
+
+  test.each(['ed448', 'x25519'] as const)('%s for ES256', (type) => {
+    const { publicKey } = generateKeyPairSync(type as 'ed448')
+    expect(isSignature(Buffer.alloc(64, 1), 'input', 'ES256', publicKey)).toBe(false)
+  })
 })
 
 describe('the examples of the RFCs', () => {
