@@ -45,13 +45,13 @@ interface Person {
 
 /** How often each is chosen, out of a hundred. Few operations end sessions, so that many stay alive. */
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
-  ['use', 28],
+  ['use', 26],
   ['refresh', 20],
   ['login', 25],
   ['logout', 6],
   ['endOne', 8],
   ['revoke', 5],
-  ['endOthers', 2],
+  ['endOthers', 4],
   ['password', 6],
 ]
 
