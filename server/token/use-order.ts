@@ -5,12 +5,12 @@ export interface Used {
 }
 
 /**
- * Keeps a cache in order of use: its first entry is the one that has been unused the longest. A Map
+ * Keeps a cache roughly in order of use: its first entry is one that has been unused for long. A Map
  * iterates in the order of insertion.
  *
- * @param capacity The most entries. An entry is not moved again within a quarter as many uses. The
- *   order is then not exact, but moving entries with every use would leave much to the garbage
- *   collector: a Map makes a new table whenever as many were deleted as it has.
+ * @param capacity The most entries. An entry is not moved again within a quarter as many uses:
+ *   a deleted entry keeps its place until the Map makes a new table, and with a move at every use,
+ *   old tables and keys would fill the memory between two full garbage collections.
  * @returns Call it whenever an entry is used.
  */
 export function createUseOrder(capacity: number) {
