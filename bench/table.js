@@ -13,10 +13,13 @@ const REFERENCES = {
 
 /** Prints the report of a run as a table in Markdown. */
 export function printTable(report) {
-  const { subjects, node, machine, pinned, connections, rounds, seconds, date } = report
+  const { subjects, node, machine, pinned, connections, date } = report
+  const { rounds, seconds, warm_up } = report
   const cores = pinned ? 'a core each for server and load' : 'server and load share the cores'
   console.log(`${date}, Node ${node}, ${machine}, ${cores}.`)
-  console.log(`${connections} connections, medians of ${rounds} rounds of ${seconds} s.`)
+  console.log(
+    `${connections} connections, medians of ${rounds} rounds of ${seconds} s after ${warm_up} s of warm-up.`,
+  )
   console.log(
     `An fsync of 4 KiB takes ${report.fsync_ms.toFixed(2)} ms. CPU ms: the server's for a request.`,
   )
