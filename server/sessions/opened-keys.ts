@@ -15,15 +15,12 @@ export function createOpenedKeys(context: TokenContext, capacity = CAPACITY) {
   // By the key as it is stored. The older generation is forgotten as a whole.
   let recent = new Map<string, string>()
   let older = new Map<string, string>()
-  let timer: NodeJS.Timeout | undefined
 
   function beginGeneration(): void {
     older = recent
     recent = new Map()
-    clearTimeout(timer)
-    timer = older.size === 0 ? undefined : scheduled()
   }
-  const scheduled = () => setTimeout(beginGeneration, GENERATION).unref()
+  setInterval(beginGeneration, GENERATION).unref()
 
   context.keystore.onReplaced(() => {
     recent = new Map()
@@ -38,10 +35,7 @@ export function createOpenedKeys(context: TokenContext, capacity = CAPACITY) {
       const generation = recent
       const key =
         recent.get(sealed) ?? older.get(sealed) ?? (await openDatabaseKey(context, sealed))
-      if (key !== null) {
-        generation.set(sealed, key)
-        timer ??= scheduled()
-      }
+      if (key !== null) generation.set(sealed, key)
       return key
     },
   }

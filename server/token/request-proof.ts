@@ -13,7 +13,7 @@ import type { Confirmation, ConfirmationKey } from '../../protocol/tokens.ts'
 import { invalid } from '../errors/token-error.ts'
 import type { Decrypted, DecryptionKey } from './decrypt.ts'
 import { sharedSecret } from './jwe/ephemeral-key.ts'
-import { createUseOrder, type Used } from './use-order.ts'
+import { createUseOrder, type Used } from '../limits/use-order.ts'
 
 /** The most keys, of all clients together. */
 const CAPACITY = 10_000

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import type { TokenKind } from './kinds.ts'
-import { createUseOrder, type Used } from './use-order.ts'
+import { createUseOrder, type Used } from '../limits/use-order.ts'
 
 /** The most tokens. */
 const CAPACITY = 10_000

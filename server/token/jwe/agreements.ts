@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { createUseOrder, type Used } from '../use-order.ts'
+import { createUseOrder, type Used } from '../../limits/use-order.ts'
 
 /** The most agreements, of all clients together. */
 const CAPACITY = 10_000

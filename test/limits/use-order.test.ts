@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { createUseOrder, type Used } from '../../server/token/use-order.ts'
+import { createUseOrder, type Used } from '../../server/limits/use-order.ts'
 
 function cacheOf(capacity: number) {
   const entries = new Map<string, Used>()
