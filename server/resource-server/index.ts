@@ -14,7 +14,7 @@ export {
 export { requireScope } from '../http/require-scope.ts'
 export type { AppContext, AppMiddleware, Handler, RequestState } from '../http/context.ts'
 export { HttpError, type ErrorCode } from '../http/http-error.ts'
-export { createHttpServer, type HttpServer } from '../http/http-server.ts'
+export { createHttpServer, type HttpServer } from '../listener/http-server.ts'
 export { accessLog, requestId } from '../http/request-log.ts'
 export { parseBody, readBody } from '../http/body.ts'
 export { crossOrigin, securityHeaders } from '../http/response-headers.ts'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { integer } from '../../config/parsers.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { defineFeature } from '../../feature.ts'
-import { listen } from '../../http/listen.ts'
+import { listen } from '../../listener/listen.ts'
 import { createMetricsServer } from './metrics-server.ts'
 
 /** Milliseconds that a scrape under way gets when the server stops. */

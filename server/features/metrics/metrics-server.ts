@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createHttpServer, type HttpServer } from '../../http/http-server.ts'
+import { createHttpServer, type HttpServer } from '../../listener/http-server.ts'
 import type { Logger } from '../../log/logger.ts'
 
 /** The part of prom-client's Registry that is used here. */

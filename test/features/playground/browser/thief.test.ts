@@ -1,7 +1,7 @@
 /** Step 7 with an opened token, on the server and on the notes service. */
 import { expect, test } from '@jest/globals'
 import { createNotesService } from '../../../../example/notes-service.ts'
-import { createHttpServer } from '../../../../server/http/http-server.ts'
+import { createHttpServer } from '../../../../server/listener/http-server.ts'
 import { createLogger } from '../../../../server/log/logger.ts'
 import { expectRefusals, expectUnreachable } from '../../../browser/support.ts'
 import { ask, button, isSignedOut, open, servePlayground, signUp } from './playground-page.ts'

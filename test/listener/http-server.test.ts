@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, Server, type Socket } from 'node:net'
-import { createHttpServer, type HttpServer } from '../../server/http/http-server.ts'
+import { createHttpServer, type HttpServer } from '../../server/listener/http-server.ts'
 import { getRaw, openConnection, type RawConnection } from '../support/process.ts'
 
 const GRACE = 20_000

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { toRequestId } from './request-log.ts'
+import { toRequestId } from '../http/request-log.ts'
 
 /** More than browsers and proxies send. Node drops headers beyond about 2,000. */
 const MAX_HEADERS = 100

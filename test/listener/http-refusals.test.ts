@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { createHttpServer, type HttpServer } from '../../server/http/http-server.ts'
+import { createHttpServer, type HttpServer } from '../../server/listener/http-server.ts'
 import { openConnection } from '../support/process.ts'
 
 let server: HttpServer
