@@ -1,7 +1,7 @@
-import { removeForgottenClients } from '../limits/known-clients.ts'
-import { BATCH, deleteExpired, inBatches } from '../database/delete-expired.ts'
-import type { Database } from '../database/open.ts'
-import type { Logger } from '../log/logger.ts'
+import { removeForgottenClients } from './limits/known-clients.ts'
+import { BATCH, deleteExpired, inBatches } from './database/delete-expired.ts'
+import type { Database } from './database/open.ts'
+import type { Logger } from './log/logger.ts'
 
 /** Milliseconds between sweeps. */
 const INTERVAL = 5 * 60_000

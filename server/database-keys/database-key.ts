@@ -7,7 +7,7 @@ import type { TokenContext } from '../token/token-context.ts'
 import { decrypt } from '../token/decrypt.ts'
 import { TokenError } from '../errors/token-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { openFromStorage, sealForStorage, STORAGE_ALG } from '../token/jwe/storage-encryption.ts'
+import { openFromStorage, sealForStorage, STORAGE_ALG } from './storage-encryption.ts'
 
 /** Seconds. In this time, the server reads its key folder several times. */
 const RETRY_AFTER = 5

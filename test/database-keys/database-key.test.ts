@@ -12,13 +12,13 @@ import {
   createDatabaseKey,
   moveDatabaseKey,
   openDatabaseKey,
-} from '../../server/sessions/database-key.ts'
+} from '../../server/database-keys/database-key.ts'
 import type { TokenContext } from '../../server/token/token-context.ts'
 import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { keySet, ring } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { testConfig } from '../support/config.ts'
-import { addSession, openFilled } from './fixtures.ts'
+import { addSession, openFilled } from '../sessions/fixtures.ts'
 
 const { issuer, algorithms } = testConfig()
 let keystore: Keystore

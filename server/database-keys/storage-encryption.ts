@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
-import { invalid } from '../../errors/token-error.ts'
-import type { KeyPair } from '../../keystore/key-pair.ts'
-import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
+import { invalid } from '../errors/token-error.ts'
+import type { KeyPair } from '../keystore/key-pair.ts'
+import { CONTENT_ENCRYPTIONS } from '../token/jwe/content-encryption.ts'
 
 /** RFC 7518 §4.5: the content is encrypted directly with a key that both sides have. */
 export const STORAGE_ALG = 'dir'

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { createPrivateKey, createPublicKey } from 'node:crypto'
-import { generateKeyPair, type KeyPair } from '../../../server/keystore/key-pair.ts'
-import { openFromStorage, sealForStorage } from '../../../server/token/jwe/storage-encryption.ts'
-import { DEFAULTS } from '../../keystore/fixtures.ts'
+import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
+import { openFromStorage, sealForStorage } from '../../server/database-keys/storage-encryption.ts'
+import { DEFAULTS } from '../keystore/fixtures.ts'
 
 let key: KeyPair
 let sealed: string
