@@ -1,6 +1,6 @@
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { checkBinding } from './binding.ts'
+import { checkBinding } from './check-binding.ts'
 import type { ReplayCache } from '../limits/replay-cache.ts'
 import { invalid } from '../errors/token-error.ts'
 

@@ -7,7 +7,7 @@ import { invalid, TokenError } from '../../errors/token-error.ts'
 import type { AppContext } from '../../http/context.ts'
 import { HttpError, tokenRefused } from '../../http/http-error.ts'
 import { hasRepeatedMembers } from '../../http/repeated-members.ts'
-import { checkBinding } from '../../token/binding.ts'
+import { checkBinding } from '../../token/check-binding.ts'
 import { parseObject } from '../../token/compact.ts'
 import { decrypt } from '../../token/decrypt.ts'
 
