@@ -6,6 +6,7 @@ import {
   timingSafeEqual,
   type KeyObject,
 } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { MAX_HTU } from '../../protocol/limits.ts'
 import { PROOF_KEY_LENGTH, proofInput, proofKeyInfo } from '../../protocol/request-proof.ts'
@@ -13,7 +14,6 @@ import type { Confirmation, ConfirmationKey } from '../../protocol/tokens.ts'
 import { invalid } from '../errors/token-error.ts'
 import type { Decrypted, DecryptionKey } from './decrypt.ts'
 import { sharedSecret } from './jwe/ephemeral-key.ts'
-import { createUseOrder, type Used } from '../limits/use-order.ts'
 
 /** The most keys, of all clients together. */
 const CAPACITY = 10_000
@@ -63,29 +63,24 @@ export type ProofKeys = ReturnType<typeof createProofKeys>
  * The keys of recent proofs: the first proof of a client costs a key agreement, the next ones only
  * an HMAC.
  *
- * @param capacity The most keys. One of the least recently used is dropped to make room.
+ * @param capacity The most keys. The least recently used is dropped to make room.
  */
 export function createProofKeys(capacity = CAPACITY) {
-  const keys = new Map<string, Used & { readonly kid: string; readonly key: KeyObject }>()
-  const use = createUseOrder(capacity)
+  const keys = new LRUCache<string, { readonly kid: string; readonly key: KeyObject }>({
+    max: capacity,
+  })
   return {
     /** @throws TokenError as `deriveProofKey` does. */
     find(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
       const { kid } = recipient
       const id = `${thumbprintOf(client)} ${kid}`
       const known = keys.get(id) ?? { kid, key: deriveProofKey(client, recipient) }
-      use(keys, id, known)
-      if (keys.size > capacity) {
-        for (const oldest of keys.keys()) {
-          keys.delete(oldest)
-          break
-        }
-      }
+      keys.set(id, known)
       return known.key
     },
     /** Forgets the keys derived from every key of ours that is not among `kids`. */
     keepOnly(kids: ReadonlySet<string>): void {
-      for (const [id, { kid }] of keys) if (!kids.has(kid)) keys.delete(id)
+      for (const [id, { kid }] of [...keys]) if (!kids.has(kid)) keys.delete(id)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import type { TokenKind } from './kinds.ts'
-import { createUseOrder, type Used } from '../limits/use-order.ts'
 
 /** The most tokens. */
 const CAPACITY = 10_000
@@ -22,12 +22,11 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
  * affects how fast a token is checked, never the result: the key must still be accepted, and
  * issuer, audience and times are checked each time.
  *
- * @param capacity The most tokens. One of the least recently used is dropped to make room.
+ * @param capacity The most tokens. The least recently used is dropped to make room.
  */
 export function createVerifiedTokens(capacity = CAPACITY) {
   // By the hash of the whole JWS.
-  const tokens = new Map<string, Used & { readonly token: VerifiedToken }>()
-  const use = createUseOrder(capacity)
+  const tokens = new LRUCache<string, VerifiedToken>({ max: capacity })
   let hits = 0
   let misses = 0
   return {
@@ -42,32 +41,23 @@ export function createVerifiedTokens(capacity = CAPACITY) {
       jws: string,
       kind: TokenKind<C>,
     ): VerifiedToken<C> | undefined {
-      const id = hash('sha256', jws, 'base64url')
-      const entry = tokens.get(id)
-      if (entry?.token.kind !== kind) {
+      const token = tokens.get(hash('sha256', jws, 'base64url'))
+      if (token?.kind !== kind) {
         misses += 1
         return undefined
       }
       hits += 1
-      use(tokens, id, entry)
       // Checked as the same kind, it has the same claims.
-      return entry.token as VerifiedToken<C>
+      return token as VerifiedToken<C>
     },
     remember(jws: string, token: VerifiedToken): void {
       if (jws.length > MAX_LENGTH) return
       freeze(token.claims)
-      const id = hash('sha256', jws, 'base64url')
-      if (tokens.size >= capacity && !tokens.has(id)) {
-        for (const oldest of tokens.keys()) {
-          tokens.delete(oldest)
-          break
-        }
-      }
-      use(tokens, id, { token })
+      tokens.set(hash('sha256', jws, 'base64url'), token)
     },
     /** Forgets the tokens of every key that is not among `kids`. */
     keepOnly(kids: ReadonlySet<string>): void {
-      for (const [id, { token }] of tokens) if (!kids.has(token.kid)) tokens.delete(id)
+      for (const [id, { kid }] of [...tokens]) if (!kids.has(kid)) tokens.delete(id)
     },
   }
 }

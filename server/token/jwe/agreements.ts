@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { createUseOrder, type Used } from '../../limits/use-order.ts'
+import { LRUCache } from 'lru-cache'
 
 /** The most agreements, of all clients together. */
 const CAPACITY = 10_000
@@ -42,7 +42,7 @@ export interface Agreements {
   keepOnly(kids: ReadonlySet<string>): void
 }
 
-interface Entry extends Agreement, Used {
+interface Entry extends Agreement {
   readonly clientId: string
   /** Milliseconds since the epoch. */
   readonly since: number
@@ -50,36 +50,26 @@ interface Entry extends Agreement, Used {
 
 /**
  * @param clock Milliseconds since the epoch.
- * @param capacity The most agreements. One of the least recently used is dropped to make room.
+ * @param capacity The most agreements. The least recently used is dropped to make room.
  */
 export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
-  const entries = new Map<string, Entry>()
-  const use = createUseOrder(capacity)
   // A Set iterates in the order of insertion.
   const idsByClient = new Map<string, Set<string>>()
+  const entries = new LRUCache<string, Entry>({
+    max: capacity,
+    dispose({ clientId }, id) {
+      const ids = idsByClient.get(clientId)
+      ids?.delete(id)
+      if (ids?.size === 0) idsByClient.delete(clientId)
+    },
+  })
   let hits = 0
   let misses = 0
-
-  function forget(id: string | undefined): void {
-    const entry = id === undefined ? undefined : entries.get(id)
-    if (entry === undefined) return
-    entries.delete(entry.id)
-    const ids = idsByClient.get(entry.clientId)
-    ids?.delete(entry.id)
-    if (ids?.size === 0) idsByClient.delete(entry.clientId)
-  }
 
   /** A time in the future means that the clock was wrong, so the age is unknown. */
   function isFresh({ since }: Entry): boolean {
     const age = clock() - since
     return age >= 0 && age < LIFETIME
-  }
-
-  function makeRoom(clientId: string): void {
-    const ids = idsByClient.get(clientId)
-    // A client at its own limit takes no room from others.
-    if (ids !== undefined && ids.size >= PER_CLIENT) forget(firstOf(ids))
-    else if (entries.size >= capacity) forget(firstOf(entries.keys()))
   }
 
   return {
@@ -90,33 +80,28 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
       return misses
     },
     find(id) {
-      const entry = entries.get(id)
+      const entry = entries.peek(id)
       if (entry !== undefined && isFresh(entry)) {
         hits += 1
         return entry.wrappingKey
       }
-      forget(id)
+      entries.delete(id)
       misses += 1
       return undefined
     },
     remember(clientId, { id, kid, wrappingKey }) {
       if (id.length > MAX_ID_LENGTH) return
-      const known = entries.get(id)
-      if (known === undefined) {
-        makeRoom(clientId)
-        const ids = idsByClient.get(clientId) ?? new Set()
-        idsByClient.set(clientId, ids.add(id))
-      }
-      // The age of a known one stays the same.
-      use(entries, id, known ?? { id, kid, wrappingKey, clientId, since: clock() })
+      // This counts as a use. The age of a known one stays the same.
+      if (entries.get(id) !== undefined) return
+      const [oldest, ...others] = idsByClient.get(clientId) ?? []
+      // A client at its own limit takes no room from others.
+      if (oldest !== undefined && others.length === PER_CLIENT - 1) entries.delete(oldest)
+      entries.set(id, { id, kid, wrappingKey, clientId, since: clock() })
+      const ids = idsByClient.get(clientId) ?? new Set()
+      idsByClient.set(clientId, ids.add(id))
     },
     keepOnly(kids) {
-      for (const { id, kid } of entries.values()) if (!kids.has(kid)) forget(id)
+      for (const [id, { kid }] of [...entries]) if (!kids.has(kid)) entries.delete(id)
     },
   }
-}
-
-const firstOf = <T>(items: Iterable<T>): T | undefined => {
-  for (const item of items) return item
-  return undefined
 }
