@@ -1,4 +1,3 @@
-import type { JWK } from 'jose'
 import { z } from 'zod'
 import { RefusedError } from '../errors/refused-error.ts'
 import { requiredKeyType } from '../../protocol/algorithms.ts'
@@ -7,19 +6,28 @@ import { line } from '../http/fields.ts'
 import { importPublicKey, PublicKeyError } from '../keystore/public-key.ts'
 import type { Registration } from './clients.ts'
 
+/** A public encryption key (RFC 7517 §4). Its other members depend on its type. */
+const jwk = z.looseObject(
+  {
+    kty: z.string('must be a string'),
+    use: z.literal('enc', 'must be "enc"'),
+    alg: z.string('must be a string').exactOptional(),
+  },
+  'must be a JWK',
+)
+
 /** What a client says about itself (RFC 7591 §2). */
 export const registrationSchema = z.object({
   client_name: line(100).optional(),
   jwks: z.object(
-    { keys: z.array(z.unknown(), 'must be a list of keys') },
+    { keys: z.tuple([jwk], 'must hold one key, the public encryption key of the client') },
     'must be a JWK Set: an object with "keys"',
   ),
   key_bound_tokens: z.boolean('must be true or false').optional(),
 })
 
 /**
- * Checks a registration's keys: exactly one public encryption key, of the type that the server's
- * tokens are encrypted to.
+ * Checks a registration's key: it must be of the type that the server's tokens are encrypted to.
  *
  * @throws RefusedError `invalid_client_metadata` (RFC 7591 §3.2.2).
  */
@@ -31,12 +39,7 @@ export async function checkRegistration(
   }: z.infer<typeof registrationSchema>,
   { algorithms, keyBoundTokens }: Pick<Config, 'algorithms' | 'keyBoundTokens'>,
 ): Promise<Registration> {
-  const [key, ...others] = jwks.keys
-  if (key === undefined || others.length > 0) {
-    throw refuse('jwks must hold exactly one key, the public encryption key of the client.')
-  }
-  if (!isJwk(key)) throw refuse('The key in jwks is not a JWK.')
-  if (key.use !== 'enc') throw refuse('The key in jwks must have "use": "enc".')
+  const [key] = jwks.keys
   if (key.alg !== undefined && key.alg !== algorithms.encryptionAlg) {
     throw refuse(
       `The "alg" of the key in jwks must be ${algorithms.encryptionAlg}, or be left out.`,
@@ -59,14 +62,6 @@ export async function checkRegistration(
     throw error instanceof PublicKeyError ? refuse(`The key in jwks ${error.message}.`) : error
   }
 }
-
-const jwkSchema = z.object({
-  kty: z.string(),
-  use: z.string().optional(),
-  alg: z.string().optional(),
-})
-
-const isJwk = (key: unknown): key is JWK => jwkSchema.safeParse(key).success
 
 const refuse = (message: string): RefusedError =>
   new RefusedError('invalid_client_metadata', message)

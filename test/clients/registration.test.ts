@@ -6,7 +6,7 @@ import { DEFAULTS } from '../token/fixtures.ts'
 const policy = { algorithms: DEFAULTS, keyBoundTokens: true }
 const jwk = {
   ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
-  use: 'enc',
+  ...({ kty: 'EC', use: 'enc' } as const),
 }
 
 test('an unusable key is refused, and the error names the fault', async () => {

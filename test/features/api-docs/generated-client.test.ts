@@ -16,9 +16,10 @@ import createClient from 'openapi-fetch'
 import type { paths } from './api.d.ts'
 
 type Open = (jwe: string) => Promise<string>
+type Key = { readonly kty: string; readonly use: 'enc' }
 type Person = { readonly email: string; readonly password: string }
 
-export async function signUpAndRead(baseUrl: string, key: object, person: Person, toBearer: Open) {
+export async function signUpAndRead(baseUrl: string, key: Key, person: Person, toBearer: Open) {
   const api = createClient<paths, 'application/json'>({ baseUrl })
   const registration = await api.POST('/clients', { body: { jwks: { keys: [key] } } })
   if (registration.error) throw new Error(registration.error.error_description)
@@ -37,6 +38,8 @@ export async function signUpAndRead(baseUrl: string, key: object, person: Person
 export async function mistakes(api: ReturnType<typeof createClient<paths, 'application/json'>>) {
   // @ts-expect-error -- a member is missing
   await api.POST('/account', { body: { email: 'ada@mail.test', client_id: 'x' } })
+  // @ts-expect-error -- the key is not for encryption
+  await api.POST('/clients', { body: { jwks: { keys: [{ kty: 'EC', use: 'sig' }] } } })
   // @ts-expect-error -- there is no such route
   await api.GET('/accounts')
   // @ts-expect-error -- no parameter
