@@ -27,15 +27,9 @@ export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
 export function createVerifiedTokens(capacity = CAPACITY) {
   // By the hash of the whole JWS.
   const tokens = new LRUCache<string, VerifiedToken>({ max: capacity })
-  let hits = 0
-  let misses = 0
+  const lookups = { hits: 0, misses: 0 }
   return {
-    get hits(): number {
-      return hits
-    },
-    get misses(): number {
-      return misses
-    },
+    lookups,
     /** The cached result for a JWS that was checked as `kind`. */
     find<C extends RegisteredClaims>(
       jws: string,
@@ -43,10 +37,10 @@ export function createVerifiedTokens(capacity = CAPACITY) {
     ): VerifiedToken<C> | undefined {
       const token = tokens.get(hash('sha256', jws, 'base64url'))
       if (token?.kind !== kind) {
-        misses += 1
+        lookups.misses += 1
         return undefined
       }
-      hits += 1
+      lookups.hits += 1
       // Checked as the same kind, it has the same claims.
       return token as VerifiedToken<C>
     },

@@ -12,7 +12,7 @@ test('a token is found by its whole text, and only as the kind that it was verif
   expect(tokens.find('a.b.c', accessToken)).toBe(token)
   expect(tokens.find('a.b.d', accessToken)).toBeUndefined()
   expect(tokens.find('a.b.c', refreshToken)).toBeUndefined()
-  expect([tokens.hits, tokens.misses]).toEqual([1, 2])
+  expect([tokens.lookups.hits, tokens.lookups.misses]).toEqual([1, 2])
 })
 
 test('the least recently used token makes room', () => {

@@ -45,10 +45,10 @@ export function addReadings(registry: Registry, core: Core): void {
 
   const { agreements, verified } = caches
   addCounter('auth_cache_lookups_total', 'Lookups in the caches of tokens.', () => [
-    [agreements.hits, { cache: 'agreements', result: 'hit' }],
-    [agreements.misses, { cache: 'agreements', result: 'miss' }],
-    [verified.hits, { cache: 'verified_tokens', result: 'hit' }],
-    [verified.misses, { cache: 'verified_tokens', result: 'miss' }],
+    [agreements.lookups.hits, { cache: 'agreements', result: 'hit' }],
+    [agreements.lookups.misses, { cache: 'agreements', result: 'miss' }],
+    [verified.lookups.hits, { cache: 'verified_tokens', result: 'hit' }],
+    [verified.lookups.misses, { cache: 'verified_tokens', result: 'miss' }],
   ])
 
   addGauge(

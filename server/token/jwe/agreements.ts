@@ -28,8 +28,7 @@ export interface Agreement {
  * unwrapped, and the tag is checked.
  */
 export interface Agreements {
-  readonly hits: number
-  readonly misses: number
+  readonly lookups: { readonly hits: number; readonly misses: number }
   /** The wrapping key of an agreement, if it is known. */
   find(id: string): KeyObject | undefined
   /**
@@ -63,8 +62,7 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
       if (ids?.size === 0) idsByClient.delete(clientId)
     },
   })
-  let hits = 0
-  let misses = 0
+  const lookups = { hits: 0, misses: 0 }
 
   /** A time in the future means that the clock was wrong, so the age is unknown. */
   function isFresh({ since }: Entry): boolean {
@@ -73,20 +71,15 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
   }
 
   return {
-    get hits() {
-      return hits
-    },
-    get misses() {
-      return misses
-    },
+    lookups,
     find(id) {
       const entry = entries.peek(id)
       if (entry !== undefined && isFresh(entry)) {
-        hits += 1
+        lookups.hits += 1
         return entry.wrappingKey
       }
       entries.delete(id)
-      misses += 1
+      lookups.misses += 1
       return undefined
     },
     remember(clientId, { id, kid, wrappingKey }) {

@@ -28,7 +28,7 @@ describe('entries', () => {
     agreements.remember('client', one)
     expect(agreements.find('one')).toBe(one.wrappingKey)
     expect(agreements.find('two')).toBeUndefined()
-    expect(agreements).toMatchObject({ hits: 1, misses: 1 })
+    expect(agreements).toMatchObject({ lookups: { hits: 1, misses: 1 } })
   })
 
   test('each client has four, and a fifth replaces its oldest', () => {

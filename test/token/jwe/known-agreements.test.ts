@@ -34,7 +34,7 @@ test('tokens of a known agreement hit the cache, and are decrypted correctly', (
   const { first, second } = sealPair()
   expect(pass(second)).toBe('second')
   expect(pass(first)).toBe('first')
-  expect(agreements).toMatchObject({ hits: 2, misses: 1 })
+  expect(agreements.lookups).toEqual({ hits: 2, misses: 1 })
 })
 
 test('a hit needs no key agreement', () => {
@@ -49,7 +49,7 @@ test('opening a token does not remember its agreement', () => {
   const token = seal('text', key, 'A128GCM')
   openJwe(token, key, agreements)
   openJwe(token, key, agreements)
-  expect(agreements).toMatchObject({ hits: 0, misses: 2 })
+  expect(agreements.lookups).toEqual({ hits: 0, misses: 2 })
 })
 
 test('a refused token leaves no agreement behind', () => {
@@ -59,7 +59,7 @@ test('a refused token leaves no agreement behind', () => {
     expect(refused(wrong)).toBe('decryption')
   }
   openJwe(token, key, agreements)
-  expect(agreements.hits).toBe(0)
+  expect(agreements.lookups.hits).toBe(0)
 })
 
 test.each([
@@ -101,7 +101,7 @@ test('the same epk with other party information is another agreement', () => {
     const header = (due: Record<string, unknown>) => ({ ...due, ...party })
     expect(pass(forgeJwe(key, 'A128GCM', { ephemeral, header }))).toBe('text')
   }
-  expect(agreements).toMatchObject({ hits: 0, misses: 4 })
+  expect(agreements.lookups).toEqual({ hits: 0, misses: 4 })
 })
 
 test('the same epk under another alg is another agreement', () => {
@@ -110,7 +110,7 @@ test('the same epk under another alg is another agreement', () => {
     const recipient = keyFor(alg, 'P-256')
     expect(pass(forgeJwe(recipient, 'A128GCM', { ephemeral }), recipient)).toBe('text')
   }
-  expect(agreements.hits).toBe(0)
+  expect(agreements.lookups.hits).toBe(0)
 })
 
 test('the same epk under another enc is the same agreement', () => {
@@ -118,21 +118,21 @@ test('the same epk under another enc is the same agreement', () => {
   for (const enc of ['A128GCM', 'A256CBC-HS512'] as const) {
     expect(pass(forgeJwe(key, enc, { ephemeral }))).toBe('text')
   }
-  expect(agreements.hits).toBe(1)
+  expect(agreements.lookups.hits).toBe(1)
 })
 
 test('the same epk to another key of ours is another agreement', () => {
   const { second } = sealPair()
   const next = { ...createKey('ECDH-ES+A128KW', 'P-256'), kid: 'next' }
   expect(refused(second, next)).toBe('decryption')
-  expect(agreements.hits).toBe(0)
+  expect(agreements.lookups.hits).toBe(0)
 })
 
 test('once its agreement is dropped, a token is opened with the key again', () => {
   const { second } = sealPair()
   agreements.keepOnly(new Set(['next']))
   expect(textOf(second, key, agreements)).toBe('second')
-  expect(agreements.hits).toBe(0)
+  expect(agreements.lookups.hits).toBe(0)
 })
 
 test('direct key agreement and RSA have nothing to remember', () => {
@@ -144,7 +144,7 @@ test('direct key agreement and RSA have nothing to remember', () => {
     const token = seal('text', recipient, 'A128GCM')
     expect(openJwe(token, recipient, agreements).agreement).toBeUndefined()
   }
-  expect(agreements).toMatchObject({ hits: 0, misses: 0 })
+  expect(agreements.lookups).toEqual({ hits: 0, misses: 0 })
 })
 
 test('a full cache and a flood of invented keys do not affect good tokens', () => {
@@ -159,5 +159,5 @@ test('a full cache and a flood of invented keys do not affect good tokens', () =
   }
   expect(pass(first)).toBe('first')
   expect(pass(second)).toBe('second')
-  expect(agreements.hits).toBe(2)
+  expect(agreements.lookups.hits).toBe(2)
 })
