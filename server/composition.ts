@@ -1,5 +1,4 @@
 import { createAccounts } from './accounts/accounts.ts'
-import { createCredentials } from './accounts/credentials.ts'
 import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
 import { createSignIn } from './accounts/sign-in.ts'
 import { createClients } from './clients/clients.ts'
@@ -83,7 +82,6 @@ export function compose(dependencies: Dependencies) {
     binding: createRequestBinding({ publicUrl, requestBinding, clock, replayCache, notBefore }),
     refusedTokens: createRefusedTokens(logger),
     clients: createClients(database, clock, config),
-    credentials: createCredentials(database, clock),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),
     databaseKeys: createOpenedKeys(tokens),
     sessions: createSessions(database, tokens, config, logger, findSession),

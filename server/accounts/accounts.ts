@@ -2,8 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { AccountFields } from '../../protocol/account.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
+import { forgetClientsOf } from '../limits/known-clients.ts'
+import { endSessionsOf } from '../sessions/end-sessions.ts'
 import { asSession } from '../sessions/lock-session.ts'
+import { beginGeneration, type NextRefreshToken } from '../sessions/refresh-tokens.ts'
 import type { Session } from '../sessions/sessions.ts'
+import { changeAccount } from './credentials.ts'
 import { emailKey } from './email.ts'
 
 /** The scope of a new account. */
@@ -52,6 +56,21 @@ export function createAccounts(db: Database, clock: () => number) {
         trx.updateTable('accounts').set({ name }).where('id', '=', session.account.id).execute(),
       )
     },
+
+    /**
+     * Ends every other session, and every token of this session before `next`. Every other client
+     * becomes unknown.
+     *
+     * @returns The ids of the ended sessions.
+     * @throws RefusedError
+     */
+    changePassword: (session: Session, passwordHash: string, next: NextRefreshToken) =>
+      asSession(db, session, clock(), async (trx) => {
+        await changeAccount(trx, session.account, { password_hash: passwordHash })
+        await beginGeneration(trx, session.id, next)
+        await forgetClientsOf(trx, session.account.id, session.clientId)
+        return endSessionsOf(trx, session.account.id, session.id)
+      }),
 
     /** Stores the same password hashed with other parameters. This is not a change of password. */
     async rehash({ id, version }: Account, passwordHash: string): Promise<void> {

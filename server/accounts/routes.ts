@@ -25,8 +25,7 @@ const passwordSchema = z.object({ password })
 const proofSchema = (member: string) => z.object({ [member]: opaque })
 
 export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
-  const { accounts, clients, config, credentials, database, databaseKeys } = core
-  const { passwords, sessions, signIn } = core
+  const { accounts, clients, config, database, databaseKeys, passwords, sessions, signIn } = core
   const proofs = features.flatMap((feature) => Object.entries(feature.proofs ?? {}))
 
   /** Answers who is signed in, with the key to their local data. */
@@ -58,7 +57,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     if (client === undefined) throw tokenRefused()
     const passwordHash = await passwords.hash(body.new_password, { account: account.email_key })
     const next = sessions.prepareGeneration(session, client)
-    const ended = await credentials.changePassword(session, passwordHash, next)
+    const ended = await accounts.changePassword(session, passwordHash, next)
     audit(ctx.state.log, 'password_changed', idsOf(session))
     auditEnded(ctx.state.log, account.id, ended)
     ctx.body = next.tokens

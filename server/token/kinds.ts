@@ -1,6 +1,7 @@
 /**
- * The kinds of token. Each has a `typ` of its own (RFC 8725 §3.11), so that none can pass for
- * another, and a schema for its claims, so that what was signed by mistake is still refused.
+ * The kinds of token; a feature can add others. Each has a `typ` of its own (RFC 8725 §3.11), so that
+ * none can pass for another, and a schema for its claims, so that what was signed by mistake is still
+ * refused.
  */
 import { z } from 'zod'
 import {
@@ -17,7 +18,7 @@ const text = z.string().min(1)
 const time = z.int().nonnegative()
 
 /** On every token (RFC 7519 §4.1). */
-const registered = { iss: text, sub: text, aud: text, iat: time, exp: time, jti: text }
+export const registered = { iss: text, sub: text, aud: text, iat: time, exp: time, jti: text }
 /** The client's public key, on key-bound tokens. */
 const cnf = z.strictObject({
   jwk: z.strictObject({ kty: text, crv: text, x: text, y: text.optional() }),
@@ -83,13 +84,6 @@ export const refreshToken = {
   typ: TOKEN_TYPES.refresh,
   claims: z.strictObject(session).refine(isForItsClient),
 } as const satisfies TokenKind<RefreshTokenClaims>
-
-/** Lets the holder set a new password; the audience is the one path that takes it. */
-export const resetToken = {
-  typ: 'reset+jwt',
-  audience: '/account/password-reset',
-  claims: z.strictObject(registered),
-} as const satisfies TokenKind
 
 /** What describes a kind of token. */
 export interface TokenKind<Claims extends RegisteredClaims = RegisteredClaims> {

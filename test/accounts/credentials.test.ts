@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
-import { createCredentials, revokeAccess } from '../../server/accounts/credentials.ts'
+import { changeAccount, handOver } from '../../server/accounts/credentials.ts'
 import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
@@ -14,7 +14,6 @@ let account: Account
 let bystander: Account
 
 const accounts = () => createAccounts(database, () => 0)
-const credentials = () => createCredentials(database, () => 0)
 const read = async ({ id } = account) => (await accounts().find(id))!
 const sessionIds = async () =>
   (await database.selectFrom('sessions').select('id').orderBy('id').execute()).map(({ id }) => id)
@@ -43,68 +42,50 @@ beforeEach(async () => {
 })
 afterEach(() => database.destroy())
 
-/** Accepts the proof that replaces the current password, such as a reset token. */
-const ALLOWED = () => Promise.resolve(true)
+const inTransaction = <T>(work: (trx: Database) => Promise<T>) =>
+  database.transaction().execute(work)
+const reset = (of: Account, password_hash = 'new') =>
+  inTransaction((trx) => handOver(trx, of, { password_hash, email_verified_at: 0 }))
 
-describe.each<[string, (of: Account) => Promise<string[] | undefined>, string[], object]>([
+describe.each<[string, (of: Account) => Promise<unknown>, unknown, string[], object]>([
+  ['handOver', reset, undefined, ['e1'], { password_hash: 'new', email_verified_at: 0 }],
   [
-    'replacePassword',
-    (of) => credentials().replacePassword(of, 'new', ALLOWED),
-    ['a1', 'a2'],
-    { password_hash: 'new', email_verified_at: 0 },
-  ],
-  [
-    'revokeAccess',
-    (of) => database.transaction().execute((trx) => revokeAccess(trx, of)),
-    ['a1', 'a2'],
-    { password_hash: '' },
-  ],
-  [
-    'changeScope',
-    (of) => credentials().changeScope(of, 'user admin'),
-    ['a1', 'a2'],
+    'changeAccount',
+    (of) => changeAccount(database, of, { scope: 'user admin' }),
+    false,
+    ['a1', 'a2', 'e1'],
     { scope: 'user admin' },
   ],
-])('%s', (_, change, ended, values) => {
-  test('changes only its own columns, raises the version and ends all sessions of the account', async () => {
-    expect((await change(account))?.toSorted()).toEqual(ended)
+])('%s', (_, change, unchanged, left, values) => {
+  test('changes only what it is given, and raises the version', async () => {
+    expect(await change(account)).not.toBe(unchanged)
     expect(await read()).toEqual({ ...account, ...values, version: account.version + 1 })
     expect(await read(bystander)).toEqual(bystander)
-    expect(await sessionIds()).toEqual(['a1', 'a2', 'e1'].filter((id) => !ended.includes(id)))
+    expect(await sessionIds()).toEqual(left)
   })
 
   test('changes nothing if the account has changed since it was read', async () => {
-    expect(await credentials().changeScope(account, 'user')).toBeDefined()
+    expect(await changeAccount(database, account, { scope: 'user' })).toBe(true)
     const before = [await read(), await sessionIds()]
-    expect(await change(account)).toBeUndefined()
+    expect(await change(account)).toBe(unchanged)
     expect([await read(), await sessionIds()]).toEqual(before)
   })
 
   test('changes nothing if the account has been deleted', async () => {
     await database.deleteFrom('accounts').where('id', '=', account.id).execute()
-    expect(await change(account)).toBeUndefined()
+    expect(await change(account)).toBe(unchanged)
     expect(await sessionIds()).toEqual(['e1'])
   })
 
   test('succeeds once if called ten times at once', async () => {
     const results = await Promise.all(Array.from({ length: 10 }, () => change(account)))
-    expect(results.filter((result) => result !== undefined)).toHaveLength(1)
+    expect(results.filter((result) => result !== unchanged)).toHaveLength(1)
     expect((await read()).version).toBe(account.version + 1)
   })
 })
 
-test('replacePassword changes nothing if its proof is refused', async () => {
-  const refuse = () => Promise.resolve(false)
-  expect(await credentials().replacePassword(account, 'new', refuse)).toBeUndefined()
-  expect(await read()).toEqual(account)
-  expect(await sessionIds()).toEqual(['a1', 'a2', 'e1'])
-})
-
-test('replacePassword keeps the time at which the address was first verified', async () => {
-  await credentials().replacePassword(account, 'new', ALLOWED)
-  const later = createCredentials(database, () => 7)
-  expect(await later.replacePassword(await read(), 'newer', ALLOWED)).toEqual([])
-  expect(await read()).toMatchObject({ password_hash: 'newer', email_verified_at: 0 })
+test('handOver returns the sessions that it ended', async () => {
+  expect((await reset(account))?.toSorted()).toEqual(['a1', 'a2'])
 })
 
 describe('the known clients of an account', () => {
@@ -117,24 +98,15 @@ describe('the known clients of an account', () => {
   })
 
   test.each<[string, () => Promise<unknown>, string[][]]>([
-    [
-      'are forgotten after replacePassword',
-      () => credentials().replacePassword(account, 'new', ALLOWED),
-      [],
-    ],
-    [
-      'are forgotten after revokeAccess',
-      () => database.transaction().execute((trx) => revokeAccess(trx, account)),
-      [],
-    ],
+    ['are forgotten after handOver', () => reset(account), []],
     [
       'are forgotten after changePassword, except the one that changed it',
       async () => changePassword(await sessionOf(database, 'a1')),
       [['ada@mail.test', 'client']],
     ],
     [
-      'are kept if the proof for replacePassword is refused',
-      () => credentials().replacePassword(account, 'new', () => Promise.resolve(false)),
+      'are kept if the account has changed since it was read',
+      () => reset({ ...account, version: account.version + 1 }),
       ['client', 'intruder'].map((id) => ['ada@mail.test', id]),
     ],
   ])('%s', async (_, change, left) => {
@@ -150,17 +122,6 @@ describe('the known clients of an account', () => {
   })
 })
 
-test('replacePassword does not consume its proof if the account has changed', async () => {
-  expect(await credentials().changeScope(account, 'user')).toBeDefined()
-  let isAsked = false
-  const consume = () => {
-    isAsked = true
-    return Promise.resolve(true)
-  }
-  expect(await credentials().replacePassword(account, 'new', consume)).toBeUndefined()
-  expect(isAsked).toBe(false)
-})
-
 test('rehashing the same password keeps the version', async () => {
   await accounts().rehash(account, 'rehashed')
   expect(await read()).toEqual({ ...account, password_hash: 'rehashed' })
@@ -173,7 +134,7 @@ test('a rehash of the old password does not overwrite a changed one', async () =
 })
 
 const changePassword = (session: Session, jti = 'next') =>
-  credentials().changePassword(session, 'new', { jti, expiresAt: 7 })
+  accounts().changePassword(session, 'new', { jti, expiresAt: 7 })
 
 describe('changePassword', () => {
   const refreshTokens = () =>
@@ -224,11 +185,7 @@ describe('changePassword', () => {
       'session_ended',
       async () => changePassword(await sessionOf(database, 'a2'), 'before'),
     ],
-    [
-      'the password is reset',
-      'session_ended',
-      () => credentials().replacePassword(account, 'other', ALLOWED),
-    ],
+    ['the password is reset', 'session_ended', () => reset(account, 'other')],
     [
       'the account is deleted',
       'session_ended',

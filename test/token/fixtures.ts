@@ -1,12 +1,13 @@
 /** A server's token context, a client of it, and the means to forge what a client would send. */
 import { createHmac, sign as signBytes, type KeyObject } from 'node:crypto'
 import { compactDecrypt } from 'jose'
+import { z } from 'zod'
 import type { Algorithms, EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import { seal as sealJwe } from '../../server/token/jwe/seal-jwe.ts'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken } from '../../server/token/kinds.ts'
+import { accessToken, registered, type TokenKind } from '../../server/token/kinds.ts'
 import { TokenError } from '../../server/errors/token-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import { createClock } from '../support/clock.ts'
@@ -29,6 +30,13 @@ export const OWN_CLAIMS = {
   sid: 'session-1',
   scope: 'user',
 }
+
+/** A kind of token as a feature adds it: with an audience of its own, and for no client. */
+export const ticket = {
+  typ: 'ticket+jwt',
+  audience: '/tickets',
+  claims: z.strictObject(registered),
+} as const satisfies TokenKind
 
 export const recipientOf = ({ kid, publicKey, alg }: KeyPair) => ({
   kid,

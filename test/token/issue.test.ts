@@ -3,7 +3,7 @@ import { decodeProtectedHeader } from 'jose'
 import { ZodError } from 'zod'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken, refreshToken, resetToken, type OwnClaims } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken, type OwnClaims } from '../../server/token/kinds.ts'
 import { verifyEs256 } from '../support/foreign-jose.ts'
 import { ISSUER, LIFETIME, open, OWN_CLAIMS, recipientOf, setUp, type Fixture } from './fixtures.ts'
 
@@ -14,7 +14,6 @@ beforeEach(async () => {
 
 const { sub, aud, client_id, sid } = OWN_CLAIMS
 const REFRESH_CLAIMS = { sub, aud, client_id, sid }
-const RESET_CLAIMS = { sub: 'account-1', aud: resetToken.audience }
 
 async function opened(token: string) {
   const { header, payload } = verifyEs256(
@@ -54,14 +53,6 @@ test('a refresh token has its own typ and no scope', async () => {
     'sid',
     'sub',
   ])
-})
-
-test('a reset token has its own typ and audience', async () => {
-  const { context, client } = server
-  const token = issue(context, resetToken, RESET_CLAIMS, recipientOf(client), LIFETIME)
-  const { header, payload } = await opened(token)
-  expect(header['typ']).toBe('reset+jwt')
-  expect(payload).toMatchObject({ sub: 'account-1', aud: '/account/password-reset' })
 })
 
 test('the outer header names the recipient and the content, and is not compressed', () => {

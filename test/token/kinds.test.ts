@@ -4,7 +4,6 @@ import {
   accessToken,
   anyAccessToken,
   refreshToken,
-  resetToken,
   serviceToken,
 } from '../../server/token/kinds.ts'
 
@@ -13,14 +12,13 @@ const SESSION = { ...REGISTERED, client_id: 'c', sid: 'x' }
 const KINDS = [
   { name: 'access', kind: accessToken, claims: { ...SESSION, scope: 'user' } },
   { name: 'refresh', kind: refreshToken, claims: SESSION },
-  { name: 'reset', kind: resetToken, claims: REGISTERED },
 ]
 const MEMBERS = KINDS.flatMap(({ claims, ...rest }) =>
   Object.keys(claims).map((member) => ({ ...rest, claims, member })),
 )
 
 test('every kind has a typ of its own', () => {
-  expect(KINDS.map(({ kind }) => kind.typ)).toEqual(['at+jwt', 'rt+jwt', 'reset+jwt'])
+  expect(KINDS.map(({ kind }) => kind.typ)).toEqual(['at+jwt', 'rt+jwt'])
 })
 
 test.each(KINDS)('$name: accepts its claims, and no others', ({ kind, claims }) => {
@@ -36,18 +34,14 @@ test.each(MEMBERS)('$name: $member is required, and of one type', ({ kind, claim
   }
 })
 
-test.each(KINDS.slice(0, 2))('$name: gen is a positive integer or absent', ({ kind, claims }) => {
+test.each(KINDS)('$name: gen is a positive integer or absent', ({ kind, claims }) => {
   expect(kind.claims.parse({ ...claims, gen: 3 })).toEqual({ ...claims, gen: 3 })
   for (const gen of [0, -1, 1.5, '1', null, true, [1]]) {
     expect(kind.claims.safeParse({ ...claims, gen }).success).toBe(false)
   }
 })
 
-test('reset: has no gen', () => {
-  expect(resetToken.claims.safeParse({ ...REGISTERED, gen: 1 }).success).toBe(false)
-})
-
-test.each(KINDS.slice(0, 2))('$name: aud must be the client_id', ({ kind, claims }) => {
+test.each(KINDS)('$name: aud must be the client_id', ({ kind, claims }) => {
   expect(kind.claims.safeParse({ ...claims, aud: 'another' }).success).toBe(false)
 })
 
@@ -56,7 +50,7 @@ test('access: scope may be empty', () => {
   expect(accessToken.claims.parse(claims)).toEqual(claims)
 })
 
-describe.each(KINDS.slice(0, 2))('$name: the key in cnf', ({ kind, claims }) => {
+describe.each(KINDS)('$name: the key in cnf', ({ kind, claims }) => {
   const jwk = { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'BBBB' }
   const isAccepted = async (cnf: unknown, key: object = jwk) => {
     const id = await calculateJwkThumbprint(key)

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { KeyObject } from 'node:crypto'
 import { issue } from '../../server/token/issue.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
-import { accessToken, refreshToken, resetToken } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../server/token/kinds.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import {
@@ -15,6 +15,7 @@ import {
   recipientOf,
   refusal,
   setUp,
+  ticket,
   withPart,
   type Fixture,
 } from './fixtures.ts'
@@ -145,24 +146,19 @@ describe('time', () => {
 })
 
 describe('audience', () => {
-  const reset = async (aud: string) => {
+  const sealedTicket = async (aud: string) => {
     const { context, client, seal } = server
     const claims = { sub: 'account-1', aud }
-    return seal(
-      await open(issue(context, resetToken, claims, recipientOf(client), LIFETIME), client),
-    )
+    return seal(await open(issue(context, ticket, claims, recipientOf(client), LIFETIME), client))
   }
 
   test("a kind's own audience is required by default", async () => {
-    const { claims } = await validate(
-      server.context,
-      resetToken,
-      await reset('/account/password-reset'),
-    )
-    expect(claims.aud).toBe('/account/password-reset')
-    expect(
-      await refusal(validate(server.context, resetToken, await reset('/account/password'))),
-    ).toEqual({ code: 'token_invalid', reason: 'aud' })
+    const { claims } = await validate(server.context, ticket, await sealedTicket('/tickets'))
+    expect(claims.aud).toBe('/tickets')
+    expect(await refusal(validate(server.context, ticket, await sealedTicket('/ticket')))).toEqual({
+      code: 'token_invalid',
+      reason: 'aud',
+    })
   })
 
   test('an explicit audience is required', async () => {
@@ -183,7 +179,7 @@ describe('audience', () => {
 })
 
 describe('a token of one kind is refused as another:', () => {
-  const KINDS = [accessToken, refreshToken, resetToken] as const
+  const KINDS = [accessToken, refreshToken, ticket] as const
   const pairs = KINDS.flatMap((is) => KINDS.filter((kind) => kind !== is).map((as) => ({ is, as })))
 
   test.each(pairs)('$is.typ as $as.typ', async ({ is, as }) => {

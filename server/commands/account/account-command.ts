@@ -2,8 +2,8 @@ import { audit, auditEnded } from '../../log/audit.ts'
 import type { Database } from '../../database/open.ts'
 import type { Logger } from '../../log/logger.ts'
 import { createAccounts } from '../../accounts/accounts.ts'
-import { createCredentials } from '../../accounts/credentials.ts'
 import { isScope } from '../scope.ts'
+import { changeScope } from './change-scope.ts'
 
 const HELP = `Usage: npm run account -- scope <email> "<scope>"
 
@@ -43,7 +43,7 @@ export async function accountCommand(
       print(`There is no account with the address ${email}.`)
       return 1
     }
-    const ended = await createCredentials(database).changeScope(account, scope)
+    const ended = await changeScope(database, account, scope)
     if (ended === undefined) {
       print('The account was changed in the meantime. Try again.')
       return 1

@@ -1,5 +1,5 @@
 import { createAccounts } from '../../accounts/accounts.ts'
-import { revokeAccess } from '../../accounts/credentials.ts'
+import { handOver } from '../../accounts/credentials.ts'
 import { NO_PASSWORD } from '../../hashing/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Account } from '../../database/schema.ts'
@@ -75,7 +75,7 @@ async function admit(
 async function takeOver(trx: FederationDatabase, account: Account): Promise<string[] | undefined> {
   const isProved = account.email_verified_at !== null
   if (isProved) return (await lockAccount(trx, account)) ? [] : undefined
-  const ended = await revokeAccess(trx, account)
+  const ended = await handOver(trx, account, { password_hash: NO_PASSWORD })
   await trx.deleteFrom('identities').where('account_id', '=', account.id).execute()
   return ended
 }

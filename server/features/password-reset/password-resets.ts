@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { RegisteredClaims } from '../../../protocol/tokens.ts'
 import type { Background } from './background.ts'
+import { handOver } from '../../accounts/credentials.ts'
 import type { Core } from '../../composition.ts'
 import { deleteExpired } from '../../database/delete-expired.ts'
 import type { Account } from '../../database/schema.ts'
+import { inTransaction } from '../../database/transaction.ts'
 import type { Logger } from '../../log/logger.ts'
 import type { Mailer } from './mailer/mailer.ts'
 import { resetMessage } from './mailer/reset-message.ts'
+import { resetToken } from './reset-token.ts'
+import { lockAccount } from '../../sessions/lock-session.ts'
 import { hash } from '../../sessions/refresh-tokens.ts'
 import { issue } from '../../token/issue.ts'
-import { resetToken } from '../../token/kinds.ts'
 import { TokenError } from '../../errors/token-error.ts'
 import { validate, type ValidToken } from '../../token/validate.ts'
 import { UnavailableError } from '../../errors/unavailable-error.ts'
@@ -27,7 +30,7 @@ const MAIL_WINDOW = 10 * 60_000
 /** Requests whose mail has not been sent yet. Beyond this number, everybody gets a 503. */
 const QUEUE = 1000
 
-type Dependencies = Pick<Core, 'accounts' | 'credentials' | 'database' | 'tokens'>
+type Dependencies = Pick<Core, 'accounts' | 'database' | 'tokens'>
 
 /** A valid reset token and its account. */
 export interface FoundReset extends Pick<ValidToken<RegisteredClaims>, 'claims' | 'header'> {
@@ -55,7 +58,7 @@ export interface PasswordResets {
 }
 
 export function createPasswordResets(
-  { accounts, credentials, database, tokens }: Dependencies,
+  { accounts, database, tokens }: Dependencies,
   mailer: Mailer,
   background: Background,
 ): PasswordResets {
@@ -145,14 +148,21 @@ export function createPasswordResets(
       }
     },
     complete: ({ account, jtiHash }, passwordHash) =>
-      credentials.replacePassword(account, passwordHash, async (trx) => {
+      inTransaction(database, async (trx) => {
+        if (!(await lockAccount(trx, account))) return undefined
         // Delete the account's other tokens too, because its new version makes them useless.
         const used = await trx
           .deleteFrom('password_resets')
           .where('account_id', '=', account.id)
           .returning('jti_hash')
           .execute()
-        return used.some(({ jti_hash }) => jti_hash === jtiHash)
+        if (!used.some(({ jti_hash }) => jti_hash === jtiHash)) return undefined
+        // The token was mailed to the account's address, which proves the address.
+        const verifiedAt = account.email_verified_at ?? tokens.clock()
+        return handOver(trx, account, {
+          password_hash: passwordHash,
+          email_verified_at: verifiedAt,
+        })
       }),
     sweep: (now) => deleteExpired(database, 'password_resets', now),
   }

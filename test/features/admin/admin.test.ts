@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
-import { createCredentials } from '../../../server/accounts/credentials.ts'
+import { changeScope } from '../../../server/commands/account/change-scope.ts'
 import { admin as adminFeature } from '../../../server/features/admin/index.ts'
 import { someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
@@ -15,7 +15,7 @@ let inOrder: string[]
 
 const scopeTo = async (email: string, scope: string) => {
   const account = (await createAccounts(server.database, server.clock).findByEmail(email))!
-  return createCredentials(server.database).changeScope(account, scope)
+  return changeScope(server.database, account, scope)
 }
 
 beforeAll(async () => {

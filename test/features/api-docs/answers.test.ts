@@ -1,7 +1,7 @@
 /** Calls every documented route and checks the answers against the document. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
-import { createCredentials } from '../../../server/accounts/credentials.ts'
+import { changeScope } from '../../../server/commands/account/change-scope.ts'
 import { features } from '../../../server/features.ts'
 import { fetchApiDocument, type ApiDocument } from '../../support/api-document.ts'
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
@@ -151,7 +151,7 @@ test("answers about one's own sessions match the document", async () => {
 test('answers to an administrator match the document', async () => {
   const { account } = (await client.signUp()).answer.body
   const row = (await createAccounts(server.database, server.clock).findByEmail(account.email))!
-  await createCredentials(server.database).changeScope(row, 'user admin')
+  await changeScope(server.database, row, 'user admin')
   const session = await client.login(account.email)
   const route = 'DELETE /admin/accounts/{id}/sessions'
   if (!isDocumented(route)) return

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
-import { createCredentials } from '../../../server/accounts/credentials.ts'
+import { handOver } from '../../../server/accounts/credentials.ts'
 import { createClock } from '../../support/clock.ts'
 import type { TestClient } from '../../support/client.ts'
 import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'
@@ -45,9 +45,11 @@ const login = async (email: string, password = GOOD_PASSWORD) => {
 async function completeReset(email: string): Promise<void> {
   const account = await createAccounts(server.database, clock).findByEmail(email)
   const passwordHash = await createCheapHasher().hash(GOOD_PASSWORD, { address: '' })
-  await createCredentials(server.database, clock).replacePassword(account!, passwordHash, () =>
-    Promise.resolve(true),
-  )
+  await server.database
+    .transaction()
+    .execute((trx) =>
+      handOver(trx, account!, { password_hash: passwordHash, email_verified_at: clock() }),
+    )
 }
 const identitiesOf = async (session: { accessJws: string }) => {
   const { body } = await client.sendAs(session, 'GET', '/account/identities')

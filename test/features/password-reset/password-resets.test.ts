@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { createCredentials } from '../../../server/accounts/credentials.ts'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
 import {
   createPasswordResets,
@@ -11,6 +10,7 @@ import {
 } from '../../../server/features/password-reset/background.ts'
 import type { Database } from '../../../server/database/open.ts'
 import type { Account } from '../../../server/database/schema.ts'
+import { isKnownClient, recordSignIn } from '../../../server/limits/known-clients.ts'
 import { createLogger } from '../../../server/log/logger.ts'
 import type { TokenContext } from '../../../server/token/token-context.ts'
 import { createTestMailer } from './test-mailer.ts'
@@ -34,12 +34,11 @@ beforeEach(async () => {
   logs = []
   database = await openTestDatabase()
   const accounts = createAccounts(database, clock)
-  const credentials = createCredentials(database, clock)
   const create = { email: 'Ada@Mail.test', name: undefined, passwordHash: 'hash' }
   account = (await accounts.create(create))!
   mailer = createTestMailer()
   background = createBackground()
-  resets = createPasswordResets({ accounts, credentials, database, tokens }, mailer, background)
+  resets = createPasswordResets({ accounts, database, tokens }, mailer, background)
 })
 afterEach(() => database.destroy())
 
@@ -267,6 +266,53 @@ describe('a new password', () => {
     ])
     expect(results.filter((ended) => ended !== undefined)).toHaveLength(1)
     expect((await current()).version).toBe(account.version + 1)
+  })
+
+  test('changes nothing else, and proves the address the first time', async () => {
+    const before = await current()
+    await resets.complete(await found(), 'new')
+    const proved = clock()
+    const once = { version: account.version + 1, email_verified_at: proved }
+    expect(await current()).toEqual({ ...before, ...once, password_hash: 'new' })
+    clock.advance(60)
+    await resets.complete(await found(), 'newer')
+    expect(await current()).toMatchObject({ password_hash: 'newer', email_verified_at: proved })
+  })
+
+  test('ends every session of the account and makes every client unknown', async () => {
+    const client = { client_id: 'client', client_name: null, jwk: '{}', created_at: 0 }
+    await database.insertInto('clients').values(client).execute()
+    const bob = { email: 'bob@mail.test', name: undefined, passwordHash: 'hash' }
+    const other = (await createAccounts(database, clock).create(bob))!
+    const times = { created_at: 0, last_used_at: 0, expires_at: clock() + 1 }
+    const members = { client_id: 'client', database_key: 'k', ...times }
+    for (const [id, { id: account_id }] of Object.entries({ a: account, b: account, c: other })) {
+      await database
+        .insertInto('sessions')
+        .values({ id, account_id, ...members })
+        .execute()
+      await recordSignIn(database, account_id, 'client', clock())
+    }
+    expect((await resets.complete(await found(), 'new'))?.toSorted()).toEqual(['a', 'b'])
+    const left = await database.selectFrom('sessions').select('id').execute()
+    expect(left).toEqual([{ id: 'c' }])
+    const isKnown = (key: string) => isKnownClient(database, key, 'client', clock())
+    expect([await isKnown(account.email_key), await isKnown(other.email_key)]).toEqual([
+      false,
+      true,
+    ])
+  })
+
+  test('is not set, and the token stays, if the account has changed since it was found', async () => {
+    const reset = await found()
+    await database
+      .updateTable('accounts')
+      .set({ version: account.version + 1 })
+      .execute()
+    const before = await current()
+    expect(await resets.complete(reset, 'new')).toBeUndefined()
+    expect(await current()).toEqual(before)
+    expect(await rows()).toHaveLength(1)
   })
 
   test('is not set by a token that was used', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { CompactSign, decodeJwt, decodeProtectedHeader } from 'jose'
 import { compose } from '../../../server/composition.ts'
 import { createLogger } from '../../../server/log/logger.ts'
+import { changeScope } from '../../../server/commands/account/change-scope.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../../support/client.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import {
@@ -171,9 +172,9 @@ describe('a reset token', () => {
   test('is not valid after a change of the scope', async () => {
     const { email, session } = await person()
     const token = await resetToken(email)
-    const { accounts, credentials } = services(server)
-    const account = (await accounts.find(session.answer.body.account.id))!
-    expect(await credentials.changeScope(account, 'user admin')).toEqual([session.sessionId])
+    const account = (await services(server).accounts.find(session.answer.body.account.id))!
+    const ended = await changeScope(server.database, account, 'user admin')
+    expect(ended).toEqual([session.sessionId])
     expect((await reset(token)).body).toEqual(REFUSED)
   })
 
