@@ -18,7 +18,7 @@ export default {
     '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',
     // Tests with many hashes, keys, tokens or texts.
-    '/test/hashing/password-hash\\.',
+    '/test/passwords/password-hash\\.',
     '/test/keystore/(key-pair|key-set|pem)\\.',
     '/test/pkcs8/encrypted-key\\.',
     '/test/token/(mutations|round-trip|jwe/(interop|oracle))\\.',

@@ -1,5 +1,5 @@
 // Our server with the cheapest hashes of passwords, which would hide what else a sign-in costs.
-import { createPasswordHasher } from '../dist/server/hashing/password-hash.js'
+import { createPasswordHasher } from '../dist/server/passwords/password-hash.js'
 import { loadConfig } from '../dist/server/config/config.js'
 import { features } from '../dist/server/features.js'
 import { createLogger } from '../dist/server/log/logger.js'

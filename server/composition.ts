@@ -1,5 +1,5 @@
 import { createAccounts } from './accounts/accounts.ts'
-import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts'
 import { createSignIn } from './accounts/sign-in.ts'
 import { createClients } from './clients/clients.ts'
 import type { Config } from './config/config.ts'

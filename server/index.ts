@@ -1,7 +1,7 @@
 /** The program: `npm start`. Everything that happens is called from here. */
 import { constants } from 'node:os'
-import { createHashThreads } from './hashing/hash-threads.ts'
-import { createPasswordHasher } from './hashing/password-hash.ts'
+import { createHashThreads } from './passwords/hash-threads.ts'
+import { createPasswordHasher } from './passwords/password-hash.ts'
 import { loadConfig } from './config/config.ts'
 import { features } from './features.ts'
 import { createLogger } from './log/logger.ts'

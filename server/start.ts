@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPasswordHasher, type PasswordHasher } from './hashing/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts'
 import { createApp } from './app.ts'
 import { createClosers } from './closers.ts'
 import { compose, type Core } from './composition.ts'

@@ -12,7 +12,7 @@ import { endOwnSession } from '../sessions/end-sessions.ts'
 import { idsOf } from '../sessions/sessions.ts'
 import { tokenPair } from '../sessions/token-pair.ts'
 import { accountSchema, name, password, presentAccount } from './account-fields.ts'
-import { checkNewPassword } from './password-policy.ts'
+import { checkNewPassword } from '../passwords/password-policy.ts'
 
 const readAnswer = z.object({
   account: accountSchema,

@@ -19,7 +19,7 @@ import {
   sessionAnswer,
   signUpFields,
 } from './account-fields.ts'
-import { checkNewPassword } from './password-policy.ts'
+import { checkNewPassword } from '../passwords/password-policy.ts'
 
 const signUpSchema = z.object({ ...signUpFields, email, password, client_id: opaque })
 const loginSchema = z.object({ email: emailLookup, password, client_id: opaque })

@@ -8,7 +8,7 @@ import { isKnownClient, knownClientKey } from '../limits/known-clients.ts'
 import type { Session } from '../sessions/sessions.ts'
 import type { Accounts } from './accounts.ts'
 import { emailKey } from './email.ts'
-import type { PasswordHasher } from '../hashing/password-hash.ts'
+import type { PasswordHasher } from '../passwords/password-hash.ts'
 
 /** Who tries to sign in. */
 export interface Attempt {

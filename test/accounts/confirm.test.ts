@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
-import type { PasswordHasher } from '../../server/hashing/password-hash.ts'
+import type { PasswordHasher } from '../../server/passwords/password-hash.ts'
 import { createSignIn } from '../../server/accounts/sign-in.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { RefusedError } from '../../server/errors/refused-error.ts'

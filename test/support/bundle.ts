@@ -37,7 +37,7 @@ function bundle(source: Pick<BuildOptions, 'entryPoints' | 'stdin'>, name: strin
     mkdirSync(CACHE, { recursive: true })
     folder = mkdtempSync(join(CACHE, 'programs-'))
     // The server starts threads from it, so it stays a file.
-    const worker = 'server/hashing/hash-worker.js'
+    const worker = 'server/passwords/hash-worker.js'
     copyFileSync(join(PROJECT_ROOT, worker), join(folder, basename(worker)))
   }
   const outfile = join(folder, `${++count}-${name}.mjs`)

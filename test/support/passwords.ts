@@ -1,4 +1,4 @@
-import { createPasswordHasher, type PasswordHasher } from '../../server/hashing/password-hash.ts'
+import { createPasswordHasher, type PasswordHasher } from '../../server/passwords/password-hash.ts'
 
 /** A hasher at the lowest cost that argon2 allows, about 0.1 ms, for tests of other things. */
 export const createCheapHasher = () =>

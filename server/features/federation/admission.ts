@@ -1,6 +1,6 @@
 import { createAccounts } from '../../accounts/accounts.ts'
 import { handOver } from '../../accounts/credentials.ts'
-import { NO_PASSWORD } from '../../hashing/password-hash.ts'
+import { NO_PASSWORD } from '../../passwords/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Account } from '../../database/schema.ts'
 import { ConflictError } from '../../database/storage-error.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { NO_PASSWORD } from '../../hashing/password-hash.ts'
+import { NO_PASSWORD } from '../../passwords/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Proof } from '../../feature.ts'
 import { parseBody } from '../../http/body.ts'

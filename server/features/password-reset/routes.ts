@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { emailKey } from '../../accounts/email.ts'
-import { checkNewPassword } from '../../accounts/password-policy.ts'
+import { checkNewPassword } from '../../passwords/password-policy.ts'
 import type { Core } from '../../composition.ts'
 import { parseBody } from '../../http/body.ts'
 import { requestOf } from '../../http/access-token.ts'

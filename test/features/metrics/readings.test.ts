@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { afterEach, expect, test } from '@jest/globals'
-import { createPasswordHasher } from '../../../server/hashing/password-hash.ts'
+import { createPasswordHasher } from '../../../server/passwords/password-hash.ts'
 import type { TestServerOptions } from '../../support/server.ts'
 import { openAt } from '../../support/database.ts'
 import { describePostgres } from '../../support/describe-postgres.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { createFairQueue, type Requester } from '../../server/hashing/fair-queue.ts'
+import { createFairQueue, type Requester } from '../../server/passwords/fair-queue.ts'
 
 const VICTIM = { account: 'ada@mail.test' }
 

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createHashThreads, type HashThreads } from '../../server/hashing/hash-threads.ts'
+import { createHashThreads, type HashThreads } from '../../server/passwords/hash-threads.ts'
 import { createLogger } from '../../server/log/logger.ts'
 
 const CHEAP = { memoryCost: 8, timeCost: 1, parallelism: 1 }

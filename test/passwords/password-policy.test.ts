@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { passwordFault } from '../../server/accounts/password-policy.ts'
+import { passwordFault } from '../../server/passwords/password-policy.ts'
 
 const EMAIL = 'Ada.Lovelace@mail.test'
 const ISSUER = 'https://accounts.looking-glass.test'

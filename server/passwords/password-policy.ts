@@ -1,8 +1,7 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
 import type { Config } from '../config/config.ts'
 import { RefusedError } from '../errors/refused-error.ts'
-import { normalisePassword } from '../hashing/password-hash.ts'
-import { emailKey } from './email.ts'
+import { normalisePassword } from './password-hash.ts'
 
 const MAX_CHARACTERS = 128
 
@@ -50,7 +49,7 @@ export function passwordFault(
   if (length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters`
   if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'
   if (new Set(characters).size === 1) return 'must not be one character repeated'
-  if (emailKey(password).includes(emailKey(email))) return 'must not contain the e-mail address'
+  if (caseless(password).includes(caseless(email))) return 'must not contain the e-mail address'
   const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
   if (isName(email.replace(/@.*$/s, ''))) return 'must not be the name in the e-mail address'
   if (serviceNames(publicUrl).some(isName)) return 'must not be the name of the service'
@@ -64,9 +63,8 @@ function serviceNames(publicUrl: string): string[] {
   return [SERVICE_NAME, ...domains, ...labels]
 }
 
+/** Texts that differ only in case, or in how Unicode composes an accent, are the same. */
+const caseless = (text: string): string => text.normalize('NFC').toLowerCase()
+
 /** Only letters and digits, because "Ada Lovelace" is no better than "ada.lovelace". */
-const wordOf = (text: string): string =>
-  text
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, '')
+const wordOf = (text: string): string => caseless(text).replace(/[^\p{L}\p{N}]+/gu, '')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { hash, verify } from '@node-rs/argon2'
-import { createPasswordHasher } from '../../server/hashing/password-hash.ts'
+import { createPasswordHasher } from '../../server/passwords/password-hash.ts'
 import { createCheapHasher } from '../support/passwords.ts'
 
 const hasher = createPasswordHasher()
