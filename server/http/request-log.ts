@@ -3,6 +3,7 @@ import type { AppMiddleware, RequestState } from './context.ts'
 import type { Logger } from '../log/logger.ts'
 import { observersOf, type AccessLine } from '../log/observers.ts'
 import { ACCESS_LINE } from '../log/output.ts'
+import { parseTraceparent } from '../log/traceparent.ts'
 
 /** Ids that are short and harmless in a log line. Others are replaced. */
 const WELL_FORMED = /^[A-Za-z0-9_-]{1,128}$/
@@ -60,24 +61,4 @@ export function accessLog(logger: Logger): AppMiddleware {
     lines.info(line, ACCESS_LINE)
     for (const { onRequest } of observersOf(logger)) onRequest?.(line)
   }
-}
-
-/** Version, trace id, parent id, flags, and what only a later version may add. */
-const TRACEPARENT =
-  /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-[\da-f]{2}($|-[^,]*$)/
-
-/**
- * Parses a `traceparent` header (W3C Trace Context §3.2) into the id of the whole trace and that of
- * the caller's part of it: its span. They have a fixed length and only lower-case hexadecimal
- * digits, so they are harmless in a log.
- *
- * @returns `undefined` if the header is missing or malformed, or there are several.
- */
-export function parseTraceparent(header: string) {
-  if (header === '') return undefined
-  const [, version, trace_id, parent_id, rest] = TRACEPARENT.exec(header) ?? []
-  if (trace_id === undefined || parent_id === undefined) return undefined
-  // Version 00 ends after the flags. A later version may go on (§4.1).
-  if (version === '00' && rest !== '') return undefined
-  return { trace_id, parent_id }
 }

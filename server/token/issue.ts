@@ -3,7 +3,7 @@ import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type TokenContext } from './token-context.ts'
 import { agreeOn, seal, type Recipient } from './jwe/seal-jwe.ts'
 import type { OwnClaims, TokenKind } from './kinds.ts'
-import { sign } from './sign.ts'
+import { sign } from './signature.ts'
 
 /**
  * Server to client: claims → sign → encrypt. The nested JWT of RFC 7519 §11.2 and Appendix A.2.

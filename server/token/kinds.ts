@@ -36,36 +36,26 @@ const session = {
 }
 
 /** On service tokens. */
-const service = { ...registered, client_id: text, scope: z.string(), cnf }
+export const service = { ...registered, client_id: text, scope: z.string(), cnf }
 
 type ClaimsOfClient = Pick<RefreshTokenClaims, 'sub' | 'aud' | 'client_id' | 'cnf'>
 
-const isForItsClient = ({ aud, client_id, cnf }: ClaimsOfClient) =>
+/** Whether a token of a session names one client throughout. */
+export const isForItsClient = ({ aud, client_id, cnf }: ClaimsOfClient) =>
   aud === client_id && (cnf === undefined || thumbprintOf(cnf.jwk) === client_id)
 
-const isOfItsClient = (claims: ClaimsOfClient) =>
+/** The same for a service token, whose subject is the client itself. */
+export const isOfItsClient = (claims: ClaimsOfClient) =>
   claims.sub === claims.client_id && isForItsClient(claims)
 
 /** Yours to extend: a claim that your clients and services need. Its value is set in sessions/token-pair.ts. */
-const access = { ...session, scope: z.string() }
+export const access = { ...session, scope: z.string() }
 
 /** RFC 9068. */
 export const accessToken = {
   typ: TOKEN_TYPES.access,
   claims: z.strictObject(access).refine(isForItsClient),
 } as const satisfies TokenKind<AccessTokenClaims>
-
-/**
- * A token of a person or of a service as another service reads it, with any further claims of the
- * server that issued it.
- */
-export const anyForeignToken: TokenKind<AccessTokenClaims | ServiceTokenClaims> = {
-  typ: TOKEN_TYPES.access,
-  claims: z.union([
-    z.looseObject(access).refine(isForItsClient),
-    z.looseObject({ ...service, sid: z.undefined().optional() }).refine(isOfItsClient),
-  ]),
-}
 
 /** An access token without a session. */
 export const serviceToken = {

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals'
 import { requiredKeyType } from '../../protocol/algorithms.ts'
 import { generateKeyPair } from '../../server/keystore/key-pair.ts'
 import { importPublicKey } from '../../server/keystore/public-key.ts'
-import { sign } from '../../server/token/sign.ts'
+import { sign } from '../../server/token/signature.ts'
 import { verify } from '../../server/token/verify.ts'
 import { DEFAULTS, forge, refusal, setUp, type Fixture } from './fixtures.ts'
 

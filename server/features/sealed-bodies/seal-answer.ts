@@ -2,7 +2,7 @@ import { ANSWER_TYPE, JOSE } from '../../../protocol/sealed-bodies.ts'
 import { recipientOf, type Client } from '../../clients/clients.ts'
 import type { Core } from '../../composition.ts'
 import type { AppContext } from '../../http/context.ts'
-import { sign } from '../../token/sign.ts'
+import { sign } from '../../token/signature.ts'
 import { seal } from '../../token/jwe/seal-jwe.ts'
 import { nowInSeconds } from '../../token/token-context.ts'
 
