@@ -46,9 +46,7 @@ export function clientRoutes({ config, clients, keystore }: Core) {
     client_id: client.id,
     client_id_issued_at: Math.floor(client.createdAt / 1000),
     ...(client.name === null ? {} : { client_name: client.name }),
-    jwks: {
-      keys: [{ ...client.jwk, use: 'enc', alg: client.alg, kid: client.id }],
-    },
+    jwks: { keys: [{ ...client.jwk, use: 'enc', alg: client.alg, kid: client.id }] },
     key_bound_tokens: client.isKeyBound,
   })
 

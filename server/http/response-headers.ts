@@ -10,10 +10,7 @@ import type { AppMiddleware } from './context.ts'
  */
 export function crossOrigin(origins: readonly string[]) {
   return cors({
-    origin: (ctx) => {
-      const origin = ctx.get('Origin')
-      return origins.includes(origin) ? origin : ''
-    },
+    origin: (ctx) => origins.find((origin) => origin === ctx.get('Origin')) ?? '',
     allowMethods: 'GET,POST,PUT,PATCH,DELETE',
     allowHeaders: 'Authorization,Content-Type,X-Request-Id',
     exposeHeaders: 'Date,ETag,Retry-After,WWW-Authenticate,X-Request-Id',

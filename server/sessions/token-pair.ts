@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import { recipientOf, type Client } from '../clients/clients.ts'
-import type { Account } from '../database/schema.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { agreeOn } from '../token/jwe/seal-jwe.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/kinds.ts'
+import type { Session } from './sessions.ts'
 
 /** RFC 6749 §5.1. */
 export const tokenPair = z.object({
@@ -17,12 +17,7 @@ export const tokenPair = z.object({
 export type TokenPair = Readonly<z.infer<typeof tokenPair>>
 
 /** What a session's tokens say about it. */
-interface TokenSession {
-  readonly id: string
-  readonly account: Account
-  readonly generation: number
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number
+interface TokenSession extends Pick<Session, 'id' | 'account' | 'generation' | 'expiresAt'> {
   /** The recorded `jti` of the refresh token. */
   readonly jti: string
 }
@@ -48,17 +43,11 @@ export function issuePair(
   const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen, ...cnf }
   const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
   const lifetime = Math.min(accessTokenTtl, remaining)
-  const own = { ...claims, scope }
+  const access = { ...claims, scope }
+  const refresh = { ...claims, jti }
   return {
-    access_token: issue(context, accessToken, own, recipient, lifetime, agreement),
-    refresh_token: issue(
-      context,
-      refreshToken,
-      { ...claims, jti },
-      recipient,
-      remaining,
-      agreement,
-    ),
+    access_token: issue(context, accessToken, access, recipient, lifetime, agreement),
+    refresh_token: issue(context, refreshToken, refresh, recipient, remaining, agreement),
     token_type: 'Bearer',
     expires_in: lifetime,
   }

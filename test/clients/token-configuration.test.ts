@@ -2,18 +2,19 @@ import { expect, test } from '@jest/globals'
 import { tokenConfiguration } from '../../server/clients/token-configuration.ts'
 import { decrypt } from '../../server/token/decrypt.ts'
 import { seal } from '../../server/token/jwe/seal-jwe.ts'
+import { testConfig } from '../support/config.ts'
 import { DEFAULTS, ISSUER, open, recipientOf, setUp } from '../token/fixtures.ts'
 
-const POLICY = {
+const CONFIG = testConfig({
   issuer: ISSUER,
   algorithms: DEFAULTS,
   accessTokenTtl: 900,
   refreshTokenTtl: 2_592_000,
   requestBinding: 'optional',
-} as const
+})
 
 test('a client learns the issuer, its audience, the algorithms and the lifetimes', () => {
-  expect(tokenConfiguration(POLICY, 'client-1')).toEqual({
+  expect(tokenConfiguration(CONFIG, 'client-1')).toEqual({
     iss: ISSUER,
     aud: 'client-1',
     access_token_signing_alg: 'ES256',
@@ -28,27 +29,27 @@ test('a client learns the issuer, its audience, the algorithms and the lifetimes
 })
 
 test('a client learns that it must bind its requests', () => {
-  const policy = { ...POLICY, requestBinding: 'required' } as const
-  expect(tokenConfiguration(policy, 'client-1').request_binding).toBe('required')
+  const config = { ...CONFIG, requestBinding: 'required' } as const
+  expect(tokenConfiguration(config, 'client-1').request_binding).toBe('required')
 })
 
 test('the configuration for RSA has no curve', () => {
   const { signingAlg, encryptionEnc } = DEFAULTS
   const algorithms = { signingAlg, encryptionEnc, encryptionAlg: 'RSA-OAEP-256' } as const
-  const configuration = tokenConfiguration({ ...POLICY, algorithms }, 'client-1')
+  const configuration = tokenConfiguration({ ...CONFIG, algorithms }, 'client-1')
   expect(configuration.encryption_key_kty).toBe('RSA')
   expect(configuration).not.toHaveProperty('encryption_key_crv')
 })
 
 test('includes nothing else of the server’s configuration', () => {
-  const config = { ...POLICY, privateKeyPassphrase: 'secret', keysDir: '/keys' }
+  const config = { ...CONFIG, privateKeyPassphrase: 'secret', keysDir: '/keys' }
   expect(JSON.stringify(tokenConfiguration(config, 'client-1'))).not.toMatch(/secret|keys/)
 })
 
 test('only the client that it is encrypted to can read it', async () => {
   const { client } = await setUp()
   const { client: stranger } = await setUp()
-  const configuration = tokenConfiguration(POLICY, client.kid)
+  const configuration = tokenConfiguration(CONFIG, client.kid)
   const jwe = seal(JSON.stringify(configuration), recipientOf(client), 'A128GCM', { cty: 'json' })
   const { plaintext } = await decrypt(jwe, () => client, ['A128GCM'], { cty: 'json' })
   expect(JSON.parse(plaintext)).toEqual(configuration)
