@@ -4,10 +4,11 @@ import type { FeatureParts } from './feature.ts'
 import type { AppMiddleware, RequestState } from './http/context.ts'
 import { accessLog, requestId } from './http/request-log.ts'
 import { crossOrigin, securityHeaders } from './http/response-headers.ts'
-import { errors, unsentAnswers } from './http/error-handler.ts'
+import { errors } from './http/error-handler.ts'
 import { unavailable } from './http/http-error.ts'
 import { noRoute } from './http/no-route.ts'
 import { requestTarget } from './http/request-head.ts'
+import { unsentAnswers } from './listener/unsent-answers.ts'
 import { createRouter } from './routes.ts'
 
 /** Load balancers need these while the server stops. */

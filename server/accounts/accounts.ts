@@ -21,6 +21,7 @@ type NewAccount = { readonly email: string; readonly passwordHash: string } & {
 export type Accounts = ReturnType<typeof createAccounts>
 
 export function createAccounts(db: Database, clock: () => number) {
+  const all = () => db.selectFrom('accounts').selectAll()
   return {
     /** The new account, or `undefined` if the address already has an account. */
     create: ({ email, passwordHash, ...fields }: NewAccount): Promise<Account | undefined> =>
@@ -40,15 +41,10 @@ export function createAccounts(db: Database, clock: () => number) {
         .returningAll()
         .executeTakeFirst(),
 
-    find: (id: string): Promise<Account | undefined> =>
-      db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
+    find: (id: string) => all().where('id', '=', id).executeTakeFirst(),
 
-    findByEmail: (email: string): Promise<Account | undefined> =>
-      db
-        .selectFrom('accounts')
-        .selectAll()
-        .where('email_key', '=', emailKey(email))
-        .executeTakeFirst(),
+    findByEmail: (email: string) =>
+      all().where('email_key', '=', emailKey(email)).executeTakeFirst(),
 
     /** @throws RefusedError */
     async rename(session: Session, name: string): Promise<void> {

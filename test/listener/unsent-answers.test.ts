@@ -7,7 +7,7 @@ import type { AppContext, RequestState } from '../../server/http/context.ts'
 import { createHttpServer, type HttpServer } from '../../server/listener/http-server.ts'
 import { createLogger } from '../../server/log/logger.ts'
 import { requestId } from '../../server/http/request-log.ts'
-import { unsentAnswers } from '../../server/http/error-handler.ts'
+import { unsentAnswers } from '../../server/listener/unsent-answers.ts'
 
 interface Line {
   readonly level: string
