@@ -12,9 +12,10 @@ export default {
     // Tests with servers and clients, programs, or changing folders.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
     '/test/(app|start|feature|database-kind)\\.test',
-    '/test/http/(access-log|body|cross-origin|error-handler|http-\\w+|no-route)\\.',
+    '/test/http/(access-log|body|cross-origin|error-handler|no-route)\\.',
     '/test/http/(request-id|request-head|security-headers)\\.',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',
+    '/test/listener/http-',
     '/test/keystore/(folder|follow|open|public-key)',
     '/test/sessions/(refresh|sessions)\\.',
     // Tests with many hashes, keys, tokens or texts.

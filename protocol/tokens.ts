@@ -60,7 +60,7 @@ export interface ServiceTokenClaims extends RegisteredClaims {
   readonly sid?: undefined
 }
 
-/** The claims of an access token. Yours to extend, together with the schema in server/token/kinds.ts. */
+/** The claims of an access token. Yours to extend, together with the schema in server/token/claims.ts. */
 export interface AccessTokenClaims extends RefreshTokenClaims {
   /** Space-separated words (RFC 6749 §3.3). */
   readonly scope: string

@@ -13,8 +13,8 @@ import { serviceClients } from './features/service-clients/index.ts'
 
 /**
  * The features of this server, beside its core. To remove a feature, delete its lines here, its
- * folder, its tests (test/features/<name>/) and its page (docs/features/<name>.md). To add one, do
- * the reverse.
+ * folder, its tests (test/features/<name>/), its page (docs/features/<name>.md) and the page's line in
+ * docs/features/README.md. To add one, do the reverse.
  */
 export const features: readonly Feature[] = [
   postgres,

@@ -17,7 +17,7 @@ import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
 import { removeAllSessions } from './sessions/end-sessions.ts'
-import { startSweeping, sweepExpired } from './sweep.ts'
+import { startSweeping, sweepExpired } from './sweep-expired.ts'
 import { StartupError, together } from './errors/startup-error.ts'
 
 /** Milliseconds that requests in flight get to finish. */

@@ -7,7 +7,7 @@ import { endSessionsOf } from '../sessions/end-sessions.ts'
 import { asSession } from '../sessions/lock-session.ts'
 import { beginGeneration, type NextRefreshToken } from '../sessions/refresh-tokens.ts'
 import type { Session } from '../sessions/sessions.ts'
-import { changeAccount } from './credentials.ts'
+import { changeAccount } from './change-account.ts'
 import { emailKey } from './email.ts'
 
 /** The scope of a new account. */

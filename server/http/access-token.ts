@@ -33,8 +33,9 @@ export function readToken(
 type Logged = Pick<RequestState, 'log'>
 
 /**
- * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3). The
- * log has the reasons: each one at debug level, and their counts at info level.
+ * Checks the access token of a request. Every refused token gets the same answer (RFC 6750 §3),
+ * but for one that has expired. The log has the reasons: each one at debug level, and their counts at
+ * info level.
  *
  * @param check Throws TokenError to refuse the token. Any other error says nothing about the token
  *   and passes through.

@@ -4,7 +4,8 @@ import { documented } from './documented.ts'
 import { HttpError, scopeRequired } from './http-error.ts'
 
 /**
- * Refuses a request unless its token has the scope (RFC 6750 §3.1). Must come after `bearer`.
+ * Refuses a request unless its token has the scope (RFC 6750 §3.1). Must come after what
+ * checks the token.
  *
  * @example
  * signedIn('GET', '/notes', requireScope('notes'), listNotes)

@@ -55,7 +55,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   const server = createServer({
     ...timeouts,
     maxHeaderSize: MAX_HEADER_SIZE,
-    // Node's own answer to a missing Host is bare: see request-head.ts.
+    // Node's own answer to a missing Host is bare: see http/request-head.ts.
     requireHostHeader: false,
   })
   server.on('connection', (socket) => {

@@ -4,7 +4,7 @@ import {
   type AccessTokenClaims,
   type ServiceTokenClaims,
 } from '../../protocol/tokens.ts'
-import { access, isForItsClient, isOfItsClient, service, type TokenKind } from '../token/kinds.ts'
+import { access, isForItsClient, isOfItsClient, service, type TokenKind } from '../token/claims.ts'
 
 /**
  * A token of a person or of a service as another service reads it, with any further claims of the

@@ -29,7 +29,7 @@ export interface Session {
   readonly account: Account
   /** What this access token allows (RFC 6749 §3.3). */
   readonly scope: string
-  /** As stored: see database-key.ts. */
+  /** As stored: see database-keys/database-key.ts. */
   readonly sealedDatabaseKey: string
 }
 

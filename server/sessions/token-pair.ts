@@ -4,7 +4,7 @@ import { recipientOf, type Client } from '../clients/clients.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { agreeOn } from '../token/jwe/seal-jwe.ts'
 import { issue } from '../token/issue.ts'
-import { accessToken, refreshToken } from '../token/kinds.ts'
+import { accessToken, refreshToken } from '../token/claims.ts'
 import type { Session } from './sessions.ts'
 
 /** RFC 6749 §5.1. */

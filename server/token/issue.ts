@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type TokenContext } from './token-context.ts'
 import { agreeOn, seal, type Recipient } from './jwe/seal-jwe.ts'
-import type { OwnClaims, TokenKind } from './kinds.ts'
+import type { OwnClaims, TokenKind } from './claims.ts'
 import { sign } from './signature.ts'
 
 /**

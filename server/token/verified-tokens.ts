@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RegisteredClaims } from '../../protocol/tokens.ts'
-import type { TokenKind } from './kinds.ts'
+import type { TokenKind } from './claims.ts'
 
 /** The most tokens. */
 const CAPACITY = 10_000

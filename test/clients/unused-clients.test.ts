@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createClients, markUsed, type Clients } from '../../server/clients/clients.ts'
 import type { Database } from '../../server/database/open.ts'
-import { sweepExpired } from '../../server/sweep.ts'
+import { sweepExpired } from '../../server/sweep-expired.ts'
 import { addSession, NOW, openFilled } from '../sessions/fixtures.ts'
 import { createClock, type TestClock } from '../support/clock.ts'
 import { openTestDatabase } from '../support/database.ts'

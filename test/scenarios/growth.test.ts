@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { createLogger } from '../../server/log/logger.ts'
 import { compose } from '../../server/composition.ts'
-import { sweepExpired } from '../../server/sweep.ts'
+import { sweepExpired } from '../../server/sweep-expired.ts'
 import { GOOD_PASSWORD, someEmail, TestClient } from '../support/client.ts'
 import { sessionIdsOf } from '../support/database.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'

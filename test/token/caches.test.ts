@@ -1,6 +1,6 @@
 /** A token whose agreement is known and which has been verified before is checked like any other. */
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { accessToken, refreshToken } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../server/token/claims.ts'
 import { createTokenCaches } from '../../server/token/token-context.ts'
 import { agreeOn, seal } from '../../server/token/jwe/seal-jwe.ts'
 import { rememberAgreement, validate } from '../../server/token/validate.ts'

@@ -7,7 +7,7 @@ import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts
 import { createEphemeralKeystore } from '../../server/keystore/keystore.ts'
 import { seal as sealJwe } from '../../server/token/jwe/seal-jwe.ts'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken, registered, type TokenKind } from '../../server/token/kinds.ts'
+import { accessToken, registered, type TokenKind } from '../../server/token/claims.ts'
 import { TokenError } from '../../server/errors/token-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import { createClock } from '../support/clock.ts'

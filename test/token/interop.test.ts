@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken } from '../../server/token/kinds.ts'
+import { accessToken } from '../../server/token/claims.ts'
 import { validate } from '../../server/token/validate.ts'
 import { concatKdf, decryptJwe, encryptJwe, verifyEs256 } from '../support/foreign-jose.ts'
 import { LIFETIME, OWN_CLAIMS, recipientOf, setUp, withPart, type Fixture } from './fixtures.ts'

@@ -3,7 +3,7 @@ import { decodeProtectedHeader } from 'jose'
 import { ZodError } from 'zod'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken, refreshToken, type OwnClaims } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken, type OwnClaims } from '../../server/token/claims.ts'
 import { verifyEs256 } from '../support/foreign-jose.ts'
 import { ISSUER, LIFETIME, open, OWN_CLAIMS, recipientOf, setUp, type Fixture } from './fixtures.ts'
 

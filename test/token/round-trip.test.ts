@@ -11,7 +11,7 @@ import {
 import { generateKeyPair, toKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import { createKeystore } from '../../server/keystore/keystore.ts'
 import { issue } from '../../server/token/issue.ts'
-import { accessToken } from '../../server/token/kinds.ts'
+import { accessToken } from '../../server/token/claims.ts'
 import { importPublicKey } from '../../server/keystore/public-key.ts'
 import { validate } from '../../server/token/validate.ts'
 import { seal } from '../../server/token/jwe/seal-jwe.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { deflateRawSync } from 'node:zlib'
-import { accessToken } from '../../server/token/kinds.ts'
+import { accessToken } from '../../server/token/claims.ts'
 import { validate } from '../../server/token/validate.ts'
 import { encryptJwe } from '../support/foreign-jose.ts'
 import {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { KeyObject } from 'node:crypto'
 import { issue } from '../../server/token/issue.ts'
 import type { KeyPair } from '../../server/keystore/key-pair.ts'
-import { accessToken, refreshToken } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../server/token/claims.ts'
 import { UnavailableError } from '../../server/errors/unavailable-error.ts'
 import { validate } from '../../server/token/validate.ts'
 import {

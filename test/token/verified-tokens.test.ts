@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { accessToken, refreshToken } from '../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../server/token/claims.ts'
 import { createVerifiedTokens, type VerifiedToken } from '../../server/token/verified-tokens.ts'
 import { OWN_CLAIMS } from './fixtures.ts'
 

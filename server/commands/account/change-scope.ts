@@ -1,4 +1,4 @@
-import { changeAccount } from '../../accounts/credentials.ts'
+import { changeAccount } from '../../accounts/change-account.ts'
 import type { Database } from '../../database/open.ts'
 import type { Account } from '../../database/schema.ts'
 import { inTransaction } from '../../database/transaction.ts'

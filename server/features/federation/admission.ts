@@ -1,5 +1,5 @@
 import { createAccounts } from '../../accounts/accounts.ts'
-import { handOver } from '../../accounts/credentials.ts'
+import { handOver } from '../../accounts/change-account.ts'
 import { NO_PASSWORD } from '../../passwords/password-hash.ts'
 import type { Core } from '../../composition.ts'
 import type { Account } from '../../database/schema.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RegisteredClaims } from '../../../protocol/tokens.ts'
 import type { Background } from './background.ts'
-import { handOver } from '../../accounts/credentials.ts'
+import { handOver } from '../../accounts/change-account.ts'
 import type { Core } from '../../composition.ts'
 import { deleteExpired } from '../../database/delete-expired.ts'
 import type { Account } from '../../database/schema.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { registered, type TokenKind } from '../../token/kinds.ts'
+import { registered, type TokenKind } from '../../token/claims.ts'
 
 /** Lets the holder set a new password; the audience is the one path that takes it. */
 export const resetToken = {

@@ -2,7 +2,7 @@ import type { AccessTokenClaims, ServiceTokenClaims } from '../../../protocol/to
 import type { Core } from '../../composition.ts'
 import { invalid, TokenError } from '../../errors/token-error.ts'
 import type { Logger } from '../../log/logger.ts'
-import { anyAccessToken } from '../../token/kinds.ts'
+import { anyAccessToken } from '../../token/claims.ts'
 import type { IncomingRequest } from '../../token/request-binding.ts'
 import { validate } from '../../token/validate.ts'
 import type { ServiceClients } from './service-clients.ts'

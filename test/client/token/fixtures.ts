@@ -4,7 +4,7 @@ import type { ServerKey } from '../../../client/keys/server-keys.ts'
 import { generateClientKey, type ClientKey } from '../../../client/keys/client-key.ts'
 import { openAccessToken, openRefreshToken, type Opener } from '../../../client/session/tokens.ts'
 import { issue } from '../../../server/token/issue.ts'
-import { accessToken, refreshToken } from '../../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../../server/token/claims.ts'
 import { encryptJwe } from '../../support/foreign-jose.ts'
 import { DEFAULTS, forge, OWN_CLAIMS, setUp } from '../../token/fixtures.ts'
 

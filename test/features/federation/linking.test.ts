@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
-import { handOver } from '../../../server/accounts/credentials.ts'
+import { handOver } from '../../../server/accounts/change-account.ts'
 import { createClock } from '../../support/clock.ts'
 import type { TestClient } from '../../support/client.ts'
 import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { resetToken } from '../../../server/features/password-reset/reset-token.ts'
-import { accessToken, refreshToken } from '../../../server/token/kinds.ts'
+import { accessToken, refreshToken } from '../../../server/token/claims.ts'
 import { issue } from '../../../server/token/issue.ts'
 import { LIFETIME, open, recipientOf, setUp } from '../../token/fixtures.ts'
 import { verifyEs256 } from '../../support/foreign-jose.ts'

@@ -5,7 +5,7 @@ import {
   anyAccessToken,
   refreshToken,
   serviceToken,
-} from '../../server/token/kinds.ts'
+} from '../../server/token/claims.ts'
 
 const REGISTERED = { iss: 'i', sub: 's', aud: 'c', iat: 1, exp: 2, jti: 'j' }
 const SESSION = { ...REGISTERED, client_id: 'c', sid: 'x' }

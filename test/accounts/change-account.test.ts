@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createAccounts } from '../../server/accounts/accounts.ts'
-import { changeAccount, handOver } from '../../server/accounts/credentials.ts'
+import { changeAccount, handOver } from '../../server/accounts/change-account.ts'
 import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'

@@ -9,7 +9,7 @@ import { CORE_HISTORY } from '../server/database/migrations/index.ts'
 import type { Schema } from '../server/database/schema.ts'
 import { libsqlDialect } from '../server/database/libsql-dialect.ts'
 import { createLogger } from '../server/log/logger.ts'
-import { startSweeping, sweepExpired } from '../server/sweep.ts'
+import { startSweeping, sweepExpired } from '../server/sweep-expired.ts'
 import { until } from './support/timers.ts'
 import { addSession, NOW, openFilled, sessionIds, sessionRow } from './sessions/fixtures.ts'
 
