@@ -5,10 +5,10 @@ import { forgetClientsOf } from '../limits/known-clients.ts'
 import { endSessionsOf } from '../sessions/end-sessions.ts'
 
 /**
- * Takes an account away from whoever has used it so far: changes it, ends every session and makes every
- * client unknown. Call it in the transaction that gives the account to its owner.
+ * Leaves an account to its owner alone: replaces or removes its password, ends every session and makes
+ * every client unknown. Call it in the transaction that accepts the owner's proof.
  *
- * @param values At least another password, or none.
+ * @param values What to change, with the hash of the new password or NO_PASSWORD.
  * @returns The ids of the ended sessions; `undefined`, with nothing changed, if the account has
  *   changed since it was read.
  */

@@ -70,7 +70,7 @@ export const tokenRequired = (): HttpError =>
     headers: { 'WWW-Authenticate': challenge() },
   })
 
-/** The same answer to every refused token that has not just expired, so that a forger learns nothing. */
+/** The same answer to every refused token but an expired one, so that a forger learns nothing. */
 export const tokenRefused = (): HttpError =>
   refused('invalid_token', 'The access token is not valid.')
 
