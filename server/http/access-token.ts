@@ -3,7 +3,8 @@ import { audit } from '../log/audit.ts'
 import type { RefusedTokens } from '../log/refused-tokens.ts'
 import type { IncomingRequest } from '../token/request-binding.ts'
 import type { AppContext, RequestState } from './context.ts'
-import { HttpError, tokenExpired, tokenRefused, tokenRequired } from './http-error.ts'
+import { tokenExpired, tokenRefused, tokenRequired } from './bearer-challenge.ts'
+import { HttpError } from './http-error.ts'
 import { headerValues } from './request-head.ts'
 
 /**

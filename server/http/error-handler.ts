@@ -1,6 +1,7 @@
 import type { AppMiddleware } from './context.ts'
 import type { Logger } from '../log/logger.ts'
-import { HttpError, rateLimited, tokenRefused, unavailable } from './http-error.ts'
+import { tokenRefused } from './bearer-challenge.ts'
+import { HttpError, rateLimited, unavailable } from './http-error.ts'
 import { RefusedError } from '../errors/refused-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'

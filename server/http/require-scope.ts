@@ -1,7 +1,8 @@
 import type { Next } from 'koa'
 import type { AppContext, ScopedState } from './context.ts'
 import { documented } from './documented.ts'
-import { HttpError, scopeRequired } from './http-error.ts'
+import { scopeRequired } from './bearer-challenge.ts'
+import { HttpError } from './http-error.ts'
 
 /**
  * Refuses a request unless its token has the scope (RFC 6750 §3.1). Must come after what

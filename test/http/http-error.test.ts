@@ -1,11 +1,5 @@
 import { expect, test } from '@jest/globals'
-import {
-  HttpError,
-  tokenExpired,
-  tokenRefused,
-  tokenRequired,
-  type ErrorCode,
-} from '../../server/http/http-error.ts'
+import { HttpError, type ErrorCode } from '../../server/http/http-error.ts'
 
 test.each<[ErrorCode, number]>([
   ['invalid_request', 400],
@@ -31,21 +25,4 @@ test('an explicit status and headers replace the usual ones', () => {
   const headers = { 'Retry-After': '1' }
   const error = new HttpError('invalid_grant', 'No.', { status: 401, headers })
   expect([error.status, error.headers]).toEqual([401, headers])
-})
-
-test.each([
-  ['no token was sent', tokenRequired(), 'Bearer realm="jwe-auth-server"'],
-  [
-    'the token is refused',
-    tokenRefused(),
-    'Bearer realm="jwe-auth-server", error="invalid_token", error_description="The access token is not valid."',
-  ],
-  [
-    'the token has expired',
-    tokenExpired(),
-    'Bearer realm="jwe-auth-server", error="invalid_token", error_description="The access token has expired."',
-  ],
-])('the challenge if %s', (_, error, challenge) => {
-  expect([error.status, error.code]).toEqual([401, 'invalid_token'])
-  expect(error.headers).toEqual({ 'WWW-Authenticate': challenge })
 })
