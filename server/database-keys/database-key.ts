@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type { Database } from '../database/open.ts'
 import { ENCRYPTION_ALGS, ENCRYPTION_ENCS } from '../../protocol/algorithms.ts'
 import type { KeyPair } from '../keystore/key-pair.ts'
 import { parseObject } from '../token/compact.ts'
@@ -54,30 +53,17 @@ export async function openDatabaseKey(
 }
 
 /**
- * Seals a session's database key to the server's current encryption key if its present encryption
- * key is about to retire. Called at every renewal, so that no live session needs a retired key. A
- * key that cannot be opened is left as it is.
+ * Seals a stored key to the server's current encryption key if its present encryption key is about to
+ * retire. Called at every renewal, so that no live session needs a retired key.
  *
  * @param sealed The key as it is stored.
+ * @returns What to store in its place; `undefined` if it stays as it is, also if it cannot be opened.
+ * @throws UnavailableError as `openDatabaseKey` does.
  */
-export async function moveDatabaseKey(
-  db: Database,
+export async function resealDatabaseKey(
   context: TokenContext,
-  sessionId: string,
   sealed: string,
-): Promise<void> {
-  const moved = await reseal(context, sealed)
-  if (moved === undefined) return
-  await db
-    .updateTable('sessions')
-    .set({ database_key: moved })
-    .where('id', '=', sessionId)
-    // Another renewal may have moved it in the meantime.
-    .where('database_key', '=', sealed)
-    .execute()
-}
-
-async function reseal(context: TokenContext, sealed: string): Promise<string | undefined> {
+): Promise<string | undefined> {
   try {
     if (!context.keystore.isPrevious(readHeader(sealed).kid)) return undefined
     const plain = await openDatabaseKey(context, sealed)

@@ -18,6 +18,8 @@ interface RotationPolicy {
   readonly reuseInterval: number
   /** When a session that began at this time expires if it is renewed now. */
   readonly expiryOf: (createdAt: number) => number
+  /** Replaces the session's database key, as it is stored. */
+  readonly databaseKey?: string | undefined
 }
 
 /**
@@ -34,7 +36,7 @@ interface RotationPolicy {
 export async function rotateRefreshToken(
   trx: Transaction<Schema>,
   { sid, jti, gen = 0 }: Pick<RefreshTokenClaims, 'sid' | 'jti' | 'gen'>,
-  { now, reuseInterval, expiryOf }: RotationPolicy,
+  { now, reuseInterval, expiryOf, databaseKey }: RotationPolicy,
 ) {
   const session = await trx
     .updateTable('sessions')
@@ -78,7 +80,8 @@ export async function rotateRefreshToken(
   const expiresAt = expiryOf(session.created_at)
   await trx
     .updateTable('sessions')
-    .set({ last_used_at: now, expires_at: expiresAt })
+    // Kysely omits undefined values.
+    .set({ last_used_at: now, expires_at: expiresAt, database_key: databaseKey })
     .where('id', '=', sid)
     .execute()
   await recordRefreshToken(trx, sid, successor, expiresAt)

@@ -9,13 +9,13 @@ import { inTransaction } from '../database/transaction.ts'
 import type { AuditSubject } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
-import { createDatabaseKey, moveDatabaseKey } from '../database-keys/database-key.ts'
-import { endSurplusSessions } from './end-sessions.ts'
+import { createDatabaseKey, resealDatabaseKey } from '../database-keys/database-key.ts'
 import { createSessionLookup, type FindSession, type FoundSession } from './find-session.ts'
 import { isUseDue, recordUse } from './last-used.ts'
 import { lockAccount } from './lock-session.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
 import { rotateRefreshToken } from './refresh.ts'
+import { endSurplusSessions } from './session-limit.ts'
 import { issuePair } from './token-pair.ts'
 
 /** A live session and its account. */
@@ -140,8 +140,9 @@ export function createSessions(
       scope: string,
     ) {
       // Before the token is used up, so that a failure can be retried.
-      await moveDatabaseKey(db, context, sid, found.database_key)
-      const policy = { now: clock(), reuseInterval: refreshReuseInterval * 1000, expiryOf }
+      const databaseKey = await resealDatabaseKey(context, found.database_key)
+      const reuseInterval = refreshReuseInterval * 1000
+      const policy = { now: clock(), reuseInterval, expiryOf, databaseKey }
       const rotation = await inTransaction(db, (trx) =>
         rotateRefreshToken(trx, { sid, jti, gen }, policy),
       )

@@ -1,6 +1,5 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeProtectedHeader } from 'jose'
-import type { Database } from '../../server/database/open.ts'
 import type { EncryptionAlg } from '../../protocol/algorithms.ts'
 import { generateKeyPair, type KeyPair } from '../../server/keystore/key-pair.ts'
 import {
@@ -10,15 +9,14 @@ import {
 } from '../../server/keystore/keystore.ts'
 import {
   createDatabaseKey,
-  moveDatabaseKey,
   openDatabaseKey,
+  resealDatabaseKey,
 } from '../../server/database-keys/database-key.ts'
 import type { TokenContext } from '../../server/token/token-context.ts'
 import { seal } from '../../server/token/jwe/seal-jwe.ts'
 import { keySet, ring } from '../keystore/fixtures.ts'
 import { createClock } from '../support/clock.ts'
 import { testConfig } from '../support/config.ts'
-import { addSession, openFilled } from '../sessions/fixtures.ts'
 
 const { issuer, algorithms } = testConfig()
 let keystore: Keystore
@@ -145,16 +143,12 @@ test('a bug is not reported as damage', async () => {
   await expect(opened).rejects.toThrow(TypeError)
 })
 
-describe('at a renewal, a stored key', () => {
-  let db: Database
+describe('a stored key that is sealed again', () => {
   let former: TokenContext
   /** Keys after a rotation, with a next one. */
   let now: TokenContext
   let nextKey: KeyPair
-  beforeEach(async () => {
-    db = await openFilled()
-    await addSession(db, 'one')
-    await addSession(db, 'other')
+  beforeAll(async () => {
     former = { ...context, keystore: await createEphemeralKeystore(algorithms) }
     nextKey = await generateKeyPair('enc', algorithms)
     const enc = ring(keystore.encryptionKey, {
@@ -162,22 +156,12 @@ describe('at a renewal, a stored key', () => {
     })
     now = { ...context, keystore: createKeystore(keySet(keystore.signingKey, enc)) }
   })
-  afterEach(() => db.destroy())
-
-  const store = (sealed: string) =>
-    db.updateTable('sessions').set({ database_key: sealed }).where('id', '=', 'one').execute()
-  const stored = async (id = 'one') => {
-    const rows = db.selectFrom('sessions').select('database_key').where('id', '=', id)
-    return (await rows.executeTakeFirstOrThrow()).database_key
-  }
 
   test('moves from a previous key to the current one', async () => {
     const { plain, sealed } = createDatabaseKey(former)
-    await store(sealed)
-    await moveDatabaseKey(db, now, 'one', sealed)
-    expect(decodeProtectedHeader(await stored()).kid).toBe(keystore.encryptionKey.kid)
-    expect(await openDatabaseKey(now, await stored())).toBe(plain)
-    expect(await stored('other')).toBe('sealed')
+    const moved = await resealDatabaseKey(now, sealed)
+    expect(decodeProtectedHeader(moved!).kid).toBe(keystore.encryptionKey.kid)
+    expect(await openDatabaseKey(now, moved!)).toBe(plain)
   })
 
   const sealedTo = (encryptionKey: KeyPair) => {
@@ -195,30 +179,6 @@ describe('at a renewal, a stored key', () => {
     ],
     ['no key at all', () => 'garbage'],
   ])('stays as it is if it is sealed to %s', async (_, make) => {
-    const sealed = await make()
-    await store(sealed)
-    await moveDatabaseKey(db, now, 'one', sealed)
-    expect(await stored()).toBe(sealed)
-  })
-
-  test('is not overwritten if another renewal has moved it meanwhile', async () => {
-    const { sealed } = createDatabaseKey(former)
-    const elsewhere = sealedTo(nextKey)
-    await store(sealed)
-    const slow: Keystore = {
-      ...now.keystore,
-      encryptionKey: now.keystore.encryptionKey,
-      async storageKey(kid) {
-        await store(elsewhere)
-        return now.keystore.storageKey(kid)
-      },
-    }
-    await moveDatabaseKey(db, { ...now, keystore: slow }, 'one', sealed)
-    expect(await stored()).toBe(elsewhere)
-  })
-
-  test('is not touched by the renewal of a session that has ended', async () => {
-    await moveDatabaseKey(db, now, 'ended', sealedTo(former.keystore.encryptionKey))
-    expect(await stored()).toBe('sealed')
+    expect(await resealDatabaseKey(now, await make())).toBeUndefined()
   })
 })

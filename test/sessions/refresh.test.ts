@@ -33,16 +33,10 @@ async function record(sid = SID): Promise<string> {
   return jti
 }
 
-const rotate = (jti: string, at = NOW, sid = SID, gen?: number, on = db) =>
-  on
-    .transaction()
-    .execute((trx) =>
-      rotateRefreshToken(
-        trx,
-        { sid, jti, gen },
-        { now: at, reuseInterval: INTERVAL, expiryOf: () => at + TTL },
-      ),
-    )
+const rotate = (jti: string, at = NOW, sid = SID, gen?: number, on = db, databaseKey?: string) => {
+  const policy = { now: at, reuseInterval: INTERVAL, expiryOf: () => at + TTL, databaseKey }
+  return on.transaction().execute((trx) => rotateRefreshToken(trx, { sid, jti, gen }, policy))
+}
 const outcome = async (...args: Parameters<typeof rotate>) => (await rotate(...args)).outcome
 
 /** Uses a token that must be good; returns its successor's `jti`. */
@@ -89,6 +83,13 @@ describe('the first use of a token', () => {
     expect(others).toEqual([{ expires_at: END }])
   })
 
+  test('replaces the database key of its session if it is given another', async () => {
+    const jti = await next(await record())
+    expect(await session()).toMatchObject({ database_key: 'sealed' })
+    await rotate(jti, NOW + 1, SID, undefined, db, 'sealed again')
+    expect(await session()).toMatchObject({ database_key: 'sealed again' })
+  })
+
   test('stores neither the token’s jti nor that of its successor', async () => {
     const jti = await record()
     const successor = await next(jti)
@@ -105,8 +106,11 @@ describe('a used token', () => {
       // Later uses prolong nothing: they are not renewals.
       expect(await rotate(jti, NOW + Math.floor((use * INTERVAL) / 599))).toEqual(first)
     }
+    await rotate(jti, NOW, SID, undefined, db, 'sealed again')
     expect(await rows()).toHaveLength(2)
-    expect(await session()).toMatchObject({ last_used_at: NOW, expires_at: NOW + TTL })
+    expect(await session()).toMatchObject({
+      ...{ last_used_at: NOW, expires_at: NOW + TTL, database_key: 'sealed' },
+    })
   })
 
   test.each([

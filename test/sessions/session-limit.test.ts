@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Database } from '../../server/database/open.ts'
-import { endSurplusSessions } from '../../server/sessions/end-sessions.ts'
+import { endSurplusSessions } from '../../server/sessions/session-limit.ts'
 import { addSession, NOW, openFilled, sessionIds } from './fixtures.ts'
 
 let db: Database
