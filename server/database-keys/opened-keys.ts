@@ -1,41 +1,33 @@
+import { LRUCache } from 'lru-cache'
 import type { TokenContext } from '../token/token-context.ts'
 import { openDatabaseKey } from './database-key.ts'
 
-/** The most keys of one generation. */
-const CAPACITY = 10_000
-/** Milliseconds. A key is forgotten one to two of these after it was last asked for. */
-const GENERATION = 60_000
+/** The most keys. The least recently used is dropped to make room. */
+const CAPACITY = 20_000
+/** Milliseconds from the time it was opened. */
+const LIFETIME = 60_000
 
 /**
- * Opens stored database keys, and keeps those that were asked for recently: an app asks for the
- * same key whenever it starts. This affects how fast a key is opened, never the result, because
- * everything is forgotten when the server's keys change.
+ * Opens stored database keys, and keeps each for a minute. This affects how fast a key is opened,
+ * never the result, because everything is forgotten when the server's keys change.
  */
-export function createOpenedKeys(context: TokenContext, capacity = CAPACITY) {
-  // By the key as it is stored. The older generation is forgotten as a whole.
-  let recent = new Map<string, string>()
-  let older = new Map<string, string>()
-
-  function beginGeneration(): void {
-    older = recent
-    recent = new Map()
-  }
-  setInterval(beginGeneration, GENERATION).unref()
-
+export function createOpenedKeys(context: TokenContext, max = CAPACITY) {
+  // By the key as it is stored. Each is removed on time, so that no key stays on a quiet server.
+  const create = () => new LRUCache<string, string>({ max, ttl: LIFETIME, ttlAutopurge: true })
+  let opened = create()
   context.keystore.onReplaced(() => {
-    recent = new Map()
-    older = new Map()
+    opened = create()
   })
 
   return {
     /** See `openDatabaseKey`. */
     async open(sealed: string): Promise<string | null> {
-      if (recent.size >= capacity) beginGeneration()
-      // If the server's keys are replaced in the meantime, this one is forgotten with them.
-      const generation = recent
-      const key =
-        recent.get(sealed) ?? older.get(sealed) ?? (await openDatabaseKey(context, sealed))
-      if (key !== null) generation.set(sealed, key)
+      // If the server's keys are replaced in the meantime, this key is forgotten with the others.
+      const cache = opened
+      const known = cache.get(sealed)
+      if (known !== undefined) return known
+      const key = await openDatabaseKey(context, sealed)
+      if (key !== null) cache.set(sealed, key)
       return key
     },
   }
