@@ -14,8 +14,8 @@ const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** Options for koa-bodyparser. Its types lack the last two. */
 const OPTIONS = {
   enableTypes: ['json', 'form', 'text'],
-  // Other types are also read up to the limit: an empty body needs no type, and a long one is a
-  // 413.
+  // Other types are read as text: an empty body needs no type, and one over the limit is a 413,
+  // whatever its type.
   extendTypes: { text: ['*/*'] },
   jsonLimit: String(MAX_BODY),
   formLimit: String(MAX_BODY),

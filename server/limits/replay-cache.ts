@@ -35,8 +35,8 @@ export const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
 /** Ten thousand requests per second, for as long as they are remembered. */
 const CAPACITY = 10 * MEMORY
 /**
- * An account may fill this fraction of the free space: a thousand requests per second if it is
- * alone.
+ * An account may fill an eighth of the free space. If it is alone, that is a ninth of the whole: a
+ * thousand requests per second.
  */
 const PART = 8
 /**

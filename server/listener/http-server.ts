@@ -124,7 +124,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
         if (last === undefined) socket.destroy()
         else last.shouldKeepAlive = false
       }
-      // Until then, it accepts new connections, so that the readiness probe gets its "no".
+      // Keeps accepting connections in that time, so that the readiness probe gets its 503.
       const timeout = sleep(grace, undefined, { ref: false })
       if (!isIdle()) await Promise.race([once(server, 'idle'), timeout])
       const closed = once(server, 'close')

@@ -17,7 +17,7 @@ const bindingSchema: z.ZodType<Binding> = z.object({
   dig: z.string().optional(),
 })
 
-/** The request that a token came with. */
+/** What a binding must match. */
 export interface BoundRequest {
   readonly method: string
   /** As the client sees it: the issuer's URL and the path. */

@@ -12,7 +12,7 @@ interface BindingPolicy {
   readonly publicUrl: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number
-  /** Milliseconds since the epoch: see BoundRequest. */
+  /** Bindings from before this are refused: see `check-binding.ts`. Milliseconds since the epoch. */
   readonly notBefore: number
   readonly replayCache: ReplayCache
 }

@@ -46,7 +46,7 @@ export function checkProof(
   cnf: Confirmation,
   known?: ProofKeys,
 ): void {
-  // Mandatory here, because the proof is for the key that the sender names.
+  // A key-bound token must name its key, because the proof is made for that key.
   if (header['kid'] !== key.kid) throw invalid('jwe_kid')
   const req = provenSchema.safeParse(header['req']).data
   if (req === undefined) throw invalid('proof_missing')

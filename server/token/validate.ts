@@ -18,12 +18,12 @@ export interface ValidToken<C extends RegisteredClaims> {
 }
 
 /**
- * Client to server: decrypt → verify → claims, and the proof of a key-bound token. Whatever is wrong
- * with the token is a TokenError. Any other error says nothing about the token: it is a fault of the
- * server, or of where its keys are.
+ * Client to server: decrypt → verify → claims, and the proof of a key-bound token. Anything wrong with
+ * the token is a TokenError. Any other error is not about the token: the server has a fault, or its
+ * keys cannot be read.
  *
- * @param needsProof Whether a key-bound token must come with the proof of its client. It need not when
- *   an authenticated service asks about a token of somebody else.
+ * @param needsProof Whether a key-bound token must come with the proof of its client. `false` if an
+ *   authenticated service asks about somebody else's token.
  * @throws TokenError `token_expired` for a token that is right in all else, `token_invalid` for any
  *   other fault. UnavailableError if the keys cannot be read.
  */
