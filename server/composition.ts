@@ -7,7 +7,7 @@ import type { OpenedDatabase } from './database-kind.ts'
 import type { Keystore } from './keystore/keystore.ts'
 import { limitsInMemory } from './limits/limit-store.ts'
 import { createRateLimits } from './limits/rate-limits.ts'
-import { createWrongPasswords, uncountedPasswords } from './limits/wrong-passwords.ts'
+import { createWrongPasswords } from './limits/wrong-passwords.ts'
 import type { Logger } from './log/logger.ts'
 import { createRefusedTokens } from './log/refused-tokens.ts'
 import { createOpenedKeys } from './database-keys/opened-keys.ts'
@@ -57,10 +57,11 @@ export function compose(dependencies: Dependencies) {
   })
   const tokens: TokenContext = { issuer, algorithms, keystore, clock, caches }
   const rateLimits = createRateLimits(config.rateLimits, limitStore.createLimiter)
-  const wrongPasswords =
-    config.rateLimits.login === 'off'
-      ? uncountedPasswords
-      : createWrongPasswords(clock, limitStore.changeFailures)
+  const wrongPasswords = createWrongPasswords(
+    clock,
+    limitStore.changeFailures,
+    config.rateLimits.login,
+  )
   const accounts = createAccounts(database, clock)
   const notBefore = bindingsNotBefore
   return {

@@ -17,6 +17,7 @@ import { followFolder } from './keystore/follow-folder.ts'
 import { openKeystore } from './keystore/open-keystore.ts'
 import type { Logger } from './log/logger.ts'
 import { removeAllSessions } from './sessions/end-sessions.ts'
+import { startWarnings } from './start-warnings.ts'
 import { startSweeping, sweepExpired } from './sweep-expired.ts'
 import { StartupError, together } from './errors/startup-error.ts'
 
@@ -89,7 +90,7 @@ async function start(
   const { database } = opened
   const lock = await lockDatabase(opened.takeLock, !config.preserveSessions, onFatal)
   closers.add(() => lock.release())
-  for (const warning of [...warnings, ...warningsOf(config, keystore.currentSince, clock())]) {
+  for (const warning of [...warnings, ...startWarnings(config, keystore.currentSince, clock())]) {
     logger.warn(warning)
   }
 
@@ -147,26 +148,6 @@ async function start(
     },
     stop: () => closers.close(),
   }
-}
-
-/** What the operator should know, one sentence each. */
-function warningsOf(config: Config, keysSince: number, now: number): string[] {
-  const warnings: string[] = []
-  if (config.production && config.publicUrl.startsWith('http:')) {
-    warnings.push(`ISSUER is ${config.publicUrl}: set it to the public https URL of the server.`)
-  }
-  if (config.production && !config.preserveSessions) {
-    warnings.push(
-      'PRESERVE_SESSIONS_ON_REBOOT is 0: every restart signs everybody out. Set it to 1 in production.',
-    )
-  }
-  const ageOfKeys = now - keysSince
-  if (ageOfKeys > config.keyMaxAge * 1000) {
-    warnings.push(
-      `The keys are ${Math.floor(ageOfKeys / 86_400_000)} days old. Rotate them: npm run keys -- rotate`,
-    )
-  }
-  return warnings
 }
 
 function fail(error: Error): never {

@@ -4,7 +4,6 @@ import type { Account, AccountFields } from '../../protocol/account.ts'
 import { MAX_EMAIL_LENGTH, MAX_PASSWORD_CODE_UNITS } from '../../protocol/limits.ts'
 import type { Account as AccountRow } from '../database/schema.ts'
 import { line, text } from '../http/fields.ts'
-import { tokenPair } from '../sessions/token-pair.ts'
 import { isEmailAddress } from './email.ts'
 
 /** Any password, right or wrong. The password policy checks new ones. */
@@ -39,11 +38,3 @@ export const accountSchema = z
 export function presentAccount({ id, email, name, scope, created_at }: AccountRow): Account {
   return { id, email, name, scope, created_at: new Date(created_at).toISOString() }
 }
-
-/** The answer to signing in. */
-export const sessionAnswer = z.object({
-  account: accountSchema,
-  session_id: z.string(),
-  database_key: z.string(),
-  ...tokenPair.shape,
-})

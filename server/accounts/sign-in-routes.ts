@@ -12,14 +12,8 @@ import { challenge } from '../http/bearer-challenge.ts'
 import { HttpError } from '../http/http-error.ts'
 import { addressKey } from '../limits/client-address.ts'
 import { audit, auditEnded } from '../log/audit.ts'
-import {
-  email,
-  emailLookup,
-  password,
-  presentAccount,
-  sessionAnswer,
-  signUpFields,
-} from './account-fields.ts'
+import { email, emailLookup, password, signUpFields } from './account-fields.ts'
+import { presentSession, sessionAnswer } from './session-answer.ts'
 import { checkNewPassword } from '../passwords/password-policy.ts'
 
 const signUpSchema = z.object({ ...signUpFields, email, password, client_id: opaque })
@@ -49,7 +43,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
       features.map(async ({ signUpAnswer }) => signUpAnswer?.(account, client, ctx.state.log)),
     )
     const more = Object.assign({}, ...answers) as object
-    ctx.body = { account: presentAccount(account), ...signedIn, ...more }
+    ctx.body = { ...presentSession(account, signedIn), ...more }
   }
 
   /**
@@ -98,7 +92,7 @@ export function signInRoutes(core: Core, features: readonly FeatureParts[]) {
     const { session_id } = signedIn
     audit(ctx.state.log, 'login', { account_id: account.id, session_id, client_id })
     auditEnded(ctx.state.log, account.id, ended)
-    ctx.body = { account: presentAccount(account), ...signedIn }
+    ctx.body = presentSession(account, signedIn)
   }
 
   const members = features.map(({ signUpMembers }) => signUpMembers)

@@ -3,12 +3,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { Algorithms } from '../../protocol/algorithms.ts'
 import { StartupError } from '../errors/startup-error.ts'
-import {
-  parseFeatureVariables,
-  parseVariables,
-  type ConfiguredFeature,
-  type Variables,
-} from './variables.ts'
+import { parseFeatureVariables, parseVariables, type ConfiguredFeature } from './parse-variables.ts'
+import type { Variables } from './variables.ts'
 
 /** The folder that holds package.json. Relative paths start here, not at the working directory. */
 export const PROJECT_ROOT = findProjectRoot(import.meta.dirname)

@@ -1,15 +1,5 @@
 import { z } from 'zod'
-import {
-  baseUrl,
-  databaseUrl,
-  duration,
-  flag,
-  integer,
-  oneOf,
-  origins,
-  rateLimit,
-  type ConfiguredKind,
-} from './parsers.ts'
+import { baseUrl, duration, flag, integer, oneOf, origins, rateLimit } from './parsers.ts'
 import {
   ENCRYPTION_ALGS,
   ENCRYPTION_CRVS,
@@ -77,90 +67,19 @@ const schema = z.object({
 })
 
 /** The parser of each variable, by name. The documentation is checked against this. */
-export const VARIABLES: Readonly<Record<string, z.ZodType>> = schema.shape
+export const VARIABLES = schema.shape
 
 /** For these, an empty value means "not set". For all others, it is an error. */
-const MAY_BE_EMPTY = new Set(['PRIVATE_KEY_PASSPHRASE', 'ISSUER', 'CORS_ORIGINS'])
-
-/** The values in .env.example that the operator must replace. */
-const PLACEHOLDER = /change-me|(?<![\w-])example\.(com|org|net)\b/i
-
-export const isPlaceholder = (value: string): boolean => PLACEHOLDER.test(value)
+export const MAY_BE_EMPTY = new Set(['PRIVATE_KEY_PASSPHRASE', 'ISSUER', 'CORS_ORIGINS'])
 
 /** The values of the variables. Lifetimes are in seconds, and paths are unchanged. */
 export type Variables = z.infer<typeof schema>
 
-/** What the configuration needs to know about a feature: see feature.ts. */
-export interface ConfiguredFeature {
-  readonly variables: Readonly<Record<string, z.ZodType>>
-  readonly contradictions: (
-    variables: Readonly<Record<string, unknown>>,
-    isSet: (name: string) => boolean,
-  ) => readonly string[]
-  readonly database?: ConfiguredKind | undefined
-}
-
-/** The result of reading some variables. */
-interface Parsed<Values> {
-  /** Complete only if there are no problems. */
-  readonly values: Values
-  /** All problems, one sentence each. */
-  readonly problems: readonly string[]
-}
-
 /**
- * Reads every variable of the core.
- *
- * @param kinds The kinds of databases that DATABASE_URL may name; by default, any.
+ * Values that are each valid, but contradict each other. A variable that could not be read is
+ * `undefined` here, so it contradicts nothing.
  */
-export function parseVariables(
-  raw: NodeJS.ProcessEnv,
-  kinds?: readonly ConfiguredKind[],
-): Parsed<Variables> {
-  const { DATABASE_URL: anyUrl } = schema.shape
-  const url = kinds === undefined ? anyUrl : anyUrl.pipe(databaseUrl(kinds))
-  const parsers = { ...schema.shape, DATABASE_URL: url }
-  const parsed = parse(raw, parsers, (name) => MAY_BE_EMPTY.has(name))
-  const values = parsed.values as Variables
-  // A variable that could not be read is `undefined` here, so it contradicts nothing.
-  return { values, problems: [...parsed.problems, ...contradictions(values)] }
-}
-
-/** Reads the variables of a feature. A variable without a default may be empty. */
-export function parseFeatureVariables(
-  raw: NodeJS.ProcessEnv,
-  { variables, contradictions }: ConfiguredFeature,
-): Parsed<Readonly<Record<string, unknown>>> {
-  const isOptional = (name: string) => variables[name]?.safeParse(undefined).data === undefined
-  const { values, problems } = parse(raw, variables, isOptional)
-  const isSet = (name: string) => (raw[name] ?? '') !== ''
-  return { values, problems: [...problems, ...contradictions(values, isSet)] }
-}
-
-function parse(
-  raw: NodeJS.ProcessEnv,
-  parsers: Readonly<Record<string, z.ZodType>>,
-  mayBeEmpty: (name: string) => boolean,
-): Parsed<Readonly<Record<string, unknown>>> {
-  const values: Record<string, unknown> = {}
-  const problems: string[] = []
-  for (const [name, parser] of Object.entries(parsers)) {
-    const value = raw[name]
-    if (value === '' && !mayBeEmpty(name)) {
-      problems.push(`${name} is empty. Give it a value, or remove it to use its default.`)
-    }
-    if (value !== undefined && raw['NODE_ENV'] === 'production' && isPlaceholder(value)) {
-      problems.push(`${name} still has the placeholder from .env.example. Set your own value.`)
-    }
-    const parsed = parser.safeParse(value === '' ? undefined : value)
-    if (parsed.success) values[name] = parsed.data
-    else problems.push(...parsed.error.issues.map(({ message }) => `${name} ${message}.`))
-  }
-  return { values, problems }
-}
-
-/** Values that are each valid, but contradict each other. */
-function contradictions(env: Variables): string[] {
+export function contradictions(env: Variables): string[] {
   const problems: string[] = []
   if (env.TOKEN_ENCRYPTION_ALG === 'RSA-OAEP-256' && env.TOKEN_ENCRYPTION_CRV !== undefined) {
     problems.push(

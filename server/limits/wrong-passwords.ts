@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { RateLimit } from '../config/parsers.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import {
   clear,
@@ -41,7 +42,21 @@ export interface Guesser {
 }
 
 /** Makes guessing the password of one account slow. */
-export type WrongPasswords = ReturnType<typeof createWrongPasswords>
+export interface WrongPasswords {
+  /**
+   * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries
+   * all count. If `isRight` throws, the password was not checked and the try does not count.
+   *
+   * @returns The result of `isRight`.
+   * @throws TooManyTries during a wait; whatever `isRight` throws.
+   */
+  check(guesser: Guesser, isRight: () => Promise<boolean>): Promise<boolean>
+  /**
+   * Forgets the failures of strangers, because the owner has proved their identity in another
+   * way.
+   */
+  forgive(account: string): Promise<void>
+}
 
 /**
  * After five consecutive failures, every further try has to wait, twice as long each time, up to 15
@@ -50,17 +65,18 @@ export type WrongPasswords = ReturnType<typeof createWrongPasswords>
  * end this.
  *
  * @param clock Milliseconds since the epoch.
+ * @param limit RATE_LIMIT_LOGIN. If it is off, there are no waits either.
  */
-export function createWrongPasswords(clock: () => number, change: ChangeFailures) {
+export function createWrongPasswords(
+  clock: () => number,
+  change: ChangeFailures,
+  limit?: RateLimit | 'off',
+): WrongPasswords {
+  if (limit === 'off') {
+    return { check: (_, isRight) => isRight(), forgive: () => Promise.resolve() }
+  }
   return {
-    /**
-     * Tries a password. The try is counted before `isRight` is called, so that simultaneous tries
-     * all count. If `isRight` throws, the password was not checked and the try does not count.
-     *
-     * @returns The result of `isRight`.
-     * @throws TooManyTries during a wait; whatever `isRight` throws.
-     */
-    async check({ account, source }: Guesser, isRight: () => Promise<boolean>): Promise<boolean> {
+    async check({ account, source }, isRight) {
       const isStranger = 'address' in source
       const keys = [keyOf(account, source), keyOf(account)] as const
       /** Changes the counts that this try belongs to. */
@@ -98,19 +114,8 @@ export function createWrongPasswords(clock: () => number, change: ChangeFailures
       })
       return result
     },
-    /**
-     * Forgets the failures of strangers, because the owner has proved their identity in another
-     * way.
-     */
-    forgive: (account: string): Promise<void> =>
-      change([keyOf(account)], clock, ([strangers]) => [clear(strangers)]),
+    forgive: (account) => change([keyOf(account)], clock, ([strangers]) => [clear(strangers)]),
   }
-}
-
-/** For servers that do not limit logins. */
-export const uncountedPasswords: WrongPasswords = {
-  check: (_, isRight) => isRight(),
-  forgive: () => Promise.resolve(),
 }
 
 /** Keys have a fixed length, and no input can make two of them the same. */

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { BINDING_TOLERANCE, type Binding } from '../../protocol/binding.ts'
+import { MAX_HTU } from '../../protocol/limits.ts'
+import { invalid } from '../errors/token-error.ts'
 import { TooManyTries } from '../errors/too-many-tries.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
-import { checkBinding } from './check-binding.ts'
 import type { ReplayCache } from '../limits/replay-cache.ts'
-import { invalid } from '../errors/token-error.ts'
 
 /** Seconds after which there may be room for new requests. */
 const FULL_FOR = 60
@@ -12,7 +15,7 @@ interface BindingPolicy {
   readonly publicUrl: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number
-  /** Bindings from before this are refused: see `check-binding.ts`. Milliseconds since the epoch. */
+  /** Bindings from before this are refused, because they may have been used. In milliseconds. */
   readonly notBefore: number
   readonly replayCache: ReplayCache
 }
@@ -79,4 +82,75 @@ export function createRequestBinding(policy: BindingPolicy) {
       }
     },
   }
+}
+
+const bindingSchema: z.ZodType<Binding> = z.object({
+  jti: z.string().min(1).max(128),
+  iat: z.int().nonnegative(),
+  htm: z.string(),
+  // Printable ASCII without a backslash, which URL parsers read as a slash. They also drop line
+  // breaks.
+  htu: z
+    .string()
+    .max(MAX_HTU)
+    .regex(/^[!-[\]-~]*$/),
+  dig: z.string().optional(),
+})
+
+/** What a binding must match. */
+export interface BoundRequest {
+  readonly method: string
+  /** As the client sees it: the issuer's URL and the path. */
+  readonly url: string
+  /** `undefined` if the token is in the body, which cannot contain its own digest. */
+  readonly body: Uint8Array | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Bindings from before this are refused, because they may have been used. In milliseconds. */
+  readonly notBefore: number
+}
+
+/**
+ * Checks that a token was sealed for this request. The replay cache checks that it is sent once.
+ *
+ * @param req The header parameter, whatever it is.
+ * @throws TokenError
+ */
+export function checkBinding(req: unknown, request: BoundRequest): Binding {
+  const binding = bindingSchema.safeParse(req).data
+  if (binding === undefined) throw invalid('req')
+  if (Math.abs(request.now / 1000 - binding.iat) > BINDING_TOLERANCE) throw invalid('req_iat')
+  if (binding.iat * 1000 < request.notBefore) throw invalid('req_before_start')
+  if (binding.htm !== request.method) throw invalid('req_htm')
+  if (!isSameUrl(binding.htu, request.url)) throw invalid('req_htu')
+  if (binding.dig !== digest(request.body)) throw invalid('req_dig')
+  return binding
+}
+
+/** Segments of dots, and backslashes: URL parsers resolve them, but most routers do not. */
+const AMBIGUOUS = /\\|\/(\.|%2e){1,2}(\/|$)/i
+
+/**
+ * RFC 9449 §4.3: query and fragment are ignored, the rest is compared in normal form. The host in a
+ * token is only compared, because parsing a host takes quadratic time, due to Punycode.
+ *
+ * @param url If its path is ambiguous, only that same spelling fits: a router may read `/admin/../notes`
+ *   as a path below `/admin`, and a token that was bound to `/notes` is not for that.
+ */
+function isSameUrl(htu: string, url: string): boolean {
+  if (htu === url) return true
+  const [bound = ''] = htu.split(/[?#]/, 1)
+  const [requested = ''] = url.split(/[?#]/, 1)
+  if (bound === requested) return true
+  const [, origin = '', path = ''] = /^([^:/]+:\/\/[^/]+)(.*)$/.exec(bound) ?? []
+  if (AMBIGUOUS.test(requested) || !URL.canParse(requested)) return false
+  const expected = new URL(requested)
+  const defaultPort = expected.protocol === 'https:' ? /:443$/ : /:80$/
+  if (origin.toLowerCase().replace(defaultPort, '') !== expected.origin) return false
+  return new URL(expected.origin + path).pathname === expected.pathname
+}
+
+function digest(body: Uint8Array | undefined): string | undefined {
+  if (body === undefined || body.length === 0) return undefined
+  return createHash('sha256').update(body).digest('base64url')
 }

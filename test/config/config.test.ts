@@ -13,7 +13,7 @@ import {
   type Config,
 } from '../../server/config/config.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
-import { isPlaceholder } from '../../server/config/variables.ts'
+import { isPlaceholder } from '../../server/config/parse-variables.ts'
 import { defineFeature } from '../../server/feature.ts'
 import { anyText } from '../support/text.ts'
 

@@ -3,6 +3,7 @@
  * atomic, even if the process is killed.
  */
 import { mkdir } from 'node:fs/promises'
+import type { Config } from '../../config/config.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { withFolderLock } from './folder-lock.ts'
@@ -16,6 +17,14 @@ import { markRemoved, recordOf, recordsOf, type Records } from './record-changes
 import { toPem } from './write-key.ts'
 
 const USES: readonly KeyUse[] = ['sig', 'enc']
+/** Seconds. Servers that notice a rotation late use the old keys for less than this. */
+const MARGIN = 3600
+
+/**
+ * How long previous keys are kept, in milliseconds: until the last token made with them has expired.
+ */
+export const keepPreviousFor = ({ refreshTokenTtl }: Pick<Config, 'refreshTokenTtl'>): number =>
+  (refreshTokenTtl + MARGIN) * 1000
 
 /**
  * Makes a current key and a next key for each use.

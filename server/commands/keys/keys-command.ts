@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../../config/config.ts'
 import { StartupError } from '../../errors/startup-error.ts'
-import { isPlaceholder } from '../../config/variables.ts'
+import { isPlaceholder } from '../../config/parse-variables.ts'
 import { requiredKeyType } from '../../../protocol/algorithms.ts'
 import {
   changePassphrase,
   generateKeys,
+  keepPreviousFor,
   pruneKeys,
   revokeKeys,
   rotateKeys,
@@ -18,9 +19,6 @@ import { HELP, parseArguments } from './arguments.ts'
 import { keyFolderOf } from '../../keystore/open-keystore.ts'
 import { isEncrypted } from '../../keystore/pem.ts'
 import { passphraseWarning } from './write-key.ts'
-
-/** Seconds. Servers that notice a rotation late use the old keys for less than this. */
-const MARGIN = 3600
 
 /** How a command talks to the person who runs it. */
 export interface Terminal {
@@ -84,7 +82,7 @@ export async function keysCommand(
           'Every key was replaced. Everybody is signed out as soon as the running servers load the new keys, within a second or two.',
         )
       }
-      await rotateKeys(folder, now, (config.refreshTokenTtl + MARGIN) * 1000)
+      await rotateKeys(folder, now, keepPreviousFor(config))
       for (const warning of curveWarnings(await describeKeys(folder))) terminal.note(warning)
       return showNew(folder, 'A running server loads the new keys within a second or two.')
     case 'prune': {

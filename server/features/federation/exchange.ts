@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { presentAccount, sessionAnswer } from '../../accounts/account-fields.ts'
+import { presentSession, sessionAnswer } from '../../accounts/session-answer.ts'
 import type { Core } from '../../composition.ts'
 import { parseBody } from '../../http/body.ts'
 import type { AppContext, Handler } from '../../http/context.ts'
@@ -86,8 +86,7 @@ export function createExchange(
     audit(log, 'token_exchanged', ids)
     auditEnded(log, account.id, [...ended, ...started.ended])
     ctx.body = {
-      account: presentAccount(account),
-      ...signedIn,
+      ...presentSession(account, signedIn),
       issued_token_type: ACCESS_TOKEN,
       // RFC 6749 §3.3: the scope is the account's, whatever was requested.
       ...(body.scope === undefined ? {} : { scope: account.scope }),

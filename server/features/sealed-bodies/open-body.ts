@@ -8,7 +8,7 @@ import type { AppContext } from '../../http/context.ts'
 import { tokenRefused } from '../../http/bearer-challenge.ts'
 import { HttpError } from '../../http/http-error.ts'
 import { hasRepeatedMembers } from '../../http/repeated-members.ts'
-import { checkBinding } from '../../token/check-binding.ts'
+import { checkBinding } from '../../token/request-binding.ts'
 import { parseObject } from '../../token/compact.ts'
 import { decrypt } from '../../token/decrypt.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
-import { checkBinding, type BoundRequest } from '../../server/token/check-binding.ts'
+import { checkBinding, type BoundRequest } from '../../server/token/request-binding.ts'
 
 const BODY = Buffer.from('{"name":"Zoë"}')
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url')
