@@ -4,7 +4,7 @@ import { openDatabaseKey } from './database-key.ts'
 
 /** The most keys. The least recently used is dropped to make room. */
 const CAPACITY = 20_000
-/** Milliseconds from the time it was opened. */
+/** Milliseconds for which a key is used after it was opened. Within another, it is forgotten. */
 const LIFETIME = 60_000
 
 /**
@@ -12,12 +12,14 @@ const LIFETIME = 60_000
  * never the result, because everything is forgotten when the server's keys change.
  */
 export function createOpenedKeys(context: TokenContext, max = CAPACITY) {
-  // By the key as it is stored. Each is removed on time, so that no key stays on a quiet server.
-  const create = () => new LRUCache<string, string>({ max, ttl: LIFETIME, ttlAutopurge: true })
+  // By the key as it is stored.
+  const create = () => new LRUCache<string, string>({ max, ttl: LIFETIME, ttlResolution: 0 })
   let opened = create()
   context.keystore.onReplaced(() => {
     opened = create()
   })
+  // Otherwise, keys would stay in memory on a quiet server.
+  setInterval(() => opened.purgeStale(), LIFETIME).unref()
 
   return {
     /** See `openDatabaseKey`. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { LRUCache } from 'lru-cache'
 import { createEphemeralKeystore, type Keystore } from '../../server/keystore/keystore.ts'
 import { createDatabaseKey } from '../../server/database-keys/database-key.ts'
 import { createOpenedKeys } from '../../server/database-keys/opened-keys.ts'
@@ -54,12 +55,14 @@ test('a key is decrypted once a minute', async () => {
 })
 
 test('it needs no other request to forget a key', async () => {
+  const purge = jest.spyOn(LRUCache.prototype, 'purgeStale')
   const { sealed } = createDatabaseKey(context)
-  await createOpenedKeys(context).open(sealed)
-  expect(jest.getTimerCount()).toBeGreaterThan(0)
-  wait(MINUTE + 1)
+  const keys = createOpenedKeys(context)
   wait(1)
-  expect(jest.getTimerCount()).toBe(0)
+  await keys.open(sealed)
+  wait(MINUTE)
+  wait(MINUTE)
+  expect(purge.mock.results.map(({ value }) => value)).toEqual([false, true])
 })
 
 test('the least recently used key makes room', async () => {
