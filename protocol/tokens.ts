@@ -23,7 +23,7 @@ export interface RegisteredClaims {
   readonly cnf?: Confirmation | undefined
 }
 
-/** Whose token it is (RFC 7800 §3.2): whoever sends it proves to hold the private half of this key. */
+/** Whose token it is (RFC 7800 §3.2): the sender proves that it holds this key's private half. */
 export interface Confirmation {
   /** The public encryption key of the client. Its thumbprint is the token's `client_id`. */
   readonly jwk: ConfirmationKey

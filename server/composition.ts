@@ -31,8 +31,8 @@ export interface Dependencies extends Pick<
   /** Remembers bound requests; by default, that of limit-store.ts. */
   readonly replayCache?: ReplayCache
   /**
-   * Bound requests from before this are refused, because the replay cache does not know them. In
-   * milliseconds.
+   * Requests bound before this time are refused, because the replay cache does not know them.
+   * Milliseconds since the epoch.
    */
   readonly bindingsNotBefore?: number
   /** By default, one with the parameters for production. */

@@ -18,8 +18,8 @@ export interface OpenedDatabase {
   /** Its connections now, if it can have several. */
   readonly connections?: () => Connections
   /**
-   * The tables in which its servers remember. They are not copied to another database, and emptied
-   * in one that was copied to.
+   * The tables with what its servers remember, such as bound requests. A copy of the database
+   * leaves them out, and empties them in its target.
    */
   readonly memoryTables?: readonly string[]
 }

@@ -96,8 +96,8 @@ async function start(
 
   let isServing = false
   // With preserved keys, a binding that the last server saw must not be accepted again, unless the
-  // database remembers it. Bindings count whole seconds, so this server accepts them from the next
-  // one on.
+  // database remembers it. The `iat` of a binding is in whole seconds, so this server accepts
+  // bindings from the next full second on.
   const forgets = config.preserveSessions && opened.limitStore === undefined
   const bindingsNotBefore = forgets ? Math.ceil(startedAt / 1000) * 1000 : 0
   const core = compose({
@@ -107,7 +107,7 @@ async function start(
   })
   closers.add(core.refusedTokens.flush)
   const parts = await createFeatures(core, features, closers)
-  // Under the server, which must not wait for a sweep when it stops.
+  // Added before the server, so that the server stops first and does not wait for a sweep.
   let stopSweeping = () => Promise.resolve()
   closers.add(() => stopSweeping())
 

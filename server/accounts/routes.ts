@@ -33,7 +33,7 @@ export function accountRoutes(core: Core, features: readonly FeatureParts[]) {
     const { id, account, sealedDatabaseKey } = ctx.state.session
     const databaseKey = await databaseKeys.open(sealedDatabaseKey)
     if (databaseKey === null) {
-      ctx.state.log.warn({ session_id: id }, 'the key of a database key has been removed')
+      ctx.state.log.warn({ session_id: id }, 'the server key of a database key has been removed')
     }
     ctx.body = { account: presentAccount(account), session_id: id, database_key: databaseKey }
   }

@@ -68,7 +68,7 @@ function toConfig(env: Variables, featureVariables: Readonly<Record<string, unkn
     publicUrl: issuer,
     /** The absolute path of a SQLite file, `:memory:`, or a URL, which may hold a password. */
     database: databaseLocation(env.DATABASE_URL),
-    /** How long a statement may wait or take. */
+    /** Seconds that a statement may wait or take. */
     databaseTimeout: env.DATABASE_TIMEOUT,
     algorithms: Object.freeze<Algorithms>({
       signingAlg: env.TOKEN_SIGNING_ALG,

@@ -44,8 +44,8 @@ const schema = z.object({
   UNUSED_CLIENT_TTL: duration.default(7 * 86_400),
   // `optional` checks a binding if the token has one. `required` refuses tokens without one.
   REQUEST_BINDING: oneOf(['optional', 'required']).default('optional'),
-  // Clients that ask for it get tokens that are useless without their private key. Off while services
-  // that cannot check the proof still take the tokens.
+  // On: clients that ask for it get tokens that are useless without their private key. Turn it off
+  // while some services accept the tokens but cannot check the proof.
   KEY_BOUND_TOKENS: flag.default(true),
   // Per network address. Known clients and sessions have an allowance of their own. Wide enough for
   // an office behind one address; limits/wrong-passwords.ts is what stops password guessing.

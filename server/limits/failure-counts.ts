@@ -20,7 +20,7 @@ export type WaitAfter = (failures: number) => number
 /** Whether a count is worth keeping. */
 export const isUsed = ({ failures, reserved }: Count): boolean => failures > 0 || reserved > 0
 
-/** What still counts now of a stored count. Without one, and if nothing does, a new one. */
+/** The part of a stored count that still counts now; a new count if there is none. */
 export function countAt(now: number, stored?: Count): Count {
   const unused = { failures: 0, failedAt: now, reserved: 0, reservedAt: now }
   const count = { ...(stored ?? unused) }

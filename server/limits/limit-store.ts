@@ -5,7 +5,7 @@ import { createReplayCache, type ReplayCache } from './replay-cache.ts'
 
 /** Where requests, tries and wrong passwords are counted and remembered. */
 export interface LimitStore {
-  /** Each is filled by itself. */
+  /** Each cache has a capacity of its own. */
   readonly createReplayCache: () => ReplayCache
   readonly createLimiter: CreateLimiter
   readonly changeFailures: ChangeFailures

@@ -3,8 +3,8 @@ import { createFrequentKeys } from './frequent-keys.ts'
 import { createDigest, createHashTable, type HashTable } from './hash-table.ts'
 
 /**
- * Remembers which bound requests have been seen. An interface, so that several servers can share an
- * implementation.
+ * Remembers which bound requests have been seen. An interface, so that several servers can share
+ * one cache.
  */
 export interface ReplayCache {
   /**

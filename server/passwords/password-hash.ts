@@ -24,8 +24,9 @@ export interface Argon2 {
 const PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
 
 /**
- * KiB, and passes over that much. These are the costs of libsodium's SENSITIVE, the most costly
- * preset in common use: seconds. A damaged hash can name a cost of days.
+ * The highest accepted cost: memory in KiB, and passes over that much memory. It is the cost of
+ * libsodium's SENSITIVE, the most costly preset in common use, and takes seconds. A damaged hash
+ * can name a cost that takes days.
  */
 const MAX_MEMORY = 1024 * 1024
 const MAX_PASSES = 4
@@ -110,9 +111,8 @@ export function createPasswordHasher(options: HasherOptions = {}) {
     needsRehash: (passwordHash: string): boolean => !passwordHash.startsWith(prefix),
 
     /**
-     * What waits, and what has been done since the hasher was created: passwords that were hashed,
-     * for a new hash or to compare, and the time that this took, without the waiting, in
-     * milliseconds.
+     * How many passwords wait, how many were hashed or verified since the hasher was created, and
+     * how many milliseconds that took, excluding the wait.
      */
     load: () => ({ waiting: queue.waiting, done, ms }),
   }

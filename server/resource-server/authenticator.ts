@@ -26,7 +26,7 @@ export type ClaimsOf<Services extends boolean> = Services extends true
   : AccessTokenClaims
 
 /**
- * What a service knows of the auth server. It knows no framework.
+ * Creates the part of a service that checks access tokens. It does not depend on a framework.
  *
  * @throws StartupError for a URL or a key that cannot be used.
  */

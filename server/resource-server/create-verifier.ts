@@ -47,11 +47,11 @@ export interface Verifier {
  *
  * By itself, a service does not learn that a session has ended. It accepts a token until it expires: up
  * to ACCESS_TOKEN_TTL longer than the auth server. With `introspection`, it asks the auth server. Or
- * answer it in `isAlive`, for example with a list of ended sessions (`claims.sid`).
+ * check this yourself in `isAlive`, for example with a list of ended sessions (`claims.sid`).
  *
  * A service that has decrypted a key-bound token can use it nowhere else: the proof that came with it is
- * for the service's own key. Any other token it could use at the auth server, and at every service that
- * accepts it.
+ * for the service's own key. It could use any other token at the auth server, and at every service
+ * that accepts such tokens.
  *
  * @throws StartupError for a URL or a key that cannot be used.
  * @example

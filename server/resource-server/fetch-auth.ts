@@ -74,8 +74,8 @@ const toResponse = ({ body, status, headers }: Refusal): Response =>
   new Response(body, { status, headers })
 
 /**
- * Fetch joins repeated headers. Here they are apart again, so that a second Authorization header is
- * seen: a scheme and a space begin each one, and only that (RFC 9110 §11.6.2).
+ * Fetch joins repeated headers with commas. This splits them again, so that a second Authorization
+ * header is seen. Only the start of a value has a scheme and a space (RFC 9110 §11.6.2).
  */
 const rawHeadersOf = (headers: Headers): string[] =>
   [...headers].flatMap(([name, value]) =>

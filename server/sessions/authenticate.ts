@@ -27,8 +27,8 @@ const ACCESS_TOKEN = {
 type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedTokens'>
 
 /**
- * Lets a request through whose access token is ours, whose session is alive and whose binding
- * holds, and puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
+ * Lets a request through if its access token is ours, its session is alive and its binding holds.
+ * Puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
   async function check(ctx: AppContext<SessionState>, token: string): Promise<Session> {

@@ -121,7 +121,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     const valid = await validate(tokens, kind, token)
     const account = await sessions.ownerOf(valid.claims)
     if (account === undefined) throw invalid('session')
-    // Last: a dead token must not use up what the account may have remembered.
+    // Last, so that a dead token does not use up the account's share of the replay cache.
     await binding.check(requestOf(ctx), valid.header, valid.claims, 'body')
     return { valid, account }
   }

@@ -15,7 +15,7 @@ interface BindingPolicy {
   readonly publicUrl: string
   readonly requestBinding: 'optional' | 'required'
   readonly clock: () => number
-  /** Bindings from before this are refused, because they may have been used. In milliseconds. */
+  /** Earlier bindings are refused: they may have been used. Milliseconds since the epoch. */
   readonly notBefore: number
   readonly replayCache: ReplayCache
 }
@@ -106,7 +106,7 @@ export interface BoundRequest {
   readonly body: Uint8Array | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Bindings from before this are refused, because they may have been used. In milliseconds. */
+  /** Earlier bindings are refused: they may have been used. Milliseconds since the epoch. */
   readonly notBefore: number
 }
 

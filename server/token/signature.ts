@@ -67,8 +67,8 @@ export function signatureOf(input: string, alg: SigningAlg, privateKey: KeyObjec
  * Verifies the signature of a JWS (RFC 7515 §5.2).
  *
  * @param input Its first two parts.
- * @param publicKey If it is not of the type that `alg` requires, nothing is a signature: a folder of
- *   keys may have an old one that is too weak.
+ * @param publicKey A key that is not of the type that `alg` requires verifies no signature. A key
+ *   folder may hold such a key: an old one that is too weak.
  * @throws TypeError for a key that is not public, which is a bug of ours.
  */
 export function isSignature(

@@ -10,7 +10,7 @@ import type { VerificationKeys } from './verify.ts'
 export interface ReadingContext {
   /** Every token's `iss` (RFC 8414 §2). */
   readonly issuer: string
-  /** The accepted `enc`, or all of them. */
+  /** The accepted `enc`, or a list of them. */
   readonly algorithms: { readonly encryptionEnc: EncryptionEnc | readonly EncryptionEnc[] }
   readonly keystore: {
     readonly decryptionKey: DecryptionKeys

@@ -13,7 +13,7 @@ export interface ValidToken<C extends RegisteredClaims> {
   readonly jws: string
   /** The header of the outer JWE, with the binding that the sender chose. */
   readonly header: Readonly<Record<string, unknown>>
-  /** For `remember`, once its session and its binding have been checked too. */
+  /** For `rememberAgreement`, once the session and the binding have been checked too. */
   readonly agreement?: Agreement | undefined
 }
 
@@ -61,7 +61,7 @@ async function verifiedClaims<C extends RegisteredClaims>(
 ): Promise<{ kid: string; claims: C; isKnown: boolean }> {
   const keys: VerificationKeys = (kid) => keystore.verificationKey(kid)
   const known = caches?.verified.find(jws, kind)
-  // A key that is accepted no more takes its tokens with it.
+  // A cached token counts only while the key that signed it is still accepted.
   if (known !== undefined && (await keys(known.kid)) !== undefined) {
     return { kid: known.kid, claims: known.claims, isKnown: true }
   }

@@ -17,7 +17,7 @@ export type VerificationKeys = (
   kid: string,
 ) => VerificationKey | undefined | Promise<VerificationKey | undefined>
 
-/** Exactly the members that issue.ts writes. A JWS with others is not ours. */
+/** Exactly the members that `sign` writes (signature.ts). A JWS with others is not ours. */
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string(), typ: z.string() })
 
 /**

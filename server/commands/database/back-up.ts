@@ -22,7 +22,7 @@ export function backUp(from: string, to: string): void {
     // SQLite writes into an empty file.
     create(part)
     copy(from, part)
-    // Neither SQLite nor a rename does that.
+    // Neither SQLite nor a rename syncs the copy to disk.
     flush(part)
     // Fails if it exists by now, which a rename does not.
     create(to)

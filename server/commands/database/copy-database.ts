@@ -7,7 +7,7 @@ const BATCH = 500
 /** Rows between two lines of progress. */
 const PROGRESS = 10_000
 
-/** In this order, what a row refers to is there before it. The tables of features follow. */
+/** In this order, each row is copied after the rows it refers to. The tables of features follow. */
 const CORE_TABLES = [
   ...['clients', 'accounts', 'sessions', 'refresh_tokens'],
   ...['password_resets', 'known_clients'],
@@ -50,7 +50,8 @@ export async function copyDatabase(
       }
       print(`${table.name}: ${copied}`)
     }
-    // Its servers have not seen the requests that the source's have.
+    // The target's servers have not seen the requests that the source's servers accepted. With
+    // these tables empty, they refuse every request that was bound before the copy.
     for (const name of to.memoryTables ?? []) await target.deleteFrom(name).execute()
   })
 }

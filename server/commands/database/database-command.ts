@@ -21,7 +21,7 @@ const HELP = `Usage: npm run database -- backup --to <file:…>
 export interface DatabaseAccess {
   /** DATABASE_URL, as a location. */
   readonly configured: string
-  /** @throws StartupError for a URL that is none of a database. */
+  /** @throws StartupError for a URL that does not name a database. */
   readonly toLocation: (url: string) => string
   /** `undefined` for SQLite. */
   readonly kindOf: (location: string) => DatabaseKind | undefined

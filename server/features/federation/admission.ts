@@ -46,7 +46,8 @@ async function admit(
 ): Promise<Admission> {
   const { email, name, issuer, isEmailVerified } = token
   const accounts = createAccounts(trx, clock)
-  // First: of an account that another request has just created, the identity is there, too.
+  // Reads the account before the identity. If another request has just created the account, it has
+  // also linked the identity, so the next query finds that.
   const account = email === undefined ? undefined : await accounts.findByEmail(email)
   const owner = await findOwner(trx, token)
   if (owner !== undefined) return { outcome: 'known', account: owner, ended: [] }

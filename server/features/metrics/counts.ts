@@ -22,7 +22,7 @@ export function createCounts(registry: Registry): Observer {
   })
   const refused = new Counter({
     name: 'auth_access_tokens_refused_total',
-    help: 'Access tokens that were refused, by the reason, which only the log has.',
+    help: 'Access tokens that were refused, by reason.',
     labelNames: ['reason'],
     registers,
   })

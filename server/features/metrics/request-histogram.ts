@@ -45,7 +45,7 @@ export function createRequestHistogram(registry: Registry) {
     help: 'Answered requests, by the pattern of their route and the status.',
     get: () => Promise.resolve({ ...metric, values: values() }),
   }
-  // Of a metric, a registry calls nothing but `get`.
+  // A registry calls only the `get` of a metric.
   registry.registerMetric(metric as unknown as Histogram)
 
   return {

@@ -18,7 +18,7 @@ const listAnswer = z.object({
         client_name: z.string().nullable(),
         created_at: z.iso.datetime(),
         last_used_at: z.iso.datetime(),
-        current: z.boolean().meta({ description: 'Whether the request came with it.' }),
+        current: z.boolean().meta({ description: 'Whether this is the session of the request.' }),
       })
       .meta({ id: 'Session' }),
   ),

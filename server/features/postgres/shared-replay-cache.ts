@@ -63,7 +63,7 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
 
 /**
  * The database has crashed and forgotten every request. Requests made before now may be replays.
- * Requests count whole seconds, so they are accepted from the next full second on.
+ * An `iat` is in whole seconds, so requests are accepted from the next full second on.
  */
 async function beginEpoch(db: SharedDatabase, requests: readonly Request[]): Promise<number> {
   const now = Math.max(...requests.map(({ now }) => now))

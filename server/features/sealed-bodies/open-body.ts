@@ -70,7 +70,7 @@ export function createOpenBody(core: Core) {
   return async function openBody(ctx: AppContext): Promise<SealedBody> {
     const { log, token } = ctx.state
     if (['GET', 'HEAD'].includes(ctx.method)) {
-      // They have no rate limit, which keeps strangers from filling the replay memory.
+      // Most GET routes have no rate limit, so strangers could fill the replay memory through them.
       throw new HttpError('unsupported_media_type', 'This request does not take a sealed body.')
     }
     if (token !== undefined && !Object.hasOwn(token.header, 'req')) {

@@ -35,7 +35,7 @@ const credentialsSchema = z.object({
 
 /**
  * Authenticates the service client of a request by `private_key_jwt` (RFC 7523 §3, OpenID Connect Core
- * §9). It is used up by that.
+ * §9). The assertion is then used up.
  *
  * @throws HttpError 401 `invalid_client`, in one wording; the reason is in the log.
  */
@@ -54,7 +54,7 @@ export function createAuthenticateService(
     const assertion = readAssertion(jws)
     const client = await clients.find(assertion.claims.iss)
     if (client === undefined) throw new AssertionRefused('unknown_client')
-    // RFC 7521 §4.2: optional, and then the same.
+    // RFC 7521 §4.2: `client_id` is optional, but if it is sent, it must name the same client.
     if (client_id !== undefined && client_id !== client.id) throw new AssertionRefused('client_id')
     await checkAssertion(assertion, client, config.issuer, clock() / 1000)
     // Last, so that an assertion that is refused for another reason is not used up.

@@ -5,8 +5,8 @@ import type { AssertionClaims } from './client-assertion.ts'
 import type { ServiceDatabase } from './service-tables.ts'
 
 /**
- * Uses up an assertion: its `jti` is good once for each client (RFC 7523 §3). In the database and not
- * in memory, because it is good for longer than a restart takes, and at each of several servers.
+ * Uses up an assertion: each client can use a `jti` once (RFC 7523 §3). This is recorded in the
+ * database, not in memory, because an assertion outlives a restart and is valid at every server.
  *
  * @throws AssertionRefused `used` if it was used before.
  */
