@@ -11,7 +11,7 @@ import { requestTarget } from './http/request-head.ts'
 import { unsentAnswers } from './listener/unsent-answers.ts'
 import { createRouter } from './routes.ts'
 
-/** Load balancers need these while the server stops. */
+/** Load balancers need these while the server starts or stops. */
 const ALWAYS_ANSWERED = new Set(['/healthz', '/readyz'])
 
 /**
@@ -32,7 +32,7 @@ export function createApp(core: Core, features: readonly FeatureParts[]): Koa<Re
   app.use(errors())
   app.use(requestTarget())
   app.use(notStored)
-  app.use(draining(core.isStopping))
+  app.use(unlessServing(core.isServing))
   for (const { middleware } of features) if (middleware !== undefined) app.use(middleware)
   app.use(createRouter(core, features).routes())
   app.use(noRoute())
@@ -47,9 +47,9 @@ const notStored: AppMiddleware = (ctx, next) => {
 }
 
 /** Refuses requests while the server starts or stops, so that they go to another server. */
-function draining(isStopping: () => boolean): AppMiddleware {
-  return function draining(ctx, next) {
-    if (isStopping() && !ALWAYS_ANSWERED.has(ctx.path)) {
+function unlessServing(isServing: () => boolean): AppMiddleware {
+  return function unlessServing(ctx, next) {
+    if (!isServing() && !ALWAYS_ANSWERED.has(ctx.path)) {
       throw unavailable(1, 'The server is starting or stopping. Try again.')
     }
     return next()

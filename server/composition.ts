@@ -26,8 +26,8 @@ export interface Dependencies extends Pick<
   readonly logger: Logger
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
-  /** Whether the server has begun to stop. */
-  readonly isStopping?: () => boolean
+  /** Not while the server starts or stops. */
+  readonly isServing?: () => boolean
   /** Remembers bound requests; by default, that of limit-store.ts. */
   readonly replayCache?: ReplayCache
   /**
@@ -44,7 +44,7 @@ export type Core = Readonly<ReturnType<typeof compose>>
 
 export function compose(dependencies: Dependencies) {
   const { config, keystore, database, logger, findSession, connections } = dependencies
-  const { clock = Date.now, isStopping = () => false } = dependencies
+  const { clock = Date.now, isServing = () => true } = dependencies
   const { limitStore = limitsInMemory() } = dependencies
   const { replayCache = limitStore.createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
@@ -63,7 +63,6 @@ export function compose(dependencies: Dependencies) {
     config.rateLimits.login,
   )
   const accounts = createAccounts(database, clock)
-  const notBefore = bindingsNotBefore
   return {
     config,
     keystore,
@@ -71,7 +70,7 @@ export function compose(dependencies: Dependencies) {
     connections,
     logger,
     clock,
-    isStopping,
+    isServing,
     tokens,
     caches,
     limitStore,
@@ -80,7 +79,13 @@ export function compose(dependencies: Dependencies) {
     wrongPasswords,
     passwords,
     accounts,
-    binding: createRequestBinding({ publicUrl, requestBinding, clock, replayCache, notBefore }),
+    binding: createRequestBinding({
+      publicUrl,
+      requestBinding,
+      clock,
+      notBefore: bindingsNotBefore,
+      replayCache,
+    }),
     refusedTokens: createRefusedTokens(logger),
     clients: createClients(database, clock, config),
     signIn: createSignIn({ database, clock, accounts, passwords, rateLimits, wrongPasswords }),

@@ -103,7 +103,7 @@ async function start(
   const core = compose({
     ...opened,
     ...{ config, keystore, logger, clock, passwords },
-    ...{ bindingsNotBefore, isStopping: () => !isServing },
+    ...{ bindingsNotBefore, isServing: () => isServing },
   })
   closers.add(core.refusedTokens.flush)
   const parts = await createFeatures(core, features, closers)

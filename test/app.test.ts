@@ -6,7 +6,7 @@ let server: TestServer
 let stopping = false
 
 beforeAll(async () => {
-  server = await startTestServer({ isStopping: () => stopping })
+  server = await startTestServer({ isServing: () => !stopping })
 })
 afterAll(() => server.stop())
 

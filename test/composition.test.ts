@@ -19,7 +19,7 @@ test('a replacement of the keys drops what the caches hold of the keys that are 
   }).caches
   const claims = { ...OWN_CLAIMS, iss: ISSUER, iat: 1, exp: 2, jti: 'token-1' }
   const { kty = '', crv = '', x = '', y = '' } = (await generateKeyPair('enc', DEFAULTS)).publicJwk
-  const proofKeyOf = (key: KeyPair) => proofKeys.find({ kty, crv, x, y }, key)
+  const proofKeyOf = (key: KeyPair) => proofKeys.keyFor({ kty, crv, x, y }, key)
 
   const [oldSig, oldEnc] = [keystore.signingKey, keystore.encryptionKey]
   const [sig, enc] = [

@@ -4,7 +4,7 @@ import { openDatabaseKey } from './database-key.ts'
 
 /** The most keys. The least recently used is dropped to make room. */
 const CAPACITY = 20_000
-/** Milliseconds for which a key is used after it was opened. Within another, it is forgotten. */
+/** Milliseconds for which an opened key is used. It leaves the memory within as many more. */
 const LIFETIME = 60_000
 
 /**

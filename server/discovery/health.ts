@@ -6,7 +6,7 @@ import type { Core } from '../composition.ts'
 
 const says = (status: string) => z.object({ status: z.literal(status) })
 
-export function healthRoutes({ config, database, isStopping, keystore, tokens }: Core) {
+export function healthRoutes({ config, database, isServing, keystore, tokens }: Core) {
   /** Alive: the process runs. */
   const live: Handler = (ctx) => {
     ctx.body = { status: 'ok' }
@@ -14,7 +14,7 @@ export function healthRoutes({ config, database, isStopping, keystore, tokens }:
 
   /** Ready: the server can answer requests. */
   const ready: Handler = async (ctx) => {
-    const isReady = !isStopping() && (await isReachable(database, ctx.state.log))
+    const isReady = isServing() && (await isReachable(database, ctx.state.log))
     const age = Math.floor((tokens.clock() - keystore.currentSince) / 1000)
     ctx.state.logged = {
       key_age_days: Math.floor(age / 86_400),

@@ -63,11 +63,11 @@ export function createRouteTable<SignedIn>(
       await acceptBody(ctx)
       await next()
     }
-    const limits = steps.slice(0, -1)
     const handler = steps.slice(-1)
-    const acceptance = limits.includes(limitWithin) ? [] : [accepted]
-    const before = [named, readBody(bodyTypes), ...token, ...afterToken]
-    const all = [...before, ...limits, ...acceptance, ...handler]
+    // Its limits and scopes. With `limitWithin`, the handler calls `acceptBody` itself.
+    const own = steps.slice(0, -1)
+    if (!own.includes(limitWithin)) own.push(accepted)
+    const all = [named, readBody(bodyTypes), ...token, ...afterToken, ...own, ...handler]
     router.register(path, [method], all as RouterMiddleware[])
     routes.push({ method, path, steps: all })
   }

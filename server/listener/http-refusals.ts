@@ -6,7 +6,8 @@ import { toRequestId } from '../http/request-log.ts'
 const MAX_HEADERS = 100
 
 /**
- * Refuses a request before the app sees it. The connection is closed, as its state is uncertain.
+ * The answer to a request that the app never sees. It closes the connection, whose state is
+ * uncertain.
  */
 export interface Refusal {
   readonly status: 400 | 408 | 431

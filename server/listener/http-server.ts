@@ -68,7 +68,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
   // A server may ignore an unknown expectation (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  // Refuses a too large body before the client sends it. Node then closes the connection.
+  // Does not ask for a body that is too large. http/body.ts answers 413, and Node closes the connection.
   server.on('checkContinue', (request, response) => {
     if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
     server.emit('request', request, response)
@@ -84,7 +84,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       return
     }
     unanswered.add(response)
-    // Bytes after a refused request may be a part of it.
+    // Bytes after a refused request may be a part of it. It is removed with its connection.
     if (connection.isRefused) return
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {

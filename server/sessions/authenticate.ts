@@ -31,22 +31,6 @@ type Dependencies = Pick<Core, 'tokens' | 'sessions' | 'binding' | 'refusedToken
  * Puts the session on `ctx.state` (RFC 6750). A service token has no session: 403.
  */
 export function authenticate({ tokens, sessions, binding, refusedTokens }: Dependencies) {
-  async function check(ctx: AppContext<SessionState>, token: string): Promise<Session> {
-    const valid = await validate(tokens, anyAccessToken, token)
-    const { claims, header } = valid
-    if (claims.sid === undefined) {
-      await binding.check(requestOf(ctx), header, claims)
-      throw personRequired()
-    }
-    const session = await sessions.findAlive(claims)
-    if (session === undefined) throw invalid('session')
-    // Last: a request that is refused for another reason has not been used up.
-    await binding.check(requestOf(ctx), header, claims)
-    rememberAgreement(tokens, valid)
-    ctx.state.token = { ...valid, claims }
-    return session
-  }
-
   async function authenticate(ctx: AppContext<SessionState>, next: Next): Promise<void> {
     const { state } = ctx
     const token = readToken(
@@ -57,6 +41,23 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     state.scope = state.session.scope
     await next()
   }
+
+  async function check(ctx: AppContext<SessionState>, token: string): Promise<Session> {
+    const valid = await validate(tokens, anyAccessToken, token)
+    const { claims, header } = valid
+    if (claims.sid === undefined) {
+      await binding.check(requestOf(ctx), header, claims)
+      throw personRequired()
+    }
+    const session = await sessions.findAlive(claims)
+    if (session === undefined) throw invalid('session')
+    // Last, because it uses the binding up.
+    await binding.check(requestOf(ctx), header, claims)
+    rememberAgreement(tokens, valid)
+    ctx.state.token = { ...valid, claims }
+    return session
+  }
+
   return documented(authenticate, {
     security: { accessToken: ACCESS_TOKEN },
     401: ['invalid_token'],

@@ -98,7 +98,7 @@ const bindingSchema: z.ZodType<Binding> = z.object({
 })
 
 /** What a binding must match. */
-export interface BoundRequest {
+export interface ExpectedBinding {
   readonly method: string
   /** As the client sees it: the issuer's URL and the path. */
   readonly url: string
@@ -116,7 +116,7 @@ export interface BoundRequest {
  * @param req The header parameter, whatever it is.
  * @throws TokenError
  */
-export function checkBinding(req: unknown, request: BoundRequest): Binding {
+export function checkBinding(req: unknown, request: ExpectedBinding): Binding {
   const binding = bindingSchema.safeParse(req).data
   if (binding === undefined) throw invalid('req')
   if (Math.abs(request.now / 1000 - binding.iat) > BINDING_TOLERANCE) throw invalid('req_iat')

@@ -44,13 +44,13 @@ const provenSchema = z.object({
 export function checkProof(
   { plaintext: jws, header, key }: Decrypted,
   cnf: Confirmation,
-  known?: ProofKeys,
+  proofKeys?: ProofKeys,
 ): void {
   // A key-bound token must name its key, because the proof is made for that key.
   if (header['kid'] !== key.kid) throw invalid('jwe_kid')
   const req = provenSchema.safeParse(header['req']).data
   if (req === undefined) throw invalid('proof_missing')
-  const proofKey = known?.find(cnf.jwk, key) ?? deriveProofKey(cnf.jwk, key)
+  const proofKey = proofKeys?.keyFor(cnf.jwk, key) ?? deriveProofKey(cnf.jwk, key)
   const input = proofInput(req, hash('sha256', jws, 'base64url'))
   const mac = createHmac('sha256', proofKey).update(input).digest('base64url')
   // Compared as text, because base64url decoders ignore stray bits.
@@ -71,7 +71,7 @@ export function createProofKeys(capacity = CAPACITY) {
   })
   return {
     /** @throws TokenError as `deriveProofKey` does. */
-    find(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
+    keyFor(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
       const { kid } = recipient
       const id = `${thumbprintOf(client)} ${kid}`
       const known = keys.get(id) ?? { kid, key: deriveProofKey(client, recipient) }

@@ -35,7 +35,7 @@ export interface TestServerOptions {
   /** A database shared with another server. `stop` does not close it. */
   readonly database?: Database
   readonly clock?: TestClock
-  readonly isStopping?: () => boolean
+  readonly isServing?: () => boolean
   readonly replayCache?: ReplayCache
   /** Milliseconds since the epoch: see Dependencies. */
   readonly bindingsNotBefore?: number
@@ -54,7 +54,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const clock = options.clock ?? createClock()
   const logs: string[] = []
   const logger = createLogger('trace', { write: (line) => void logs.push(line) })
-  const { isStopping, replayCache, bindingsNotBefore } = options
+  const { isServing, replayCache, bindingsNotBefore } = options
   const core = compose({
     ...partsOf(database),
     config,
@@ -64,7 +64,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(options.productionHashes === true
       ? {}
       : { passwords: options.passwords ?? createCheapHasher() }),
-    ...(isStopping === undefined ? {} : { isStopping }),
+    ...(isServing === undefined ? {} : { isServing }),
     ...(replayCache === undefined ? {} : { replayCache }),
     ...(bindingsNotBefore === undefined ? {} : { bindingsNotBefore }),
   })

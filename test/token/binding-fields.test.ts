@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
-import { checkBinding, type BoundRequest } from '../../server/token/request-binding.ts'
+import { checkBinding, type ExpectedBinding } from '../../server/token/request-binding.ts'
 
 const BODY = Buffer.from('{"name":"Zoë"}')
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url')
 const NOW = 1_767_225_600
 
-const REQUEST: BoundRequest = {
+const REQUEST: ExpectedBinding = {
   method: 'PATCH',
   url: 'https://auth.test/account',
   body: BODY,
@@ -21,7 +21,7 @@ const REQ = {
   dig: digest(BODY),
 }
 
-const check = (changes: Record<string, unknown> = {}, request: Partial<BoundRequest> = {}) =>
+const check = (changes: Record<string, unknown> = {}, request: Partial<ExpectedBinding> = {}) =>
   checkBinding({ ...REQ, ...changes }, { ...REQUEST, ...request })
 const reasonOf = (work: () => unknown): string | undefined => {
   try {
