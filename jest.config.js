@@ -13,17 +13,19 @@ export default {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }],
   },
   collectCoverageFrom: [
-    ...['server/**/*.ts', 'client/**/*.ts', 'pkcs8/**/*.ts'],
+    'server/**/*.ts',
+    'client/**/*.ts',
+    'pkcs8/**/*.ts',
     // These contain only types.
-    ...['!server/http/context.ts', '!server/database/schema.ts'],
-    ...[
-      '!client/options.ts',
-      '!client/stores/client-store.ts',
-      '!server/resource-server/service-options.ts',
-    ],
+    '!server/http/context.ts',
+    '!server/database/schema.ts',
+    '!client/options.ts',
+    '!client/stores/client-store.ts',
+    '!server/resource-server/service-options.ts',
     // These run in a browser. The browser tests measure them.
     '!server/features/*/page/**',
-    ...['!client/stores/indexeddb-store.ts', '!client/stores/indexed-db.ts'],
+    '!client/stores/indexeddb-store.ts',
+    '!client/stores/indexed-db.ts',
   ],
   coverageDirectory: 'coverage',
   coverageProvider: 'babel',

@@ -26,8 +26,10 @@ const plainly = ({ person }) => {
 /** With a key agreement of its own, as every sealed body has that comes without a session. */
 const sealed = ({ person, client }) => {
   const req = {
-    ...{ jti: randomUUID(), iat: Math.floor(Date.now() / 1000) },
-    ...{ htm: 'POST', htu: server.url + PATH },
+    jti: randomUUID(),
+    iat: Math.floor(Date.now() / 1000),
+    htm: 'POST',
+    htu: server.url + PATH,
   }
   const headers = { 'Content-Type': 'application/jose', Accept: 'application/jose' }
   const body = seal(JSON.stringify(person), agree(client.serverJwk), req, 'json')
@@ -39,7 +41,8 @@ async function costOf(make) {
   const requests = Array.from({ length: BATCH }, (_, n) => make(server.people[n % CONNECTIONS]))
   const before = server.cpu()
   const { failed } = await drive(server.url, {
-    ...{ connections: CONNECTIONS, seconds: Infinity },
+    connections: CONNECTIONS,
+    seconds: Infinity,
     requests: { next: () => requests.pop() },
   })
   if (failed > 0) throw new Error(`${failed} of ${BATCH} sign-ins failed.`)

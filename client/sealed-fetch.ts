@@ -52,13 +52,16 @@ export async function sealedFetch(
     if (sealing.answer) headers.set('accept', JOSE)
     const init = { method, redirect, credentials, cache, keepalive, mode, referrerPolicy, headers }
     const sent = new Request(request.url, {
-      ...{ ...init, signal },
+      ...init,
+      signal,
       body: content.length === 0 ? null : content,
     })
     const response = await reach(context.fetch, sent)
     if (!sealing.answer) return response
     const asked = {
-      ...{ jti: bound.jti, sentAt, now: now() },
+      jti: bound.jti,
+      sentAt,
+      now: now(),
       loadKey: () => keyInUse(context.store, session),
     }
     return openAnswer(context, response, asked).catch((error: unknown) => {
@@ -72,7 +75,10 @@ export async function sealedFetch(
   const serverTime = () => tokens.now
   const response = await unlessAborted(signal, () =>
     sendCorrected({
-      ...{ reader, crv, now: serverTime, tolerance: CLOCK_TOLERANCE },
+      reader,
+      crv,
+      now: serverTime,
+      tolerance: CLOCK_TOLERANCE,
       send: (used, now) => attempt(usable, used, now),
       dateOfRefusal: (answer) =>
         isRefused(answer) && !isExpired(answer) ? dateOf(answer) : undefined,

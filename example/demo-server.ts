@@ -67,7 +67,9 @@ export async function startNotes({
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const app = await createNotesService({
-    ...{ issuer, url, logger: createLogger('silent') },
+    issuer,
+    url,
+    logger: createLogger('silent'),
     // The server may be reached at another address than its issuer.
     fetch: (asked, init) => fetch(asked.replace(issuer, server), init),
   })

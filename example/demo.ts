@@ -48,13 +48,18 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
   const store = memoryStore()
   const wire = createWire()
   const client = new AuthClient({
-    ...{ server: url, issuer, services: [notes], store },
-    ...{ fetch: wire.fetch, clientName: 'npm run demo' },
+    server: url,
+    issuer,
+    services: [notes],
+    store,
+    fetch: wire.fetch,
+    clientName: 'npm run demo',
   })
   const scene: Scene = { terminal, client, store, wire }
   const id = randomBytes(4).toString('hex')
   const person = {
-    ...{ name: 'Ada', email: `ada-${id}@lovelace.test` },
+    name: 'Ada',
+    email: `ada-${id}@lovelace.test`,
     password: randomBytes(16).toString('base64url'),
   }
   terminal.say(

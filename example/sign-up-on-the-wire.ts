@@ -17,7 +17,11 @@ export async function showSignUp(
 ): Promise<void> {
   const wire: string[] = []
   const client = new AuthClient({
-    ...{ server: url, issuer, store: memoryStore(), clientName: 'npm run demo', sealedBodies },
+    server: url,
+    issuer,
+    store: memoryStore(),
+    clientName: 'npm run demo',
+    sealedBodies,
     async fetch(request) {
       const isSignUp = request.method === 'POST' && new URL(request.url).pathname === '/account'
       const sent = await request.clone().text()
@@ -30,7 +34,8 @@ export async function showSignUp(
   const password = randomBytes(16).toString('base64url')
   const databaseKey = await signUpAndLeave(client, email, password)
   const secrets = {
-    ...{ 'the address': email, 'the password': password },
+    'the address': email,
+    'the password': password,
     ...(databaseKey !== undefined && { 'the database_key': databaseKey }),
   }
   const read = Object.entries(secrets).filter(([, secret]) => contains(wire.join('\n'), secret))

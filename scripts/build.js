@@ -11,8 +11,16 @@ import { parseArgs } from 'node:util'
 process.chdir(join(import.meta.dirname, '..'))
 const STAMP = 'dist/.built'
 const SOURCES = [
-  ...['server', 'client', 'pkcs8', 'example', 'protocol', 'scripts'],
-  ...['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'],
+  'server',
+  'client',
+  'pkcs8',
+  'example',
+  'protocol',
+  'scripts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package.json',
+  'package-lock.json',
 ]
 const COMPILER = 'node_modules/typescript/bin/tsc'
 

@@ -98,7 +98,11 @@ export function makePackage(one: Package, root: Root, dist: string) {
   return {
     files: all.files.map((file) => file.slice(dist.length + 1).replaceAll('\\', '/')),
     manifest: {
-      ...{ name, version: root.version, description, license: root.license, type: 'module' },
+      name,
+      version: root.version,
+      description,
+      license: root.license,
+      type: 'module',
       sideEffects: false,
       engines: root.engines,
       exports: Object.fromEntries(

@@ -102,8 +102,12 @@ async function tryImage(image: Image, scratch: string): Promise<void> {
 async function main(scratch: string): Promise<void> {
   const { modules, base } = prepare(scratch)
   const image = await buildImage({
-    ...{ dockerfile: read('Dockerfile'), ignore: read('.dockerignore'), context: PROJECT },
-    ...{ scratch: join(scratch, 'stages'), base, print },
+    dockerfile: read('Dockerfile'),
+    ignore: read('.dockerignore'),
+    context: PROJECT,
+    scratch: join(scratch, 'stages'),
+    base,
+    print,
   })
   expect(image.user.uid !== 0, 'The last USER must not be root.')
   const app = join(image.root, image.workdir)

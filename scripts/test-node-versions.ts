@@ -10,8 +10,11 @@ import { installApart, nodePackage } from './node-versions.ts'
 
 const SUPPORTED = ['20', '22', '24']
 const TESTS = [
-  ...['test/token', 'test/keystore', 'test/client/contract.test.ts'],
-  ...['test/scenarios/foreign-client.test.ts', 'test/scenarios/index.test.ts'],
+  'test/token',
+  'test/keystore',
+  'test/client/contract.test.ts',
+  'test/scenarios/foreign-client.test.ts',
+  'test/scenarios/index.test.ts',
 ]
 
 function run(node: string, ...args: string[]): void {

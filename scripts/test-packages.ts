@@ -77,8 +77,13 @@ function makeProject(name: string, text: string, packages: readonly string[]): s
   const folder = join(scratch, name)
   mkdirSync(folder)
   const compilerOptions = {
-    ...{ target: 'es2023', lib: ['es2023', 'dom'], module: 'nodenext', strict: true },
-    ...{ types: [], exactOptionalPropertyTypes: true, skipLibCheck: true },
+    target: 'es2023',
+    lib: ['es2023', 'dom'],
+    module: 'nodenext',
+    strict: true,
+    types: [],
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: true,
   }
   const files = {
     'package.json': { name, private: true, type: 'module' },
@@ -135,7 +140,9 @@ async function main(): Promise<void> {
   }
 
   const env = {
-    ...{ PORT: new URL(issuer).port, ISSUER: issuer, PRESERVE_SESSIONS_ON_REBOOT: '0' },
+    PORT: new URL(issuer).port,
+    ISSUER: issuer,
+    PRESERVE_SESSIONS_ON_REBOOT: '0',
     DATABASE_URL: `file:${join(scratch, 'auth.db')}`,
   }
   await start(PROJECT, 'dist/server/index.js', env, 'Ready at')

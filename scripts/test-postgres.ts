@@ -20,8 +20,11 @@ try {
   const jest = spawn(
     process.execPath,
     [
-      ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
-      ...['node_modules/jest/bin/jest.js', '--coverage=false', ...process.argv.slice(2)],
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/jest/bin/jest.js',
+      '--coverage=false',
+      ...process.argv.slice(2),
     ],
     { stdio: 'inherit', env: { ...process.env, TEST_POSTGRES_URL: server.url } },
   )

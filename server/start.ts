@@ -102,8 +102,13 @@ async function start(
   const bindingsNotBefore = forgets ? Math.ceil(startedAt / 1000) * 1000 : 0
   const core = compose({
     ...opened,
-    ...{ config, keystore, logger, clock, passwords },
-    ...{ bindingsNotBefore, isServing: () => isServing },
+    config,
+    keystore,
+    logger,
+    clock,
+    passwords,
+    bindingsNotBefore,
+    isServing: () => isServing,
   })
   closers.add(core.refusedTokens.flush)
   const parts = await createFeatures(core, features, closers)

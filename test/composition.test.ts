@@ -15,7 +15,10 @@ test('a replacement of the keys drops what the caches hold of the keys that are 
   const database = await openTestDatabase()
   const logger = createLogger('silent')
   const { agreements, verified, proofKeys } = compose({
-    ...{ config: testConfig(), keystore, database, logger },
+    config: testConfig(),
+    keystore,
+    database,
+    logger,
   }).caches
   const claims = { ...OWN_CLAIMS, iss: ISSUER, iat: 1, exp: 2, jti: 'token-1' }
   const { kty = '', crv = '', x = '', y = '' } = (await generateKeyPair('enc', DEFAULTS)).publicJwk

@@ -54,7 +54,9 @@ async function sendSealed(
   }
 
   const { response, asked } = await sendCorrected({
-    ...{ reader: server, tolerance: CLOCK_TOLERANCE, send: attempt },
+    reader: server,
+    tolerance: CLOCK_TOLERANCE,
+    send: attempt,
     now: () => clock() / 1000,
     dateOfRefusal: async (answer) =>
       (await isRefused(answer.response)) ? dateOf(answer.response) : undefined,

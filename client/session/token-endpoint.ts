@@ -46,7 +46,9 @@ export async function requestPair(
   // A session must not end because the server's key has changed, or because this clock is wrong and
   // the request seems to be an old one.
   const outcome = await sendCorrected({
-    ...{ reader: context.server, crv: curveOf(session), tolerance: CLOCK_TOLERANCE },
+    reader: context.server,
+    crv: curveOf(session),
+    tolerance: CLOCK_TOLERANCE,
     now: () => serverTime(context, session),
     send: (used, now) =>
       askPatiently(context, () =>

@@ -153,7 +153,10 @@ describe('changePassword', () => {
     expect(await read(bystander)).toEqual(bystander)
     expect(await generations()).toEqual({ a1: 1, e1: 0 })
     const kept = (await refreshTokens()).map(({ jti_hash, session_id, expires_at, used_at }) => [
-      ...[jti_hash, session_id, expires_at, used_at],
+      jti_hash,
+      session_id,
+      expires_at,
+      used_at,
     ])
     expect(kept).toHaveLength(2)
     expect(kept).toEqual(
@@ -200,7 +203,8 @@ describe('changePassword', () => {
     const session = await sessionOf(database, 'a1')
     await interfere()
     const state = async () => [
-      ...[await accounts().find(account.id), await generations()],
+      await accounts().find(account.id),
+      await generations(),
       await refreshTokens(),
     ]
     const before = await state()

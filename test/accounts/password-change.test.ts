@@ -55,8 +55,10 @@ describe('changing the password', () => {
     const answer = await change(session, GOOD_PASSWORD, NEW_PASSWORD)
     expect(answer.status).toBe(200)
     expect(answer.body).toEqual({
-      ...{ access_token: expect.any(String), refresh_token: expect.any(String) },
-      ...{ token_type: 'Bearer', expires_in: 900 },
+      access_token: expect.any(String),
+      refresh_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: 900,
     })
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(await isAlive({ accessJws: await client.open(answer.body.access_token) })).toBe(true)

@@ -48,7 +48,10 @@ const passwords: PasswordHasher = {
 let signIn: ReturnType<typeof createSignIn>
 const create = (login: { count: number; duration: number }, over = passwords) =>
   createSignIn({
-    ...{ database, clock, accounts, passwords: over },
+    database,
+    clock,
+    accounts,
+    passwords: over,
     rateLimits: createRateLimits({ ...OFF, login }, (limit) => createMemoryLimiter(limit)),
     wrongPasswords: createWrongPasswords(clock, failuresInMemory()),
   })
@@ -188,7 +191,9 @@ test('a client is known for 90 days after a sign-in', async () => {
 test('a rehash does not overwrite a password that was changed in the meantime', async () => {
   const weak = await hash(PASSWORD, { memoryCost: 16, timeCost: 1, parallelism: 1 })
   const old = (await accounts.create({
-    ...{ email: 'weak@mail.test', name: undefined, passwordHash: weak },
+    email: 'weak@mail.test',
+    name: undefined,
+    passwordHash: weak,
   }))!
   signIn = create(WIDE, {
     ...passwords,

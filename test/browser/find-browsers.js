@@ -16,7 +16,8 @@ export const ENGINES = [
     variable: 'CHROMIUM_PATH',
     usual: [
       ...inPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
-      ...['/snap/bin/chromium', '/opt/google/chrome/chrome'],
+      '/snap/bin/chromium',
+      '/opt/google/chrome/chrome',
       ...inApplications(
         'Chromium.app/Contents/MacOS/Chromium',
         'Google Chrome.app/Contents/MacOS/Google Chrome',

@@ -37,9 +37,13 @@ const { status } = spawnSync(
   process.execPath,
   [
     // Firefox is driven over a WebSocket, which Node 20 has only with this flag.
-    ...['--experimental-vm-modules', '--experimental-websocket'],
-    ...['--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'],
-    ...['--config', 'jest.browser.config.js', ...args],
+    '--experimental-vm-modules',
+    '--experimental-websocket',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    '--config',
+    'jest.browser.config.js',
+    ...args,
     ...skipped.flatMap((pattern) => ['--testPathIgnorePatterns', pattern]),
   ],
   {

@@ -52,8 +52,12 @@ export async function restartable(
   const url = `http://127.0.0.1:${port}`
   const config = testConfig(
     {
-      ...{ port, issuer: url, preserveSessions, rateLimits: UNLIMITED },
-      ...{ database: join(scratch, 'auth.db'), keysDir: join(scratch, 'keys') },
+      port,
+      issuer: url,
+      preserveSessions,
+      rateLimits: UNLIMITED,
+      database: join(scratch, 'auth.db'),
+      keysDir: join(scratch, 'keys'),
     },
     {},
     features,

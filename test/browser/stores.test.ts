@@ -177,7 +177,10 @@ test('a store that another tab has deleted is created again, without a reload', 
     ['next@mail.test', PASSWORD] as const,
   )
   expect(outcome).toEqual({
-    ...{ refused: 'session_ended', email: 'next@mail.test', status: 200, draft: 'text' },
+    refused: 'session_ended',
+    email: 'next@mail.test',
+    status: 200,
+    draft: 'text',
   })
 })
 
@@ -241,7 +244,11 @@ test('concurrent pages make one key, and another one beside it for another type'
     return { before, isNext, after, isInUse, broken: await store.loadKey() }
   })
   expect(other).toEqual({
-    ...{ before: 'P-256', isNext: true, after: 'X25519', isInUse: true, broken: undefined },
+    before: 'P-256',
+    isNext: true,
+    after: 'X25519',
+    isInUse: true,
+    broken: undefined,
   })
 })
 

@@ -8,8 +8,15 @@ const root = join(import.meta.dirname, '../..')
 let result: BuildResult<{ write: false; metafile: true }>
 beforeAll(async () => {
   result = await build({
-    ...{ absWorkingDir: root, entryPoints: ['client/index.ts'], bundle: true, write: false },
-    ...{ platform: 'browser', format: 'esm', target: 'es2022', minify: true, metafile: true },
+    absWorkingDir: root,
+    entryPoints: ['client/index.ts'],
+    bundle: true,
+    write: false,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    metafile: true,
   })
 })
 

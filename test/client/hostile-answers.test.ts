@@ -452,8 +452,11 @@ describe('an address', () => {
   })
 
   test.each([
-    ...['https://example.com', 'https://example.com/auth/', 'http://localhost:3000'],
-    ...['http://127.0.0.1:3000/', 'http://[::1]:3000'],
+    'https://example.com',
+    'https://example.com/auth/',
+    'http://localhost:3000',
+    'http://127.0.0.1:3000/',
+    'http://[::1]:3000',
   ])('%j is accepted as a server', (address) => {
     expect(() => new AuthClient({ server: address, store: memoryStore() })).not.toThrow()
   })

@@ -321,7 +321,8 @@ describe.each(STORES)('an older installation, stored in %s,', (_kind, createStor
     expect(key.id).not.toBe(id)
     expect(key.privateKey.extractable).toBe(false)
     expect((await client.accessToken()).claims).toMatchObject({
-      ...{ client_id: key.id, cnf: { jwk: key.publicJwk } },
+      client_id: key.id,
+      cnf: { jwk: key.publicJwk },
     })
     expect((await sessions()).map(({ client_id }) => client_id)).toEqual([key.id])
     const again = clientOf(server, { store: open() })

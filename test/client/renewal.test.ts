@@ -213,7 +213,9 @@ describe('the answer to a renewal', () => {
     )
     expire()
     expect(await errorOf(party.client.fetch('/account'))).toMatchObject({
-      ...{ code: error, status: code, message: 'Later.' },
+      code: error,
+      status: code,
+      message: 'Later.',
       retryAfter: code === 429 ? 7 : undefined,
       requestId: code === 429 ? 'r-1' : undefined,
     })

@@ -20,7 +20,8 @@ const reference = (
   cost: { N: number; r: number; p: number } = CHEAP,
 ) =>
   scryptSync(password, `jwe-auth-server password 1\n${issuer}\n${address}`, 32, {
-    ...{ ...cost, maxmem: 64 * 1024 * 1024 },
+    ...cost,
+    maxmem: 64 * 1024 * 1024,
   }).toString('base64url')
 
 test.each([

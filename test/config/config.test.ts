@@ -300,8 +300,15 @@ test('reports all problems at once, without repeating any value', () => {
     NODE_ENV: 'production',
   })
   for (const name of [
-    ...['PRESERVE_SESSIONS_ON_REBOOT', 'PRIVATE_KEY_PASSPHRASE', 'HOST', 'PORT', 'ISSUER'],
-    ...['CORS_ORIGINS', 'TOKEN_ENCRYPTION_CRV', 'REFRESH_TOKEN_TTL', 'RATE_LIMIT_REFRESH'],
+    'PRESERVE_SESSIONS_ON_REBOOT',
+    'PRIVATE_KEY_PASSPHRASE',
+    'HOST',
+    'PORT',
+    'ISSUER',
+    'CORS_ORIGINS',
+    'TOKEN_ENCRYPTION_CRV',
+    'REFRESH_TOKEN_TTL',
+    'RATE_LIMIT_REFRESH',
     'REFRESH_REUSE_INTERVAL',
   ]) {
     expect(problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1)

@@ -63,7 +63,8 @@ test.each(ECDH.flatMap((from) => ECDH.map((to) => [from, to] as const)))(
   'a key of the first version, sealed with %s, can be opened if the server now uses %s',
   async (from, to) => {
     const former = {
-      ...{ ...context, keystore: using(from) },
+      ...context,
+      keystore: using(from),
       algorithms: { ...algorithms, encryptionAlg: from },
     }
     const { plain, sealed } = sealedLikeAToken(former)
@@ -99,7 +100,8 @@ test('is unavailable while the key that it was sealed to is unknown', async () =
   const other = await createEphemeralKeystore(algorithms)
   const { sealed } = createDatabaseKey({ ...context, keystore: other })
   await expect(openDatabaseKey(context, sealed)).rejects.toMatchObject({
-    ...{ name: 'UnavailableError', retryAfter: 5 },
+    name: 'UnavailableError',
+    retryAfter: 5,
   })
 })
 
@@ -152,7 +154,8 @@ describe('a stored key that is sealed again', () => {
     former = { ...context, keystore: await createEphemeralKeystore(algorithms) }
     nextKey = await generateKeyPair('enc', algorithms)
     const enc = ring(keystore.encryptionKey, {
-      ...{ next: nextKey, previous: [former.keystore.encryptionKey] },
+      next: nextKey,
+      previous: [former.keystore.encryptionKey],
     })
     now = { ...context, keystore: createKeystore(keySet(keystore.signingKey, enc)) }
   })

@@ -46,8 +46,13 @@ export const ROWS: Readonly<Record<Start, readonly string[]>> = {
   empty: [],
   'of version 1': ['accounts a', 'clients c', 'sessions s'],
   'of version 2': [
-    ...['accounts a', 'accounts b', 'clients c', 'password_resets p'],
-    ...['refresh_tokens r', 'sessions s', 'sessions t'],
+    'accounts a',
+    'accounts b',
+    'clients c',
+    'password_resets p',
+    'refresh_tokens r',
+    'sessions s',
+    'sessions t',
   ],
 }
 

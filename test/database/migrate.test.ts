@@ -109,8 +109,13 @@ describe("the core's history", () => {
     ] as const
     expect(await db.selectFrom('accounts').select(columns).execute()).toEqual([
       {
-        ...{ id: 'a', email: 'A@mail.test', email_key: 'a@mail.test', name: 'Ada' },
-        ...{ password_hash: 'h', scope: 'user', version: 0 },
+        id: 'a',
+        email: 'A@mail.test',
+        email_key: 'a@mail.test',
+        name: 'Ada',
+        password_hash: 'h',
+        scope: 'user',
+        version: 0,
       },
     ])
   })

@@ -46,8 +46,13 @@ function connection() {
   return adapter.database
 }
 const row = (id: string) => ({
-  ...{ client_id: id, client_name: null, jwk: '{}', created_at: 1, expires_at: null },
-  ...{ key_bound_tokens: 0, last: 7 },
+  client_id: id,
+  client_name: null,
+  jwk: '{}',
+  created_at: 1,
+  expires_at: null,
+  key_bound_tokens: 0,
+  last: 7,
 })
 
 test('finds the row of the parameters, or undefined, without going through Kysely', async () => {

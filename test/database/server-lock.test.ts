@@ -31,8 +31,11 @@ test('each database in memory has a lock of its own', async () => {
 test('a second process refuses to start, and a third starts once the first is killed', async () => {
   const start = async () =>
     run('server/index.ts', {
-      ...{ DATABASE_URL: `file:${location}`, PORT: String(await freePort()) },
-      ...{ PRESERVE_SESSIONS_ON_REBOOT: '0', PRIVATE_KEY_PASSPHRASE: '', CORS_ORIGINS: '' },
+      DATABASE_URL: `file:${location}`,
+      PORT: String(await freePort()),
+      PRESERVE_SESSIONS_ON_REBOOT: '0',
+      PRIVATE_KEY_PASSPHRASE: '',
+      CORS_ORIGINS: '',
     })
   const first = await start()
   await first.ready()

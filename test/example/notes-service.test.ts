@@ -90,7 +90,8 @@ test('refuses a recorded request', async () => {
 describe('as a program', () => {
   const start = async (env: Record<string, string> = {}) =>
     run('example/serve-notes.ts', {
-      ...{ PORT: String(await freePort()), ISSUER: `http://localhost:${await freePort()}` },
+      PORT: String(await freePort()),
+      ISSUER: `http://localhost:${await freePort()}`,
       ...env,
     })
 

@@ -32,7 +32,8 @@ describeClock('a clock that jumps', () => {
       preserve: true,
       variables: {
         LD_PRELOAD: library!,
-        ...{ FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
+        FAKETIME_NO_CACHE: '1',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
         get FAKETIME_TIMESTAMP_FILE() {
           return clockFile
         },

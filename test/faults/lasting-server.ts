@@ -58,9 +58,11 @@ export async function createLastingServer({
     launch() {
       program = run('server/index.ts', {
         ...UNLIMITED_VARIABLES,
-        ...{ PORT: String(port), ISSUER: url },
+        PORT: String(port),
+        ISSUER: url,
         DATABASE_URL: databaseUrl ?? `file:${join(folder, 'auth.db')}`,
-        ...{ PRESERVE_SESSIONS_ON_REBOOT: preserve ? '1' : '0', KEYS_DIR: keys },
+        PRESERVE_SESSIONS_ON_REBOOT: preserve ? '1' : '0',
+        KEYS_DIR: keys,
         ...(preserve ? { PRIVATE_KEY_PASSPHRASE: PASSPHRASE } : {}),
         // A start on a busy machine takes longer than the default for a retry.
         REFRESH_REUSE_INTERVAL: '10m',

@@ -101,7 +101,8 @@ export function startLoad(client: TestClient, workers: number, random: () => num
 
 export const refresh = async (client: TestClient, jws: string) =>
   client.send('POST', '/token', {
-    ...{ grant_type: 'refresh_token', refresh_token: await client.seal(jws) },
+    grant_type: 'refresh_token',
+    refresh_token: await client.seal(jws),
   })
 
 function expectStatus(expected: number, { status, text }: { status: number; text: string }): void {

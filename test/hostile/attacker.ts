@@ -47,16 +47,22 @@ export class Attacker {
   goodBody(grant_type = GRANTS[0]!): Readonly<Record<string, unknown>> {
     const signsUp = this.route.method === 'POST' && this.route.path === '/account'
     return {
-      ...{ email: signsUp ? someEmail() : this.#email, password: GOOD_PASSWORD, name: 'Zoë' },
-      ...{ current_password: GOOD_PASSWORD, new_password: GOOD_PASSWORD },
-      ...{ client_id: this.#client.id, client_name: 'a phone', key_bound_tokens: false },
+      email: signsUp ? someEmail() : this.#email,
+      password: GOOD_PASSWORD,
+      name: 'Zoë',
+      current_password: GOOD_PASSWORD,
+      new_password: GOOD_PASSWORD,
+      client_id: this.#client.id,
+      client_name: 'a phone',
+      key_bound_tokens: false,
       jwks: { keys: [this.#client.publicJwk] },
-      ...{ grant_type, refresh_token: 'a.b.c.d.e', token: 'a.b.c.d.e', scope: 'user' },
-      ...{
-        subject_token: 'a.b.c',
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-      },
-      ...{ client_assertion: 'a.b.c' },
+      grant_type,
+      refresh_token: 'a.b.c.d.e',
+      token: 'a.b.c.d.e',
+      scope: 'user',
+      subject_token: 'a.b.c',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      client_assertion: 'a.b.c',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     }
   }

@@ -32,7 +32,12 @@ export async function exchange(
   return new Promise((resolve, reject) => {
     const sent = request(
       {
-        ...{ hostname, port, path, method, agent, timeout: PATIENCE },
+        hostname,
+        port,
+        path,
+        method,
+        agent,
+        timeout: PATIENCE,
         headers: { ...headers, ...length },
       },
       (response) => {

@@ -16,8 +16,13 @@ import { freePort, run, type Program } from '../support/process.ts'
 /** Nothing listens on this port. */
 const NOWHERE = 'http://127.0.0.1:9/keys'
 const PROVIDER = {
-  ...{ issuer: 'https://provider.test', audiences: ['app'], jwks_uri: NOWHERE },
-  ...{ algorithms: ['RS256'], sign_up: true, link_verified_email: false, nonce: 'any' },
+  issuer: 'https://provider.test',
+  audiences: ['app'],
+  jwks_uri: NOWHERE,
+  algorithms: ['RS256'],
+  sign_up: true,
+  link_verified_email: false,
+  nonce: 'any',
 }
 
 export interface HostileServer {
@@ -36,7 +41,9 @@ async function everyFeature(folder: string): Promise<Record<string, string>> {
   await writeFile(issuers, JSON.stringify([PROVIDER]))
   return {
     TRUSTED_ISSUERS: issuers,
-    ...{ APP_ID: 'app', JWT_SHARED_SECRET_ID: 'id', JWT_SHARED_SECRET: 'a secret '.repeat(8) },
+    APP_ID: 'app',
+    JWT_SHARED_SECRET_ID: 'id',
+    JWT_SHARED_SECRET: 'a secret '.repeat(8),
   }
 }
 

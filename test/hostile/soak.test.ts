@@ -72,7 +72,8 @@ async function strangers(isOver: () => boolean): Promise<number[]> {
   const statuses: number[] = []
   for (let n = 0; !isOver(); n++) {
     const { status = 413 } = await exchange(server.url, {
-      ...{ method: 'POST', path: n % 2 === 0 ? '/revoke' : '/token' },
+      method: 'POST',
+      path: n % 2 === 0 ? '/revoke' : '/token',
       headers: { 'Content-Type': 'application/json' },
       body: bodies[n % bodies.length]!,
     })

@@ -31,8 +31,10 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const binding = () => ({
-  ...{ jti: randomUUID(), iat: Math.floor(Date.now() / 1000) },
-  ...{ htm: 'GET', htu: `${server.url}/account` },
+  jti: randomUUID(),
+  iat: Math.floor(Date.now() / 1000),
+  htm: 'GET',
+  htu: `${server.url}/account`,
 })
 
 /** Signs up, and returns functions that make valid tokens. */

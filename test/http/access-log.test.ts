@@ -56,8 +56,15 @@ test.each([
   await client.send('GET', '/nowhere', undefined, { 'x-request-id': id, traceparent })
   expect(logLines(server, id)).toEqual([
     {
-      ...{ level: 'info', time: expect.any(String), request_id: id, ...ids },
-      ...{ method: 'GET', route: null, status: 404, ms: expect.any(Number), msg: 'request' },
+      level: 'info',
+      time: expect.any(String),
+      request_id: id,
+      ...ids,
+      method: 'GET',
+      route: null,
+      status: 404,
+      ms: expect.any(Number),
+      msg: 'request',
     },
   ])
   expect(server.logs.join('')).not.toContain('secret')

@@ -16,7 +16,9 @@ describe('whether the body of a route is marked as holding a secret:', () => {
     client = await TestClient.registered(plain.url)
     session = await client.signUp()
     server = await startTestServer({
-      ...{ database: plain.database, keystore: plain.keystore, clock: plain.clock },
+      database: plain.database,
+      keystore: plain.keystore,
+      clock: plain.clock,
       features: [refuseSecrets()],
     })
     Object.assign(client, { url: server.url })

@@ -69,7 +69,10 @@ export const pkcs8 = (key: KeyObject, passphrase?: string) =>
 
 /** A key and those before and after it. */
 export const ring = (current: KeyPair, others: Partial<KeyRing> = {}): KeyRing => ({
-  ...{ current, next: undefined, previous: [], currentSince: 0 },
+  current,
+  next: undefined,
+  previous: [],
+  currentSince: 0,
   ...others,
 })
 

@@ -30,7 +30,8 @@ describe('reading', () => {
   test('a missing or empty folder has no keys', async () => {
     for (const where of [join(path, 'missing'), path]) {
       expect(await readFolder({ ...folder, path: where })).toEqual({
-        ...{ keys: [], removed: {} },
+        keys: [],
+        removed: {},
         fingerprint: await fingerprint(where),
       })
     }
@@ -44,7 +45,12 @@ describe('reading', () => {
     const { keys, fingerprint: read } = await readFolder(folder)
     expect(read).toBe(await fingerprint(path))
     expect(keys.map(({ use, state }) => `${use} ${state}`).sort()).toEqual([
-      ...['enc current', 'enc next', 'enc previous', 'sig current', 'sig next', 'sig previous'],
+      'enc current',
+      'enc next',
+      'enc previous',
+      'sig current',
+      'sig next',
+      'sig previous',
     ])
     for (const { use, state, name, kid, path: file, pem } of keys) {
       expect(name).toBe(keyFileName(use, state, kid))

@@ -33,7 +33,9 @@ beforeEach(async () => {
   fakeIntervals()
   ahead = 0
   folder = {
-    ...{ path: await emptyFolder(), passphrase: undefined, algorithms: DEFAULTS },
+    path: await emptyFolder(),
+    passphrase: undefined,
+    algorithms: DEFAULTS,
     scryptCost: CHEAP_SCRYPT,
   }
   await generateKeys(folder)
@@ -382,7 +384,8 @@ describe('an unknown kid', () => {
     await rename(folder.path, `${folder.path}-away`)
     for (let tries = 0; tries < 2; tries++) {
       await expect(keystore.verificationKey(kid)).rejects.toMatchObject({
-        ...{ name: 'UnavailableError', retryAfter: 5 },
+        name: 'UnavailableError',
+        retryAfter: 5,
       })
     }
     expect(errors(logs)).toHaveLength(1)

@@ -167,7 +167,8 @@ test('stored data outlives the retirement of its key, but tokens do not', async 
   const [current, next, previous, retired] = enc
   const keystore = createKeystore({
     ...keySet(sig[0]!, ring(current!, { next: next!, previous: [previous!] })),
-    ...{ retired: [retired!], removed: ['gone'] },
+    retired: [retired!],
+    removed: ['gone'],
   })
   for (const key of enc) expect(keystore.storageKey(key.kid)).toBe(key)
   expect(keystore.decryptionKey(retired!.kid)).toBeUndefined()
@@ -225,7 +226,9 @@ describe('opening', () => {
   test('with preserved sessions, opens keys under a passphrase', async () => {
     const config = { ...(await settings(true)), privateKeyPassphrase: 'x' }
     await generateKeys({
-      ...{ path: config.keysDir, passphrase: 'x', algorithms: DEFAULTS },
+      path: config.keysDir,
+      passphrase: 'x',
+      algorithms: DEFAULTS,
       scryptCost: CHEAP_SCRYPT,
     })
     expect((await open(config)).warnings).toEqual([])

@@ -15,8 +15,13 @@ function logged(level: string) {
 const time = expect.any(String)
 const EVENTS = [
   {
-    ...{ level: 'warn', time, request_id: 'r1', audit: 'login_failed', msg: 'login_failed' },
-    ...{ client_id: 'c', source: '192.0.2.1' },
+    level: 'warn',
+    time,
+    request_id: 'r1',
+    audit: 'login_failed',
+    msg: 'login_failed',
+    client_id: 'c',
+    source: '192.0.2.1',
   },
   { level: 'info', time, request_id: 'r1', audit: 'logout', msg: 'logout', account_id: 'a' },
 ]

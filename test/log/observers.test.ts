@@ -68,8 +68,12 @@ test.each(LEVELS)('observers receive each answered request, at level %s', async 
   await once(server.close(), 'close')
   expect(lines).toEqual([
     {
-      ...{ request_id: 'r1', method: 'GET', route: '/things/:id', status: 429 },
-      ...{ limit: 'requests', ms: expect.any(Number) },
+      request_id: 'r1',
+      method: 'GET',
+      route: '/things/:id',
+      status: 429,
+      limit: 'requests',
+      ms: expect.any(Number),
     },
   ])
 })

@@ -33,7 +33,9 @@ test.each(KEYS)('an encrypted key is read by node:crypto and by us: %s', async (
 test('the default cost is the documented one', async () => {
   const pem = await encryptPrivateKey(EC, PASSPHRASE)
   expect(decodeEncryptedKey(derOf(pem))?.scryptCost).toEqual({
-    ...{ cost: 16_384, blockSize: 8, parallelization: 1 },
+    cost: 16_384,
+    blockSize: 8,
+    parallelization: 1,
   })
   expect(createPrivateKey({ key: pem, passphrase: PASSPHRASE }).equals(EC)).toBe(true)
   expect((await decryptPrivateKey(pem, PASSPHRASE))?.equals(EC)).toBe(true)

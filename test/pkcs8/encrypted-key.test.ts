@@ -19,9 +19,20 @@ test('encodes a key as DER, as in RFC 5958, RFC 8018 and RFC 7914', () => {
   const aes256cbc = '060960864801650304012a'
   expect(der).toBe(
     [
-      ...['3081ec', '3057', pbes2, '304a'],
-      ...['3029', scrypt, '301c', `0410${hex(KEY.salt)}`, '02024000', '020108', '020101'],
-      ...['301d', aes256cbc, `0410${hex(KEY.iv)}`],
+      '3081ec',
+      '3057',
+      pbes2,
+      '304a',
+      '3029',
+      scrypt,
+      '301c',
+      `0410${hex(KEY.salt)}`,
+      '02024000',
+      '020108',
+      '020101',
+      '301d',
+      aes256cbc,
+      `0410${hex(KEY.iv)}`,
       `048190${hex(KEY.ciphertext)}`,
     ].join(''),
   )

@@ -109,8 +109,11 @@ export async function tearDown({ server, service }: Scene): Promise<void> {
 export async function createPerson({ clock, server, service }: Scene) {
   const sent: Captured[] = []
   const client = new AuthClient({
-    ...{ server: server.url, issuer: ISSUER, services: [service.url] },
-    ...{ store: memoryStore(), clock },
+    server: server.url,
+    issuer: ISSUER,
+    services: [service.url],
+    store: memoryStore(),
+    clock,
     async fetch(request) {
       const { url, method, headers } = request
       const body = await request.clone().text()

@@ -20,7 +20,9 @@ const services = new Map<Framework, string>()
 beforeAll(async () => {
   issuer = await localUrl()
   const server = run('server/index.ts', {
-    ...{ PORT: new URL(issuer).port, ISSUER: issuer, DATABASE_URL: 'file::memory:' },
+    PORT: new URL(issuer).port,
+    ISSUER: issuer,
+    DATABASE_URL: 'file::memory:',
   })
   await server.ready()
   await Promise.all(
@@ -36,7 +38,9 @@ beforeAll(async () => {
     }),
   )
   client = new AuthClient({
-    ...{ server: issuer, services: [...services.values()], store: memoryStore() },
+    server: issuer,
+    services: [...services.values()],
+    store: memoryStore(),
     async fetch(request) {
       const isSigned = request.headers.has('authorization')
       return fetch(isSigned ? ((await onTheWay?.(request)) ?? request) : request)
@@ -49,7 +53,9 @@ afterAll(killAll)
 describe.each(FRAMEWORKS)('on %s', (framework) => {
   const url = () => services.get(framework)!
   const post = (body: string): RequestInit => ({
-    ...{ method: 'POST', body, headers: { 'content-type': 'application/json' } },
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
   })
 
   /** Calls the service, with a change on the way from the client. */
@@ -104,8 +110,11 @@ describe.each(FRAMEWORKS)('on %s', (framework) => {
     const theirs = await rawRequest(issuer, path.replace('/', '/account'), { headers })
     const ours = await rawRequest(url(), path, { headers })
     const shown = ({ status, text, headers }: typeof ours) => [
-      ...[status, text, headers.get('content-type')],
-      ...[headers.get('cache-control'), headers.get('www-authenticate')],
+      status,
+      text,
+      headers.get('content-type'),
+      headers.get('cache-control'),
+      headers.get('www-authenticate'),
     ]
     expect(shown(ours)).toEqual(shown(theirs))
   })

@@ -26,7 +26,8 @@ const find = (metadata: object, ...keys: unknown[]) => findIntrospection(ISSUER,
 test('the first encryption key is the one to encrypt to', async () => {
   const keys = [sig, current, previous].map(({ publicJwk }) => publicJwk)
   expect(await find(METADATA, ...keys)).toMatchObject({
-    ...{ endpoint: `${ISSUER}/introspect`, enc: 'A256GCM' },
+    endpoint: `${ISSUER}/introspect`,
+    enc: 'A256GCM',
     recipient: { kid: current.kid, alg: current.alg },
   })
 })

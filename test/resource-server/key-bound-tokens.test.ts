@@ -44,7 +44,11 @@ const GET = { method: 'GET', url: '/notes', body: undefined }
 async function createService(encryptionKey: KeyPair, options: Partial<ServiceAuthOptions> = {}) {
   const url = `https://${encryptionKey.kid.toLowerCase().replaceAll(/[^a-z0-9]/g, '')}.test`
   const verifier = await createVerifier({
-    ...{ issuer: ISSUER, url, encryptionKey, replayCache, clock: server.clock },
+    issuer: ISSUER,
+    url,
+    encryptionKey,
+    replayCache,
+    clock: server.clock,
     logger: createLogger('silent'),
     fetch: createLine(server).fetch,
     ...options,

@@ -47,7 +47,9 @@ afterAll(async () => {
 const statusOf = async (path: string, boundTo: string) =>
   (
     await sendRaw({
-      ...{ url: url + path, method: 'GET', body: '' },
+      url: url + path,
+      method: 'GET',
+      body: '',
       token: await make({ path: boundTo }),
     })
   ).status

@@ -82,7 +82,8 @@ describe('while the auth server is away', () => {
     expect(await keys.find(key.kid)).toBeDefined()
     clock.advance(1)
     await expect(keys.find(key.kid)).rejects.toMatchObject({
-      ...{ name: 'UnavailableError', retryAfter: 5 },
+      name: 'UnavailableError',
+      retryAfter: 5,
     })
     line.instead = present
     clock.advance(5)

@@ -150,7 +150,9 @@ test('answers a request without a token with a challenge that names no error', a
 
 test('a token in the header and in the query is a bad request', async () => {
   const answer = await sendRaw({
-    ...{ url: `${scene.service.url}/notes?access_token=x`, method: 'GET', body: '' },
+    url: `${scene.service.url}/notes?access_token=x`,
+    method: 'GET',
+    body: '',
     token: await sealBound(await jwsOf()),
   })
   expect(answer.status).toBe(400)
@@ -158,8 +160,10 @@ test('a token in the header and in the query is a bad request', async () => {
 
 describe('refuses in one wording:', () => {
   const foreign = createEphemeralKeystore({
-    ...{ signingAlg: 'ES256', encryptionAlg: 'ECDH-ES+A128KW' },
-    ...{ encryptionEnc: 'A128GCM', encryptionCrv: 'P-256' },
+    signingAlg: 'ES256',
+    encryptionAlg: 'ECDH-ES+A128KW',
+    encryptionEnc: 'A128GCM',
+    encryptionCrv: 'P-256',
   })
 
   test.each<[string, () => Promise<string>]>([

@@ -28,8 +28,15 @@ export function createTokenMaker(
     const { alg, kid, privateKey } = server.keystore.signingKey
     const iat = Math.floor(clock() / 1000)
     const all = {
-      ...{ iss: server.config.issuer, sub: 'account-1', aud: 'client-1', client_id: 'client-1' },
-      ...{ iat, exp: iat + 900, jti: `token-${++made}`, sid: 'session-1', scope: 'user' },
+      iss: server.config.issuer,
+      sub: 'account-1',
+      aud: 'client-1',
+      client_id: 'client-1',
+      iat,
+      exp: iat + 900,
+      jti: `token-${++made}`,
+      sid: 'session-1',
+      scope: 'user',
       ...claims,
     }
     return new CompactSign(encode(JSON.stringify(all)))
@@ -42,7 +49,8 @@ export function createTokenMaker(
     const req = {
       jti: `request-${++made}`,
       iat: Math.floor(clock() / 1000),
-      ...{ htm: method, htu: url + path },
+      htm: method,
+      htu: url + path,
       ...(body === '' ? {} : { dig: createHash('sha256').update(body).digest('base64url') }),
     }
     return new CompactEncrypt(encode(jws))

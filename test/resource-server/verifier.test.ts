@@ -28,7 +28,11 @@ async function setUp(options: Partial<ServiceAuthOptions> = {}) {
   const logs: string[] = []
   const logger = createLogger('trace', { write: (text) => void logs.push(text) })
   const verifier = await createVerifier({
-    ...{ issuer: ISSUER, url: URL_OF_SERVICE, logger, clock, fetch: line.fetch },
+    issuer: ISSUER,
+    url: URL_OF_SERVICE,
+    logger,
+    clock,
+    fetch: line.fetch,
     ...options,
   })
   return {
@@ -47,7 +51,9 @@ beforeEach(async () => {
 
 /** `GET /notes` with a token. */
 const withToken = (token: string, changes: Partial<ServiceRequest> = {}): ServiceRequest => ({
-  ...{ method: 'GET', url: '/notes', headers: ['Authorization', `Bearer ${token}`] },
+  method: 'GET',
+  url: '/notes',
+  headers: ['Authorization', `Bearer ${token}`],
   body: undefined,
   ...changes,
 })
@@ -101,7 +107,9 @@ describe('the token of a request', () => {
     expect(await outcome(withToken(token, { log }))).toBe('account-1')
     expect(await outcome(withToken(token, { log }))).toBe('401 invalid_token')
     expect(JSON.parse(own.join(''))).toMatchObject({
-      ...{ audit: 'request_replayed', account_id: 'account-1', session_id: 'session-1' },
+      audit: 'request_replayed',
+      account_id: 'account-1',
+      session_id: 'session-1',
     })
   })
 

@@ -34,7 +34,9 @@ for (const [name, { lacks, proves, start, ...requirement }] of Object.entries(FO
       'exchanges tokens with the server: %s, %s, %s, %s',
       async (signingAlg, alg, enc, crv) => {
         const algorithms: Algorithms = {
-          ...{ signingAlg, encryptionAlg: alg, encryptionEnc: enc },
+          signingAlg,
+          encryptionAlg: alg,
+          encryptionEnc: enc,
           ...(crv === undefined ? {} : { encryptionCrv: crv }),
         }
         server = await startTestServer({ config: { algorithms } })

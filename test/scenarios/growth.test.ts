@@ -19,7 +19,9 @@ async function setUp(options: Parameters<typeof startTestServer>[0] = {}) {
   return { server, client: await TestClient.registered(server.url) }
 }
 const credentialsOf = (client: TestClient, email = someEmail()) => ({
-  ...{ email, password: GOOD_PASSWORD, client_id: client.id },
+  email,
+  password: GOOD_PASSWORD,
+  client_id: client.id,
 })
 
 test.each(['/account', '/account/login'])(

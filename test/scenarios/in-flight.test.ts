@@ -189,7 +189,9 @@ describe.each<[string, string, string, unknown]>([
   async function begin() {
     const bytes = body === undefined ? undefined : JSON.stringify(body)
     const req = {
-      ...{ jti: randomUUID(), iat: Math.floor(server.clock() / 1000), htm: method },
+      jti: randomUUID(),
+      iat: Math.floor(server.clock() / 1000),
+      htm: method,
       htu: server.config.issuer + path,
       ...(bytes === undefined
         ? {}

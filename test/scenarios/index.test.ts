@@ -340,7 +340,10 @@ describe('the keys command', () => {
     expect(await listed.exit).toBe(0)
     const kids = [...listed.stdout.text.matchAll(/^([\w-]{43}) +(sig|enc) +\S+ +\S+ +(\w+) .*$/gm)]
     expect(kids.map(([, , use, state]) => `${use} ${state}`)).toEqual([
-      ...['sig current', 'sig next', 'enc current', 'enc next'],
+      'sig current',
+      'sig next',
+      'enc current',
+      'enc next',
     ])
     for (const [row] of kids) expect(made.stdout.text).toContain(row)
 

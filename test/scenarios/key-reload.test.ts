@@ -40,15 +40,20 @@ function askHealth(url: string): Promise<void> {
 
 test('/healthz answers while ten encrypted keys are rotated and reloaded', async () => {
   const folder: KeyFolder = {
-    ...{ path: join(scratch, 'keys'), passphrase: PASSPHRASE, algorithms: DEFAULTS },
+    path: join(scratch, 'keys'),
+    passphrase: PASSPHRASE,
+    algorithms: DEFAULTS,
     opened: new OpenedKeys(),
   }
   await generateKeys(folder)
   for (let round = 0; round < 3; round++) await rotateKeys(folder, Date.now(), KEEP)
   expect((await readdir(folder.path)).filter((name) => name.endsWith('.key'))).toHaveLength(10)
   const config = testConfig({
-    ...{ port: 0, keysDir: folder.path, privateKeyPassphrase: PASSPHRASE },
-    ...{ preserveSessions: true, database: await databaseAt(join(scratch, 'auth.db')) },
+    port: 0,
+    keysDir: folder.path,
+    privateKeyPassphrase: PASSPHRASE,
+    preserveSessions: true,
+    database: await databaseAt(join(scratch, 'auth.db')),
   })
   const running = await startServer(config, await usedDatabaseFeatures(), createLogger('silent'))
   server = running

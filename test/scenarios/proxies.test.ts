@@ -64,9 +64,23 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'proxy-'))
   certificate = join(folder, 'fullchain.pem')
   await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '1'],
-    ...['-out', certificate, '-keyout', join(folder, 'privkey.pem')],
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-days',
+    '1',
+    '-out',
+    certificate,
+    '-keyout',
+    join(folder, 'privkey.pem'),
   ])
   port = await freePort()
   const config = { issuer: `https://localhost:${port}`, trustedProxies: 1 }
@@ -126,7 +140,8 @@ async function send(
 describeInstalled(
   {
     isInstalled: findProgram('nginx') !== undefined && findProgram('caddy') !== undefined,
-    ...{ debian: 'nginx caddy', variable: 'REQUIRE_PROXIES' },
+    debian: 'nginx caddy',
+    variable: 'REQUIRE_PROXIES',
   },
   'behind a proxy',
   () => {

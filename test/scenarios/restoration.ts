@@ -31,8 +31,11 @@ export function restoration() {
     keys = join(folder, 'keys')
     const port = String(await freePort())
     env = {
-      ...{ PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: 'long and random' },
-      ...{ KEYS_DIR: keys, PORT: port, NODE_ENV: 'test' },
+      PRESERVE_SESSIONS_ON_REBOOT: '1',
+      PRIVATE_KEY_PASSPHRASE: 'long and random',
+      KEYS_DIR: keys,
+      PORT: port,
+      NODE_ENV: 'test',
       DATABASE_URL: `file:${join(folder, 'data/auth.db')}`,
     }
   })
@@ -52,7 +55,8 @@ export function restoration() {
   async function refresh(client: TestClient, { refreshJws }: Pick<TestSession, 'refreshJws'>) {
     const refresh_token = await client.seal(refreshJws)
     const { status, body } = await client.send('POST', '/token', {
-      ...{ grant_type: 'refresh_token', refresh_token },
+      grant_type: 'refresh_token',
+      refresh_token,
     })
     if (status !== 200) return { status, error: body.error }
     return { status, next: { refreshJws: await client.open(body.refresh_token) } }

@@ -48,8 +48,12 @@ afterEach(async () => {
 
 async function start(changes: Partial<Config> = {}): Promise<RunningServer> {
   const config = testConfig({
-    ...{ port: 0, database: await databaseAt(join(scratch, 'auth.db')), keysDir: folder.path },
-    ...{ preserveSessions: true, issuer: 'http://auth.test', algorithms: folder.algorithms },
+    port: 0,
+    database: await databaseAt(join(scratch, 'auth.db')),
+    keysDir: folder.path,
+    preserveSessions: true,
+    issuer: 'http://auth.test',
+    algorithms: folder.algorithms,
     rateLimits: { login: 'off', signUp: 'off', clients: 'off', refresh: 'off' },
     ...changes,
   })
@@ -80,7 +84,9 @@ async function signedUp(server: RunningServer) {
 async function sealTo(jws: string, jwk: JWK, kid: string | null = jwk.kid!): Promise<string> {
   return new CompactEncrypt(new TextEncoder().encode(jws))
     .setProtectedHeader({
-      ...{ alg: jwk.alg!, enc: 'A128GCM', cty: 'JWT' },
+      alg: jwk.alg!,
+      enc: 'A128GCM',
+      cty: 'JWT',
       ...(kid === null ? {} : { kid }),
     })
     .encrypt(await importJWK(jwk, jwk.alg))
@@ -137,8 +143,12 @@ describe('the JWK Set', () => {
     const set = await loadKeys(folder)
     expect(after.keys.map(({ kid }) => kid)).toEqual(
       [
-        ...[set.sig.current, set.sig.next, old.sig.current],
-        ...[set.enc.current, set.enc.next, old.enc.current],
+        set.sig.current,
+        set.sig.next,
+        old.sig.current,
+        set.enc.current,
+        set.enc.next,
+        old.enc.current,
       ].map((key) => key!.kid),
     )
     expect(encKey(after.keys).kid).toBe(old.enc.next!.kid)

@@ -33,7 +33,11 @@ describe('reach()', () => {
     await write(COMPILED)
     const { files, packages } = reach([join(dist, 'a/index.js'), join(dist, 'a/index.d.ts')])
     expect(files.map((file) => file.slice(dist.length + 1))).toEqual([
-      ...['a/b.js', 'a/index.d.ts', 'a/index.js', 'a/t.d.ts', 'shared.js'],
+      'a/b.js',
+      'a/index.d.ts',
+      'a/index.js',
+      'a/t.d.ts',
+      'shared.js',
     ])
     expect(packages).toEqual(['jose', 'types-alone'])
     expect(reach([join(dist, 'a/more.js')]).packages).toEqual(['@scope/more', 'jose'])
@@ -46,14 +50,19 @@ describe('reach()', () => {
 })
 
 const ROOT: Root = {
-  ...{ version: '1.2.3', license: 'MIT', engines: { node: '>=20' } },
+  version: '1.2.3',
+  license: 'MIT',
+  engines: { node: '>=20' },
   dependencies: { jose: '^6', koa: '^3', '@scope/more': '^1' },
   devDependencies: { '@types/koa': '^3', 'types-alone': '^2' },
 }
 const ONE = {
-  ...{ name: 'one', description: 'One.', folder: 'one' },
+  name: 'one',
+  description: 'One.',
+  folder: 'one',
   exports: { '.': 'a/index', './more': 'a/more' },
-  ...{ optional: ['./more'], peers: [] },
+  optional: ['./more'],
+  peers: [],
 }
 
 describe('a package', () => {
@@ -61,11 +70,19 @@ describe('a package', () => {
     await write(COMPILED)
     const { files, manifest } = makePackage(ONE, ROOT, dist)
     expect(files).toEqual([
-      ...['a/b.js', 'a/index.d.ts', 'a/index.js', 'a/more.d.ts', 'a/more.js', 'a/t.d.ts'],
+      'a/b.js',
+      'a/index.d.ts',
+      'a/index.js',
+      'a/more.d.ts',
+      'a/more.js',
+      'a/t.d.ts',
       'shared.js',
     ])
     expect(manifest).toMatchObject({
-      ...{ name: 'one', version: '1.2.3', license: 'MIT', type: 'module' },
+      name: 'one',
+      version: '1.2.3',
+      license: 'MIT',
+      type: 'module',
       engines: { node: '>=20' },
       exports: {
         '.': { types: './a/index.d.ts', default: './a/index.js' },

@@ -43,8 +43,13 @@ export async function fill(db: Database): Promise<void> {
     .insertInto('accounts')
     .values(
       ['ada', 'bob'].map((id) => ({
-        ...{ id, email: `${id}@mail.test`, email_key: `${id}@mail.test`, name: null },
-        ...{ password_hash: 'none', scope: 'user', created_at: NOW },
+        id,
+        email: `${id}@mail.test`,
+        email_key: `${id}@mail.test`,
+        name: null,
+        password_hash: 'none',
+        scope: 'user',
+        created_at: NOW,
       })),
     )
     .execute()
@@ -77,8 +82,12 @@ export async function sessionOf(db: Database, id: string): Promise<Session> {
     .where('id', '=', row.account_id)
     .executeTakeFirstOrThrow()
   return {
-    ...{ id, account, clientId: row.client_id, scope: account.scope },
-    ...{ generation: row.generation, expiresAt: row.expires_at },
+    id,
+    account,
+    clientId: row.client_id,
+    scope: account.scope,
+    generation: row.generation,
+    expiresAt: row.expires_at,
     sealedDatabaseKey: row.database_key,
   }
 }

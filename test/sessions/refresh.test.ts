@@ -60,13 +60,18 @@ describe('the first use of a token', () => {
     const { salt } = (await rowOf(jti))!
     const successor = successorOf(jti, salt!, SID)
     expect(rotation).toEqual({
-      ...{ outcome: 'rotated', jti: successor, expiresAt: NOW + 5 + TTL },
+      outcome: 'rotated',
+      jti: successor,
+      expiresAt: NOW + 5 + TTL,
     })
     expect(Buffer.from(salt!, 'base64url')).toHaveLength(32)
     expect(await rows()).toHaveLength(2)
     expect(await rowOf(jti)).toMatchObject({ used_at: NOW + 5, session_id: SID })
     expect(await rowOf(successor)).toEqual({
-      ...{ jti_hash: hash(successor), session_id: SID, used_at: null, salt: null },
+      jti_hash: hash(successor),
+      session_id: SID,
+      used_at: null,
+      salt: null,
       expires_at: NOW + 5 + TTL,
     })
   })
@@ -109,7 +114,9 @@ describe('a used token', () => {
     await rotate(jti, NOW, SID, undefined, db, 'sealed again')
     expect(await rows()).toHaveLength(2)
     expect(await session()).toMatchObject({
-      ...{ last_used_at: NOW, expires_at: NOW + TTL, database_key: 'sealed' },
+      last_used_at: NOW,
+      expires_at: NOW + TTL,
+      database_key: 'sealed',
     })
   })
 

@@ -447,8 +447,10 @@ describe('a refresh token does not count as reused with a binding', () => {
   const bound = (jws: string, members: Record<string, unknown> = {}) =>
     client.seal(jws, {
       req: {
-        ...{ jti: randomUUID(), iat: Math.floor(server.clock() / 1000) },
-        ...{ htm: 'POST', htu: `${server.config.issuer}/token` },
+        jti: randomUUID(),
+        iat: Math.floor(server.clock() / 1000),
+        htm: 'POST',
+        htu: `${server.config.issuer}/token`,
         ...members,
       },
     })
@@ -700,8 +702,10 @@ describe('revocation', () => {
     const bound = (jws: string, members: Record<string, unknown>) =>
       client.seal(jws, {
         req: {
-          ...{ jti: randomUUID(), iat: Math.floor(server.clock() / 1000) },
-          ...{ htm: 'POST', htu: `${server.config.issuer}/revoke` },
+          jti: randomUUID(),
+          iat: Math.floor(server.clock() / 1000),
+          htm: 'POST',
+          htu: `${server.config.issuer}/revoke`,
           ...members,
         },
       })

@@ -31,8 +31,10 @@ async function mint({ kty, crv, x, y }: JWK): Promise<string> {
 }
 
 const bindTo = (htm: string, path: string) => ({
-  ...{ jti: randomUUID(), iat: now() },
-  ...{ htm, htu: server.config.issuer + path },
+  jti: randomUUID(),
+  iat: now(),
+  htm,
+  htu: server.config.issuer + path,
 })
 
 const ask = async (req: object, method = 'GET', path = '/account') =>

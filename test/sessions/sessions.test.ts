@@ -230,7 +230,10 @@ test('a maximum age below every lifetime caps the first tokens, too', async () =
   const { config, keystore, clock } = server
   const context = { issuer: config.issuer, algorithms: config.algorithms, keystore, clock }
   const options = {
-    ...{ accessTokenTtl: 900, refreshTokenTtl: 3600, refreshReuseInterval: 10, sessionMaxAge: 300 },
+    accessTokenTtl: 900,
+    refreshTokenTtl: 3600,
+    refreshReuseInterval: 10,
+    sessionMaxAge: 300,
     maxSessions: 1000,
   }
   const short = createSessions(server.database, context, options, createLogger('silent'))

@@ -47,8 +47,12 @@ test('both tokens are for the client, and each has its own typ and claims', asyn
   }
   const iat = fixture.now
   const shared = {
-    ...{ iss: fixture.context.issuer, sub: 'account-1', aud: client.id, client_id: client.id },
-    ...{ sid: 'session-1', iat },
+    iss: fixture.context.issuer,
+    sub: 'account-1',
+    aud: client.id,
+    client_id: client.id,
+    sid: 'session-1',
+    iat,
   }
   const { jti, ...claims } = decodeJwt(access)
   expect(claims).toEqual({ ...shared, exp: iat + 900, scope: 'user admin' })

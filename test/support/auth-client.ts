@@ -86,8 +86,12 @@ export function clientOf(server: TestServer, options: Partial<AuthClientOptions>
   const wire = new Wire()
   const store = options.store ?? memoryStore()
   const client = new AuthClient({
-    ...{ server: server.url, issuer: server.config.issuer, clock: server.clock },
-    ...{ fetch: wire.fetch, ...options, store },
+    server: server.url,
+    issuer: server.config.issuer,
+    clock: server.clock,
+    fetch: wire.fetch,
+    ...options,
+    store,
   })
   return { client, wire, store }
 }

@@ -56,7 +56,8 @@ async function pass(
       const [response] = (await once(passing, 'response')) as [IncomingMessage]
       if (isSafe && response.statusCode !== 200) continue
       return {
-        ...{ status: response.statusCode ?? 0, headers: response.headers },
+        status: response.statusCode ?? 0,
+        headers: response.headers,
         body: await buffer(response),
       }
     } catch (error) {

@@ -57,13 +57,18 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   async function start(): Promise<void> {
     const settings = {
-      ...{ listen_addresses: '', unix_socket_directories: folder, fsync: 'off' },
-      ...{ max_connections: '300', shared_buffers: '64MB', log_destination: 'stderr' },
+      listen_addresses: '',
+      unix_socket_directories: folder,
+      fsync: 'off',
+      max_connections: '300',
+      shared_buffers: '64MB',
+      log_destination: 'stderr',
     }
     const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     child = spawn(join(programs!, 'postgres'), ['-D', data, ...options], {
       ...user,
-      ...{ cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
     })
     let log = ''
     child.stderr!.setEncoding('utf8')

@@ -147,7 +147,8 @@ export async function record(
     const sealed = await Promise.all(Array.from({ length: times }, () => client.seal(jws)))
     const operation = {
       ...({ kind: 'refresh', account: person.email, session: session.id } as const),
-      ...{ generation: gen, token: jtiOf(jws) },
+      generation: gen,
+      token: jtiOf(jws),
     }
     const renewed = await Promise.all(
       sealed.map((refresh_token) =>
@@ -180,7 +181,11 @@ export async function record(
     const others = person.sessions.filter((other) => other !== session)
     const other = others[below(others.length)]
     const ended = {
-      ...{ use: undefined, endOthers: other, logout: session, endOne: target, revoke: target },
+      use: undefined,
+      endOthers: other,
+      logout: session,
+      endOne: target,
+      revoke: target,
       // It ends the other sessions, and every earlier token of its own.
       password: below(2) === 0 ? session : other,
     }[kind]

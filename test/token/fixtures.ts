@@ -59,7 +59,11 @@ export async function setUp(algorithms = DEFAULTS) {
     Promise.resolve(sealJwe(jws, keystore.encryptionKey, algorithms.encryptionEnc, { cty: 'JWT' }))
   const refused = (token: string) => refusal(validate(context, accessToken, token))
   return {
-    ...{ clock, keystore, context, client, now },
+    clock,
+    keystore,
+    context,
+    client,
+    now,
     /** JWS → JWE to the server, as a client does it. */
     seal,
     /** How `token` is refused as an access token. */
@@ -77,7 +81,9 @@ export async function setUp(algorithms = DEFAULTS) {
     /** The same as `seal` with any header member changed; for the default algorithms. */
     sealWith: (plaintext: string | Buffer, header: Record<string, unknown> = {}) =>
       encryptJwe(plaintext, keystore.encryptionKey.publicKey, {
-        ...{ kid: keystore.encryptionKey.kid, cty: 'JWT', ...header },
+        kid: keystore.encryptionKey.kid,
+        cty: 'JWT',
+        ...header,
       }),
   }
 }

@@ -225,7 +225,9 @@ describe('a fault of the server is not a verdict on the token:', () => {
       const { keystore } = server
       // The halves of the pair, exchanged.
       const exchange = (pair: KeyPair) => ({
-        ...{ ...pair, privateKey: pair.publicKey, publicKey: pair.privateKey },
+        ...pair,
+        privateKey: pair.publicKey,
+        publicKey: pair.privateKey,
       })
       const pair = place === 'decryptionKey' ? keystore.encryptionKey : keystore.signingKey
       const context = {

@@ -9,8 +9,12 @@ const PROGRESS = 10_000
 
 /** In this order, each row is copied after the rows it refers to. The tables of features follow. */
 const CORE_TABLES = [
-  ...['clients', 'accounts', 'sessions', 'refresh_tokens'],
-  ...['password_resets', 'known_clients'],
+  'clients',
+  'accounts',
+  'sessions',
+  'refresh_tokens',
+  'password_resets',
+  'known_clients',
 ]
 /** What belongs to one database and not to its people. */
 const LEFT_OUT = /migration|^migrations$|^sqlite_/

@@ -9,7 +9,9 @@ export function addReadings(registry: Registry, core: Core): void {
 
   function addGauge(name: string, help: string, read: () => number): void {
     new Gauge({
-      ...{ name, help, registers },
+      name,
+      help,
+      registers,
       collect() {
         this.set(read())
       },
@@ -20,7 +22,10 @@ export function addReadings(registry: Registry, core: Core): void {
   function addCounter(name: string, help: string, read: () => [number, Labels?][]): void {
     const labelNames = Object.keys(read()[0]?.[1] ?? {})
     new Counter({
-      ...{ name, help, registers, labelNames },
+      name,
+      help,
+      registers,
+      labelNames,
       collect() {
         this.reset()
         for (const [value, labels = {}] of read()) this.inc(labels, value)

@@ -41,7 +41,8 @@ export function createRequestHistogram(registry: Registry) {
   }
 
   const metric = {
-    ...{ name: NAME, type: 'histogram' },
+    name: NAME,
+    type: 'histogram',
     help: 'Answered requests, by the pattern of their route and the status.',
     get: () => Promise.resolve({ ...metric, values: values() }),
   }

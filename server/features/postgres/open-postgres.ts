@@ -38,9 +38,13 @@ export async function openPostgres(
   const types = new TypeOverrides()
   types.setTypeParser(INT8, Number)
   const pool = new Pool({
-    ...{ connectionString: url, application_name: 'jwe-auth-server' },
-    ...{ max: poolSize, connectionTimeoutMillis: timeout, keepAlive: true },
-    ...{ statement_timeout: timeout, idle_in_transaction_session_timeout: timeout },
+    connectionString: url,
+    application_name: 'jwe-auth-server',
+    max: poolSize,
+    connectionTimeoutMillis: timeout,
+    keepAlive: true,
+    statement_timeout: timeout,
+    idle_in_transaction_session_timeout: timeout,
     types,
   })
   // Without listeners, a lost connection would end the process. The next query makes a new one.

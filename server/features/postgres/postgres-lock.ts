@@ -20,8 +20,11 @@ export function takePostgresLock(url: string): TakeLock {
   async function connect(isExclusive: boolean): Promise<Client | undefined> {
     const { Client } = await import('pg')
     const client = new Client({
-      ...{ connectionString: url, application_name: 'jwe-auth-server lock', keepAlive: true },
-      ...{ connectionTimeoutMillis: TIMEOUT, query_timeout: TIMEOUT },
+      connectionString: url,
+      application_name: 'jwe-auth-server lock',
+      keepAlive: true,
+      connectionTimeoutMillis: TIMEOUT,
+      query_timeout: TIMEOUT,
     })
     // Followed by `end`.
     client.on('error', () => undefined)

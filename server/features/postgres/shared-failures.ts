@@ -39,10 +39,16 @@ async function lock(trx: SharedDatabase, keys: readonly string[]): Promise<Map<s
 }
 
 const toCount = ({ failures, failed_at, reserved, reserved_at }: WrongPasswordsRow): Count => ({
-  ...{ failures, failedAt: failed_at, reserved, reservedAt: reserved_at },
+  failures,
+  failedAt: failed_at,
+  reserved,
+  reservedAt: reserved_at,
 })
 
 const toRow = (key: string, count: Count): WrongPasswordsRow => ({
-  ...{ key, failures: count.failures, failed_at: count.failedAt },
-  ...{ reserved: count.reserved, reserved_at: count.reservedAt },
+  key,
+  failures: count.failures,
+  failed_at: count.failedAt,
+  reserved: count.reserved,
+  reserved_at: count.reservedAt,
 })

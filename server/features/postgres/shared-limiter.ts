@@ -15,12 +15,16 @@ export const createSharedLimiter = (
   name: string,
 ): Limiter =>
   new RateLimiterPostgres({
-    ...{ points: limit.count, duration: limit.duration, keyPrefix: name },
+    points: limit.count,
+    duration: limit.duration,
+    keyPrefix: name,
     // Uses our driver, which detects an unreachable database.
     storeClient: {
       query: ({ text, values }: { text: string; values: unknown[] }) =>
         db.executeQuery(CompiledQuery.raw(text, values)),
     },
-    ...{ storeType: 'pool', tableName: 'rate_limits', tableCreated: true },
+    storeType: 'pool',
+    tableName: 'rate_limits',
+    tableCreated: true,
     clearExpiredByTimeout: false,
   })

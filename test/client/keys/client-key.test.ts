@@ -19,8 +19,20 @@ const kinds = [
 
 /** Other members of JWKs (RFC 7517 §4, RFC 7518 §6), and unknown ones. */
 const MORE = {
-  ...{ kid: 'x', use: 'sig', alg: 'x', key_ops: ['sign'], ext: true, x5c: ['x'], x5t: 'x' },
-  ...{ x5u: 'x', k: 'x', oth: [], iat: 1, 'x5t#S256': 'x', constructor: 'x', unknown: 'x' },
+  kid: 'x',
+  use: 'sig',
+  alg: 'x',
+  key_ops: ['sign'],
+  ext: true,
+  x5c: ['x'],
+  x5t: 'x',
+  x5u: 'x',
+  k: 'x',
+  oth: [],
+  iat: 1,
+  'x5t#S256': 'x',
+  constructor: 'x',
+  unknown: 'x',
 }
 
 describe.each(kinds)('a key of the type %s', (_name, generate) => {

@@ -212,7 +212,8 @@ describe('files', () => {
     )
     for (const wait of [1, 7, 19]) {
       const child = spawn(process.execPath, [bundled(script)], {
-        ...{ cwd: PROJECT_ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
+        cwd: PROJECT_ROOT,
+        stdio: ['ignore', 'pipe', 'inherit'],
         env: { PATH: process.env['PATH'] },
       })
       await Promise.race([once(child.stdout, 'data'), once(child, 'close')])

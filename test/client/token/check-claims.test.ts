@@ -11,8 +11,14 @@ import { codeOf, errorOf } from '../../support/auth-client.ts'
 
 const expected = { issuer: 'https://auth.test', clientId: 'client-1' }
 const registered = {
-  ...{ iss: 'https://auth.test', sub: 'account-1', aud: 'client-1', client_id: 'client-1' },
-  ...{ iat: 1000, exp: 1900, jti: 'token-1', sid: 'session-1' },
+  iss: 'https://auth.test',
+  sub: 'account-1',
+  aud: 'client-1',
+  client_id: 'client-1',
+  iat: 1000,
+  exp: 1900,
+  jti: 'token-1',
+  sid: 'session-1',
 }
 const claims = { ...registered, scope: 'user' }
 

@@ -32,7 +32,15 @@ export async function setUpClient(algorithms = DEFAULTS) {
   const sealFor = (plaintext: string | Buffer, changes: Record<string, unknown> = {}) =>
     encryptJwe(plaintext, publicKey, { kid: key.id, cty: 'JWT', ...changes })
   return {
-    ...{ server, key, publicKey, opener, published, keys, claims, header, sealFor },
+    server,
+    key,
+    publicKey,
+    opener,
+    published,
+    keys,
+    claims,
+    header,
+    sealFor,
     /** An access token and a refresh token, as the server sends them. */
     access: () => issue(server.context, accessToken, own, recipient, 900),
     refresh: () => issue(server.context, refreshToken, registered, recipient, 900),

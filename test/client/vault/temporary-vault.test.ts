@@ -111,7 +111,8 @@ test('a key that is temporarily unavailable ends nothing, and the vault opens la
   const unavailable = { error: 'temporarily_unavailable', error_description: 'Later.' }
   wire.on(ACCOUNT, () => Promise.resolve(jsonResponse(unavailable, 503, { 'retry-after': '5' })))
   expect(await errorOf(client.resume())).toMatchObject({
-    ...{ code: 'temporarily_unavailable', retryAfter: 5 },
+    code: 'temporarily_unavailable',
+    retryAfter: 5,
   })
   expect(await codeOf(client.vault())).toBe('temporarily_unavailable')
   expect(await storedSession(store)).toBeDefined()

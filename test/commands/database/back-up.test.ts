@@ -27,7 +27,8 @@ const backUp = (from = source, to = copy) =>
   databaseCommand(
     ['backup', '--from', from, '--to', to],
     {
-      ...{ configured: source, toLocation: (url: string) => url },
+      configured: source,
+      toLocation: (url: string) => url,
       kindOf: (location) => (location.startsWith('another:') ? another : undefined),
       open,
     },

@@ -48,7 +48,8 @@ export function copying() {
     return databaseCommand(
       args,
       {
-        ...{ configured: source, toLocation: (url) => url },
+        configured: source,
+        toLocation: (url) => url,
         kindOf: (location) => kindOf(location, features),
         open: (location) => openConfigured(testConfig(), features, location),
       },
@@ -100,7 +101,12 @@ export function copying() {
   }
 
   return {
-    ...{ command, copy, open, problemsOf, fillSource, contentOf },
+    command,
+    copy,
+    open,
+    problemsOf,
+    fillSource,
+    contentOf,
     folder: () => folder,
     source: () => source,
     lines: () => lines,

@@ -46,12 +46,16 @@ describe('a copy', () => {
     await fillSource()
     const env = { DATABASE_URL: `file:${target()}` }
     const program = run('server/commands/database/index.ts', env, [
-      ...['copy', '--from', `file:${made.source()}`],
+      'copy',
+      '--from',
+      `file:${made.source()}`,
     ])
     expect([await program.exit, program.stderr.text]).toEqual([0, ''])
     expect(program.stdout.text).toMatch(/sessions: 1204\n[^]*Done/)
     const wrong = run('server/commands/database/index.ts', env, [
-      ...['copy', '--from', 'mysql://root:hunter2@db/auth'],
+      'copy',
+      '--from',
+      'mysql://root:hunter2@db/auth',
     ])
     expect(await wrong.exit).toBe(1)
     expect(wrong.stderr.text).toMatch(

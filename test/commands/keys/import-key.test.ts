@@ -53,7 +53,9 @@ test.each(FORMS.flatMap((form) => [undefined, 'its own'].map((phrase) => [form, 
     expect(sig.next).toMatchObject({ kid, alg: 'ES256' })
     expect(sig.next!.privateKey.equals(key)).toBe(true)
     expect([sig.current.kid, enc.current.kid, enc.next!.kid]).toEqual([
-      ...[before.sig.current.kid, before.enc.current.kid, before.enc.next!.kid],
+      before.sig.current.kid,
+      before.enc.current.kid,
+      before.enc.next!.kid,
     ])
     // It is encrypted with the folder's passphrase.
     expect(warnings).toEqual([])

@@ -30,7 +30,9 @@ beforeEach(async () => {
   path = await emptyFolder()
 })
 const folder = (algorithms = DEFAULTS, passphrase?: string) => ({
-  ...{ path, passphrase, algorithms },
+  path,
+  passphrase,
+  algorithms,
   scryptCost: CHEAP_SCRYPT,
 })
 
@@ -45,13 +47,21 @@ test('lists every key by use and state, the newest first', async () => {
   const records = await readRecords(path)
   expect(keys.map(({ use, state }) => `${use} ${state}`)).toEqual(
     ['sig', 'enc'].flatMap((use) => [
-      ...[`${use} current`, `${use} next`],
+      `${use} current`,
+      `${use} next`,
       ...Array<string>(3).fill(`${use} previous`),
     ]),
   )
   expect(keys[0]).toEqual({
-    ...{ kid: sig.current.kid, use: 'sig', alg: 'ES256', crv: 'P-256', state: 'current' },
-    ...{ file: join(path, 'sig.key'), retires: null, encrypted: true, warnings: [] },
+    kid: sig.current.kid,
+    use: 'sig',
+    alg: 'ES256',
+    crv: 'P-256',
+    state: 'current',
+    file: join(path, 'sig.key'),
+    retires: null,
+    encrypted: true,
+    warnings: [],
     created: records[sig.current.kid]!.created,
   })
   expect(keys[5]).toMatchObject({ kid: enc.current.kid, alg: 'ECDH-ES+A128KW' })
@@ -103,22 +113,27 @@ test("lists a user's own RSA encryption key with an RSA algorithm", async () => 
 })
 
 const key: KeyDescription = {
-  ...{
-    kid: 'k',
-    use: 'sig',
-    alg: 'ES256',
-    crv: 'P-256',
-    state: 'previous',
-    encrypted: true,
-    file: '/f/sig.k.key',
-  },
-  ...{ created: '2026-01-02T03:04:05.678Z', retires: '2026-02-03T04:05:06.789Z', warnings: ['W.'] },
+  kid: 'k',
+  use: 'sig',
+  alg: 'ES256',
+  crv: 'P-256',
+  state: 'previous',
+  encrypted: true,
+  file: '/f/sig.k.key',
+  created: '2026-01-02T03:04:05.678Z',
+  retires: '2026-02-03T04:05:06.789Z',
+  warnings: ['W.'],
 }
 
 test('the table has aligned columns, with warnings below', () => {
   const current: KeyDescription = {
-    ...{ ...key, kid: 'longer', file: '/f/sig.key' },
-    ...{ crv: null, state: 'current', retires: null, warnings: [] },
+    ...key,
+    kid: 'longer',
+    file: '/f/sig.key',
+    crv: null,
+    state: 'current',
+    retires: null,
+    warnings: [],
   }
   expect(keyTable([key, current])).toEqual([
     'kid     use  algorithm  curve  state     created           retires           file',

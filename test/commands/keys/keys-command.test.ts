@@ -41,7 +41,9 @@ async function run(args: string[], circumstances: Circumstances = {}) {
   const somebody = person(...(rest.answers ?? []))
   const config = {
     ...testConfig({
-      ...{ keysDir, privateKeyPassphrase: passphrase, algorithms: DEFAULTS },
+      keysDir,
+      privateKeyPassphrase: passphrase,
+      algorithms: DEFAULTS,
       ...rest.config,
     }),
     scryptCost: CHEAP_SCRYPT,
@@ -168,7 +170,12 @@ test('rotate moves every key one step, and keeps the old ones for REFRESH_TOKEN_
   const begun = Date.now()
   const after = await json(['rotate'], { config: { refreshTokenTtl: 1000 } })
   expect(states(after)).toEqual([
-    ...['sig current', 'sig next', 'sig previous', 'enc current', 'enc next', 'enc previous'],
+    'sig current',
+    'sig next',
+    'sig previous',
+    'enc current',
+    'enc next',
+    'enc previous',
   ])
   for (const use of ['sig', 'enc'] as const) {
     const kid = (keys: KeyDescription[], state: string) =>
@@ -283,7 +290,9 @@ describe('passphrase', () => {
     await run(['generate'], { passphrase: 'old' })
     const { asked } = await run(['passphrase'], { answers: ['old', 'new', 'new'] })
     expect(asked.map(([, variable]) => variable)).toEqual([
-      ...['PRIVATE_KEY_PASSPHRASE', 'NEW_PRIVATE_KEY_PASSPHRASE', 'NEW_PRIVATE_KEY_PASSPHRASE'],
+      'PRIVATE_KEY_PASSPHRASE',
+      'NEW_PRIVATE_KEY_PASSPHRASE',
+      'NEW_PRIVATE_KEY_PASSPHRASE',
     ])
     await loaded('new')
   })
@@ -496,13 +505,21 @@ test.each([[['--help']], [['-h']], [['rotate', '--help']], [['--help', 'unknown'
 )
 
 const NO_COMMANDS = [
-  ...[[], [''], ['unknown'], ['Generate'], ['generate', 'more'], ['list', '-a'], ['constructor']],
-  ...[['list', '--revoke'], ['generate', '--revoke'], ['--revoke'], ['--json'], ['list', '--all']],
-  ...[
-    ['rotate', '--revoke=yes'],
-    ['rotate', '--use'],
-    ['prune', 'x'],
-  ],
+  [],
+  [''],
+  ['unknown'],
+  ['Generate'],
+  ['generate', 'more'],
+  ['list', '-a'],
+  ['constructor'],
+  ['list', '--revoke'],
+  ['generate', '--revoke'],
+  ['--revoke'],
+  ['--json'],
+  ['list', '--all'],
+  ['rotate', '--revoke=yes'],
+  ['rotate', '--use'],
+  ['prune', 'x'],
 ]
 describe('an invalid command fails with one sentence and changes nothing:', () => {
   test.each(NO_COMMANDS.map((args) => [args]))('%j', async (args) => {

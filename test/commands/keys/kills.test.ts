@@ -96,7 +96,9 @@ async function open(folder: KeyFolder, ...passphrases: string[]) {
 
 async function newTrial(passphrase: string): Promise<Trial> {
   const folder = {
-    ...{ path: await emptyFolder(), passphrase, algorithms: DEFAULTS },
+    path: await emptyFolder(),
+    passphrase,
+    algorithms: DEFAULTS,
     scryptCost: CHEAP_SCRYPT,
   }
   return { folder, accepted: new Set() }

@@ -11,7 +11,9 @@ import { loadKeys } from '../../../server/keystore/key-set.ts'
 import { deadPid, DEFAULTS, emptyFolder } from '../../keystore/fixtures.ts'
 
 const toFolder = (path: string): KeyFolder => ({
-  ...{ path, passphrase: undefined, algorithms: DEFAULTS },
+  path,
+  passphrase: undefined,
+  algorithms: DEFAULTS,
 })
 const kids = async (path: string) => {
   const { keys } = await readFolder(toFolder(path))
@@ -78,7 +80,11 @@ async function expectNextCommandWorks(path: string): Promise<void> {
 test('a rotation writes seven files and removes two', () => {
   expect([...write].sort()).toEqual(
     [
-      ...['enc.key', 'enc.next.key', 'keys.json', 'sig.key', 'sig.next.key'],
+      'enc.key',
+      'enc.next.key',
+      'keys.json',
+      'sig.key',
+      'sig.next.key',
       ...write.filter((name) => /^(sig|enc)\.[\w-]{43}\.key$/.test(name)),
     ].sort(),
   )

@@ -24,7 +24,9 @@ describe('the body', () => {
     ['empty', ''],
   ])('is unchanged elsewhere: %s', async (_name, body) => {
     expect(await shown(new Response(body), false)).toEqual({
-      ...{ code: 0, stdout: body, stderr: '✓ 200 OK\n' },
+      code: 0,
+      stdout: body,
+      stderr: '✓ 200 OK\n',
     })
   })
 

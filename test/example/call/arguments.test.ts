@@ -28,8 +28,18 @@ test.each([
 
 test('options can be anywhere', () => {
   const { options } = parseArguments([
-    ...['--server', 'https://auth.test', 'GET', '--service', 'http://a.test', '/x', '-v'],
-    ...['--service=http://b.test', '--folder', 'f', '--issuer', 'https://issuer.test'],
+    '--server',
+    'https://auth.test',
+    'GET',
+    '--service',
+    'http://a.test',
+    '/x',
+    '-v',
+    '--service=http://b.test',
+    '--folder',
+    'f',
+    '--issuer',
+    'https://issuer.test',
   ])
   expect({ ...options }).toEqual({
     server: 'https://auth.test',

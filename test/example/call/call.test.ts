@@ -62,7 +62,9 @@ describe('exits with 1', () => {
   test('for a session that has ended', async () => {
     await scene.signUp()
     expect(await scene.call(['POST', '/account/logout'])).toEqual({
-      ...{ code: 0, stdout: '', stderr: '✓ 204 No Content\n' },
+      code: 0,
+      stdout: '',
+      stderr: '✓ 204 No Content\n',
     })
     const { code, stderr } = await scene.call(['GET', '/account'])
     expect([code, stderr]).toEqual([

@@ -33,7 +33,8 @@ describe('--verbose', () => {
     expect(claims.cnf.jwk).toMatchObject({ kty: 'EC', crv: 'P-256' })
     expect(sent.req.mac).toMatch(/^[\w-]{43}$/)
     expect(sent.req).toMatchObject({
-      ...{ htm: 'PATCH', htu: `${ISSUER}/account` },
+      htm: 'PATCH',
+      htu: `${ISSUER}/account`,
       dig: createHash('sha256').update(body).digest('base64url'),
     })
     expect(stderr).toMatch(/← 200 OK for PATCH .+\n✓ 200 OK\n$/)

@@ -31,8 +31,12 @@ beforeAll(async () => {
   ;({ server, client } = await startFederated(clock, [
     provider.entry({ audiences: [AUDIENCE, 'our-other-app'] }),
     {
-      ...{ issuer, audiences: [AUDIENCE], x509_uri: `${issuer}/certificates` },
-      ...{ algorithms: ['RS256'], sign_up: true, nonce: 'any' },
+      issuer,
+      audiences: [AUDIENCE],
+      x509_uri: `${issuer}/certificates`,
+      algorithms: ['RS256'],
+      sign_up: true,
+      nonce: 'any',
     },
   ]))
 })
@@ -52,8 +56,14 @@ describe('an ID token', () => {
     const { body, headers } = session.answer
     expect(headers.get('cache-control')).toBe('no-store')
     expect(Object.keys(body).sort()).toEqual([
-      ...['access_token', 'account', 'database_key', 'expires_in', 'issued_token_type'],
-      ...['refresh_token', 'session_id', 'token_type'],
+      'access_token',
+      'account',
+      'database_key',
+      'expires_in',
+      'issued_token_type',
+      'refresh_token',
+      'session_id',
+      'token_type',
     ])
     expect(body).toMatchObject({
       issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
@@ -78,7 +88,9 @@ describe('an ID token', () => {
       'POST',
       '/token',
       new URLSearchParams({
-        ...{ grant_type: EXCHANGE, subject_token_type: ID_TOKEN, client_id: client.id },
+        grant_type: EXCHANGE,
+        subject_token_type: ID_TOKEN,
+        client_id: client.id,
         subject_token: await provider.idToken(client.id, later),
       }).toString(),
       { 'content-type': 'application/x-www-form-urlencoded' },

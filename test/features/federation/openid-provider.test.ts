@@ -28,8 +28,11 @@ beforeEach(async () => {
   clock = createClock(Date.now() + 60_000)
   ;({ server, client } = await startFederated(clock, [
     {
-      ...{ issuer: provider.issuer, audiences: [AUDIENCE], discovery: true },
-      ...{ algorithms: ['RS256', 'ES256'], sign_up: true },
+      issuer: provider.issuer,
+      audiences: [AUDIENCE],
+      discovery: true,
+      algorithms: ['RS256', 'ES256'],
+      sign_up: true,
     },
   ]))
 })

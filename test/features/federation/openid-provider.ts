@@ -72,17 +72,26 @@ export class OpenIdProvider {
     const state = randomBytes(16).toString('base64url')
     const challenge = createHash('sha256').update(verifier).digest('base64url')
     const callback = await this.#browse('/auth', {
-      ...{ client_id: AUDIENCE, response_type: 'code', scope: SCOPE, redirect_uri: CALLBACK },
-      ...{ nonce, state, login_hint: login },
-      ...{ code_challenge: challenge, code_challenge_method: 'S256' },
+      client_id: AUDIENCE,
+      response_type: 'code',
+      scope: SCOPE,
+      redirect_uri: CALLBACK,
+      nonce,
+      state,
+      login_hint: login,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
     })
     const code = callback.get('code')
     if (code === null || callback.get('state') !== state) throw new Error(`${callback}`)
     const response = await fetch(`${this.issuer}/token`, {
       method: 'POST',
       body: new URLSearchParams({
-        ...{ grant_type: 'authorization_code', client_id: AUDIENCE, redirect_uri: CALLBACK },
-        ...{ code, code_verifier: verifier },
+        grant_type: 'authorization_code',
+        client_id: AUDIENCE,
+        redirect_uri: CALLBACK,
+        code,
+        code_verifier: verifier,
       }),
     })
     const body = (await response.json()) as { id_token?: string }
@@ -128,7 +137,9 @@ function withKey(issuer: string, { kid, alg, privateKey }: SigningKey): Provider
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }] },
     clients: [
       {
-        ...{ client_id: AUDIENCE, redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none' },
+        client_id: AUDIENCE,
+        redirect_uris: [CALLBACK],
+        token_endpoint_auth_method: 'none',
         id_token_signed_response_alg: alg as 'RS256' | 'ES256',
       },
     ],
@@ -143,8 +154,11 @@ function withKey(issuer: string, { kid, alg, privateKey }: SigningKey): Provider
       accountId,
       // `jti` makes two ID tokens of one second different.
       claims: () => ({
-        ...{ sub: accountId, name: 'Ada', email: `${accountId}@example.test` },
-        ...{ email_verified: true, jti: randomUUID() },
+        sub: accountId,
+        name: 'Ada',
+        email: `${accountId}@example.test`,
+        email_verified: true,
+        jti: randomUUID(),
       }),
     }),
     // The app is the provider's own, so nobody is asked for consent.

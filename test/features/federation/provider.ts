@@ -35,7 +35,9 @@ export function makeKey(alg: 'RS256' | 'ES256' = 'ES256', kid: string = randomUU
 
 export const jwkOf = ({ kid, alg, publicKey }: SigningKey): JsonWebKey => ({
   ...publicKey.export({ format: 'jwk' }),
-  ...{ kid, alg, use: 'sig' },
+  kid,
+  alg,
+  use: 'sig',
 })
 
 export async function sign(
@@ -94,8 +96,11 @@ export class Provider {
   /** Its entry in the file of trusted issuers. */
   entry(changes: object = {}) {
     return {
-      ...{ issuer: this.issuer, audiences: [AUDIENCE], discovery: true },
-      ...{ algorithms: ['ES256', 'RS256'], sign_up: true },
+      issuer: this.issuer,
+      audiences: [AUDIENCE],
+      discovery: true,
+      algorithms: ['ES256', 'RS256'],
+      sign_up: true,
       ...changes,
     }
   }
@@ -109,8 +114,14 @@ export class Provider {
   claims(clientId: string, changes: object = {}): Record<string, unknown> {
     const now = Math.floor(this.#clock() / 1000)
     return {
-      ...{ iss: this.issuer, aud: AUDIENCE, sub: 'person-1', nonce: clientId },
-      ...{ iat: now, exp: now + 3600, jti: randomUUID(), ...changes },
+      iss: this.issuer,
+      aud: AUDIENCE,
+      sub: 'person-1',
+      nonce: clientId,
+      iat: now,
+      exp: now + 3600,
+      jti: randomUUID(),
+      ...changes,
     }
   }
 
@@ -164,8 +175,11 @@ export const exchange = (
   changes: object = {},
 ): Promise<Answer> =>
   client.send('POST', '/token', {
-    ...{ grant_type: EXCHANGE, subject_token, subject_token_type: ID_TOKEN },
-    ...{ client_id: client.id, ...changes },
+    grant_type: EXCHANGE,
+    subject_token,
+    subject_token_type: ID_TOKEN,
+    client_id: client.id,
+    ...changes,
   })
 
 /** Exchanges an ID token that must be accepted, and opens the session. */

@@ -26,23 +26,39 @@ test('a file is read with strict defaults', () => {
   const file = issuersFile([
     ENTRY,
     {
-      ...{ issuer: 'http://localhost:9000/realm/', audiences: ['a', 'b'], x509_uri },
-      ...{ algorithms: ['ES256', 'PS256'], sign_up: true, link_verified_email: true, nonce: 'any' },
+      issuer: 'http://localhost:9000/realm/',
+      audiences: ['a', 'b'],
+      x509_uri,
+      algorithms: ['ES256', 'PS256'],
+      sign_up: true,
+      link_verified_email: true,
+      nonce: 'any',
     },
     { issuer: 'https://third.test', audiences: ['app'], jwks_uri: 'https://third.test/jwks' },
   ])
   const careful = { signUp: false, linkVerifiedEmail: false, nonce: 'client_id' }
   expect(load(file)).toEqual([
     {
-      ...{ issuer: 'https://provider.test', audiences: ['app'], keys: { discovery: true } },
-      ...{ algorithms: ['RS256'], ...careful },
+      issuer: 'https://provider.test',
+      audiences: ['app'],
+      keys: { discovery: true },
+      algorithms: ['RS256'],
+      ...careful,
     },
     {
-      ...{ issuer: 'http://localhost:9000/realm/', audiences: ['a', 'b'], keys: { x509_uri } },
-      ...{ algorithms: ['ES256', 'PS256'], signUp: true, linkVerifiedEmail: true, nonce: 'any' },
+      issuer: 'http://localhost:9000/realm/',
+      audiences: ['a', 'b'],
+      keys: { x509_uri },
+      algorithms: ['ES256', 'PS256'],
+      signUp: true,
+      linkVerifiedEmail: true,
+      nonce: 'any',
     },
     {
-      ...{ issuer: 'https://third.test', audiences: ['app'], algorithms: ['RS256'], ...careful },
+      issuer: 'https://third.test',
+      audiences: ['app'],
+      algorithms: ['RS256'],
+      ...careful,
       keys: { jwks_uri: 'https://third.test/jwks' },
     },
   ])

@@ -138,7 +138,9 @@ describe('a license token, or any token signed with its secret, is refused', () 
   test('by another service', async () => {
     const { issuer } = server.config
     const verifier = await createVerifier({
-      ...{ issuer, url: URL_OF_SERVICE, clock: server.clock },
+      issuer,
+      url: URL_OF_SERVICE,
+      clock: server.clock,
       logger: createLogger('trace', { write: (line) => void logs.push(line) }),
       fetch: (url, init) => fetch(url.replace(issuer, server.url), init),
     })

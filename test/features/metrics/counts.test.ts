@@ -35,7 +35,8 @@ const login = (password: string, address = email) =>
 
 const refresh = async (token: string) =>
   client.send('POST', '/token', {
-    ...{ grant_type: 'refresh_token', refresh_token: await client.seal(token) },
+    grant_type: 'refresh_token',
+    refresh_token: await client.seal(token),
   })
 
 const refreshed = async (token: string) => client.open((await refresh(token)).body.refresh_token)
@@ -149,7 +150,9 @@ test('refreshes are counted by outcome, and rate-limited requests', async () => 
 
 test('refused access tokens are counted by reason, and replays', async () => {
   const req = {
-    ...{ jti: 'once', iat: server.clock() / 1000, htm: 'GET' },
+    jti: 'once',
+    iat: server.clock() / 1000,
+    htm: 'GET',
     htu: `${server.config.issuer}/account`,
   }
   const authorization = `Bearer ${await client.seal(session.accessJws, { req })}`

@@ -32,15 +32,23 @@ async function forge(client: TestClient, mark: string): Promise<string> {
 /** Sends the mark everywhere a client can put a value, and returns the ids of what it created. */
 async function sendEverywhere(mark: string): Promise<string[]> {
   const headers: Record<string, string> = {
-    ...{ 'x-request-id': mark, 'user-agent': mark, cookie: `a=${mark}`, [`x-${mark}`]: mark },
-    ...{ origin: `https://${mark}.test`, 'x-forwarded-for': mark, accept: `text/${mark}` },
+    'x-request-id': mark,
+    'user-agent': mark,
+    cookie: `a=${mark}`,
+    [`x-${mark}`]: mark,
+    origin: `https://${mark}.test`,
+    'x-forwarded-for': mark,
+    accept: `text/${mark}`,
     traceparent: `00-${Buffer.from(mark.padEnd(16, '.')).toString('hex').slice(0, 32)}-00f067aa0ba902b7-01`,
   }
   const client = await TestClient.registered(server.url, { client_name: mark })
   const email = `${mark}@mail.test`
   const password = `${mark} ${GOOD_PASSWORD}`
   const signedUp = await client.send('POST', '/account', {
-    ...{ email, password, client_id: client.id, name: mark },
+    email,
+    password,
+    client_id: client.id,
+    name: mark,
   })
   expect(signedUp.status).toBe(201)
   const session = await client.login(email, password)

@@ -20,7 +20,9 @@ async function audited(id: string, session: TestSession, path: string) {
 }
 const ended = (session: TestSession) =>
   expect.objectContaining({
-    ...{ level: 'info', audit: 'session_ended', session_id: session.sessionId },
+    level: 'info',
+    audit: 'session_ended',
+    session_id: session.sessionId,
     account_id: session.answer.body.account.id,
   })
 

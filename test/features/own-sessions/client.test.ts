@@ -21,7 +21,9 @@ test('lists its sessions, and ends one of them or all but the current one', asyn
   const sessions = await client.account.sessions()
   expect(sessions).toHaveLength(3)
   expect(sessions.map(({ client_name }) => client_name).sort()).toEqual([
-    ...['first', 'second', 'third'],
+    'first',
+    'second',
+    'third',
   ])
   expect(sessions.filter(({ current }) => current)).toMatchObject([
     { session_id: client.session?.sessionId, client_id: client.session?.clientId },
@@ -35,7 +37,11 @@ test('lists its sessions, and ends one of them or all but the current one', asyn
 })
 
 const entry = {
-  ...{ session_id: 's', client_id: 'c', client_name: 1, created_at: 'x', last_used_at: 'x' },
+  session_id: 's',
+  client_id: 'c',
+  client_name: 1,
+  created_at: 'x',
+  last_used_at: 'x',
   current: true,
 }
 test.each<[string, unknown]>([

@@ -8,7 +8,8 @@ import { startTestServer } from '../../support/server.ts'
 
 test('many concurrent operations, with sessions ended from elsewhere, have a consistent history', async () => {
   const server = await startTestServer({
-    ...{ features: [ownSessions], config: { rateLimits: UNLIMITED } },
+    features: [ownSessions],
+    config: { rateLimits: UNLIMITED },
   })
   try {
     const client = await TestClient.registered(server.url)

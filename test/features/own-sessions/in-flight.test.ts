@@ -13,7 +13,9 @@ let server: TestServer
 let client: TestClient
 beforeAll(async () => {
   server = await startTestServer({
-    ...{ features: [ownSessions], config: { rateLimits: UNLIMITED }, replayCache },
+    features: [ownSessions],
+    config: { rateLimits: UNLIMITED },
+    replayCache,
   })
   client = await TestClient.registered(server.url)
 })
@@ -57,8 +59,10 @@ describe.each<[string, Request]>([
     const bytes = body === undefined ? undefined : JSON.stringify(body)
     const digest = (text: string) => createHash('sha256').update(text).digest('base64url')
     const req = {
-      ...{ jti: randomUUID(), iat: Math.floor(server.clock() / 1000), htm: method },
-      ...{ htu: server.config.issuer + path },
+      jti: randomUUID(),
+      iat: Math.floor(server.clock() / 1000),
+      htm: method,
+      htu: server.config.issuer + path,
       ...(bytes === undefined ? {} : { dig: digest(bytes) }),
     }
     const authorization = `Bearer ${await client.seal(session.accessJws, { req })}`
@@ -96,7 +100,8 @@ test.each<keyof typeof ENDINGS>(['it was ended elsewhere', 'all others were ende
   async (ending) => {
     const refresh = async (jws: string) =>
       client.send('POST', '/token', {
-        ...{ grant_type: 'refresh_token', refresh_token: await client.seal(jws) },
+        grant_type: 'refresh_token',
+        refresh_token: await client.seal(jws),
       })
     const state = { isEnded: false }
     const ended = ENDINGS[ending]!().finally(() => (state.isEnded = true))

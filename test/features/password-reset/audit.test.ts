@@ -31,7 +31,9 @@ test('a reset is recorded with each session that it ended, and without secrets',
   expect(lines).toEqual([
     expect.objectContaining({ level: 'info', audit: 'password_reset', account_id }),
     expect.objectContaining({
-      ...{ level: 'info', audit: 'session_ended', account_id },
+      level: 'info',
+      audit: 'session_ended',
+      account_id,
       session_id: session.sessionId,
     }),
   ])

@@ -16,7 +16,9 @@ test('with SMTP_URL the message is sent by mail', async () => {
   let receive: (message: string) => void
   const message = new Promise<string>((resolve) => (receive = resolve))
   const smtp = new SMTPServer({
-    ...{ authOptional: true, hideSTARTTLS: true, disableReverseLookup: true },
+    authOptional: true,
+    hideSTARTTLS: true,
+    disableReverseLookup: true,
     onData: (stream, _session, done) => {
       text(stream)
         .then(receive, () => undefined)

@@ -10,8 +10,11 @@ import { rawRequest } from '../../support/raw-request.ts'
 import { startTestServer } from '../../support/server.ts'
 
 const PATHS = [
-  ...['/', '/playground/playground.css', '/playground/playground.js'],
-  ...['/playground/client.js', '/playground/icon.svg'],
+  '/',
+  '/playground/playground.css',
+  '/playground/playground.js',
+  '/playground/client.js',
+  '/playground/icon.svg',
 ]
 
 let folder: string
@@ -56,13 +59,13 @@ describe('a file', () => {
     const policy = (await serve('index.html')).headers['Content-Security-Policy']!
     expect(policy.split('; ')).toEqual(
       expect.arrayContaining([
-        ...[
-          "default-src 'none'",
-          "script-src 'self'",
-          "style-src 'self'",
-          "connect-src 'self' http://localhost:4000",
-        ],
-        ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self' http://localhost:4000",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
       ]),
     )

@@ -39,8 +39,14 @@ describePostgres('sessions that are looked up together', () => {
     ])
     expect(execute).toHaveBeenCalledTimes(1)
     expect(found.map((row) => row?.id)).toEqual([
-      ...['ada', undefined, 'bob', undefined],
-      ...[undefined, undefined, undefined, 'ada'],
+      'ada',
+      undefined,
+      'bob',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'ada',
     ])
     expect(found[0]).toMatchObject({ database_key: 'sealed', expires_at: NOW + 3_600_000 })
     expect(Object.keys(found[0]!)).not.toContain('asked')

@@ -216,7 +216,8 @@ describePostgres('a PostgreSQL database', () => {
     await holder.connect()
     await holder.query(`begin; update clients set client_name = 'held'`)
     await expect(rename(db, 'a', 'late')).rejects.toMatchObject({
-      ...{ name: 'UnavailableError', code: '57014' },
+      name: 'UnavailableError',
+      code: '57014',
     })
     await holder.end()
     await rename(db, 'a', 'next')

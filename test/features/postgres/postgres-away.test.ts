@@ -40,7 +40,9 @@ describePostgres('while PostgreSQL is unreachable', () => {
     revoke: async () => client.send('POST', '/revoke', { token: await client.seal('no token') }),
     'sign in': () =>
       client.send('POST', '/account/login', {
-        ...{ email, password: GOOD_PASSWORD, client_id: client.id },
+        email,
+        password: GOOD_PASSWORD,
+        client_id: client.id,
       }),
   }
 

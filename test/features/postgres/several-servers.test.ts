@@ -57,18 +57,27 @@ describePostgres('several servers on one database', () => {
   afterAll(() => postgres.remove())
 
   const keyFolder = () => ({
-    ...{ path: join(folder, 'keys'), passphrase: undefined },
+    path: join(folder, 'keys'),
+    passphrase: undefined,
     algorithms: testConfig().algorithms,
   })
 
   async function startMember(): Promise<Member> {
     const port = await freePort()
     const env = {
-      ...{ PORT: String(port), ISSUER, DATABASE_URL: database, KEYS_DIR: join(folder, 'keys') },
-      ...{ PRESERVE_SESSIONS_ON_REBOOT: '1', PRIVATE_KEY_PASSPHRASE: '', CORS_ORIGINS: '' },
-      ...{ RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGN_UP: 'off', RATE_LIMIT_CLIENTS: 'off' },
+      PORT: String(port),
+      ISSUER,
+      DATABASE_URL: database,
+      KEYS_DIR: join(folder, 'keys'),
+      PRESERVE_SESSIONS_ON_REBOOT: '1',
+      PRIVATE_KEY_PASSPHRASE: '',
+      CORS_ORIGINS: '',
+      RATE_LIMIT_LOGIN: 'off',
+      RATE_LIMIT_SIGN_UP: 'off',
+      RATE_LIMIT_CLIENTS: 'off',
       // A renewal whose answer was lost can be repeated during the whole test.
-      ...{ RATE_LIMIT_REFRESH: 'off', REFRESH_REUSE_INTERVAL: '10m' },
+      RATE_LIMIT_REFRESH: 'off',
+      REFRESH_REUSE_INTERVAL: '10m',
     }
     const start = () => run('server/index.ts', env)
     const member = { url: `http://127.0.0.1:${port}`, start, program: start() }

@@ -42,7 +42,8 @@ beforeEach(async () => {
 afterAll(() => server.stop())
 
 const login = (changes: object = {}): SealedRequest => ({
-  ...{ method: 'POST', path: '/account/login' },
+  method: 'POST',
+  path: '/account/login',
   body: { email, password: GOOD_PASSWORD, client_id: client.id, ...changes },
 })
 
@@ -75,8 +76,12 @@ describe('a sealed answer', () => {
 
   test("has the sealed body's jti if there are both", async () => {
     const answer = await client.send({
-      ...{ method: 'PATCH', path: '/account', session, body: { name: 'Zoë' } },
-      ...{ req: { jti: 'sealed' }, binding: { jti: 'bound' } },
+      method: 'PATCH',
+      path: '/account',
+      session,
+      body: { name: 'Zoë' },
+      req: { jti: 'sealed' },
+      binding: { jti: 'bound' },
     })
     expect([answer.status, answer.claims?.req]).toEqual([200, 'sealed'])
   })
@@ -91,8 +96,12 @@ describe('a sealed answer', () => {
   test('is given for a plain body too, if the token is bound', async () => {
     const body = JSON.stringify({ name: 'Zoë' })
     const answer = await client.send({
-      ...{ method: 'PATCH', path: '/account', session, binding: { jti: 'bound' } },
-      ...{ bytes: body, type: 'application/json' },
+      method: 'PATCH',
+      path: '/account',
+      session,
+      binding: { jti: 'bound' },
+      bytes: body,
+      type: 'application/json',
     })
     expect([answer.status, answer.claims?.req]).toEqual([200, 'bound'])
   })
@@ -103,7 +112,8 @@ describe('a sealed answer', () => {
     const answer = await client.client.sendAs({ accessJws: jws }, 'GET', '/account')
     expect(answer.status).toBe(401)
     const refreshed = await client.client.send('POST', '/token', {
-      ...{ grant_type: 'refresh_token', refresh_token: await client.client.seal(jws) },
+      grant_type: 'refresh_token',
+      refresh_token: await client.client.seal(jws),
     })
     expect(refreshed.body.error).toBe('invalid_grant')
   })
@@ -126,7 +136,9 @@ describe('an error is sealed like any other answer:', () => {
     const request = { method: 'PATCH', path: '/account', session, body: { name: 'Zoë' } }
     const answer = await client.send({ ...request, req: { ath: '' }, binding: { jti: 'bound' } })
     expect(answer.claims).toMatchObject({
-      ...{ status: 400, req: 'bound', body: { error: 'invalid_request' } },
+      status: 400,
+      req: 'bound',
+      body: { error: 'invalid_request' },
     })
   })
 
@@ -171,7 +183,9 @@ describe('an answer is plain', () => {
 
   test('if it is not JSON', async () => {
     const text = await client.send({
-      ...{ method: 'POST', path: '/text', body: { client_id: client.id } },
+      method: 'POST',
+      path: '/text',
+      body: { client_id: client.id },
     })
     expect(text.text).toBe('text')
     const bytes = await client.send({ method: 'GET', path: '/bytes', session })
@@ -190,7 +204,9 @@ describe('an answer is plain', () => {
   test('if the token is refused, because the client is unknown then', async () => {
     const { accessJws } = session
     const answer = await client.send({
-      ...{ method: 'GET', path: '/account', session: { accessJws: `${accessJws}x` } },
+      method: 'GET',
+      path: '/account',
+      session: { accessJws: `${accessJws}x` },
     })
     expect([answer.status, answer.body.error]).toEqual([401, 'invalid_token'])
   })

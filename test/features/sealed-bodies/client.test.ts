@@ -93,7 +93,9 @@ function watch(wire: Wire) {
       const response = await send(request)
       const { headers } = request
       seen.push({
-        ...{ line, type: headers.get('content-type'), accept: headers.get('accept') },
+        line,
+        type: headers.get('content-type'),
+        accept: headers.get('accept'),
         answer: response.headers.get('content-type'),
       })
       return response
@@ -102,14 +104,27 @@ function watch(wire: Wire) {
   return seen
 }
 const LINES = [
-  ...['POST /account', 'POST /account/login', 'GET /account', 'PATCH /account', 'DELETE /account'],
-  ...['PUT /account/password', 'GET /account/sessions', 'POST /token', 'GET /list', 'GET /text'],
-  ...['POST /account/password-reset', 'PUT /account/password-reset', 'POST /form'],
+  'POST /account',
+  'POST /account/login',
+  'GET /account',
+  'PATCH /account',
+  'DELETE /account',
+  'PUT /account/password',
+  'GET /account/sessions',
+  'POST /token',
+  'GET /list',
+  'GET /text',
+  'POST /account/password-reset',
+  'PUT /account/password-reset',
+  'POST /form',
 ]
 const bodyOf = (wire: Wire, line: string) =>
   wire.sent.findLast((sent) => sent.line === line)!.request.text()
 const sealedRequest = (line: string, answer: string | null = JOSE) => ({
-  ...{ line, type: JOSE, accept: JOSE, answer },
+  line,
+  type: JOSE,
+  accept: JOSE,
+  answer,
 })
 
 test('account methods seal their requests, and get sealed answers', async () => {
@@ -177,13 +192,18 @@ test('a sealed body names its request and its token, and each is new', async () 
   const body = await one!.request.clone().text()
   const { req, cty, epk, ...header } = decodeProtectedHeader(body)
   expect(header).toEqual({
-    ...{ alg: 'ECDH-ES+A128KW', enc: 'A128GCM', kid: server.keystore.encryptionKey.kid },
+    alg: 'ECDH-ES+A128KW',
+    enc: 'A128GCM',
+    kid: server.keystore.encryptionKey.kid,
   })
   expect(cty).toBe('json')
   const { issuer } = server.config
   expect(req).toEqual({
-    ...{ jti: expect.any(String), iat: Math.floor(server.clock() / 1000) },
-    ...{ htm: 'PATCH', htu: `${issuer}/account`, ath: sha256(jws) },
+    jti: expect.any(String),
+    iat: Math.floor(server.clock() / 1000),
+    htm: 'PATCH',
+    htu: `${issuer}/account`,
+    ath: sha256(jws),
   })
   // The token is bound to the exact bytes, and shares its session's key agreement.
   const token = decodeProtectedHeader(one!.request.headers.get('authorization')!.slice(7))
@@ -232,7 +252,8 @@ describe('fetch', () => {
     const strict = clientOf(server, { store, sealedBodies: 'required' })
     expect(await codeOf(strict.client.fetch('/text'))).toBe('answer_not_sealed')
     expect(await errorOf(strict.client.fetch('/form', form))).toMatchObject({
-      ...{ code: 'sealing_not_offered', message: 'Only a body in JSON can be sealed.' },
+      code: 'sealing_not_offered',
+      message: 'Only a body in JSON can be sealed.',
     })
     expect(strict.wire.count('POST /form')).toBe(0)
     expect((await strict.client.fetch('/account', { method: 'HEAD' })).status).toBe(200)
@@ -341,7 +362,9 @@ describe('a refused body is sent once more', () => {
 
 describe('every kind of key works:', () => {
   const RSA: Algorithms = {
-    ...{ signingAlg: 'PS256', encryptionAlg: 'RSA-OAEP-256', encryptionEnc: 'A256GCM' },
+    signingAlg: 'PS256',
+    encryptionAlg: 'RSA-OAEP-256',
+    encryptionEnc: 'A256GCM',
   }
   const ecdh = (
     encryptionAlg: Algorithms['encryptionAlg'],

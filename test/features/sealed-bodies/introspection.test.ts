@@ -26,7 +26,8 @@ const isThere = existsSync(join(import.meta.dirname, SERVICE))
   const client = await SealingClient.registered(server)
   const { accessJws, sessionId } = await client.signUp(someEmail(), GOOD_PASSWORD)
   const body = {
-    ...{ client_assertion_type: JWT_BEARER, client_assertion: await service.assertion() },
+    client_assertion_type: JWT_BEARER,
+    client_assertion: await service.assertion(),
     token: await service.seal(accessJws),
   }
   const request = { method: 'POST', path: '/introspect', body, accept: 'application/json' }

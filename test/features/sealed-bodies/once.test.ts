@@ -28,11 +28,15 @@ const REFUSED = {
 }
 const accept = 'application/json'
 const signUpOf = ({ id }: SealingClient, email = someEmail()) => ({
-  ...{ method: 'POST', path: '/account', accept },
+  method: 'POST',
+  path: '/account',
+  accept,
   body: { email, password: GOOD_PASSWORD, client_id: id },
 })
 const loginOf = ({ id }: SealingClient, email: string, password = GOOD_PASSWORD) => ({
-  ...{ method: 'POST', path: '/account/login', accept },
+  method: 'POST',
+  path: '/account/login',
+  accept,
   body: { email, password, client_id: id },
 })
 

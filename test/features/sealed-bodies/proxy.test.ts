@@ -120,7 +120,8 @@ describe('a plain answer', () => {
   test('is reported with a code, a message and the status', async () => {
     party.wire.on(ACCOUNT, () => Promise.resolve(jsonResponse({})))
     expect(await errorOf(read())).toMatchObject({
-      ...{ code: 'answer_not_sealed', status: 200 },
+      code: 'answer_not_sealed',
+      status: 200,
       message: 'A plain answer came in place of a sealed one.',
     })
   })

@@ -190,7 +190,8 @@ describe('with an access token', () => {
   test('a sealed body is not bound to another token of the same session', async () => {
     const refresh_token = await client.client.seal(ada.refreshJws)
     const renewed = await client.client.send('POST', '/token', {
-      ...{ grant_type: 'refresh_token', refresh_token },
+      grant_type: 'refresh_token',
+      refresh_token,
     })
     const session = { accessJws: await client.client.open(renewed.body.access_token) }
     await expectRefused({ ...rename, session, bytes: await client.sealBody(rename) })
@@ -295,7 +296,11 @@ async function sealedToClient(): Promise<string> {
   const key = await importJWK(await exportJWK(publicKey), 'ECDH-ES+A128KW')
   return new CompactEncrypt(Buffer.from(JSON.stringify(signUp.body)))
     .setProtectedHeader({
-      ...{ alg: 'ECDH-ES+A128KW', enc: 'A128GCM', kid, cty: 'json', req: reqOf() },
+      alg: 'ECDH-ES+A128KW',
+      enc: 'A128GCM',
+      kid,
+      cty: 'json',
+      req: reqOf(),
     })
     .encrypt(key)
 }

@@ -29,7 +29,10 @@ describe('a sealed body gets the answer of a plain one:', () => {
     expect([right.status, right.body.account.email]).toEqual([200, email])
     const password = 'another password'
     const wrong = await client.send({
-      ...{ method: 'POST', path: '/account/login', body: { ...body, password }, accept },
+      method: 'POST',
+      path: '/account/login',
+      body: { ...body, password },
+      accept,
     })
     expect([wrong.status, wrong.body.error]).toEqual([401, 'invalid_grant'])
   })
@@ -69,13 +72,18 @@ describe('a sealed body gets the answer of a plain one:', () => {
     const own = await client.signUp(someEmail(), GOOD_PASSWORD)
     const password = 'quite another password'
     const changed = await client.send({
-      ...{ method: 'PUT', path: '/account/password', session: own },
+      method: 'PUT',
+      path: '/account/password',
+      session: own,
       body: { current_password: GOOD_PASSWORD, new_password: password },
     })
     expect(changed.status).toBe(200)
     const fresh = { accessJws: await client.client.open(changed.claims!.body.access_token) }
     const removed = await client.send({
-      ...{ method: 'DELETE', path: '/account', session: fresh, body: { password } },
+      method: 'DELETE',
+      path: '/account',
+      session: fresh,
+      body: { password },
     })
     expect([removed.status, removed.text]).toEqual([204, ''])
   })
@@ -118,7 +126,10 @@ test('the content of a sealed body is limited to 64 KiB', async () => {
 test('the media type is matched without regard to case, and may have a charset', async () => {
   const email = someEmail()
   const answer = await client.send({
-    ...{ method: 'POST', path: '/account', accept, type: 'Application/JOSE; charset=UTF-8' },
+    method: 'POST',
+    path: '/account',
+    accept,
+    type: 'Application/JOSE; charset=UTF-8',
     body: { email, password: GOOD_PASSWORD, client_id: client.id },
   })
   expect([answer.status, answer.body.account.email]).toEqual([201, email])

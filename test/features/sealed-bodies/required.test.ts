@@ -55,11 +55,16 @@ test.each<[string, string, object, boolean]>([
   ['DELETE', '/account', { password: 'x' }, true],
 ])('%s %s with %j must be sealed', async (method, path, members, isSignedIn) => {
   const request = {
-    ...{ method, path, accept, body: { email, client_id: client.id, ...members } },
+    method,
+    path,
+    accept,
+    body: { email, client_id: client.id, ...members },
     ...(isSignedIn ? { session } : {}),
   }
   const plain = await client.send({
-    ...{ ...request, type: 'application/json', bytes: JSON.stringify(request.body) },
+    ...request,
+    type: 'application/json',
+    bytes: JSON.stringify(request.body),
   })
   expect([plain.status, plain.body.error]).toEqual([400, 'sealed_body_required'])
   const sealed = await client.send(request)

@@ -76,7 +76,9 @@ test('no name, password or database key is in the traffic or the log', async () 
   await client.send({ method: 'POST', path: '/account/login', body: login })
   await client.send({ method: 'GET', path: '/account', session })
   await client.send({
-    ...{ method: 'PUT', path: '/account/password', session },
+    method: 'PUT',
+    path: '/account/password',
+    session,
     body: { current_password: PASSWORD, new_password: `${PASSWORD} anew` },
   })
 
@@ -90,8 +92,11 @@ test('no name, password or database key is in the traffic or the log', async () 
 test('and none is if the client library sends them, whether it succeeds or not', async () => {
   const [email, password, fresh] = ['augusta@mail.test', 'copper sparrow harbour', 'marble lantern']
   const auth = new AuthClient({
-    ...{ server: url, issuer: server.config.issuer, clock: server.clock },
-    ...{ store: memoryStore(), sealedBodies: 'required' },
+    server: url,
+    issuer: server.config.issuer,
+    clock: server.clock,
+    store: memoryStore(),
+    sealedBodies: 'required',
   })
   await auth.signUp({ email, password, name: 'Augusta Byron' })
   await auth.signOut()

@@ -248,8 +248,10 @@ test('the request can be JSON and name the client', async () => {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      ...{ grant_type: 'client_credentials', client_id: service.id },
-      ...{ client_assertion_type: JWT_BEARER, client_assertion: await service.assertion() },
+      grant_type: 'client_credentials',
+      client_id: service.id,
+      client_assertion_type: JWT_BEARER,
+      client_assertion: await service.assertion(),
     }),
   })
   expect(response.status).toBe(200)

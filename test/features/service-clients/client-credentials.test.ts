@@ -24,7 +24,10 @@ test('a service token is nested, encrypted to the service, key-bound and without
     scope: 'notes introspect',
   })
   expect(decodeProtectedHeader(body.access_token)).toMatchObject({
-    ...{ alg: 'ECDH-ES+A128KW', enc: 'A128GCM', cty: 'JWT', kid: service.id },
+    alg: 'ECDH-ES+A128KW',
+    enc: 'A128GCM',
+    cty: 'JWT',
+    kid: service.id,
   })
   const jws = await service.open(body.access_token)
   const { protectedHeader, payload } = await jwtVerify(jws, server.keystore.signingKey.publicKey, {
@@ -33,9 +36,15 @@ test('a service token is nested, encrypted to the service, key-bound and without
   const { kid, alg } = server.keystore.signingKey
   expect(protectedHeader).toEqual({ alg, kid, typ: 'at+jwt' })
   expect(payload).toEqual({
-    ...{ iss: server.config.issuer, sub: service.id, aud: service.id, client_id: service.id },
-    ...{ iat: service.now(), exp: service.now() + server.config.accessTokenTtl },
-    ...{ jti: expect.any(String), scope: 'notes introspect', cnf: { jwk: expect.any(Object) } },
+    iss: server.config.issuer,
+    sub: service.id,
+    aud: service.id,
+    client_id: service.id,
+    iat: service.now(),
+    exp: service.now() + server.config.accessTokenTtl,
+    jti: expect.any(String),
+    scope: 'notes introspect',
+    cnf: { jwk: expect.any(Object) },
   })
   expect(Object.keys((payload['cnf'] as { jwk: object }).jwk).sort()).toEqual([
     'crv',
@@ -71,7 +80,8 @@ test.each(['P-384', 'P-521', 'X25519'])('a service token is encrypted on %s', as
     const service = await Service.create(other, { keys })
     const { body } = await service.token()
     expect(decodeJwt(await service.open(body.access_token))).toMatchObject({
-      ...{ sub: service.id, cnf: { jwk: { crv } } },
+      sub: service.id,
+      cnf: { jwk: { crv } },
     })
   } finally {
     await other.stop()
@@ -111,7 +121,10 @@ test('with an RSA server key, service tokens are encrypted to a key on a curve',
 test('a service token is refused by a service that does not ask for it', async () => {
   const url = 'https://photos.test'
   const verifier = await createVerifier({
-    ...{ issuer: server.config.issuer, url, clock: server.clock, logger: createLogger('silent') },
+    issuer: server.config.issuer,
+    url,
+    clock: server.clock,
+    logger: createLogger('silent'),
     fetch: (asked, init) => fetch(asked.replace(server.config.issuer, server.url), init),
   })
   const jws = await service.open((await service.token()).body.access_token as string)

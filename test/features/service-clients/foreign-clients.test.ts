@@ -33,7 +33,13 @@ beforeAll(async () => {
   const jwks = join(folder, 'notes.jwks.json')
   await writeFile(jwks, JSON.stringify(keys.jwks))
   const command = run('server/features/service-clients/command/index.ts', { DATABASE_URL }, [
-    ...['add', '--name', 'Notes', '--jwks', jwks, '--scope', 'notes introspect'],
+    'add',
+    '--name',
+    'Notes',
+    '--jwks',
+    jwks,
+    '--scope',
+    'notes introspect',
   ])
   expect(await command.exit).toBe(0)
   expect(command.stdout.text.trim()).toBe(keys.id)
@@ -163,7 +169,8 @@ describe.each([
     expect(decodeProtectedHeader(jws)).toMatchObject({ typ: 'at+jwt' })
     expect(decodeJwt(jws)).toMatchObject({ sub: keys.id, client_id: keys.id, scope: 'notes' })
     expect(await foreign.introspect(await seal(jws, '/introspect'))).toMatchObject({
-      ...{ active: true, sub: keys.id },
+      active: true,
+      sub: keys.id,
     })
     await expect(foreign.serviceToken('admin')).rejects.toMatchObject({ error: 'invalid_scope' })
   })
@@ -172,7 +179,10 @@ describe.each([
     const { sid } = decodeJwt(session.accessJws)
     for (const introspect of [foreign.introspect, foreign.introspectJwt]) {
       expect(await introspect(await seal(session.accessJws, '/introspect'))).toMatchObject({
-        ...{ active: true, sid, token_type: 'Bearer', client_id: person.id },
+        active: true,
+        sid,
+        token_type: 'Bearer',
+        client_id: person.id,
       })
       expect(await introspect(session.accessJws)).toEqual({ active: false })
     }

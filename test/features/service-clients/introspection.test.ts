@@ -30,7 +30,8 @@ test('an active token is answered with its claims', async () => {
   expect(status).toBe(200)
   expect(headers.get('cache-control')).toBe('no-store')
   expect(body).toEqual({
-    ...{ active: true, token_type: 'Bearer' },
+    active: true,
+    token_type: 'Bearer',
     ...decodeJwt(session.accessJws),
   })
 })
@@ -166,7 +167,9 @@ describe('an answer as a JWT', () => {
 
   test('is signed, and encrypted to the asking service', async () => {
     expect(await open(session.accessJws)).toEqual({
-      ...{ iss: server.config.issuer, aud: service.id, iat: service.now() },
+      iss: server.config.issuer,
+      aud: service.id,
+      iat: service.now(),
       token_introspection: { active: true, token_type: 'Bearer', ...decodeJwt(session.accessJws) },
     })
     expect(await open(session.refreshJws)).toMatchObject({ token_introspection: INACTIVE })

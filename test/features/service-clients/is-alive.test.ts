@@ -53,7 +53,11 @@ const questions = () => line.asked.filter((url) => url === `${ISSUER}/introspect
 
 const createNotes = (options: Partial<ServiceAuthOptions> = {}) =>
   createVerifier({
-    ...{ issuer: ISSUER, url: URL_OF_SERVICE, clock: server.clock, fetch: fetchFrom, ...pems },
+    issuer: ISSUER,
+    url: URL_OF_SERVICE,
+    clock: server.clock,
+    fetch: fetchFrom,
+    ...pems,
     logger: createLogger('info', { write: (text) => void logs.push(text) }),
     ...options,
   })

@@ -29,7 +29,11 @@ test('the example refuses a session that was ended elsewhere', async () => {
   await Service.create(server, { keys })
   const url = `http://localhost:${await freePort()}`
   const app = await createNotesService({
-    ...{ issuer: ISSUER, url, logger: createLogger('silent'), clock, fetch: line.fetch },
+    issuer: ISSUER,
+    url,
+    logger: createLogger('silent'),
+    clock,
+    fetch: line.fetch,
     encryptionKey: await exportPKCS8(keys.enc.privateKey),
     introspection: { signingKey: await exportPKCS8(keys.sig.privateKey) },
   })

@@ -69,7 +69,9 @@ test('an encryption key can have its own alg, and any curve if the server has an
   const keys = [sig, { ...enc, alg: 'ECDH-ES' }]
   expect((await checkServiceKeys({ keys }, DEFAULTS)).encryptionKey.alg).toBe('ECDH-ES')
   const algorithms: Algorithms = {
-    ...{ signingAlg: 'ES256', encryptionAlg: 'RSA-OAEP-256', encryptionEnc: 'A128GCM' },
+    signingAlg: 'ES256',
+    encryptionAlg: 'RSA-OAEP-256',
+    encryptionEnc: 'A128GCM',
   }
   const okp = [sig, { ...X25519, use: 'enc' }]
   const checked = await checkServiceKeys({ keys: okp }, algorithms)

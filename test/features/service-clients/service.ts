@@ -84,8 +84,12 @@ export class Service {
     key: CryptoKey | Uint8Array = this.signingKey,
   ): Promise<string> {
     const claims = {
-      ...{ iss: this.id, sub: this.id, aud: this.server.config.issuer, jti: randomUUID() },
-      ...{ exp: this.now() + 60, ...changes },
+      iss: this.id,
+      sub: this.id,
+      aud: this.server.config.issuer,
+      jti: randomUUID(),
+      exp: this.now() + 60,
+      ...changes,
     } as JWTPayload
     return new SignJWT(claims).setProtectedHeader({ alg: this.signingAlg, ...header }).sign(key)
   }
@@ -131,8 +135,11 @@ export class Service {
   }
 
   bound = (changes: object = {}) => ({
-    ...{ jti: randomUUID(), iat: this.now(), htm: 'POST' },
-    ...{ htu: `${this.server.config.issuer}/introspect`, ...changes },
+    jti: randomUUID(),
+    iat: this.now(),
+    htm: 'POST',
+    htu: `${this.server.config.issuer}/introspect`,
+    ...changes,
   })
 
   introspect = async (jws: string, headers?: Record<string, string>): Promise<Answer> =>

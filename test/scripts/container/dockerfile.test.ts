@@ -15,15 +15,19 @@ describe('a Dockerfile', () => {
     ].join('\n')
     expect(parseDockerfile(text)).toEqual([
       {
-        ...{ from: 'node:24-slim', name: 'build' },
+        from: 'node:24-slim',
+        name: 'build',
         instructions: [{ name: 'RUN', flags: {}, args: ['npm ci'], isExec: false }],
       },
       {
-        ...{ from: 'build', name: undefined },
+        from: 'build',
+        name: undefined,
         instructions: [
           { name: 'COPY', flags: { from: 'build' }, args: ['a b ./'], isExec: false },
           {
-            ...{ name: 'HEALTHCHECK', flags: { timeout: '5s' }, isExec: true },
+            name: 'HEALTHCHECK',
+            flags: { timeout: '5s' },
+            isExec: true,
             args: ['node', '-e', '1 # 2'],
           },
         ],

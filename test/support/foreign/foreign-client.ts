@@ -53,7 +53,8 @@ export class ForeignClient {
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
     const all = Object.entries<string>({ ...type, ...authorization, ...headers })
     return rawRequest(this.#server.url, path, {
-      ...{ method, headers: all },
+      method,
+      headers: all,
       ...(body === undefined ? {} : { body }),
     })
   }
@@ -104,7 +105,10 @@ export class ForeignClient {
     const iat = Math.floor(this.#server.clock() / 1000)
     const htu = this.#server.config.publicUrl + path
     return {
-      ...{ jti: randomUUID(), iat, htm, htu },
+      jti: randomUUID(),
+      iat,
+      htm,
+      htu,
       ...(body === undefined ? {} : { dig: sha256(body) }),
       ...(jws === undefined ? {} : { ath: sha256(jws) }),
     }
@@ -113,5 +117,7 @@ export class ForeignClient {
 
 const post = (server: TestServer, path: string, body: string): Promise<Answer> =>
   rawRequest(server.url, path, {
-    ...{ method: 'POST', body, headers: [['content-type', 'application/json']] },
+    method: 'POST',
+    body,
+    headers: [['content-type', 'application/json']],
   })

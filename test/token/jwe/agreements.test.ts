@@ -12,7 +12,8 @@ beforeEach(() => {
 })
 
 const agreement = (id: string, kid = 'kid') => ({
-  ...{ id, kid },
+  id,
+  kid,
   wrappingKey: createSecretKey(randomBytes(16)),
 })
 const remember = (clientId: string, ...ids: string[]) => {

@@ -47,7 +47,8 @@ export function generatePair(crv: Crv) {
 }
 
 export const createKey = (alg: EncryptionAlg, crv: Crv): TestKey => ({
-  ...{ kid: `${crv ?? 'RSA'} key`, alg },
+  kid: `${crv ?? 'RSA'} key`,
+  alg,
   ...generatePair(crv),
 })
 

@@ -145,13 +145,15 @@ export const KEY_WRAP_VECTORS = [
 /** RFC 7518, Appendix C: a key for A128GCM by direct key agreement. */
 export const APPENDIX_C = {
   alice: {
-    ...{ kty: 'EC', crv: 'P-256' },
+    kty: 'EC',
+    crv: 'P-256',
     x: 'gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0',
     y: 'SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps',
     d: '0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo',
   },
   bob: {
-    ...{ kty: 'EC', crv: 'P-256' },
+    kty: 'EC',
+    crv: 'P-256',
     x: 'weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ',
     y: 'e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck',
     d: 'VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw',
@@ -163,7 +165,9 @@ export const APPENDIX_C = {
 export const CURVE_25519 = {
   epk: { kty: 'OKP', crv: 'X25519', x: 'hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo' },
   bob: {
-    ...{ kty: 'OKP', crv: 'X25519', x: '3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08' },
+    kty: 'OKP',
+    crv: 'X25519',
+    x: '3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08',
     d: hex('5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb').toString(
       'base64url',
     ),
@@ -176,7 +180,10 @@ export const COOKBOOK_4 = {
   alg: 'ECDH-ES+A128KW',
   enc: 'A128GCM',
   key: {
-    ...{ kty: 'EC', crv: 'P-384', kid: 'peregrin.took@tuckborough.example', use: 'enc' },
+    kty: 'EC',
+    crv: 'P-384',
+    kid: 'peregrin.took@tuckborough.example',
+    use: 'enc',
     x: 'YU4rRUzdmVqmRtWOs2OpDE_T5fsNIodcG8G5FWPrTPMyxpzsSOGaQLpe2FpxBmu2',
     y: 'A8-yxCHxkfBz3hKZfI1jUYMjUhsEveZ9THuwFjH2sCNdtksRJU7D5-SkgaFL1ETP',
     d: 'iTx2pk7wW-GqJkHcEkFQb2EFyYcO7RugmaW3mRrQVAOUiPommT0IdnYK2xDlZh-j',
@@ -188,7 +195,10 @@ export const COOKBOOK_5 = {
   alg: 'ECDH-ES',
   enc: 'A128CBC-HS256',
   key: {
-    ...{ kty: 'EC', crv: 'P-256', kid: 'meriadoc.brandybuck@buckland.example', use: 'enc' },
+    kty: 'EC',
+    crv: 'P-256',
+    kid: 'meriadoc.brandybuck@buckland.example',
+    use: 'enc',
     x: 'Ze2loSV3wrroKUN_4zhwGhCqo3Xhu1td4QjeQ5wIVR0',
     y: 'HlLtdXARY_f55A3fnzQbPcm6hgr34Mp8p-nuzQCE0Zw',
     d: 'r_kHyZ-a06rmxM3yESK84r1otSg-aQcVStkRhA-iCM8',

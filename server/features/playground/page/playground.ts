@@ -29,10 +29,16 @@ async function start(): Promise<void> {
   const store = await browserStore()
   const { issuer, enc, offersSealing } = await metadataOf(server)
   const page: Page = {
-    ...{ server, issuer, enc, store, offersSealing },
+    server,
+    issuer,
+    enc,
+    store,
+    offersSealing,
     captured: undefined,
     auth: new AuthClient({
-      ...{ server, issuer, store },
+      server,
+      issuer,
+      store,
       services: [NOTES],
       clientName: `Playground in ${browserName()}`,
       async fetch(request) {
@@ -45,8 +51,16 @@ async function start(): Promise<void> {
   }
   const { auth } = page
   const steps = [
-    ...[await keyStep(page), signInStep(page), jweStep(), jwsStep(page), verifyStep(page)],
-    ...[requestStep(page), stolenStep(page), proxyStep(page), vaultStep(page), sessionsStep(page)],
+    await keyStep(page),
+    signInStep(page),
+    jweStep(),
+    jwsStep(page),
+    verifyStep(page),
+    requestStep(page),
+    stolenStep(page),
+    proxyStep(page),
+    vaultStep(page),
+    sessionsStep(page),
   ]
   const render = renderer(page, steps)
   auth.onChange(() => void render())

@@ -117,7 +117,11 @@ const describe = ({ id, name, scope, signingKey, encryptionKey, createdAt }: Ser
 function tableOf(all: readonly ReturnType<typeof describe>[]): string[] {
   if (all.length === 0) return ['There are no service clients.']
   const rows = all.map(({ created_at, ...row }) => [
-    ...[row.client_id, row.client_name, row.scope, row.signing_alg, row.encryption_alg],
+    row.client_id,
+    row.client_name,
+    row.scope,
+    row.signing_alg,
+    row.encryption_alg,
     created_at.slice(0, 16).replace('T', ' '),
   ])
   return toTable([['client_id', 'name', 'scope', 'signs with', 'encryption', 'added'], ...rows])

@@ -44,7 +44,9 @@ test('step 7 shows that the notes service refuses it too, or that it does not ru
   const notes = 'http://localhost:4000'
   const app = await createNotesService(
     {
-      ...{ issuer: config.issuer, url: notes, logger: createLogger('silent') },
+      issuer: config.issuer,
+      url: notes,
+      logger: createLogger('silent'),
       fetch: (asked, init) => fetch(asked.replace(config.issuer, url), init),
     },
     [url],

@@ -47,7 +47,9 @@ async function startMailServer() {
   let received: (message: string) => void
   const message = new Promise<string>((resolve) => (received = resolve))
   const smtp = new SMTPServer({
-    ...{ authOptional: true, hideSTARTTLS: true, disableReverseLookup: true },
+    authOptional: true,
+    hideSTARTTLS: true,
+    disableReverseLookup: true,
     onData: (stream, _session, done) => {
       text(stream)
         .then(received, () => undefined)
@@ -73,7 +75,10 @@ const open = (page: Page) =>
     const { issuer } = (await metadata.json()) as { issuer: string }
     const store = await client.browserStore()
     globalThis.sealing = new client.AuthClient({
-      ...{ server: location.origin, issuer, store, sealedBodies: 'required' },
+      server: location.origin,
+      issuer,
+      store,
+      sealedBodies: 'required',
     })
     return (await sealing.resume())?.claims
   })

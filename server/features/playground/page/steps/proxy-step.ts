@@ -6,7 +6,7 @@ import { contains, textOf, watchSignUp, type SignUpSeen } from '../proxy.ts'
 /** Step 8: what a proxy reads of a sign-up, plain and sealed. */
 export function proxyStep({ server, issuer, offersSealing }: Page): Step {
   const result = byId('seen', HTMLElement)
-  const plain = { ...{ server, issuer, store: memoryStore() }, sealedBodies: 'never' } as const
+  const plain = { server, issuer, store: memoryStore(), sealedBodies: 'never' } as const
   const sealed = { ...plain, store: memoryStore(), sealedBodies: 'required' } as const
 
   onClick(byId('watch', HTMLButtonElement), result, async () => {
