@@ -57,8 +57,7 @@ export async function openDatabaseKey(
  * retire. Called at every renewal, so that no live session needs a retired key.
  *
  * @param sealed The key as it is stored.
- * @returns What to store in its place; `undefined` if it stays as it is, also if it cannot be opened.
- * @throws UnavailableError as `openDatabaseKey` does.
+ * @returns What to store in its place; `undefined` if it stays as it is, also if it is damaged.
  */
 export async function resealDatabaseKey(
   context: TokenContext,

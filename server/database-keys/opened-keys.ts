@@ -3,7 +3,7 @@ import type { TokenContext } from '../token/token-context.ts'
 import { openDatabaseKey } from './database-key.ts'
 
 /** The most keys. The least recently used is dropped to make room. */
-const CAPACITY = 20_000
+const CAPACITY = 10_000
 /** Milliseconds for which an opened key is used. It leaves the memory within as many more. */
 const LIFETIME = 60_000
 
@@ -12,7 +12,7 @@ const LIFETIME = 60_000
  * never the result, because everything is forgotten when the server's keys change.
  */
 export function createOpenedKeys(context: TokenContext, max = CAPACITY) {
-  // By the key as it is stored.
+  // By the key as it is stored. A resolution of 0, because any other starts a timer at each lookup.
   const create = () => new LRUCache<string, string>({ max, ttl: LIFETIME, ttlResolution: 0 })
   let opened = create()
   context.keystore.onReplaced(() => {

@@ -18,7 +18,10 @@ interface RotationPolicy {
   readonly reuseInterval: number
   /** When a session that began at this time expires if it is renewed now. */
   readonly expiryOf: (createdAt: number) => number
-  /** Replaces the session's database key, as it is stored. */
+  /**
+   * The session's database key sealed again, as it is stored. `undefined` leaves the one that is
+   * there, and so does a repeated use.
+   */
   readonly databaseKey?: string | undefined
 }
 

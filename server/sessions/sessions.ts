@@ -139,7 +139,7 @@ export function createSessions(
       found: Account & Pick<FoundSession, 'database_key'>,
       scope: string,
     ) {
-      // Before the token is used up, so that a failure can be retried.
+      // Before the transaction, which must not wait for anything else.
       const databaseKey = await resealDatabaseKey(context, found.database_key)
       const reuseInterval = refreshReuseInterval * 1000
       const policy = { now: clock(), reuseInterval, expiryOf, databaseKey }

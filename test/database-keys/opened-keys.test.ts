@@ -58,8 +58,12 @@ test('it needs no other request to forget a key', async () => {
   const purge = jest.spyOn(LRUCache.prototype, 'purgeStale')
   const { sealed } = createDatabaseKey(context)
   const keys = createOpenedKeys(context)
+  keystore.replace(keySet(keystore.signingKey, keystore.encryptionKey))
   wait(1)
   await keys.open(sealed)
+  await keys.open(sealed)
+  // The interval.
+  expect(jest.getTimerCount()).toBe(1)
   wait(MINUTE)
   wait(MINUTE)
   expect(purge.mock.results.map(({ value }) => value)).toEqual([false, true])
