@@ -11,7 +11,7 @@ export default {
     ...common.testPathIgnorePatterns,
     // Tests with servers and clients, programs, or changing folders.
     '/test/(client|database|example|features|resource-server|scenarios|commands)/',
-    '/test/(app|start|feature|database-kind)\\.test',
+    '/test/(app|start|feature|open-database)\\.test',
     '/test/http/(access-log|body|cross-origin|error-handler|no-route)\\.',
     '/test/http/(request-id|request-head|security-headers)\\.',
     '/test/(accounts|clients|discovery|sessions)/[\\w-]*(routes|sign-up|password-change|discovery|authenticate)\\.',

@@ -1,9 +1,5 @@
-import type { Config } from './config/config.ts'
-import { schemeOf } from './database/location.ts'
-import { openDatabase, type Database } from './database/open.ts'
+import type { Database } from './database/open.ts'
 import type { TakeLock } from './database/server-lock.ts'
-import { takeSqliteLock } from './database/sqlite-lock.ts'
-import type { Feature } from './feature.ts'
 import type { LimitStore } from './limits/limit-store.ts'
 import type { FindSession } from './sessions/find-session.ts'
 
@@ -45,31 +41,4 @@ export interface DatabaseKind<Variables = Readonly<Record<string, unknown>>> {
    * @throws StartupError if it cannot be opened or written.
    */
   open(url: string, timeout: number, variables: Variables): Promise<OpenedDatabase>
-}
-
-/** The kind of the database at a location; `undefined` for SQLite. */
-export function kindOf(location: string, features: readonly Feature[]): DatabaseKind | undefined {
-  const scheme = schemeOf(location)
-  if (scheme === undefined) return undefined
-  return features.find(({ database }) => database?.schemes.includes(scheme))?.database
-}
-
-/**
- * Opens a database and runs the migrations of the core.
- *
- * @param location By default, that of the configuration.
- * @throws StartupError if it cannot be opened or written.
- */
-export async function openConfigured(
-  config: Pick<Config, 'database' | 'databaseTimeout' | 'featureVariables'>,
-  features: readonly Feature[],
-  location = config.database,
-): Promise<OpenedDatabase> {
-  const timeout = config.databaseTimeout * 1000
-  const kind = kindOf(location, features)
-  if (kind !== undefined) return kind.open(location, timeout, config.featureVariables)
-  return {
-    database: await openDatabase(location, timeout),
-    takeLock: takeSqliteLock(location),
-  }
 }

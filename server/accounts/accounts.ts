@@ -6,7 +6,7 @@ import { forgetClientsOf } from '../limits/known-clients.ts'
 import { endSessionsOf } from '../sessions/end-sessions.ts'
 import { asSession } from '../sessions/lock-session.ts'
 import { beginGeneration, type NextRefreshToken } from '../sessions/refresh-tokens.ts'
-import type { Session } from '../sessions/sessions.ts'
+import type { Session } from '../sessions/session.ts'
 import { changeAccount } from './change-account.ts'
 import { emailKey } from './email.ts'
 

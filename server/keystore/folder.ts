@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -7,10 +6,10 @@ import type { ScryptCost } from '../../pkcs8/scrypt.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import type { Algorithms, KeyUse } from '../../protocol/algorithms.ts'
 import { algorithmOf } from './key-algorithm.ts'
-import type { KeyPair } from './key-pair.ts'
 import { finishCommit, isCommitting } from './folder-transaction.ts'
-import { readRecords, RECORDS_FILE, type KeyRecord, type KeyRecords } from './key-records.ts'
+import { readRecords, RECORDS_FILE, type KeyRecords } from './key-records.ts'
 import { OpenedKeys, readKey } from './read-key.ts'
+import type { StoredKey } from './stored-key.ts'
 
 /** The key folder, its passphrase, and the algorithms that its keys must fit. */
 export interface KeyFolder {
@@ -21,40 +20,6 @@ export interface KeyFolder {
   readonly scryptCost?: ScryptCost | undefined
   /** Keys that were decrypted before, so that they need not be decrypted again. */
   readonly opened?: OpenedKeys
-}
-
-/**
- * The life of a key: next → current → previous → removed. The next key is published but not used
- * yet.
- */
-export type KeyState = 'next' | 'current' | 'previous'
-
-/** A key in the folder. It may not fit the configuration. */
-export interface StoredKey {
-  readonly use: KeyUse
-  readonly state: KeyState
-  /** The name of its file in the folder. */
-  readonly name: string
-  readonly path: string
-  readonly pem: string
-  readonly key: KeyObject
-  readonly kid: string
-  /** The one algorithm that it is bound to. */
-  readonly alg: KeyPair['alg']
-  readonly record: KeyRecord | undefined
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number
-  /** When it became the current key, if it is, in milliseconds since the epoch. */
-  readonly currentSince: number
-  readonly encrypted: boolean
-  /** What the operator should know, one sentence each. */
-  readonly warnings: readonly string[]
-}
-
-/** `sig.key`, `sig.next.key` or `sig.<kid>.key`: a previous key is named after its thumbprint. */
-export function keyFileName(use: KeyUse, state: KeyState, kid = ''): string {
-  if (state === 'current') return `${use}.key`
-  return state === 'next' ? `${use}.next.key` : `${use}.${kid}.key`
 }
 
 const KEY_FILE = /^(sig|enc)(?:\.(next|[\w-]{43}))?\.key$/

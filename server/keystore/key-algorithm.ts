@@ -7,9 +7,9 @@ import {
   type Algorithms,
   type KeyUse,
 } from '../../protocol/algorithms.ts'
-import type { StoredKey } from './folder.ts'
 import type { KeyPair } from './key-pair.ts'
 import { mismatch } from './key-type.ts'
+import type { StoredKey } from './stored-key.ts'
 
 const VARIABLE = { sig: 'TOKEN_SIGNING_ALG', enc: 'TOKEN_ENCRYPTION_ALG' } as const
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { StartupError } from '../errors/startup-error.ts'
 import type { KeyUse } from '../../protocol/algorithms.ts'
-import { keyFileName, readFolder, type KeyFolder, type StoredKey } from './folder.ts'
+import { readFolder, type KeyFolder } from './folder.ts'
+import { keyFileName, type StoredKey } from './stored-key.ts'
 import { misfit } from './key-algorithm.ts'
 import { toKeyPair, type KeyPair } from './key-pair.ts'
 

@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditSubject } from './audit.ts'
+import type { AuditEvent, AuditSubject } from './audit-events.ts'
 import type { Logger } from './logger.ts'
 import type { TokenReason } from '../errors/token-error.ts'
 

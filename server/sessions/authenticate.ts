@@ -8,7 +8,7 @@ import { personRequired } from '../http/bearer-challenge.ts'
 import { anyAccessToken } from '../token/claims.ts'
 import { invalid } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 
 /** What a handler finds on `ctx.state` where people are signed in. */
 export interface SessionState extends ScopedState {

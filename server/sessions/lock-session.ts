@@ -3,7 +3,7 @@ import type { Database } from '../database/open.ts'
 import type { Account, Schema } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { RefusedError } from '../errors/refused-error.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 
 /**
  * Runs `work` in a transaction if the session is still alive. Requests are checked when they

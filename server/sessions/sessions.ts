@@ -6,7 +6,6 @@ import type { Config } from '../config/config.ts'
 import type { Database } from '../database/open.ts'
 import type { Account } from '../database/schema.ts'
 import { inTransaction } from '../database/transaction.ts'
-import type { AuditSubject } from '../log/audit.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TokenContext } from '../token/token-context.ts'
 import { createDatabaseKey, resealDatabaseKey } from '../database-keys/database-key.ts'
@@ -15,30 +14,9 @@ import { isUseDue, recordUse } from './last-used.ts'
 import { lockAccount } from './lock-session.ts'
 import { recordRefreshToken } from './refresh-tokens.ts'
 import { rotateRefreshToken } from './refresh.ts'
+import type { Session } from './session.ts'
 import { endSurplusSessions } from './session-limit.ts'
 import { issuePair } from './token-pair.ts'
-
-/** A live session and its account. */
-export interface Session {
-  readonly id: string
-  readonly clientId: string
-  /** Of the token that identified it. */
-  readonly generation: number
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number
-  readonly account: Account
-  /** What this access token allows (RFC 6749 §3.3). */
-  readonly scope: string
-  /** As stored: see database-keys/database-key.ts. */
-  readonly sealedDatabaseKey: string
-}
-
-/** The ids of a session, its account and its client, for the audit log. */
-export const idsOf = ({ id, account, clientId }: Session): AuditSubject => ({
-  account_id: account.id,
-  session_id: id,
-  client_id: clientId,
-})
 
 type SessionOptions = Pick<
   Config,

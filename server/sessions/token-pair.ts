@@ -5,7 +5,7 @@ import type { TokenContext } from '../token/token-context.ts'
 import { agreeOn } from '../token/jwe/seal-jwe.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/claims.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 
 /** RFC 6749 §5.1. */
 export const tokenPair = z.object({

@@ -5,7 +5,7 @@ import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
 import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
-import type { Session } from '../../server/sessions/sessions.ts'
+import type { Session } from '../../server/sessions/session.ts'
 import { sessionOf } from '../sessions/fixtures.ts'
 import { openTestDatabase } from '../support/database.ts'
 

@@ -3,14 +3,10 @@ import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { generateKeys, revokeKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
-import {
-  fingerprint,
-  keyFileName,
-  readFolder,
-  type KeyFolder,
-} from '../../server/keystore/folder.ts'
+import { fingerprint, readFolder, type KeyFolder } from '../../server/keystore/folder.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
 import { OpenedKeys } from '../../server/keystore/read-key.ts'
+import { keyFileName } from '../../server/keystore/stored-key.ts'
 import { DEFAULTS, ecKey, emptyFolder, fill, pkcs8, problemsOf } from './fixtures.ts'
 
 let path: string

@@ -1,7 +1,8 @@
 /** Database rows for tests that need no server. */
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { openTestDatabase } from '../support/database.ts'
-import type { Session, Sessions } from '../../server/sessions/sessions.ts'
+import type { Sessions } from '../../server/sessions/sessions.ts'
+import type { Session } from '../../server/sessions/session.ts'
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z')
 

@@ -3,7 +3,7 @@ import { createAccounts } from '../../server/accounts/accounts.ts'
 import type { Database } from '../../server/database/open.ts'
 import { asSession } from '../../server/sessions/lock-session.ts'
 import { endOwnSession, endSessionsOf } from '../../server/sessions/end-sessions.ts'
-import type { Session } from '../../server/sessions/sessions.ts'
+import type { Session } from '../../server/sessions/session.ts'
 import { addSession, NOW, openFilled, sessionOf } from './fixtures.ts'
 
 let db: Database

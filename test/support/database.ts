@@ -1,7 +1,8 @@
 /** Databases for tests: SQLite, or PostgreSQL under `npm run test:postgres`. */
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import { openConfigured, type OpenedDatabase } from '../../server/database-kind.ts'
+import type { OpenedDatabase } from '../../server/database-kind.ts'
+import { openConfigured } from '../../server/open-database.ts'
 import { schemeOf } from '../../server/database/location.ts'
 import { openDatabase, type Database } from '../../server/database/open.ts'
 import { opensDatabases, type Feature } from '../../server/feature.ts'

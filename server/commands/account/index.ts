@@ -1,6 +1,6 @@
 /** The entry point of `npm run account`. */
 import { loadConfig } from '../../config/config.ts'
-import { openConfigured } from '../../database-kind.ts'
+import { openConfigured } from '../../open-database.ts'
 import { opensDatabases } from '../../feature.ts'
 import { features } from '../../features.ts'
 import { createLogger } from '../../log/logger.ts'

@@ -1,7 +1,7 @@
 /** The entry point of `npm run database`. */
 import { databaseLocation, loadConfig } from '../../config/config.ts'
 import { databaseUrl } from '../../config/parsers.ts'
-import { kindOf, openConfigured } from '../../database-kind.ts'
+import { kindOf, openConfigured } from '../../open-database.ts'
 import { migrate } from '../../database/migrate.ts'
 import { StartupError } from '../../errors/startup-error.ts'
 import { opensDatabases } from '../../feature.ts'

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
-import { readFolder, type KeyFolder, type KeyState } from '../../keystore/folder.ts'
+import { readFolder, type KeyFolder } from '../../keystore/folder.ts'
+import type { KeyState } from '../../keystore/stored-key.ts'
 import { curveName } from '../../keystore/key-type.ts'
 import type { KeyUse } from '../../../protocol/algorithms.ts'
 import { toTable } from '../table.ts'

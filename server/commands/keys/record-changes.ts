@@ -1,4 +1,4 @@
-import type { StoredKey } from '../../keystore/folder.ts'
+import type { StoredKey } from '../../keystore/stored-key.ts'
 import type { KeyRecord, KeyRecords } from '../../keystore/key-records.ts'
 
 /** Milliseconds for which records of removed keys are kept: much longer than a session lasts. */

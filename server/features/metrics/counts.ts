@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client'
-import { AUDIT_EVENTS } from '../../log/audit.ts'
+import { AUDIT_EVENTS } from '../../log/audit-events.ts'
 import type { Observer } from '../../log/observers.ts'
 import { createRequestHistogram } from './request-histogram.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { AUDIT_EVENTS } from '../../../server/log/audit.ts'
+import { AUDIT_EVENTS } from '../../../server/log/audit-events.ts'
 import { startMeasuredServer } from './scrape.ts'
 
 const PAGE = join(import.meta.dirname, '../../../docs/features/metrics.md')

@@ -1,7 +1,7 @@
 /** The entry point of `npm run clients`. */
 import { runCommand, writeTo } from '../../../commands/run-command.ts'
 import { loadConfig } from '../../../config/config.ts'
-import { openConfigured } from '../../../database-kind.ts'
+import { openConfigured } from '../../../open-database.ts'
 import { opensDatabases } from '../../../feature.ts'
 import { features } from '../../../features.ts'
 import { createLogger } from '../../../log/logger.ts'

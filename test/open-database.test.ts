@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { integer } from '../server/config/parsers.ts'
-import { kindOf, openConfigured, type OpenedDatabase } from '../server/database-kind.ts'
+import type { OpenedDatabase } from '../server/database-kind.ts'
+import { kindOf, openConfigured } from '../server/open-database.ts'
 import { openDatabase } from '../server/database/open.ts'
 import { defineFeature } from '../server/feature.ts'
 import { limitsInMemory } from '../server/limits/limit-store.ts'
