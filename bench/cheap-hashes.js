@@ -1,4 +1,5 @@
-// Our server with the cheapest hashes of passwords, which would hide what else a sign-in costs.
+// Our server with the cheapest password hashes. Production hashes would hide what else a sign-in
+// costs.
 import { createPasswordHasher } from '../dist/server/passwords/password-hash.js'
 import { loadConfig } from '../dist/server/config/config.js'
 import { features } from '../dist/server/features.js'

@@ -1,5 +1,5 @@
-// What does a sealed sign-in cost more than a plain one? Signs people in both ways in turn, with the
-// cheapest hashes of passwords, and prints the server's CPU time for one.
+// How much more does a sealed sign-in cost than a plain one? Signs people in both ways in turn,
+// with the cheapest password hashes, and prints the server's CPU time for one.
 // `npm run bench -- sealed [rounds]`
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'

@@ -52,7 +52,7 @@ export class AuthClient {
 
   /**
    * Calls `listener` when a session begins or ends, in this tab or another, and when this tab refreshes
-   * it. Returns a function that removes the listener.
+   * it or receives its account. Returns a function that removes the listener.
    *
    * @example
    * const stop = auth.onChange(() => show(auth.session))

@@ -51,7 +51,8 @@ export const json = (body: unknown, method = 'POST'): RequestInit => ({
  */
 export async function readAnswer(response: Response): Promise<Json> {
   const text = await textOf(response)
-  // Otherwise, a proxy could pass a plain answer off as one that the server does not seal.
+  // Parses only what says that it is JSON. Otherwise, a proxy could send forged JSON under another
+  // media type, because `openAnswer` lets other plain answers through.
   const body = isJson(response) ? parseObject(text) : undefined
   if (!response.ok) throw errorOf(response, body)
   if (body !== undefined) return body

@@ -16,19 +16,20 @@ export interface AuthClientOptions {
    */
   readonly services?: readonly string[]
   /**
-   * Whether bodies and answers are encrypted from end to end: if the server offers it, which is the
-   * default, always, or never. `required` never falls back to plain ones, whatever the metadata says.
+   * Whether bodies and answers are encrypted from end to end. `offered`, the default: if the server
+   * offers it. `required`: always, whatever the metadata says. `never`: not at all.
    */
   readonly sealedBodies?: SealedBodies
   /**
-   * Whether tokens are worthless without this client's key: if the server offers it, which is the default,
-   * or always. `required` accepts no other tokens and no other session, whatever the metadata says.
+   * Whether tokens are worthless without this client's key. `offered`, the default: if the server
+   * offers it. `required`: always, so no other tokens or sessions are accepted, whatever the
+   * metadata says.
    */
   readonly keyBoundTokens?: KeyBoundTokens
   /**
-   * The `kid`s of the only keys of the server, for both uses, that this client uses. By default it uses what
-   * the server publishes, so that somebody who rewrites traffic could hand out keys of their own. Pin each
-   * key before the server rotates to it: see docs/client.md.
+   * The `kid`s of the server's keys, signing and encryption, that this client may use. By default
+   * it uses all published keys, so somebody who rewrites traffic could hand out keys of their own.
+   * Pin each key before the server rotates to it: see docs/client.md.
    */
   readonly pinnedKeys?: readonly string[]
   /** Derives a secret to send instead of the password; by default the password is sent. See scrypt-password.ts. */

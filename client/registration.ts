@@ -30,7 +30,7 @@ export async function register(context: ClientContext): Promise<Registered> {
   const key = await store.makeKey(keyType)
   const isKeyBound = await registerKey(context, key, keyBoundTokens)
   if (isKeyBound || !keyBoundTokens) return { key, isKeyBound }
-  // A key stays what its first registration made it, and this one's was without.
+  // The first registration of a key decides, and this key was registered without key-bound tokens.
   const fresh = await store.makeKey(keyType, key.id)
   if (await registerKey(context, fresh, true)) return { key: fresh, isKeyBound: true }
   throw badAnswer(`${server.baseUrl}/clients`)
@@ -57,7 +57,7 @@ export async function readConfiguration(context: ClientContext): Promise<Json> {
   try {
     return await requestConfiguration(context, key)
   } catch (error) {
-    // The server removes clients that have not signed in for a long time.
+    // The server removes clients that have never had a session (UNUSED_CLIENT_TTL).
     if (!hasCode(error, 'not_found')) throw error
     return requestConfiguration(context, (await register(context)).key)
   }

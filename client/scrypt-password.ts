@@ -14,7 +14,7 @@ interface ScryptOptions {
 const MAX_PASSWORD_LENGTH = 512
 const MAX_ADDRESS_LENGTH = 254
 
-/** RFC 7914 §2: 32 MiB and three passes, as the OWASP password storage cheat sheet recommends. */
+/** RFC 7914 §2: 32 MiB, parallelization 3, as the OWASP password storage cheat sheet recommends. */
 const COST = { N: 2 ** 15, r: 8, p: 3, dkLen: 32 }
 
 /**

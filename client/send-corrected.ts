@@ -37,6 +37,6 @@ export async function sendCorrected<Answer>(request: SealedRequest<Answer>): Pro
     answer = await send(used, now)
   }
   const ahead = ((await dateOfRefusal(answer)) ?? NaN) - now()
-  // No date, no difference.
+  // Without a date, or without a refusal, `ahead` is NaN, and the answer stands.
   return Math.abs(ahead) > tolerance ? send(used, () => now() + ahead) : answer
 }

@@ -81,7 +81,7 @@ export async function sealAndReplay(scene: Scene): Promise<void> {
   terminal.block([['reset', `Authorization: Bearer ${shorten(captured.token, 40)}`]])
   terminal.block([['reset', shorten(captured.body, 150)]])
   if (new Headers(captured.headers).get('content-type') === JOSE) {
-    terminal.say('(The body is sealed, too: see "A proxy reads along".)')
+    terminal.say('(The body is sealed, too: see "What a proxy reads where TLS ends".)')
   }
   terminal.line()
   const binding = req as Readonly<Record<string, string | number>>

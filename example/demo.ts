@@ -123,7 +123,7 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
 
   terminal.step(
     'Somebody has the opened token itself',
-    'A service has opened it, or it was in a copy of the memory. The thief encrypts it again, for requests to the server and to a notes service. But it names the key of step 1 ("cnf"), and every request needs a proof by that key ("req.mac"). The thief makes another key, and tries.',
+    'A service has opened it, or it was in a copy of the memory. The thief encrypts it again, for requests to the server and to a notes service. But the token names the key of step 1 ("cnf"), and every request needs a proof by that key ("req.mac"). The thief makes another key, and tries.',
   )
   await stealAndUse(scene, server, notes)
 
@@ -137,7 +137,7 @@ async function roundTrip(server: DemoServer, notes: string, isOwn: boolean): Pro
   terminal.block([['green', Buffer.from(bytes ?? []).toString('base64url')]])
 
   terminal.step(
-    'A proxy reads along where TLS ends',
+    'What a proxy reads where TLS ends',
     'Tokens are encrypted. But a password is sent at sign-up, and the database_key comes back. So bodies can be sealed, too. Two more people sign up, the first in plain JSON, and are removed again.',
   )
   await showSignUp(terminal, server, 'never')

@@ -7,8 +7,8 @@ import { shorten, type Run, type Terminal } from './terminal.ts'
 const SHOWN = 420
 
 /**
- * Signs somebody up, shows what a proxy sees of it where TLS ends, and removes the account. What can be
- * read is what is found in the bytes that went over the wire.
+ * Signs somebody up, shows what a proxy sees of it where TLS ends, and removes the account. A
+ * secret counts as read if it occurs in the bytes that went over the wire.
  */
 export async function showSignUp(
   terminal: Terminal,

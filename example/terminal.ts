@@ -50,7 +50,7 @@ export function createTerminal(output: Output) {
       say(sentences)
       line()
     },
-    /** Names, values, and behind each or below it what it means. */
+    /** One row for each name and value, with the meaning on the same line or below. */
     table(rows: readonly (readonly [name: string, value: string, meaning: string])[]): void {
       const names = Math.max(...rows.map(([name]) => name.length))
       const values = Math.max(...rows.map(([, value]) => Math.min(value.length, 30)))

@@ -18,8 +18,9 @@ export interface Target {
 }
 
 /**
- * Uses an opened token as a thief would who has all but the owner's private key: encrypts it for a
- * request of their own, as if they were the owner, and proves it with a key that they have just made.
+ * Uses an opened token like a thief who has everything except the owner's private key: encrypts it
+ * for a request of their own, as if they were the owner, and proves it with a key that they have
+ * just made.
  */
 export async function useStolen(
   { jws, claims: { aud, cnf } }: OpenedToken,

@@ -1,5 +1,5 @@
-// `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a link
-// path or command in a Markdown page is broken, or if a feature has no page or is not in their list.
+// `npm run docs:check`: fails if the documentation of the variables differs from the schema, if a
+// link, path or command in a Markdown page is broken, or if a feature has no page or is not listed.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { loadConfig } from '../server/config/config.ts'

@@ -1,11 +1,11 @@
-/** Until the end of a code span, a line, or a comment in a shell. */
+/** An npm command and its arguments, up to a shell comment or the end of the code span or line. */
 const COMMAND = /\bnpm (?:run (?:-s |--silent )?([\w:-]+)|test)([^`#\n]*)/g
 /** A file or folder of the project. */
 const PATH = /(?<=^|[\s=])(?:bench|client|example|scripts|server|test)\/[\w./-]+/g
 
 /**
- * Finds commands that cannot be repeated: an npm script that does not exist, or a file or folder of
- * the project that is named to one and does not exist.
+ * Finds commands that cannot work: an npm script that does not exist, or an argument of one that
+ * names a missing file or folder of the project.
  *
  * @param pages The text of each Markdown page, by its path.
  * @param scripts The names of the scripts in package.json.

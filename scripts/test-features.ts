@@ -1,7 +1,7 @@
 // `npm run test:features`: proves that each feature can be removed. In a copy of the project, it
-// removes each feature in turn and checks the types of the rest. Then it removes all of them, and
-// builds, lints and tests the rest. With names, such as `npm run test:features -- admin`, it
-// removes only those, one at a time.
+// removes each feature in turn and checks the types and documentation of the rest. Then it removes
+// all of them, and builds, lints and tests the rest. With names, such as
+// `npm run test:features -- admin`, it removes only those, one at a time.
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,

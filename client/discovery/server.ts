@@ -51,7 +51,7 @@ export function createServer(options: ServerOptions): AuthServer {
     try {
       return { key: encryptionKeyOf(keys, baseUrl, crv), enc }
     } catch (error) {
-      // The server has changed its curve: only the key that the next sign-in makes is of use to it.
+      // The server has changed its curve. The next sign-in makes a key on the new one.
       throw crv === undefined || crv === keyType.crv ? error : notSignedIn(error)
     }
   }

@@ -9,7 +9,7 @@ export interface ClientKey {
   readonly id: string
   /** Only `kty` and the public members. */
   readonly publicJwk: PublicJwk
-  /** Extractable only until it is written to a file: see stores/file-store.ts. */
+  /** Extractable only until it is written to a file: see stores/key-files.ts. */
   readonly privateKey: CryptoKey
 }
 

@@ -4,8 +4,9 @@ import type { ServerKey } from './server-keys.ts'
  * The keys of a published set that may be used: all of them, or only the pinned ones.
  *
  * @param pins Thumbprints, as the keys' `kid`.
- * @returns `undefined` if the current key of a use is not pinned. Older keys would not do in its place: a
- *   refresh token would be used up for an answer that is signed with a key that is not pinned.
+ * @returns `undefined` if the current key of a use is not pinned. Older pinned keys do not help: a
+ *   refresh would use up its token, and the new tokens would be refused, because the current key
+ *   signs them.
  */
 export function pinnedOf(
   keys: readonly ServerKey[],

@@ -20,15 +20,15 @@ export async function isSealing({ server, sealedBodies }: ClientContext): Promis
   return isOffered
 }
 
-/** What of a request and its answer is sealed. */
+/** Which parts of an exchange are sealed. */
 interface Sealing {
   readonly body: boolean
   readonly answer: boolean
 }
 
 /**
- * What is sealed of a request with an access token. Other services do not seal, and the server takes
- * nothing but JSON sealed.
+ * Decides which parts of a request with an access token are sealed. Other services do not seal, and
+ * the server accepts only JSON in sealed form.
  *
  * @throws AuthError `sealing_not_offered` as `isSealing`, and for a body that would leave unsealed.
  */

@@ -27,7 +27,10 @@ export const describe = ({ stored, access, answer }: OpenSession): Session => ({
 
 /** The session in this page's memory. Other pages may share the store. */
 export class SessionInMemory {
-  /** Called when a session begins or ends, in this page or another, and when this page refreshes it. */
+  /**
+   * Called when a session begins or ends, in this page or another, and when this page refreshes it
+   * or receives its account.
+   */
   readonly changed = new Listeners()
   #session: OpenSession | undefined
   /** Whether a session has ended in this page, which then ignores sessions that begin elsewhere. */

@@ -66,7 +66,7 @@ const isRefused = (outcome: Outcome): outcome is Exclude<Outcome, { pair: unknow
 
 /**
  * Makes the body of the request that ends a stored session (RFC 7009); `undefined` if its refresh token
- * cannot be opened. Once another key is this client's, it would be too late.
+ * cannot be opened. Call it before `useKey`, because a new key cannot open that token.
  */
 export async function sealRevocation(context: ClientContext): Promise<object | undefined> {
   try {

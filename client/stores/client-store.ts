@@ -11,13 +11,13 @@ export interface ClientStore {
   loadKey(): Promise<ClientKey | undefined>
   /**
    * The key for the next sign-in: the newest key, or a fresh one if that has another type. A fresh key
-   * is kept beside the key in use, which a sign-in that fails must not cost.
+   * is kept beside the key in use, so that a failed sign-in does not lose the session.
    *
-   * @param refused The id of a key that will not do.
+   * @param refused The id of a key that must not be returned.
    * @throws AuthError `key_not_supported`
    */
   makeKey(type: KeyType, refused?: string): Promise<ClientKey>
-  /** Puts the key with this id to use, in place of the last: its first session has begun. */
+  /** Makes the key with this id the key in use, because its first session has begun. */
   useKey(id: string): Promise<void>
 
   /** Reads the value under a name. Check it, because it may be anything. */

@@ -6,7 +6,7 @@ export interface RequestToBind {
   readonly method: string
   /** The called URL, with the reader's name in place of its base URL. */
   readonly url: string
-  /** Absent for what is in the body, which cannot contain its own digest. */
+  /** Absent if the sealed text is sent in the body, which cannot contain its own digest. */
   readonly body?: Bytes
   /** Seconds since the epoch, by the server's clock. */
   readonly now: number

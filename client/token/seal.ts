@@ -14,13 +14,13 @@ interface SealOptions {
   readonly sessionId?: string | undefined
   /**
    * Makes the header parameter for the one request that the JWE is for. The encryption authenticates
-   * the header (RFC 7516 §5.1 step 14), so changing `req` takes a new JWE, and thus the plaintext.
+   * the header (RFC 7516 §5.1 step 14), so only somebody who has the plaintext can change `req`.
    */
   readonly req: () => Promise<Binding>
 }
 
 /**
- * Encrypts to one reader: client to server, steps 2 and 3 of the README's second list.
+ * Encrypts to one reader: client to server, step 2 of the README's second list.
  *
  * @throws AuthError `bad_answer` if the published key is unusable.
  */

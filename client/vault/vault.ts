@@ -27,7 +27,7 @@ const IV_LENGTH = 12
 
 /**
  * Opens the vault of one session, with keys derived (HKDF, RFC 5869) from its `database_key`. A record
- * is a random vector and its name and value, encrypted with AES-256-GCM. Its id is an HMAC of its name
+ * is a random IV, and its name and value encrypted with AES-256-GCM. Its id is an HMAC of its name
  * and is authenticated too, so records cannot be swapped.
  *
  * It does not hide the number and the lengths of records. It cannot prevent somebody with access to

@@ -10,7 +10,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   session_ended: 'Sign in again: npm run call -- sign-in <email>',
   account_exists: 'Sign in to it: npm run call -- sign-in <email>',
   issuer_mismatch: 'That is --issuer <url> here.',
-  sealing_not_offered: 'With --plain, whoever reads where TLS ends can read it too.',
+  sealing_not_offered: '--plain seals nothing: a proxy that terminates TLS can read the body.',
   origin_not_allowed: 'If you trust it with your tokens, add --service <url>.',
 }
 

@@ -10,7 +10,7 @@ const PRIVATE = /(?:^|\/)(?:\.env[^/]*|\.git|[^/]+\.(?:key|db|pem)|[^/]+\.test\.
 interface Users {
   /** Who the server runs as. */
   readonly server: User
-  /** Who its own folders must belong to: the same, but in tests. */
+  /** The required owner of data/ and keys/. It differs from `server` only in tests. */
   readonly folders: User
 }
 

@@ -27,7 +27,7 @@ export interface Container {
   readonly workdir: string
   readonly env: Readonly<Record<string, string>>
   readonly user: User
-  /** Path in the container → folder outside. Given any, all else is read-only but /tmp. */
+  /** Path in the container → folder outside. If there are any, only they and /tmp are writable. */
   readonly volumes?: Readonly<Record<string, string>>
 }
 
@@ -121,7 +121,7 @@ export function enterContainer(
   ])
 }
 
-/** The number outside of a container's PID 1. */
+/** The pid on the host of a container's PID 1. */
 export function firstProcess({ pid = 0 }: ChildProcess): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
 }

@@ -6,7 +6,7 @@ import { report } from '../support/report.ts'
 import { createLastingServer, type LastingServer } from './lasting-server.ts'
 import { describeDisk, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 
-/** Larger than what is left in a full disk's last blocks. */
+/** More writes than the last blocks of a full disk have room for. */
 const MOST_WRITES = 500
 
 describeDisk('a disk', () => {

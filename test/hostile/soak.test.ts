@@ -1,5 +1,6 @@
 /**
- * A server under mixed load for SOAK seconds: it keeps its word, and lets go of what it has taken.
+ * A server under mixed load for SOAK seconds: its answers never contradict each other, and it leaks
+ * neither memory nor files.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -20,7 +20,7 @@ export function proxyStep({ server, issuer, offersSealing }: Page): Step {
         'p',
         { class: 'soft' },
         offersSealing
-          ? 'Either way, the proxy sees which browser asks for what, when, the status, and how long everything is. One that rewrites what it passes on can do more: give this browser keys of its own, or this page another script.'
+          ? 'Either way, the proxy sees which browser sends which request and when, the status, and the length of everything. A proxy that rewrites traffic can do more: it can replace the server’s keys or the script of this page.'
           : 'This server does not offer sealed bodies.',
       ),
     )
