@@ -92,7 +92,7 @@ test('a reload needs no password, and the disk holds nothing readable', async ()
   await keep(page, 'Tea at four, under the clock')
   const { jws } = await page.evaluate(() => auth.accessToken())
   const text = (await databases(page)).map((database) => database.text).join('\n')
-  for (const secret of ['Tea', '"note"', email, PASSWORD, jws, jws.split('.')[1]!]) {
+  for (const secret of ['Tea at', '"note"', email, PASSWORD, jws, jws.split('.')[1]!]) {
     expect(text).not.toContain(secret)
   }
   // Every stored token is a JWE with five parts, so no JWS is stored.

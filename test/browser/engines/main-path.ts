@@ -20,7 +20,7 @@ export function testMainPath(): void {
     const email = await signUp(tab)
     await keep(tab, 'Tea at four')
     const text = (await databases(tab)).map((database) => database.text).join('\n')
-    for (const secret of ['Tea', email, GOOD_PASSWORD]) expect(text).not.toContain(secret)
+    for (const secret of ['Tea at', email, GOOD_PASSWORD]) expect(text).not.toContain(secret)
     expect(text).toContain('"type":"private","extractable":false')
 
     await reopen(tab)
