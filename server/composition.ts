@@ -26,7 +26,7 @@ export interface Dependencies extends Pick<
   readonly logger: Logger
   /** Milliseconds since the epoch; the system's clock by default. */
   readonly clock?: () => number
-  /** Not while the server starts or stops. */
+  /** Whether requests are answered: not while the server starts or stops. */
   readonly isServing?: () => boolean
   /** Remembers bound requests; by default, that of limit-store.ts. */
   readonly replayCache?: ReplayCache

@@ -68,7 +68,8 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
   })
   // A server may ignore an unknown expectation (RFC 9110 §10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  // Does not ask for a body that is too large. http/body.ts answers 413, and Node closes the connection.
+  // Does not ask for a body that is too large: http/body.ts answers 413, and Node closes the
+  // connection.
   server.on('checkContinue', (request, response) => {
     if (!(Number(request.headers['content-length']) > MAX_BODY)) response.writeContinue()
     server.emit('request', request, response)
@@ -84,7 +85,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       return
     }
     unanswered.add(response)
-    // Bytes after a refused request may be a part of it. It is removed with its connection.
+    // Bytes after a refused request may be a part of it. This response goes with its connection.
     if (connection.isRefused) return
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {
