@@ -5,20 +5,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { generateKeys, rotateKeys } from '../../../server/commands/keys/folder-changes.ts'
-import { startBalancer, type Balancer } from '../../support/balancer.ts'
-import { GOOD_PASSWORD, someEmail, TestClient } from '../../support/client.ts'
-import { testConfig } from '../../support/config.ts'
-import { describePostgres } from '../../support/describe-postgres.ts'
-import { isAccepted, violations } from '../../support/history.ts'
+import { generateKeys, rotateKeys } from '../../../../server/commands/keys/folder-changes.ts'
+import { startBalancer, type Balancer } from '../../../support/balancer.ts'
+import { GOOD_PASSWORD, someEmail, TestClient } from '../../../support/client.ts'
+import { testConfig } from '../../../support/config.ts'
+import { describePostgres } from '../../../support/describe-postgres.ts'
+import { isAccepted, violations } from '../../../support/history.ts'
 import {
   asAdmin,
   createDatabase,
   startPostgres,
   type PostgresServer,
-} from '../../support/postgres.ts'
-import { freePort, killAll, run, type Program } from '../../support/process.ts'
-import { random, record } from '../../support/record-history.ts'
+} from '../../../support/postgres.ts'
+import { freePort, killAll, run, type Program } from '../../../support/process.ts'
+import { random, record } from '../../../support/record-history.ts'
 
 const ISSUER = 'http://auth.test'
 /** The number of long histories. Without it, a short one. */
