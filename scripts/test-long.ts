@@ -24,7 +24,7 @@ const STEPS: readonly Step[] = [
   },
   {
     name: '30 histories on several servers',
-    command: jest('--passWithNoTests', 'test/features/postgres/several-servers.test.ts'),
+    command: ['run', 'test:faults', '--', '--passWithNoTests', 'several-servers'],
     variables: { SEEDS: '30' },
   },
   {
