@@ -1,5 +1,5 @@
-// `npm run test:postgres`: the whole suite with PostgreSQL in place of SQLite, on a server of its own.
-// Arguments go to Jest, such as the name of a test file.
+// `npm run test:postgres`: every test that uses a database, with PostgreSQL in place of SQLite, on a
+// server of its own. Arguments go to Jest, such as the name of a test file.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { features } from '../server/features.ts'
@@ -15,6 +15,9 @@ if ((await findPostgres()) === undefined) {
   )
   process.exit(process.env['REQUIRE_POSTGRES'] === '1' ? 1 : 0)
 }
+const given = process.argv.slice(2)
+// Tests open their databases with this module. Others would do the same as in `npm test`.
+const every = ['--findRelatedTests', 'test/support/database.ts']
 const server = await startPostgres()
 try {
   const jest = spawn(
@@ -24,7 +27,7 @@ try {
       '--disable-warning=ExperimentalWarning',
       'node_modules/jest/bin/jest.js',
       '--coverage=false',
-      ...process.argv.slice(2),
+      ...(given.length > 0 ? given : every),
     ],
     { stdio: 'inherit', env: { ...process.env, TEST_POSTGRES_URL: server.url } },
   )

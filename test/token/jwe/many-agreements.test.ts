@@ -7,7 +7,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../../..')
-const COUNT = 12_000
+/** How many keys on each curve; AGREEMENTS sets it. */
+const COUNT = Number(process.env['AGREEMENTS'] ?? 2000)
 
 const PROGRAM = `
 import { generateKeyPairSync } from 'node:crypto'
