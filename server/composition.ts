@@ -49,11 +49,10 @@ export function compose(dependencies: Dependencies) {
   const { replayCache = limitStore.createReplayCache(), bindingsNotBefore = 0 } = dependencies
   const { passwords = createPasswordHasher() } = dependencies
   const { issuer, publicUrl, algorithms, requestBinding } = config
-  const caches = createTokenCaches(clock)
-  keystore.onReplaced((kids) => {
-    caches.agreements.keepOnly(kids)
-    caches.verified.keepOnly(kids)
-    caches.proofKeys.keepOnly(kids)
+  const caches = createTokenCaches()
+  keystore.onReplaced(() => {
+    // They hold what was made with keys that may be gone now.
+    for (const cache of Object.values(caches)) cache.clear()
   })
   const tokens: TokenContext = { issuer, algorithms, keystore, clock, caches }
   const rateLimits = createRateLimits(config.rateLimits, limitStore.createLimiter)

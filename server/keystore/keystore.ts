@@ -16,7 +16,7 @@ export type Keystore = ReturnType<typeof createKeystore>
 export function createKeystore(initial: KeySet) {
   let keys = toLookup(initial)
   let look: (() => Promise<void>) | undefined
-  const listeners: ((kids: ReadonlySet<string>) => void)[] = []
+  const listeners: (() => void)[] = []
 
   function find(lookUp: () => KeyPair | undefined): Found {
     return lookUp() ?? look?.().then(lookUp)
@@ -70,14 +70,14 @@ export function createKeystore(initial: KeySet) {
       const before = keys.kids
       keys = toLookup(set)
       const { kids } = keys
-      for (const listener of listeners) listener(kids)
+      for (const listener of listeners) listener()
       return {
         added: [...kids].filter((kid) => !before.has(kid)),
         removed: [...before].filter((kid) => !kids.has(kid)),
       }
     },
-    /** Calls `listener` after every replacement, with the kids that are now in use. */
-    onReplaced(listener: (kids: ReadonlySet<string>) => void): void {
+    /** Calls `listener` after every replacement. */
+    onReplaced(listener: () => void): void {
       listeners.push(listener)
     },
     /** Sets `look`, which is called for an unknown kid from now on and may replace the keys. */

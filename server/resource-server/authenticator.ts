@@ -46,7 +46,7 @@ export async function createAuthenticator(options: ServiceAuthOptions) {
   const context: ReadingContext = {
     issuer,
     clock,
-    caches: createTokenCaches(clock),
+    caches: createTokenCaches(),
     algorithms: { encryptionEnc: ENCRYPTION_ENCS },
     keystore: {
       decryptionKey: (kid) => (kid === undefined || kid === key.kid ? key : undefined),

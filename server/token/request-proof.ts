@@ -66,21 +66,17 @@ export type ProofKeys = ReturnType<typeof createProofKeys>
  * @param capacity The most keys. The least recently used is dropped to make room.
  */
 export function createProofKeys(capacity = CAPACITY) {
-  const keys = new LRUCache<string, { readonly kid: string; readonly key: KeyObject }>({
-    max: capacity,
-  })
+  const keys = new LRUCache<string, KeyObject>({ max: capacity })
   return {
     /** @throws TokenError as `deriveProofKey` does. */
     keyFor(client: ConfirmationKey, recipient: DecryptionKey): KeyObject {
-      const { kid } = recipient
-      const id = `${thumbprintOf(client)} ${kid}`
-      const known = keys.get(id) ?? { kid, key: deriveProofKey(client, recipient) }
-      keys.set(id, known)
-      return known.key
+      const id = `${thumbprintOf(client)} ${recipient.kid}`
+      const key = keys.get(id) ?? deriveProofKey(client, recipient)
+      keys.set(id, key)
+      return key
     },
-    /** Forgets the keys derived from every key of ours that is not among `kids`. */
-    keepOnly(kids: ReadonlySet<string>): void {
-      for (const [id, { kid }] of [...keys]) if (!kids.has(kid)) keys.delete(id)
+    clear: () => {
+      keys.clear()
     },
   }
 }

@@ -25,9 +25,8 @@ export interface ReadingContext {
 /** Caches that save work on repeated tokens. They never change whether a token is accepted. */
 export type TokenCaches = Readonly<ReturnType<typeof createTokenCaches>>
 
-/** @param clock Milliseconds since the epoch. */
-export const createTokenCaches = (clock: () => number) => ({
-  agreements: createAgreements(clock),
+export const createTokenCaches = () => ({
+  agreements: createAgreements(),
   verified: createVerifiedTokens(),
   proofKeys: createProofKeys(),
 })

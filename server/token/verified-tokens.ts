@@ -50,9 +50,8 @@ export function createVerifiedTokens(capacity = CAPACITY) {
       freeze(token.claims)
       tokens.set(hash('sha256', jws, 'base64url'), token)
     },
-    /** Forgets the tokens of every key that is not among `kids`. */
-    keepOnly(kids: ReadonlySet<string>): void {
-      for (const [id, { kid }] of [...tokens]) if (!kids.has(kid)) tokens.delete(id)
+    clear: () => {
+      tokens.clear()
     },
   }
 }

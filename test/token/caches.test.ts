@@ -14,7 +14,7 @@ let next: (text?: string) => string
 
 beforeEach(async () => {
   server = await setUp()
-  context = { ...server.context, caches: createTokenCaches(server.clock) }
+  context = { ...server.context, caches: createTokenCaches() }
   jws = await server.accessJws()
   const { kid, publicKey } = server.keystore.encryptionKey
   const recipient = { kid, alg: 'ECDH-ES+A128KW', publicKey } as const

@@ -16,8 +16,6 @@ const MAX_ID_LENGTH = 512
 export interface Agreement {
   /** Everything that the wrapping key was derived from: our key, `alg`, `epk`, `apu` and `apv`. */
   readonly id: string
-  /** The thumbprint of our key. */
-  readonly kid: string
   /** Unwraps the content encryption keys of this agreement's JWEs. */
   readonly wrappingKey: KeyObject
 }
@@ -37,25 +35,24 @@ export interface Agreements {
    * value.
    */
   remember(clientId: string, agreement: Agreement): void
-  /** Forgets the agreements with every key that is not among `kids`. */
-  keepOnly(kids: ReadonlySet<string>): void
+  /** Forgets every agreement. */
+  clear(): void
 }
 
-interface Entry extends Agreement {
+interface Entry {
   readonly clientId: string
-  /** Milliseconds since the epoch. */
-  readonly since: number
+  readonly wrappingKey: KeyObject
 }
 
-/**
- * @param clock Milliseconds since the epoch.
- * @param capacity The most agreements. The least recently used is dropped to make room.
- */
-export function createAgreements(clock: () => number, capacity = CAPACITY): Agreements {
+/** @param capacity The most agreements. The least recently used is dropped to make room. */
+export function createAgreements(capacity = CAPACITY): Agreements {
   // A Set iterates in the order of insertion.
   const idsByClient = new Map<string, Set<string>>()
   const entries = new LRUCache<string, Entry>({
     max: capacity,
+    ttl: LIFETIME,
+    // Any other resolution starts a timer at each lookup.
+    ttlResolution: 0,
     dispose({ clientId }, id) {
       const ids = idsByClient.get(clientId)
       ids?.delete(id)
@@ -64,37 +61,27 @@ export function createAgreements(clock: () => number, capacity = CAPACITY): Agre
   })
   const lookups = { hits: 0, misses: 0 }
 
-  /** A time in the future means that the clock was wrong, so the age is unknown. */
-  function isFresh({ since }: Entry): boolean {
-    const age = clock() - since
-    return age >= 0 && age < LIFETIME
-  }
-
   return {
     lookups,
     find(id) {
-      const entry = entries.peek(id)
-      if (entry !== undefined && isFresh(entry)) {
-        lookups.hits += 1
-        return entry.wrappingKey
-      }
-      entries.delete(id)
-      lookups.misses += 1
-      return undefined
+      // Not a use: nobody has checked this token yet.
+      const known = entries.peek(id)?.wrappingKey
+      lookups[known === undefined ? 'misses' : 'hits'] += 1
+      return known
     },
-    remember(clientId, { id, kid, wrappingKey }) {
+    remember(clientId, { id, wrappingKey }) {
       if (id.length > MAX_ID_LENGTH) return
       // This counts as a use. The age of a known one stays the same.
       if (entries.get(id) !== undefined) return
       const [oldest, ...others] = idsByClient.get(clientId) ?? []
       // A client at its own limit takes no room from others.
       if (oldest !== undefined && others.length === PER_CLIENT - 1) entries.delete(oldest)
-      entries.set(id, { id, kid, wrappingKey, clientId, since: clock() })
+      entries.set(id, { clientId, wrappingKey })
       const ids = idsByClient.get(clientId) ?? new Set()
       idsByClient.set(clientId, ids.add(id))
     },
-    keepOnly(kids) {
-      for (const [id, { kid }] of [...entries]) if (!kids.has(kid)) entries.delete(id)
+    clear: () => {
+      entries.clear()
     },
   }
 }

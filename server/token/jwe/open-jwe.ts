@@ -118,10 +118,10 @@ function agreementOf(
   // The kid of the key itself, because the header may have none.
   const id = JSON.stringify([kid, alg, epk.x, epk.y, header['apu'], header['apv']])
   const known = agreements?.find(id)
-  if (known !== undefined) return { id, kid, wrappingKey: known }
+  if (known !== undefined) return { id, wrappingKey: known }
   const use = { algorithm: alg, length: WRAPPING_KEY_LENGTH[alg], ...partyInfo }
   const derived = deriveKey(sharedSecret(privateKey, epk), use)
-  return { id, kid, wrappingKey: toWrappingKey(derived) }
+  return { id, wrappingKey: toWrappingKey(derived) }
 }
 
 function curveFor(privateKey: KeyObject) {

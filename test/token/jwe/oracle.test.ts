@@ -24,7 +24,7 @@ const CASES: [EncryptionAlg, Crv, EncryptionEnc, number][] = [
 
 type Key = ReturnType<typeof keyFor>
 /** Remembers every agreement that a token opened with, as no server would. */
-const agreements = createAgreements(() => 0)
+const agreements = createAgreements()
 
 /** What our implementation reads, or `undefined`. Any error but a TokenError fails the test. */
 function ours(jwe: string, key: Key): string | undefined {
