@@ -122,7 +122,10 @@ class Lane {
   }
 
   #count(key: string, change: number): void {
-    this.#counts.set(key, this.#countOf(key) + change)
+    const count = this.#countOf(key) + change
+    // Otherwise, requesters without number could fill the memory with refused work.
+    if (count > 0) this.#counts.set(key, count)
+    else this.#counts.delete(key)
   }
 
   #halve(): void {
