@@ -10,18 +10,20 @@ const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } a
  * @throws Error for a key that is not RSA, or is weak: a fault of ours, which registration excludes.
  */
 export function encryptKey(publicKey: KeyObject, contentKey: Buffer): Buffer {
-  assertUsable(publicKey)
+  const fault = faultOf(publicKey)
+  if (fault !== undefined) throw new Error(`RSA-OAEP-256 cannot use the key: it is ${fault}.`)
   return publicEncrypt({ key: publicKey, ...OAEP }, contentKey)
 }
 
 /**
  * Decrypts a content encryption key with RSA-OAEP-256.
  *
+ * @param privateKey One that is not RSA, or is weak, decrypts nothing. A key folder may hold such a key:
+ *   an old one.
  * @returns `undefined` if it was not encrypted to this key.
- * @throws Error for a key that is not RSA, or is weak: a fault of ours.
  */
 export function decryptKey(privateKey: KeyObject, encryptedKey: Buffer): Buffer | undefined {
-  assertUsable(privateKey)
+  if (faultOf(privateKey) !== undefined) return undefined
   // OpenSSL would also accept a number without leading zeros: another spelling of the same input.
   if (encryptedKey.length !== modulusBytes(privateKey)) return undefined
   try {
@@ -35,7 +37,4 @@ export function decryptKey(privateKey: KeyObject, encryptedKey: Buffer): Buffer 
 const modulusBytes = ({ asymmetricKeyDetails }: KeyObject): number =>
   Math.ceil((asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 
-function assertUsable(key: KeyObject): void {
-  const fault = mismatch(key, { kty: 'RSA' })
-  if (fault !== undefined) throw new Error(`RSA-OAEP-256 cannot use the key: it is ${fault}.`)
-}
+const faultOf = (key: KeyObject): string | undefined => mismatch(key, { kty: 'RSA' })
