@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import type { Logger } from '../log/logger.ts'
 import { StartupError } from '../errors/startup-error.ts'
 import { UnavailableError } from '../errors/unavailable-error.ts'
@@ -25,7 +26,6 @@ export function followFolder(
 ) {
   let seen: string | undefined = loaded
   let reported = ''
-  let work = Promise.resolve()
 
   async function load(): Promise<void> {
     try {
@@ -54,16 +54,11 @@ export function followFolder(
     if (now !== seen) await load()
   }
 
-  /** Runs one piece of work at a time. */
-  const queue = (next: () => Promise<void>): Promise<void> => {
-    work = work.then(next)
-    return work
-  }
-
+  const oneAtATime = pLimit(1)
   let search: Promise<void> | undefined
   let searchedAt = 0
   async function look(): Promise<void> {
-    await queue(check)
+    await oneAtATime(check)
     if (reported === '') return
     throw new UnavailableError('The key folder cannot be used.', COOL_DOWN / 1000)
   }
@@ -77,11 +72,11 @@ export function followFolder(
     return search
   })
 
-  void queue(check)
-  const timer = setInterval(() => void queue(check), INTERVAL).unref()
+  void oneAtATime(check)
+  const timer = setInterval(() => void oneAtATime(check), INTERVAL).unref()
   return {
     /** Reads the folder now, whether it has changed or not. */
-    reload: () => queue(load),
+    reload: () => oneAtATime(load),
     stop() {
       clearInterval(timer)
     },
