@@ -25,9 +25,10 @@ export function requestTarget(): AppMiddleware {
     }
     // Only HTTP/1.0 allows requests without a Host.
     const isHost = host === '' ? ctx.req.httpVersion === '1.0' : isHostAndPort(host)
-    if (!isHost || isRepeated(ctx.req, 'host') || !isTarget(target)) {
-      throw new HttpError('invalid_request', 'The URL or the Host header is malformed.')
+    if (!isHost || isRepeated(ctx.req, 'host')) {
+      throw new HttpError('invalid_request', 'The Host header is malformed, missing or repeated.')
     }
+    if (!isTarget(target)) throw new HttpError('invalid_request', 'The URL is malformed.')
     return next()
   }
 }
