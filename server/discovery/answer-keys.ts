@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import { z } from 'zod'
 import type { AppContext } from '../http/context.ts'
@@ -20,7 +20,7 @@ export function answerKeys(ctx: AppContext, jwks: JSONWebKeySet): void {
   const body = JSON.stringify(jwks)
   ctx.status = 200
   ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`)
-  ctx.etag = createHash('sha256').update(body).digest('base64url')
+  ctx.etag = hash('sha256', body, 'base64url')
   ctx.type = 'application/json'
   if (ctx.fresh) ctx.status = 304
   else ctx.body = body

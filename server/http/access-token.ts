@@ -30,7 +30,6 @@ export function readToken(
   return token
 }
 
-/** Its logger is made only if it is used. */
 type Logged = Pick<RequestState, 'log'>
 
 /**

@@ -15,9 +15,9 @@ export interface RequestState {
   token?: ValidToken<AccessTokenClaims>
   /** Set by a feature that is told about a body before its handler acts on it: see route-table.ts. */
   bodyRules?: {
-    /** The limits allow the request, and nothing has been done yet. Refuses a body that was used. */
+    /** Called after the limits, before the first effect. Throws if the body was used before. */
     readonly accept?: () => Promise<void>
-    /** The body holds a password or somebody's token. */
+    /** Called if the body holds a password or somebody's token. Throws if it must be sealed. */
     readonly acceptSecret?: () => void
   }
   /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */

@@ -16,8 +16,7 @@ export const toRequestId = (given: unknown): string =>
 export function requestId(logger: Logger): AppMiddleware {
   return function requestId(ctx, next) {
     const id = toRequestId(ctx.get('X-Request-Id'))
-    // Keeps what a caller of the app has put there.
-    ctx.state = Object.assign(new State(id, logger), ctx.state)
+    ctx.state = new State(id, logger)
     ctx.set('X-Request-Id', id)
     return next()
   }

@@ -1,5 +1,5 @@
 /** Milliseconds without a failure after which earlier ones are forgotten. */
-export const MEMORY = 86_400_000
+export const FORGOTTEN_AFTER = 86_400_000
 /**
  * Milliseconds after which an unfinished try counts as abandoned, because its server was killed.
  */
@@ -24,7 +24,7 @@ export const isUsed = ({ failures, reserved }: Count): boolean => failures > 0 |
 export function countAt(now: number, stored?: Count): Count {
   const unused = { failures: 0, failedAt: now, reserved: 0, reservedAt: now }
   const count = { ...(stored ?? unused) }
-  if (now - count.failedAt >= MEMORY) count.failures = 0
+  if (now - count.failedAt >= FORGOTTEN_AFTER) count.failures = 0
   if (now - count.reservedAt >= LONGEST_TRY) count.reserved = 0
   return isUsed(count) ? count : unused
 }

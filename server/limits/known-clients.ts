@@ -53,14 +53,16 @@ export async function forgetClientsOf(
   accountId: string,
   except?: string,
 ): Promise<void> {
-  await db
-    .deleteFrom('known_clients')
-    .where('account_id', '=', accountId)
-    .$if(except !== undefined, (query) => query.where('client_id', '!=', except ?? ''))
-    .execute()
+  let query = db.deleteFrom('known_clients').where('account_id', '=', accountId)
+  if (except !== undefined) query = query.where('client_id', '!=', except)
+  await query.execute()
 }
 
-/** Removes up to `limit` records of clients that are no longer known. @param now As above. */
+/**
+ * Removes up to `limit` records of clients that are no longer known.
+ *
+ * @param now Milliseconds since the epoch.
+ */
 export function removeForgottenClients(
   db: Database,
   now: number,
@@ -83,5 +85,9 @@ export function removeForgottenClients(
     .executeTakeFirstOrThrow()
 }
 
-/** The rate limit's key for a known client of an account. @param email As above. */
+/**
+ * The rate limit's key for a known client of an account.
+ *
+ * @param email The key of its address.
+ */
 export const knownClientKey = (email: string, clientId: string): string => `${clientId} ${email}`

@@ -11,8 +11,8 @@ export interface ReplayCache {
    * Remembers an identifier for as long as its binding is accepted.
    *
    * @param now Milliseconds since the epoch.
-   * @param account The sender. Nobody may fill more than a ninth of the space that the others
-   *   leave.
+   * @param account The sender. Nobody may fill more than an eighth of what is free: see
+   *   `createReplayShares`.
    * @param madeAt When the request was bound, in milliseconds since the epoch.
    * @returns `full` or `account_full` if it cannot be remembered; `forgotten` if the cache has lost
    *   the requests of that time. Unless it is `new`, the request must be refused.
@@ -31,9 +31,9 @@ type ReplayRefusal = 'full' | 'account_full'
  * Milliseconds: an `iat` may be one tolerance in the future, and is accepted for one tolerance
  * after.
  */
-export const MEMORY = (2 * BINDING_TOLERANCE + 1) * 1000
+export const REMEMBERED_FOR = (2 * BINDING_TOLERANCE + 1) * 1000
 /** Ten thousand requests per second, for as long as they are remembered. */
-const CAPACITY = 10 * MEMORY
+const CAPACITY = 10 * REMEMBERED_FOR
 /**
  * An account may fill an eighth of the free space. If it is alone, that is a ninth of the whole: a
  * thousand requests per second.
@@ -85,7 +85,7 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
   let begun = -Infinity
 
   function beginGeneration(now: number): void {
-    const isPreviousOver = now - begun >= 2 * MEMORY
+    const isPreviousOver = now - begun >= 2 * REMEMBERED_FOR
     const oldest = previous
     previous = current
     current = oldest
@@ -97,7 +97,7 @@ export function createReplayCache(capacity = CAPACITY): ReplayCache {
 
   return {
     remember(id, now, account) {
-      if (now - begun >= MEMORY) beginGeneration(now)
+      if (now - begun >= REMEMBERED_FOR) beginGeneration(now)
       current ??= createHashTable(capacity)
       const entry = digest(id)
       if (current.has(entry) || previous?.has(entry) === true) return Promise.resolve('seen')

@@ -80,13 +80,13 @@ export function createWrongPasswords(
       const isStranger = 'address' in source
       const keys = [keyOf(account, source), keyOf(account)] as const
       /** Changes the counts that this try belongs to. */
-      const count = ([own, strangers]: Both, step: (count: Count) => Count): Both => [
+      const forThisTry = ([own, strangers]: Both, step: (count: Count) => Count): Both => [
         step(own),
         isStranger ? step(strangers) : strangers,
       ]
       /** Ends the try that was reserved. */
       const end = (settle: (both: Both, now: number) => Both) =>
-        change(keys, clock, (both, now) => count(settle(both, now), release))
+        change(keys, clock, (both, now) => forThisTry(settle(both, now), release))
 
       await change(keys, clock, (both, now) => {
         const [own, strangers] = both
@@ -95,7 +95,7 @@ export function createWrongPasswords(
           isStranger ? waitOf(strangers, afterStrangers, now) : 0,
         )
         if (wait > 0) throw new TooManyTries('wrong_passwords', wait / 1000)
-        return count(both, (each) => reserve(each, now))
+        return forThisTry(both, (each) => reserve(each, now))
       })
       let result: boolean
       try {
@@ -105,7 +105,7 @@ export function createWrongPasswords(
         throw error
       }
       await end((both, now) => {
-        if (!result) return count(both, (each) => fail(each, now))
+        if (!result) return forThisTry(both, (each) => fail(each, now))
         const [own, strangers] = both
         return [
           clear(own),

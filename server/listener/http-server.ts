@@ -85,7 +85,7 @@ export function createHttpServer(listener: RequestListener, timeouts = TIMEOUTS)
       return
     }
     unanswered.add(response)
-    // Bytes after a refused request may be a part of it. This response goes with its connection.
+    // Bytes after a refused request may be a part of it. They get no answer: the connection is about to close.
     if (connection.isRefused) return
     response.shouldKeepAlive &&= !stopping
     response.once('close', () => {

@@ -1,10 +1,10 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/open.ts'
 import type { Schema } from '../database/schema.ts'
 
 /** The stored form of a token's `jti`. Needs no salt, because a `jti` is random. */
-export const hash = (jti: string): string => createHash('sha256').update(jti).digest('base64url')
+export const hashJti = (jti: string): string => hash('sha256', jti, 'base64url')
 
 /** A salt for `successorOf`: 32 random bytes, base64url. */
 export const newSalt = (): string => randomBytes(32).toString('base64url')
@@ -31,7 +31,7 @@ export async function recordRefreshToken(
 ): Promise<void> {
   await db
     .insertInto('refresh_tokens')
-    .values({ jti_hash: hash(jti), session_id: sessionId, used_at: null, expires_at: expiresAt })
+    .values({ jti_hash: hashJti(jti), session_id: sessionId, used_at: null, expires_at: expiresAt })
     .execute()
 }
 

@@ -9,7 +9,7 @@
 import type { Transaction } from 'kysely'
 import type { RefreshTokenClaims } from '../../protocol/tokens.ts'
 import type { Schema } from '../database/schema.ts'
-import { hash, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
+import { hashJti, newSalt, recordRefreshToken, successorOf } from './refresh-tokens.ts'
 
 interface RotationPolicy {
   /** Milliseconds since the epoch. */
@@ -65,7 +65,7 @@ export async function rotateRefreshToken(
       salt: of.fn.coalesce('salt', of.val(salt)),
       used_at: of.fn.coalesce('used_at', of.val(now)),
     }))
-    .where('jti_hash', '=', hash(jti))
+    .where('jti_hash', '=', hashJti(jti))
     .where('session_id', '=', sid)
     .returning('salt')
     .executeTakeFirst()
@@ -95,7 +95,7 @@ async function expiryIfUnused(trx: Transaction<Schema>, jti: string): Promise<nu
   const row = await trx
     .selectFrom('refresh_tokens')
     .select('expires_at')
-    .where('jti_hash', '=', hash(jti))
+    .where('jti_hash', '=', hashJti(jti))
     .where('used_at', 'is', null)
     .executeTakeFirst()
   return row?.expires_at

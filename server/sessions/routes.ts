@@ -77,7 +77,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   const refresh: Handler = async (ctx) => {
     const { body, valid, account } = await countingFailures(ctx, async () => {
       const body = parseBody(ctx, refreshSchema, { form: true })
-      return { body, ...(await readToken(ctx, refreshToken, body.refresh_token)) }
+      return { body, ...(await readInBody(ctx, refreshToken, body.refresh_token)) }
     })
     const { claims } = valid
     // A thief who had tokens of an earlier generation has used up nothing of this one.
@@ -117,7 +117,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
    *
    * @throws TokenError
    */
-  async function readToken(ctx: AppContext, kind: TokenKind<RefreshTokenClaims>, token: string) {
+  async function readInBody(ctx: AppContext, kind: TokenKind<RefreshTokenClaims>, token: string) {
     const valid = await validate(tokens, kind, token)
     const account = await sessions.ownerOf(valid.claims)
     if (account === undefined) throw invalid('session')
@@ -130,7 +130,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
   async function readAny(ctx: AppContext, token: string): Promise<RefreshTokenClaims | undefined> {
     for (const kind of [accessToken, refreshToken]) {
       try {
-        return (await readToken(ctx, kind, token)).valid.claims
+        return (await readInBody(ctx, kind, token)).valid.claims
       } catch (error) {
         if (!(error instanceof TokenError)) throw error
       }

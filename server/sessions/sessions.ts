@@ -101,7 +101,7 @@ export function createSessions(
       }
     },
 
-    /** The row of that session, with its account, for an access or refresh token. */
+    /** The account of a token's session, if it is alive, with columns of the session. */
     ownerOf: (claims: RefreshTokenClaims): Promise<FoundSession | undefined> =>
       findSession(claims, clock()),
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { BINDING_TOLERANCE, type Binding } from '../../protocol/binding.ts'
 import { MAX_HTU } from '../../protocol/limits.ts'
@@ -152,5 +152,5 @@ function isSameUrl(htu: string, url: string): boolean {
 
 function digest(body: Uint8Array | undefined): string | undefined {
   if (body === undefined || body.length === 0) return undefined
-  return createHash('sha256').update(body).digest('base64url')
+  return hash('sha256', body, 'base64url')
 }

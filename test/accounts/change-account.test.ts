@@ -4,7 +4,7 @@ import { changeAccount, handOver } from '../../server/accounts/change-account.ts
 import { recordSignIn } from '../../server/limits/known-clients.ts'
 import type { Database } from '../../server/database/open.ts'
 import type { Account } from '../../server/database/schema.ts'
-import { hash, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
+import { hashJti, recordRefreshToken } from '../../server/sessions/refresh-tokens.ts'
 import type { Session } from '../../server/sessions/session.ts'
 import { sessionOf } from '../sessions/fixtures.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -161,8 +161,8 @@ describe('changePassword', () => {
     expect(kept).toHaveLength(2)
     expect(kept).toEqual(
       expect.arrayContaining([
-        [hash('next'), 'a1', 7, null],
-        [hash('of e1'), 'e1', 5, null],
+        [hashJti('next'), 'a1', 7, null],
+        [hashJti('of e1'), 'e1', 5, null],
       ]),
     )
   })

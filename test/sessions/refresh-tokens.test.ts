@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createHash, createHmac } from 'node:crypto'
 import {
-  hash,
+  hashJti,
   newSalt,
   recordRefreshToken,
   successorOf,
@@ -13,7 +13,7 @@ test('only the SHA-256 of the jti of an unused token is recorded', async () => {
   await addSession(db, 'session')
   await recordRefreshToken(db, 'session', 'the jti', NOW + 7)
   const expected = createHash('sha256').update('the jti').digest('base64url')
-  expect(hash('the jti')).toBe(expected)
+  expect(hashJti('the jti')).toBe(expected)
   expect(await db.selectFrom('refresh_tokens').selectAll().execute()).toEqual([
     { jti_hash: expected, session_id: 'session', used_at: null, salt: null, expires_at: NOW + 7 },
   ])

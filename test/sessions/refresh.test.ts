@@ -6,7 +6,7 @@ import { Kysely, SqliteDialect } from 'kysely'
 import Libsql from 'libsql'
 import type { Database } from '../../server/database/open.ts'
 import type { Schema } from '../../server/database/schema.ts'
-import { hash, recordRefreshToken, successorOf } from '../../server/sessions/refresh-tokens.ts'
+import { hashJti, recordRefreshToken, successorOf } from '../../server/sessions/refresh-tokens.ts'
 import { rotateRefreshToken } from '../../server/sessions/refresh.ts'
 import { addSession, NOW, openFilled, sessionIds } from './fixtures.ts'
 
@@ -47,7 +47,7 @@ async function next(jti: string, at = NOW, sid = SID): Promise<string> {
 }
 
 const rows = () => db.selectFrom('refresh_tokens').selectAll().execute()
-const rowOf = async (jti: string) => (await rows()).find(({ jti_hash }) => jti_hash === hash(jti))
+const rowOf = async (jti: string) => (await rows()).find(({ jti_hash }) => jti_hash === hashJti(jti))
 const session = async () => {
   const [row] = await db.selectFrom('sessions').selectAll().where('id', '=', SID).execute()
   return row
@@ -68,7 +68,7 @@ describe('the first use of a token', () => {
     expect(await rows()).toHaveLength(2)
     expect(await rowOf(jti)).toMatchObject({ used_at: NOW + 5, session_id: SID })
     expect(await rowOf(successor)).toEqual({
-      jti_hash: hash(successor),
+      jti_hash: hashJti(successor),
       session_id: SID,
       used_at: null,
       salt: null,
@@ -165,7 +165,7 @@ describe('a used token', () => {
     const second = await next(first)
     const third = await next(second, NOW + INTERVAL + 1)
     expect((await rows()).map((row) => row.jti_hash).toSorted()).toEqual(
-      [hash(second), hash(third)].toSorted(),
+      [hashJti(second), hashJti(third)].toSorted(),
     )
     expect(await outcome(first, NOW)).toBe('reused')
   })
@@ -316,7 +316,7 @@ describe('while another process writes to the same file', () => {
     const racing = interferedWith(/^begin/, (other) => {
       other.exec(`update refresh_tokens set used_at = ${NOW}, salt = '${salt}'`)
       other.exec(
-        `insert into refresh_tokens values ('${hash(successor)}', '${SID}', null, ${END}, null)`,
+        `insert into refresh_tokens values ('${hashJti(successor)}', '${SID}', null, ${END}, null)`,
       )
     })
     const rotation = await rotate(jti, NOW, SID, undefined, racing)

@@ -11,7 +11,7 @@ import type { Mailer } from './mailer/mailer.ts'
 import { resetMessage } from './mailer/reset-message.ts'
 import { resetToken } from './reset-token.ts'
 import { lockAccount } from '../../sessions/lock-session.ts'
-import { hash } from '../../sessions/refresh-tokens.ts'
+import { hashJti } from '../../sessions/refresh-tokens.ts'
 import { issue } from '../../token/issue.ts'
 import { TokenError } from '../../errors/token-error.ts'
 import { validate, type ValidToken } from '../../token/validate.ts'
@@ -96,7 +96,7 @@ export function createPasswordResets(
       RESET_TOKEN_TTL,
     )
     if (account === undefined || (await hasEnough(account))) return
-    const jtiHash = hash(jti)
+    const jtiHash = hashJti(jti)
     await database
       .insertInto('password_resets')
       .values({
@@ -128,7 +128,7 @@ export function createPasswordResets(
     async find(token) {
       try {
         const { claims, header } = await validate(tokens, resetToken, token)
-        const jtiHash = hash(claims.jti)
+        const jtiHash = hashJti(claims.jti)
         const row = await database
           .selectFrom('password_resets')
           .innerJoin('accounts', (join) =>

@@ -1,5 +1,5 @@
 import { BATCH, inBatches } from '../../database/delete-expired.ts'
-import { MEMORY } from '../../limits/failure-counts.ts'
+import { FORGOTTEN_AFTER } from '../../limits/failure-counts.ts'
 import { CAPACITY } from '../../limits/failure-store.ts'
 import type { LimitStore } from '../../limits/limit-store.ts'
 import { sharedFailures } from './shared-failures.ts'
@@ -39,7 +39,7 @@ async function sweepFailures(db: SharedDatabase, now: number): Promise<number> {
     .offset(CAPACITY)
     .limit(1)
     .executeTakeFirst()
-  const before = Math.max(now - MEMORY, newest?.failed_at ?? -Infinity)
+  const before = Math.max(now - FORGOTTEN_AFTER, newest?.failed_at ?? -Infinity)
   return inBatches(() =>
     db
       .deleteFrom('wrong_passwords')

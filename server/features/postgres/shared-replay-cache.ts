@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import { BATCH, inBatches } from '../../database/delete-expired.ts'
-import { createReplayShares, MEMORY, type ReplayCache } from '../../limits/replay-cache.ts'
+import { createReplayShares, REMEMBERED_FOR, type ReplayCache } from '../../limits/replay-cache.ts'
 import { inOneBatch } from '../../database/batch.ts'
 import type { SharedDatabase } from './shared-tables.ts'
 
@@ -26,7 +26,7 @@ export function createSharedReplayCache(db: SharedDatabase, capacity?: number): 
 
   return {
     async remember(id, now, account, madeAt) {
-      if (now - begun >= MEMORY) {
+      if (now - begun >= REMEMBERED_FOR) {
         shares = createReplayShares(capacity)
         begun = now
       }
@@ -42,7 +42,7 @@ export function createSharedReplayCache(db: SharedDatabase, capacity?: number): 
 /** One round trip, unless the epoch is missing. */
 async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
   const ids = requests.map(({ id }) => id)
-  const expiries = requests.map(({ now }) => now + MEMORY)
+  const expiries = requests.map(({ now }) => now + REMEMBERED_FOR)
   const { rows } = await sql<{ added: Buffer[] | null; begun_at: number | null }>`
     with added as (
       insert into replays (id, expires_at)

@@ -31,7 +31,7 @@ const coordinate = (bytes: number) =>
     .length(Math.ceil((bytes * 4) / 3))
     .refine(isCanonicalBase64url)
 
-/** An import would obey the first two. The others are of private and symmetric keys. */
+/** jose obeys the first two. The others are of private and symmetric keys. */
 const REFUSED_MEMBERS = 'key_ops ext d k p q dp dq qi oth priv'.split(' ')
 const refused = Object.fromEntries(REFUSED_MEMBERS.map((name) => [name, z.undefined().optional()]))
 
@@ -74,7 +74,7 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
  * Makes an ephemeral key on the curve of a recipient's key, and agrees with that key (RFC 7518 §4.6).
  * The private half is discarded.
  *
- * @param recipient A public JWK. Its point is not imported, which would take half as long as the
+ * @param recipient A public JWK. Its point is not imported, which would take nearly as long as the
  *   agreement.
  * @throws Error for a key that ECDH-ES cannot use: a fault of ours, which registration excludes.
  */

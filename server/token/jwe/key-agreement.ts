@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isCanonicalBase64url } from './base64url.ts'
+import { decodeCanonical } from './base64url.ts'
 import { invalid } from '../../errors/token-error.ts'
 
 /** Information on the two parties, mixed into the derived key (RFC 7518 §4.6.1.2, §4.6.1.3). */
@@ -21,9 +21,9 @@ export function parsePartyInfo(header: Readonly<Record<string, unknown>>): Party
 
 function decode(value: unknown): Buffer | undefined {
   if (value === undefined) return undefined
-  if (typeof value !== 'string') throw invalid('jwe_header')
-  if (!isCanonicalBase64url(value)) throw invalid('jwe_header')
-  return Buffer.from(value, 'base64url')
+  const bytes = typeof value === 'string' ? decodeCanonical(value) : undefined
+  if (bytes === undefined) throw invalid('jwe_header')
+  return bytes
 }
 
 /** What a derived key is for (RFC 7518 §4.6.2). */
