@@ -5,10 +5,19 @@ import { normalisePassword } from './password-hash.ts'
 
 const MAX_CHARACTERS = 128
 
-/** Most common first. Beyond these, attackers have better lists than ours. */
+/**
+ * Most common first. Beyond these, attackers have better lists than ours. Those of letters and digits in
+ * a row, and repetitions, are not in the list: zxcvbn finds them in another way.
+ */
 const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   dictionary['passwords-common'].slice(0, 20_000).map((password) => password.toLowerCase()),
 )
+
+/** Rows of characters whose parts are common passwords, forwards and backwards. */
+const ROWS = ['01234567890', 'abcdefghijklmnopqrstuvwxyz', 'qwertyuiopasdfghjklzxcvbnm']
+/** Repetitions that people choose: up to four letters or digits, up to this many in all. */
+const LONGEST_REPETITION = 16
+const LONGEST_UNIT = 4
 
 /** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
 const SERVICE_NAME = 'jwe-auth-server'
@@ -47,13 +56,33 @@ export function passwordFault(
   const { length } = characters
   if (length < passwordMinLength) return `must have at least ${passwordMinLength} characters`
   if (length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters`
-  if (COMMON_PASSWORDS.has(password.toLowerCase())) return 'is one of the most common ones'
+  if (isCommon(password.toLowerCase())) return 'is one of the most common ones'
   if (new Set(characters).size === 1) return 'must not be one character repeated'
   if (caseless(password).includes(caseless(email))) return 'must not contain the e-mail address'
   const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
   if (isName(email.replace(/@.*$/s, ''))) return 'must not be the name in the e-mail address'
   if (serviceNames(publicUrl).some(isName)) return 'must not be the name of the service'
   return undefined
+}
+
+/** @param password In lower case. */
+function isCommon(password: string): boolean {
+  const backwards = Array.from(password).reverse().join('')
+  return (
+    COMMON_PASSWORDS.has(password) ||
+    ROWS.some((row) => row.includes(password) || row.includes(backwards)) ||
+    isRepetition(password)
+  )
+}
+
+/** Such as 123123123 or abababab, perhaps with a part of the unit at the end. */
+function isRepetition(password: string): boolean {
+  if (password.length > LONGEST_REPETITION || !/^[a-z\d]+$/.test(password)) return false
+  for (let unit = 1; unit <= LONGEST_UNIT; unit++) {
+    const repeated = password.slice(0, unit).repeat(LONGEST_REPETITION)
+    if (password.length >= 2 * unit && repeated.startsWith(password)) return true
+  }
+  return false
 }
 
 /** Of https://auth.example.com: auth.example.com, example.com, com, auth and example. */
