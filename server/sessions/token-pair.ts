@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ConfirmationKey } from '../../protocol/tokens.ts'
 import { recipientOf, type Client } from '../clients/clients.ts'
-import type { TokenContext } from '../token/token-context.ts'
+import { nowInSeconds, type TokenContext } from '../token/token-context.ts'
 import { agreeOn } from '../token/jwe/seal-jwe.ts'
 import { issue } from '../token/issue.ts'
 import { accessToken, refreshToken } from '../token/claims.ts'
@@ -41,7 +41,7 @@ export function issuePair(
   const gen = generation === 0 ? {} : { gen: generation }
   const cnf = client.isKeyBound ? { cnf: { jwk: client.jwk as ConfirmationKey } } : {}
   const claims = { sub: account.id, aud: client.id, client_id: client.id, sid, ...gen, ...cnf }
-  const remaining = Math.floor((session.expiresAt - context.clock()) / 1000)
+  const remaining = Math.floor(session.expiresAt / 1000) - nowInSeconds(context)
   const lifetime = Math.min(accessTokenTtl, remaining)
   const access = { ...claims, scope }
   const refresh = { ...claims, jti }

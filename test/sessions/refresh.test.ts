@@ -47,7 +47,8 @@ async function next(jti: string, at = NOW, sid = SID): Promise<string> {
 }
 
 const rows = () => db.selectFrom('refresh_tokens').selectAll().execute()
-const rowOf = async (jti: string) => (await rows()).find(({ jti_hash }) => jti_hash === hashJti(jti))
+const rowOf = async (jti: string) =>
+  (await rows()).find(({ jti_hash }) => jti_hash === hashJti(jti))
 const session = async () => {
   const [row] = await db.selectFrom('sessions').selectAll().where('id', '=', SID).execute()
   return row

@@ -81,6 +81,17 @@ test.each([
   },
 )
 
+test('a refresh token lives as long as the session, even if a moment has passed since its start', async () => {
+  const { clock } = fixture
+  clock.advance(0.5)
+  const expiresAt = clock() + 60_000
+  clock.advance(0.25)
+  const { refresh } = await pairOf(expiresAt - clock())
+  const { iat = 0, exp = 0 } = decodeJwt(refresh)
+  expect(exp - iat).toBe(60)
+  expect(exp * 1000).toBeLessThanOrEqual(expiresAt)
+})
+
 test('both tokens name the session’s generation, unless it is the first', async () => {
   const { access, refresh } = await pairOf(3_600_000, 900, 2)
   expect([decodeJwt(access)['gen'], decodeJwt(refresh)['gen']]).toEqual([2, 2])
