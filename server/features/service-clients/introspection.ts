@@ -41,6 +41,8 @@ export function createIntrospect(
         needsProof: false,
       })
       if (!Object.hasOwn(header, 'req')) throw invalid('req_missing')
+      // Only the owner of a key-bound token adds a proof: this JWE is not the service's own.
+      if (Object.hasOwn(header['req'] ?? {}, 'mac')) throw invalid('req')
       if (!(await isAlive(claims))) throw invalid('session')
       await binding.check(request, header, claims, 'body')
       return describe(claims)

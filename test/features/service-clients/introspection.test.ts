@@ -104,6 +104,7 @@ describe('a token is inactive:', () => {
     ['another path', { htu: 'http://localhost:3000/account' }],
     ['with an iat of 0', { iat: 0 }],
     ['with a digest', { dig: 'x'.repeat(43) }],
+    ['with a proof', { mac: 'x'.repeat(43) }],
     ['without a jti', { jti: undefined }],
   ])('if its binding is wrong: %s', async (_, changes) => {
     expect(await send(await service.seal(session.accessJws, service.bound(changes)))).toEqual(
