@@ -44,8 +44,8 @@ export function createRequestBinding(policy: BindingPolicy) {
     /**
      * @param header The protected header of the token's JWE.
      * @param claims The claims of the JWT inside, with which a replay is reported.
-     * @param place Where the token is. A token in the body needs no binding, because it is used
-     *   only once, and its binding has no digest.
+     * @param place Where the token is. The binding of a token in the body has no digest, because the
+     *   body cannot contain its own.
      * @throws TokenError; UnavailableError if there is no room to remember the request;
      *   TooManyTries if the account has used up its share of the room.
      */
@@ -56,7 +56,7 @@ export function createRequestBinding(policy: BindingPolicy) {
       place: 'header' | 'body' = 'header',
     ): Promise<void> {
       if (!Object.hasOwn(header, 'req')) {
-        if (requestBinding === 'required' && place === 'header') throw invalid('req_missing')
+        if (requestBinding === 'required') throw invalid('req_missing')
         return
       }
       const now = clock()
@@ -102,7 +102,7 @@ export interface ExpectedBinding {
   readonly method: string
   /** As the client sees it: the issuer's URL and the path. */
   readonly url: string
-  /** `undefined` if the token is in the body, which cannot contain its own digest. */
+  /** `undefined` if the token is in the body. */
   readonly body: Uint8Array | undefined
   /** Milliseconds since the epoch. */
   readonly now: number

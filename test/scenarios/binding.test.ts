@@ -521,15 +521,18 @@ describe('with REQUEST_BINDING=required', () => {
     expect((await sendBound(strict, bindingOf(strict, PATCH), PATCH)).status).toBe(200)
   })
 
-  test('refresh tokens need no binding', async () => {
+  test('an unbound refresh token is refused, and ends nothing', async () => {
     const { client } = strict
-    const session = await client.signUp()
-    const refreshed = await refresh(strict, await client.seal(session.refreshJws))
-    expect(refreshed.status).toBe(200)
-    const revoked = await client.send('POST', '/revoke', {
-      token: await client.seal(await client.open(refreshed.body.refresh_token as string)),
-    })
+    const { refreshJws } = await client.signUp()
+    const unbound = await client.seal(refreshJws)
+    const revoked = await client.send('POST', '/revoke', { token: unbound })
     expect(revoked.status).toBe(200)
+    expect(await refresh(strict, unbound)).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_grant' },
+    })
+    const req = bindingOf(strict, { method: 'POST', path: '/token' })
+    expect((await refresh(strict, await client.seal(refreshJws, { req }))).status).toBe(200)
   })
 
   test('the metadata says so', async () => {

@@ -30,7 +30,7 @@ test.each([
   ['optional', 'header', undefined],
   ['optional', 'body', undefined],
   ['required', 'header', 'req_missing'],
-  ['required', 'body', undefined],
+  ['required', 'body', 'req_missing'],
 ] as const)('binding %s: a token in the %s without one gives %s', async (policy, place, reason) => {
   const cache = answering('new')
   const checked = create(policy, cache).check(request, { alg: 'x' }, claimsOf('token'), place)
