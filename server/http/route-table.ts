@@ -55,6 +55,10 @@ export function createRouteTable<SignedIn>(
   const routes: Route[] = []
 
   function add(method: Method, path: string, token: OpenStep[], steps: OpenStep[]): void {
+    // The second one would never run.
+    if (routes.some((route) => route.method === method && route.path === path)) {
+      throw new Error(`There is a route ${method} ${path} already.`)
+    }
     const named: Step<RequestState> = (ctx, next) => {
       ctx.state.route = path
       return next()
