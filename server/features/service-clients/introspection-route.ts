@@ -26,7 +26,8 @@ const tokenSchema = z.object({ token: opaque })
 
 const introspectionAnswer = z.union([
   z.object({ active: z.literal(false) }),
-  z.object({
+  // Loose, for claims of your own.
+  z.looseObject({
     active: z.literal(true),
     token_type: z.literal('Bearer'),
     iss: z.string(),
