@@ -1,4 +1,4 @@
-/** Calls every documented route and checks the answers against the document. */
+/** Calls every route that the pages in docs/ name, and checks the answers against the API document. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createAccounts } from '../../../server/accounts/accounts.ts'
 import { changeScope } from '../../../server/commands/account/change-scope.ts'
@@ -7,6 +7,7 @@ import { fetchApiDocument, type ApiDocument } from '../../support/api-document.t
 import { GOOD_PASSWORD, someEmail, TestClient, type TestSession } from '../../support/client.ts'
 import { UNLIMITED } from '../../support/config.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
+import { isInDocs } from './pages.ts'
 import { ALL_ON } from './variables.ts'
 
 type Route = `${string} ${string}`
@@ -44,8 +45,8 @@ async function call(route: Route, { body, session, headers, parameter = 'none' }
 const isDocumented = (route: Route) => api.routes.includes(route)
 
 test('answers of public routes that only read match the document', async () => {
-  const discovery = api.routes.filter((route) => /^GET [^{]+$/.test(route)) as Route[]
-  const open = discovery.filter((route) => {
+  const readable = api.routes.filter((route) => /^GET [^{]+$/.test(route)) as Route[]
+  const open = readable.filter(isInDocs).filter((route) => {
     const [, path = ''] = route.split(' ')
     return api.document.paths[path]?.['get']?.security === undefined
   })
@@ -160,6 +161,7 @@ test('answers to an administrator match the document', async () => {
   expect(await call(route, { session, parameter: account.id })).toBe(204)
 })
 
-test('every documented route was called', () => {
-  expect(api.routes.filter((route) => !api.checked.has(route))).toEqual([])
+test('every route that is in docs/ was called', () => {
+  expect(api.checked.size).toBeGreaterThan(15)
+  expect(api.routes.filter((route) => isInDocs(route) && !api.checked.has(route))).toEqual([])
 })
