@@ -84,7 +84,10 @@ export async function keysCommand(
       }
       await rotateKeys(folder, now, keepPreviousFor(config))
       for (const warning of curveWarnings(await describeKeys(folder))) terminal.note(warning)
-      return showNew(folder, 'A running server loads the new keys within a second or two.')
+      return showNew(
+        folder,
+        'A running server loads the new keys within a second or two. After a change of the algorithm or the curve, restart it.',
+      )
     case 'prune': {
       const pruned = await pruneKeys(folder, now)
       return show(

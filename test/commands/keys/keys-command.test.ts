@@ -190,7 +190,9 @@ test('rotate moves every key one step, and keeps the old ones for REFRESH_TOKEN_
     expect(kept).toBeLessThan((1000 + 3600 + 30) * 1000)
   }
   const { noted } = await run(['rotate'])
-  expect(noted).toEqual(['A running server loads the new keys within a second or two.'])
+  expect(noted).toEqual([
+    'A running server loads the new keys within a second or two. After a change of the algorithm or the curve, restart it.',
+  ])
 })
 
 describe('after a change of the curve, rotate warns when key-bound clients have to sign in again', () => {
