@@ -24,8 +24,7 @@ await compare('POST /account/login, wrong password', 401, (email) =>
 )
 await compare('POST /account/password-reset', 202, (email) =>
   send(server.url, 'POST', '/account/password-reset', { email }),
-)
-await server.stop()
+).finally(() => server.stop())
 
 async function compare(title, status, attempt) {
   const times = { [known]: [], [unknown]: [] }

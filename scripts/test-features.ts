@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -68,7 +69,9 @@ function takeOut(name: string): () => void {
   const page = readFileSync(at(FEATURE_PAGE), 'utf8')
   writeFileSync(at(FEATURE_LIST), unlisted(list, name))
   writeFileSync(at(FEATURE_PAGE), withoutLineOf(name, page))
-  const moved = filesOf(name).map((path, i): [string, string] => [at(path), join(stash, `${i}`)])
+  const moved = filesOf(name)
+    .map((path, i): [string, string] => [at(path), join(stash, `${i}`)])
+    .filter(([path]) => existsSync(path))
   for (const [from, to] of moved) renameSync(from, to)
   return () => {
     for (const [from, to] of moved) renameSync(to, from)
