@@ -57,7 +57,11 @@ export type FeatureVariables = Readonly<Record<string, z.ZodType>>
 
 type Values<V extends FeatureVariables> = { readonly [Name in keyof V]: z.infer<V[Name]> }
 
-interface FeatureDefinition<V extends FeatureVariables> {
+/**
+ * A feature, as `features.ts` lists it. Its functions are methods, so that the list can hold features
+ * with different variables. The configuration was parsed with these same parsers.
+ */
+export interface Feature<V extends FeatureVariables = FeatureVariables> {
   /** The feature's environment variables; none by default. */
   readonly variables?: V
   /**
@@ -66,10 +70,10 @@ interface FeatureDefinition<V extends FeatureVariables> {
    *
    * @param isSet Whether a variable has a value, valid or not.
    */
-  readonly contradictions?: (
+  contradictions?(
     variables: Partial<Values<V>>,
     isSet: (name: keyof V & string) => boolean,
-  ) => readonly string[]
+  ): readonly string[]
   /**
    * The migrations of its tables. They have a history of their own, so that the feature can be
    * removed.
@@ -78,22 +82,7 @@ interface FeatureDefinition<V extends FeatureVariables> {
   /** Opens databases of another kind than SQLite. Their tables need no history here. */
   readonly database?: DatabaseKind<Values<V>>
   /** Called once, when the server starts. */
-  readonly create: (core: Core, variables: Values<V>) => FeatureParts | Promise<FeatureParts>
-}
-
-/** A feature as `features.ts` lists it. */
-export interface Feature {
-  readonly variables: FeatureVariables
-  readonly contradictions: (
-    variables: Readonly<Record<string, unknown>>,
-    isSet: (name: string) => boolean,
-  ) => readonly string[]
-  readonly history: History | undefined
-  readonly database: DatabaseKind | undefined
-  readonly create: (
-    core: Core,
-    variables: Readonly<Record<string, unknown>>,
-  ) => FeatureParts | Promise<FeatureParts>
+  create(core: Core, variables: Values<V>): FeatureParts | Promise<FeatureParts>
 }
 
 /** Whether a feature opens databases. Operators' commands need no other variables than those. */
@@ -114,16 +103,6 @@ export const opensDatabases = ({ database }: Feature): boolean => database !== u
  *   }),
  * })
  */
-export function defineFeature<V extends FeatureVariables = FeatureVariables>(
-  definition: FeatureDefinition<V>,
-): Feature {
-  const { contradictions = () => [] } = definition
-  return {
-    variables: definition.variables ?? {},
-    history: definition.history,
-    // Safe, here and below: the configuration was parsed with these same parsers.
-    database: definition.database,
-    contradictions: (variables, isSet) => contradictions(variables as Partial<Values<V>>, isSet),
-    create: (core, variables) => definition.create(core, variables as Values<V>),
-  }
-}
+export const defineFeature = <V extends FeatureVariables = FeatureVariables>(
+  definition: Feature<V>,
+): Feature => definition

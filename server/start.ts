@@ -170,9 +170,9 @@ export async function createFeatures(
   closers = createClosers(),
 ): Promise<FeatureParts[]> {
   const parts: FeatureParts[] = []
-  for (const { history, create } of features) {
-    if (history !== undefined) await migrate(core.database, history)
-    const part = await create(core, core.config.featureVariables)
+  for (const feature of features) {
+    if (feature.history !== undefined) await migrate(core.database, feature.history)
+    const part = await feature.create(core, core.config.featureVariables)
     closers.add(() => part.stop?.())
     parts.push(part)
   }

@@ -53,7 +53,7 @@ export function checkCompose(
     if (!(name in volumes)) throw new Error(`compose.yaml does not declare the volume ${name}.`)
   }
   const known = new Set(
-    [VARIABLES, ...features.map(({ variables }) => variables)].flatMap(Object.keys),
+    [VARIABLES, ...features.map(({ variables = {} }) => variables)].flatMap(Object.keys),
   )
   const { environment } = services.auth
   for (const name of Object.keys(environment)) {

@@ -9,11 +9,11 @@ export const isPlaceholder = (value: string): boolean => PLACEHOLDER.test(value)
 
 /** What the configuration needs to know about a feature: see feature.ts. */
 export interface ConfiguredFeature {
-  readonly variables: Readonly<Record<string, z.ZodType>>
-  readonly contradictions: (
+  readonly variables?: Readonly<Record<string, z.ZodType>>
+  contradictions?(
     variables: Readonly<Record<string, unknown>>,
     isSet: (name: string) => boolean,
-  ) => readonly string[]
+  ): readonly string[]
   readonly database?: ConfiguredKind | undefined
 }
 
@@ -45,12 +45,13 @@ export function parseVariables(
 /** Reads the variables of a feature. A variable without a default may be empty. */
 export function parseFeatureVariables(
   raw: NodeJS.ProcessEnv,
-  { variables, contradictions }: ConfiguredFeature,
+  feature: ConfiguredFeature,
 ): Parsed<Readonly<Record<string, unknown>>> {
+  const { variables = {} } = feature
   const isOptional = (name: string) => variables[name]?.safeParse(undefined).data === undefined
   const { values, problems } = parse(raw, variables, isOptional)
   const isSet = (name: string) => (raw[name] ?? '') !== ''
-  return { values, problems: [...problems, ...contradictions(values, isSet)] }
+  return { values, problems: [...problems, ...(feature.contradictions?.(values, isSet) ?? [])] }
 }
 
 function parse(

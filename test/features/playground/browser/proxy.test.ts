@@ -90,7 +90,7 @@ test('step 8 shows the exact bytes of two sign-ups and marks what can be read in
 })
 
 test('step 8 says that a server does not offer sealed bodies', async () => {
-  const others = features.filter(({ variables }) => !('SEALED_BODIES' in variables))
+  const others = features.filter(({ variables = {} }) => !('SEALED_BODIES' in variables))
   const { url } = await serve({}, others)
   const page = await open(url)
   await signUp(page)
