@@ -88,8 +88,7 @@ async function start(
     }),
   )
   const { database } = opened
-  const lock = await lockDatabase(opened.takeLock, !config.preserveSessions, onFatal)
-  closers.add(() => lock.release())
+  closers.add(await lockDatabase(opened.takeLock, !config.preserveSessions, onFatal))
   for (const warning of [...warnings, ...startWarnings(config, keystore.currentSince, clock())]) {
     logger.warn(warning)
   }

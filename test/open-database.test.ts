@@ -35,12 +35,7 @@ const other = defineFeature({
         database,
         takeLock(isExclusive) {
           events.push(isExclusive ? 'lock alone' : 'lock')
-          return Promise.resolve({
-            release() {
-              events.push('release')
-              return Promise.resolve()
-            },
-          })
+          return () => void events.push('release')
         },
         limitStore: {
           ...limits,

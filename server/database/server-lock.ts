@@ -6,37 +6,37 @@ const PATIENCE = 2000
 /** Milliseconds between two tries. */
 const PAUSE = 50
 
-/** Held by every running server. The operating system or the database frees it after a crash. */
-export interface ServerLock {
-  release(): void | Promise<void>
-}
-
 /**
- * Takes the lock of a database, or returns `undefined` at once if others prevent it.
+ * Takes the lock of a database, which every running server holds. The operating system or the
+ * database frees it after a crash.
  *
  * @param onLost Called if the lock was lost with its connection, and others have taken it since.
+ * @returns Releases the lock; `undefined`, at once, if others prevent taking it.
  */
 export type TakeLock = (
   isExclusive: boolean,
   onLost: (error: Error) => void,
-) => ServerLock | undefined | Promise<ServerLock | undefined>
+) => Release | undefined | Promise<Release | undefined>
+
+export type Release = () => void | Promise<void>
 
 /**
  * Registers a server as a user of a database. A server with keys of its own cannot share it: nobody
  * else could read its tokens, and it removes everybody's sessions. Operators' commands take no lock.
  *
  * @param isAlone Whether the server needs the database to itself.
+ * @returns Releases its lock.
  * @throws StartupError if the database is in use and either server needs it to itself.
  */
 export async function lockDatabase(
   takeLock: TakeLock,
   isAlone: boolean,
   onLost: (error: Error) => void,
-): Promise<ServerLock> {
+): Promise<Release> {
   const deadline = performance.now() + PATIENCE
   for (;;) {
-    const lock = await takeLock(isAlone, onLost)
-    if (lock !== undefined) return lock
+    const release = await takeLock(isAlone, onLost)
+    if (release !== undefined) return release
     if (performance.now() > deadline) throw new StartupError([inUse(isAlone)])
     await sleep(PAUSE)
   }

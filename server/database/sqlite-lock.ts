@@ -10,7 +10,7 @@ import { explain, isStorageFault, StorageError } from './storage-error.ts'
 export function takeSqliteLock(file: string): TakeLock {
   const path = `${file}-lock`
   return (isExclusive) => {
-    if (file === ':memory:') return { release: () => undefined }
+    if (file === ':memory:') return () => undefined
     let sqlite: Libsql.Database | undefined
     try {
       makePrivate(path)
@@ -22,11 +22,9 @@ export function takeSqliteLock(file: string): TakeLock {
       if (error.code === 'SQLITE_BUSY') return undefined
       throw new StorageError(explain(error), error)
     }
-    return {
-      release() {
-        sqlite.exec('rollback')
-        sqlite.close()
-      },
+    return () => {
+      sqlite.exec('rollback')
+      sqlite.close()
     }
   }
 }

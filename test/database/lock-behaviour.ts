@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lockDatabase, type ServerLock, type TakeLock } from '../../server/database/server-lock.ts'
+import { lockDatabase, type Release, type TakeLock } from '../../server/database/server-lock.ts'
 import { StartupError } from '../../server/errors/startup-error.ts'
 
 /**
@@ -10,23 +10,23 @@ import { StartupError } from '../../server/errors/startup-error.ts'
  * @returns What further tests of the same lock need.
  */
 export function behavesAsALock(takeLock: () => TakeLock) {
-  const held: ServerLock[] = []
+  const held: Release[] = []
   let lost: Error[]
   beforeEach(() => {
     lost = []
   })
   afterEach(async () => {
-    for (const lock of held.splice(0)) await lock.release()
+    for (const release of held.splice(0)) await release()
   })
 
-  async function take(isAlone: boolean): Promise<ServerLock> {
-    const lock = await lockDatabase(takeLock(), isAlone, (error) => lost.push(error))
-    held.push(lock)
-    return lock
+  async function take(isAlone: boolean): Promise<Release> {
+    const release = await lockDatabase(takeLock(), isAlone, (error) => lost.push(error))
+    held.push(release)
+    return release
   }
-  async function release(lock: ServerLock): Promise<void> {
+  async function release(lock: Release): Promise<void> {
     held.splice(held.indexOf(lock), 1)
-    await lock.release()
+    await lock()
   }
   const refusalOf = async (isAlone: boolean) => {
     const error = await take(isAlone).catch((error: unknown) => error)

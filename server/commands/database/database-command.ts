@@ -69,8 +69,7 @@ export async function databaseCommand(
     for (const location of [from, to]) {
       const database = await open(location)
       closers.add(() => database.database.destroy())
-      const lock = await lockAlone(database, location)
-      closers.add(() => lock.release())
+      closers.add(await lockAlone(database, location))
       databases.push(database)
     }
     await copyDatabase(...(databases as [OpenedDatabase, OpenedDatabase]), print)

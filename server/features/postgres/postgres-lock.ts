@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import type { ServerLock, TakeLock } from '../../database/server-lock.ts'
+import type { Release, TakeLock } from '../../database/server-lock.ts'
 import { StorageError } from '../../database/storage-error.ts'
 
 /** Any number that nothing else uses for an advisory lock. */
@@ -36,7 +36,7 @@ export function takePostgresLock(url: string): TakeLock {
     return undefined
   }
 
-  return async function take(isExclusive, onLost): Promise<ServerLock | undefined> {
+  return async function take(isExclusive, onLost): Promise<Release | undefined> {
     let client: Client | undefined
     let isReleased = false
 
@@ -69,12 +69,10 @@ export function takePostgresLock(url: string): TakeLock {
     } catch (error) {
       throw new StorageError((error as { code?: string }).code ?? 'no connection', error)
     }
-    return {
-      async release() {
-        isReleased = true
-        // Does not wait for a server that does not answer.
-        await Promise.race([client?.end(), sleep(PAUSE, undefined, { ref: false })])
-      },
+    return async () => {
+      isReleased = true
+      // Does not wait for a server that does not answer.
+      await Promise.race([client?.end(), sleep(PAUSE, undefined, { ref: false })])
     }
   }
 }

@@ -186,11 +186,11 @@ export function copiesTo(
       location,
     )
     opened.push(database)
-    const lock = await lockDatabase(takeLock, false, () => undefined)
+    const release = await lockDatabase(takeLock, false, () => undefined)
     expect(await problemsOf(copy(source, target))).toEqual([
       expect.stringMatching(/^A server is using .*Stop every server before you copy\.$/),
     ])
-    await lock.release()
+    await release()
     expect(await copy(source, target)).toBe(0)
   })
 }
