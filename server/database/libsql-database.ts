@@ -23,22 +23,20 @@ export const BLOCKED_AT_MOST = 100
  * prepared statement never meets SQLITE_BUSY.
  *
  * Keeps statements prepared, because preparing one takes longer than running it. A statement that
- * fails is not used again.
+ * fails must not be used again: see `forget`.
  */
 export function toKyselyDatabase(sqlite: Libsql.Database) {
   const kept = new Map<string, SqliteStatement>()
 
-  function prepare(text: string): SqliteStatement {
-    const statement: SqliteStatement = sqlite.prepare(text)
-    const forget = () => void kept.delete(text)
-    return forgetful(statement, forget)
-  }
-
   return {
     prepare(text: string): SqliteStatement {
-      const statement = kept.get(text) ?? prepare(text)
+      const statement: SqliteStatement = kept.get(text) ?? sqlite.prepare(text)
       if (kept.size < KEPT) kept.set(text, statement)
       return statement
+    },
+    /** Drops a statement that may have failed, because libsql may have left it in progress. */
+    forget(text: string): void {
+      kept.delete(text)
     },
     exec(statements: string): void {
       sqlite.exec(statements)
@@ -99,24 +97,6 @@ export function toKyselyDatabase(sqlite: Libsql.Database) {
         sqlite.close()
       }
     },
-  }
-}
-
-/** A statement that is dropped when it fails, because libsql may have left it in progress. */
-function forgetful(statement: SqliteStatement, forget: () => void): SqliteStatement {
-  const watch = <T>(work: () => T): T => {
-    try {
-      return work()
-    } catch (error) {
-      forget()
-      throw error
-    }
-  }
-  return {
-    reader: statement.reader,
-    all: (parameters) => watch(() => statement.all(parameters)),
-    run: (parameters) => watch(() => statement.run(parameters)),
-    iterate: (parameters) => statement.iterate(parameters),
   }
 }
 

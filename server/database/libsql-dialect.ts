@@ -77,25 +77,27 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   /** Runs a query in the open transaction, or in one of its own. */
-  async #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+  #execute<R>(connection: DatabaseConnection, query: CompiledQuery): Promise<QueryResult<R>> {
     return translated(async () => {
       if (query.sql === 'commit') {
         // Prepared, it would stay in progress if it failed.
         this.#database.exec('commit')
         return { rows: [] }
       }
-      if (this.#database.isInTransaction()) return connection.executeQuery<R>(query)
-      if (WRITE.test(query.sql)) {
-        await this.#beginWriting(impatient.has(query) ? 0 : this.#lockTimeout)
-      } else {
-        this.#database.beginReading()
-      }
+      const isPart = this.#database.isInTransaction()
       try {
+        if (isPart) return await connection.executeQuery<R>(query)
+        if (WRITE.test(query.sql)) {
+          await this.#beginWriting(impatient.has(query) ? 0 : this.#lockTimeout)
+        } else {
+          this.#database.beginReading()
+        }
         const result = await connection.executeQuery<R>(query)
         this.#database.exec('commit')
         return result
       } catch (error) {
-        rollBack(this.#database)
+        this.#database.forget(query.sql)
+        if (!isPart) rollBack(this.#database)
         throw error
       }
     })
