@@ -65,7 +65,7 @@ test.each([499, 500, 501, 1000, 1203])(
     const sqlite = new Libsql(':memory:')
     // Every statement that removes sessions, by the rows it removed.
     const logged = new Kysely<Schema>({
-      dialect: libsqlDialect(sqlite),
+      dialect: libsqlDialect(sqlite, 5000),
       log({ query }) {
         if (!query.sql.startsWith('delete from "sessions"')) return
         sizes.push((sqlite.prepare('select changes() as n').get() as { n: number }).n)

@@ -13,8 +13,6 @@ import type Libsql from 'libsql'
 import { rollBack, toKyselyDatabase, type LibsqlDatabase } from './libsql-database.ts'
 import { toStorageError } from './storage-error.ts'
 
-/** Milliseconds that a write waits while another process writes. */
-const LOCK_TIMEOUT = 5000
 /** The most milliseconds between two tries. The first tries follow each other faster. */
 const MAX_PAUSE = 32
 
@@ -36,7 +34,7 @@ export function withoutWaiting<T>(query: CompiledQuery<T>): CompiledQuery<T> {
  *
  * @param lockTimeout Milliseconds that a write waits while another process writes.
  */
-export function libsqlDialect(sqlite: Libsql.Database, lockTimeout = LOCK_TIMEOUT): Dialect {
+export function libsqlDialect(sqlite: Libsql.Database, lockTimeout: number): Dialect {
   const database = toKyselyDatabase(sqlite)
   return {
     createDriver: () => new ImmediateDriver(database, lockTimeout),

@@ -19,7 +19,7 @@ export interface Task {
 async function killDuringMigration(file: string, killAfter: number): Promise<void> {
   let statements = 0
   const db = new Kysely<Schema>({
-    dialect: libsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file), 5000),
     log() {
       if (++statements === killAfter) process.kill(process.pid, 'SIGKILL')
     },

@@ -24,7 +24,7 @@ let db: Kysely<Schema>
 beforeEach(() => {
   sqlite = new Libsql(':memory:')
   sqlite.pragma('foreign_keys = ON')
-  db = new Kysely({ dialect: libsqlDialect(sqlite) })
+  db = new Kysely({ dialect: libsqlDialect(sqlite, 5000) })
 })
 afterEach(() => db.destroy())
 
@@ -63,7 +63,7 @@ describe("the core's history", () => {
 
     const frozen = new Libsql(':memory:')
     frozen.exec(STARTS['of version 2'])
-    const other = new Kysely<Schema>({ dialect: libsqlDialect(frozen) })
+    const other = new Kysely<Schema>({ dialect: libsqlDialect(frozen, 5000) })
     expect(made).toEqual(await definitionsOf(other))
     await other.destroy()
   })
@@ -85,7 +85,7 @@ describe("the core's history", () => {
     sqlite.exec(STARTS[start])
     await migrate(db, CORE_HISTORY)
     const empty = new Kysely<Schema>({
-      dialect: libsqlDialect(new Libsql(':memory:')),
+      dialect: libsqlDialect(new Libsql(':memory:'), 5000),
     })
     await migrate(empty, CORE_HISTORY)
     expect(await definitionsOf(db)).toEqual(await definitionsOf(empty))

@@ -63,7 +63,7 @@ async function statementsFrom(start: Start): Promise<string[]> {
   writeDatabase(file, start)
   const statements: string[] = []
   const db = new Kysely<Schema>({
-    dialect: libsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file), 5000),
     log({ query }) {
       const isRecord = query.sql.startsWith('insert into "kysely_migration" ')
       statements.push(isRecord ? String(query.parameters[0]) : query.sql)
@@ -78,7 +78,7 @@ async function statementsFrom(start: Start): Promise<string[]> {
 /** The tables and indexes in a file, without migrating it. */
 async function readDatabase(file: string) {
   const db = new Kysely<Schema>({
-    dialect: libsqlDialect(new Libsql(file)),
+    dialect: libsqlDialect(new Libsql(file), 5000),
   })
   const definitions = await definitionsOf(db)
   await db.destroy()

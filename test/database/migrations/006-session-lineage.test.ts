@@ -10,7 +10,7 @@ import { STARTS } from '../fixtures.ts'
 test('existing sessions get generation 0, and their refresh tokens no salt', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
-  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite) })
+  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite, 5000) })
   await migrate(db, CORE_HISTORY)
   expect(await db.selectFrom('sessions').select(['id', 'generation']).execute()).toEqual([
     { id: 's', generation: 0 },

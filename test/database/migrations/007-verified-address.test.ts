@@ -10,7 +10,7 @@ import { STARTS } from '../fixtures.ts'
 test('existing accounts count as unverified, and their sessions stay', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
-  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite) })
+  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite, 5000) })
   await migrate(db, CORE_HISTORY)
   const accounts = await db.selectFrom('accounts').select('email_verified_at').execute()
   expect(accounts.length).toBeGreaterThan(0)

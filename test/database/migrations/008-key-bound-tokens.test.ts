@@ -10,7 +10,7 @@ import { STARTS } from '../fixtures.ts'
 test('existing clients are not key-bound', async () => {
   const sqlite = new Libsql(':memory:')
   sqlite.exec(STARTS['of version 2'])
-  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite) })
+  const db = new Kysely<Schema>({ dialect: libsqlDialect(sqlite, 5000) })
   await migrate(db, CORE_HISTORY)
   const clients = await db.selectFrom('clients').select('key_bound_tokens').execute()
   expect(clients.length).toBeGreaterThan(0)
