@@ -10,6 +10,9 @@ const TRIES = 5
 /** The most milliseconds between two tries. */
 const MAX_PAUSE = 20
 
+/** By the executor, which instances of Kysely with the same plugins share. */
+const groupCommits = new WeakMap<object, GroupCommit<unknown>>()
+
 /**
  * Runs `work` in a transaction. On the embedded database, it shares one commit with others that are
  * requested at the same time: see group-commit.ts. Elsewhere, if it loses a race with another one,
@@ -23,22 +26,15 @@ export function inTransaction<S, T>(
   db: Kysely<S>,
   work: (trx: Transaction<S>) => Promise<T>,
 ): Promise<T> {
-  // Only one transaction at a time can write to the embedded database, so none loses a race.
-  const groupCommit = groupCommitOf(db)
-  if (groupCommit !== undefined) return groupCommit(work)
-  return retryConflicts(() => db.transaction().execute(work))
-}
-
-/** By the executor, which instances of Kysely with the same plugins share. */
-const groupCommits = new WeakMap<object, GroupCommit<unknown>>()
-
-function groupCommitOf<S>(db: Kysely<S>): GroupCommit<S> | undefined {
   const executor = db.getExecutor()
-  if (!(executor.adapter instanceof LibsqlAdapter)) return undefined
+  if (!(executor.adapter instanceof LibsqlAdapter)) {
+    return retryConflicts(() => db.transaction().execute(work))
+  }
+  // Only one transaction at a time can write to the embedded database, so none loses a race.
   const known = groupCommits.get(executor) as GroupCommit<S> | undefined
   const groupCommit = known ?? createGroupCommit(db, executor.adapter.database)
   groupCommits.set(executor, groupCommit as GroupCommit<unknown>)
-  return groupCommit
+  return groupCommit(work)
 }
 
 /** Runs `work` again if it throws a ConflictError. */
