@@ -17,12 +17,7 @@ import { isCanonicalBase64url } from './base64url.ts'
 import { invalid, type TokenReason } from '../../errors/token-error.ts'
 
 /** The public members of an ephemeral key (RFC 7518 §6.2.1, RFC 8037 §2). */
-export interface EphemeralKey {
-  readonly kty: string
-  readonly crv: string
-  readonly x: string
-  readonly y?: string
-}
+export type EphemeralKey = ConfirmationKey
 
 /** A coordinate must have the full length of its curve and be canonical (RFC 7518 §6.2.1.2). */
 const coordinate = (bytes: number) =>
@@ -35,25 +30,16 @@ const coordinate = (bytes: number) =>
 const REFUSED_MEMBERS = 'key_ops ext d k p q dp dq qi oth priv'.split(' ')
 const refused = Object.fromEntries(REFUSED_MEMBERS.map((name) => [name, z.undefined().optional()]))
 
-const ec = (crv: string, bytes: number): z.ZodType<EphemeralKey> =>
-  z.object({
-    kty: z.literal('EC'),
-    crv: z.literal(crv),
-    x: coordinate(bytes),
-    y: coordinate(bytes),
-    ...refused,
-  })
+const schema = (kty: string, crv: string, bytes: number) =>
+  z.object({ kty: z.literal(kty), crv: z.literal(crv), x: coordinate(bytes), ...refused })
+
+const ec = (crv: string, bytes: number) => schema('EC', crv, bytes).extend({ y: coordinate(bytes) })
 
 const SCHEMAS: Readonly<Record<EncryptionCrv, z.ZodType<EphemeralKey>>> = {
   'P-256': ec('P-256', 32),
   'P-384': ec('P-384', 48),
   'P-521': ec('P-521', 66),
-  X25519: z.object({
-    kty: z.literal('OKP'),
-    crv: z.literal('X25519'),
-    x: coordinate(32),
-    ...refused,
-  }),
+  X25519: schema('OKP', 'X25519', 32),
 }
 
 /**
@@ -113,7 +99,7 @@ export function agreeWith(recipient: JsonWebKey): { epk: EphemeralKey; secret: B
  */
 export function sharedSecret(
   privateKey: KeyObject,
-  publicKey: EphemeralKey | ConfirmationKey,
+  publicKey: ConfirmationKey,
   reason: TokenReason = 'epk',
 ): Buffer {
   const { crv, x, y = '' } = publicKey

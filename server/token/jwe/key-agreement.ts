@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { decodeCanonical } from './base64url.ts'
 import { invalid } from '../../errors/token-error.ts'
 
@@ -47,18 +47,12 @@ export function deriveKey(secret: Buffer, { algorithm, length, apu, apv }: Deriv
     uint32(length * 8),
   ])
   const rounds = Array.from({ length: Math.ceil(length / 32) }, (_, index) =>
-    createHash('sha256')
-      .update(uint32(index + 1))
-      .update(secret)
-      .update(otherInfo)
-      .digest(),
+    hash('sha256', Buffer.concat([uint32(index + 1), secret, otherInfo]), 'buffer'),
   )
   return Buffer.concat(rounds).subarray(0, length)
 }
 
-const EMPTY: Buffer = Buffer.alloc(0)
-
-const lengthPrefixed = (data = EMPTY): Buffer[] => [uint32(data.length), data]
+const lengthPrefixed = (data: Buffer = Buffer.alloc(0)): Buffer[] => [uint32(data.length), data]
 
 function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4)
