@@ -19,12 +19,10 @@ export interface ReadingContext {
   /** Milliseconds since the epoch. */
   readonly clock: () => number
   /** Without caches, every token costs a key agreement and the check of a signature. */
-  readonly caches?: TokenCaches
+  readonly caches?: ReturnType<typeof createTokenCaches>
 }
 
 /** Caches that save work on repeated tokens. They never change whether a token is accepted. */
-export type TokenCaches = Readonly<ReturnType<typeof createTokenCaches>>
-
 export const createTokenCaches = () => ({
   agreements: createAgreements(),
   verified: createVerifiedTokens(),

@@ -20,32 +20,21 @@ export interface Agreement {
   readonly wrappingKey: KeyObject
 }
 
-/**
- * A cache of recent agreements, so that all tokens of an agreement cost only one key agreement. It
- * affects how fast a token is opened, never the result: the content encryption key is still
- * unwrapped, and the tag is checked.
- */
-export interface Agreements {
-  readonly lookups: { readonly hits: number; readonly misses: number }
-  /** The wrapping key of an agreement, if it is known. */
-  find(id: string): KeyObject | undefined
-  /**
-   * Remembers an agreement. Call it only after the token has passed every check, including its
-   * session and binding. Then nobody without a session can fill the cache, and it contains no wrong
-   * value.
-   */
-  remember(clientId: string, agreement: Agreement): void
-  /** Forgets every agreement. */
-  clear(): void
-}
-
 interface Entry {
   readonly clientId: string
   readonly wrappingKey: KeyObject
 }
 
-/** @param capacity The most agreements. The least recently used is dropped to make room. */
-export function createAgreements(capacity = CAPACITY): Agreements {
+export type Agreements = ReturnType<typeof createAgreements>
+
+/**
+ * A cache of recent agreements, so that all tokens of an agreement cost only one key agreement. It
+ * affects how fast a token is opened, never the result: the content encryption key is still
+ * unwrapped, and the tag is checked.
+ *
+ * @param capacity The most agreements. The least recently used is dropped to make room.
+ */
+export function createAgreements(capacity = CAPACITY) {
   // A Set iterates in the order of insertion.
   const idsByClient = new Map<string, Set<string>>()
   const entries = new LRUCache<string, Entry>({
@@ -59,17 +48,24 @@ export function createAgreements(capacity = CAPACITY): Agreements {
       if (ids?.size === 0) idsByClient.delete(clientId)
     },
   })
+  /** For the metrics. */
   const lookups = { hits: 0, misses: 0 }
 
   return {
     lookups,
-    find(id) {
+    /** The wrapping key of an agreement, if it is known. */
+    find(id: string): KeyObject | undefined {
       // Not a use: nobody has checked this token yet.
       const known = entries.peek(id)?.wrappingKey
       lookups[known === undefined ? 'misses' : 'hits'] += 1
       return known
     },
-    remember(clientId, { id, wrappingKey }) {
+    /**
+     * Remembers an agreement. Call it only after the token has passed every check, including its
+     * session and binding. Then nobody without a session can fill the cache, and it contains no wrong
+     * value.
+     */
+    remember(clientId: string, { id, wrappingKey }: Agreement): void {
       if (id.length > MAX_ID_LENGTH) return
       // This counts as a use. The age of a known one stays the same.
       if (entries.get(id) !== undefined) return
@@ -80,6 +76,7 @@ export function createAgreements(capacity = CAPACITY): Agreements {
       const ids = idsByClient.get(clientId) ?? new Set()
       idsByClient.set(clientId, ids.add(id))
     },
+    /** Forgets every agreement. */
     clear: () => {
       entries.clear()
     },

@@ -33,12 +33,6 @@ export interface OpeningKey {
   readonly privateKey: KeyObject
 }
 
-export interface Opened {
-  readonly plaintext: Buffer
-  /** The agreement that opened this JWE, to be remembered once everything else has been checked. */
-  readonly agreement?: Agreement | undefined
-}
-
 type Header = Compact['header']
 
 /**
@@ -47,6 +41,8 @@ type Header = Compact['header']
  * @param compact Five parts, taken apart. The caller has compared the `alg` of its header with the key's,
  *   and its `enc` with `enc`.
  * @param agreements Known agreements, which save a key agreement.
+ * @returns The plaintext, and the agreement that opened the JWE, to be remembered once everything else
+ *   has been checked.
  * @throws TokenError if it does not decrypt under this key. TypeError for a key that is not
  *   private, which is a bug of ours.
  */
@@ -55,7 +51,7 @@ export function open(
   key: OpeningKey,
   enc: EncryptionEnc,
   agreements?: Agreements,
-): Opened {
+) {
   if (key.privateKey.type !== 'private') throw new TypeError('Only a private key opens a JWE.')
   const { head, header, parts } = compact
   const [encryptedKey, iv, ciphertext, tag] = parts as [Buffer, Buffer, Buffer, Buffer]
@@ -67,11 +63,6 @@ export function open(
   return { plaintext, agreement }
 }
 
-interface ContentKey {
-  readonly contentKey: Buffer
-  readonly agreement?: Agreement
-}
-
 /** Steps 6 to 10: the content encryption key, by the key management mode of the key's `alg`. */
 function contentKeyOf(
   encryptedKey: Buffer,
@@ -79,7 +70,7 @@ function contentKeyOf(
   { kid, alg, privateKey }: OpeningKey,
   enc: EncryptionEnc,
   agreements: Agreements | undefined,
-): ContentKey {
+) {
   const { keyLength } = CONTENT_ENCRYPTIONS[enc]
   if (alg === 'RSA-OAEP-256') {
     if (privateKey.asymmetricKeyType !== 'rsa') throw invalid('jwe_alg')

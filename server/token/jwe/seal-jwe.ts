@@ -21,9 +21,7 @@ export interface Recipient {
 }
 
 /** What a sender and one recipient have agreed on for several JWEs. */
-export interface SealingAgreement {
-  readonly kid: string
-  readonly alg: EncryptionAlg
+export interface SealingAgreement extends Omit<Recipient, 'publicKey'> {
   readonly epk: EphemeralKey
   /** Wraps the content encryption key of each JWE, which is always fresh. */
   readonly wrappingKey: KeyObject
@@ -80,18 +78,12 @@ export function seal(
   return [head, ...[encryptedKey, iv, ciphertext, tag].map(toBase64url)].join('.')
 }
 
-interface ContentKey {
-  readonly contentKey: Buffer
-  readonly encryptedKey: Buffer
-  readonly epk?: EphemeralKey
-}
-
 /** Steps 1 to 8: the content encryption key, and the parts that convey it to the recipient. */
 function contentKeyFor(
   { alg, publicKey }: Recipient,
   enc: EncryptionEnc,
   agreement: SealingAgreement | undefined,
-): ContentKey {
+) {
   const { keyLength } = CONTENT_ENCRYPTIONS[enc]
   if (agreement !== undefined) {
     const contentKey = randomBytes(keyLength)
@@ -108,10 +100,7 @@ function contentKeyFor(
 }
 
 /** ECDH-ES with a fresh ephemeral key on the recipient's curve (RFC 7518 §4.6). */
-function deriveWith(
-  publicKey: Recipient['publicKey'],
-  use: DerivedKey,
-): { epk: EphemeralKey; key: Buffer } {
+function deriveWith(publicKey: Recipient['publicKey'], use: DerivedKey) {
   const { epk, secret } = agreeWith(toJwk(publicKey))
   return { epk, key: deriveKey(secret, use) }
 }

@@ -23,7 +23,7 @@ import type { Agreements } from '../../../server/token/jwe/agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
 import { deriveKey } from '../../../server/token/jwe/key-agreement.ts'
 import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'
-import { open, type Opened, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
+import { open, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
 import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import { ecPair, x25519Pair } from '../../support/key-pairs.ts'
@@ -61,7 +61,7 @@ export function keyFor(alg: EncryptionAlg, crv: Crv): TestKey {
 }
 
 /** Opens a JWE as decrypt.ts does, after the same checks. */
-export function openJwe(jwe: string, key: OpeningKey, agreements?: Agreements): Opened {
+export function openJwe(jwe: string, key: OpeningKey, agreements?: Agreements) {
   const compact = parseCompact(jwe, 5)
   const { header } = compact
   const enc = ENCRYPTION_ENCS.find((name) => name === header['enc'])
