@@ -67,8 +67,7 @@ export async function decrypt(
   if (alg === undefined || alg !== key.alg) throw invalid('jwe_alg')
   const enc = encs.find((name) => name === known.enc)
   if (enc === undefined) throw invalid('jwe_enc')
-  const { kid, privateKey } = key
-  const { plaintext, agreement } = open(compact, { kid, alg, privateKey }, enc, agreements)
+  const { plaintext, agreement } = open(compact, { ...key, alg }, enc, agreements)
   const text = decodeUtf8(plaintext)
   if (text === undefined) throw invalid('plaintext')
   return { plaintext: text, header, key, agreement }

@@ -5,7 +5,7 @@ import type { Agreement } from './jwe/agreements.ts'
 import type { TokenKind } from './claims.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
 import { checkProof } from './request-proof.ts'
-import { verify, type VerificationKeys } from './verify.ts'
+import { verify } from './verify.ts'
 
 export interface ValidToken<C extends RegisteredClaims> {
   readonly claims: C
@@ -36,7 +36,7 @@ export async function validate<C extends RegisteredClaims>(
   const { keystore, algorithms, issuer, caches } = context
   const decrypted = await decrypt(
     token,
-    (kid) => keystore.decryptionKey(kid),
+    keystore.decryptionKey,
     [algorithms.encryptionEnc].flat(),
     { cty: 'JWT', agreements: caches?.agreements },
   )
@@ -55,17 +55,16 @@ export async function validate<C extends RegisteredClaims>(
 
 /** The claims of a JWS of ours, which may be known from a request before. */
 async function verifiedClaims<C extends RegisteredClaims>(
-  { keystore, caches }: ReadingContext,
+  { keystore: { verificationKey }, caches }: ReadingContext,
   kind: TokenKind<C>,
   jws: string,
 ): Promise<{ kid: string; claims: C; isKnown: boolean }> {
-  const keys: VerificationKeys = (kid) => keystore.verificationKey(kid)
   const known = caches?.verified.find(jws, kind)
   // A cached token counts only while the key that signed it is still accepted.
-  if (known !== undefined && (await keys(known.kid)) !== undefined) {
+  if (known !== undefined && (await verificationKey(known.kid)) !== undefined) {
     return { kid: known.kid, claims: known.claims, isKnown: true }
   }
-  const { kid, payload } = await verify(jws, kind.typ, keys)
+  const { kid, payload } = await verify(jws, kind.typ, verificationKey)
   const claims = kind.claims.safeParse(payload).data
   if (claims === undefined) throw invalid('claims')
   return { kid, claims, isKnown: false }
