@@ -1,29 +1,29 @@
-/** The events of the audit trail. */
-export const AUDIT_EVENTS = [
-  'account_created',
-  'account_deleted',
-  'login',
-  'login_failed',
-  'login_locked',
-  'logout',
-  'session_ended',
-  'refresh_reused',
-  'request_replayed',
-  'password_changed',
-  'password_reset',
-  'scope_changed',
-  'identity_linked',
-  'identity_unlinked',
-  'token_exchanged',
-  'exchange_refused',
-  'license_token_issued',
-  'service_authenticated',
-  'service_refused',
-  'service_client_added',
-  'service_client_removed',
-] as const
+/** The events of the audit trail, each with its level in the log. */
+export const AUDIT_LEVELS = {
+  account_created: 'info',
+  account_deleted: 'info',
+  login: 'info',
+  login_failed: 'warn',
+  login_locked: 'warn',
+  logout: 'info',
+  session_ended: 'info',
+  refresh_reused: 'warn',
+  request_replayed: 'warn',
+  password_changed: 'info',
+  password_reset: 'info',
+  scope_changed: 'info',
+  identity_linked: 'info',
+  identity_unlinked: 'info',
+  token_exchanged: 'info',
+  exchange_refused: 'warn',
+  license_token_issued: 'info',
+  service_authenticated: 'info',
+  service_refused: 'warn',
+  service_client_added: 'info',
+  service_client_removed: 'info',
+} as const
 
-export type AuditEvent = (typeof AUDIT_EVENTS)[number]
+export type AuditEvent = keyof typeof AUDIT_LEVELS
 
 /** Who and what an event is about: only ids, and only those that are known. */
 export interface AuditSubject {

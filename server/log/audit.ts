@@ -1,15 +1,6 @@
-import type { AuditEvent, AuditSubject } from './audit-events.ts'
+import { AUDIT_LEVELS, type AuditEvent, type AuditSubject } from './audit-events.ts'
 import type { Logger } from './logger.ts'
 import { observersOf } from './observers.ts'
-
-const WARNINGS: ReadonlySet<AuditEvent> = new Set([
-  'login_failed',
-  'exchange_refused',
-  'service_refused',
-  'login_locked',
-  'refresh_reused',
-  'request_replayed',
-])
 
 /**
  * Writes an event to the log as one structured line, whatever LOG_LEVEL is. `audit` names the
@@ -20,7 +11,7 @@ const WARNINGS: ReadonlySet<AuditEvent> = new Set([
  * audit(ctx.state.log, 'password_changed', { account_id: account.id })
  */
 export function audit(log: Logger, event: AuditEvent, subject: AuditSubject): void {
-  audible(log)[WARNINGS.has(event) ? 'warn' : 'info']({ audit: event, ...subject }, event)
+  audible(log)[AUDIT_LEVELS[event]]({ audit: event, ...subject }, event)
   for (const { onAudit } of observersOf(log)) onAudit?.(event, subject)
 }
 

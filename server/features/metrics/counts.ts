@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client'
-import { AUDIT_EVENTS } from '../../log/audit-events.ts'
+import { AUDIT_LEVELS } from '../../log/audit-events.ts'
 import type { Observer } from '../../log/observers.ts'
 import { createRequestHistogram } from './request-histogram.ts'
 
@@ -38,7 +38,7 @@ export function createCounts(registry: Registry): Observer {
     labelNames: ['limit'],
     registers,
   })
-  for (const event of AUDIT_EVENTS) events.inc({ event }, 0)
+  for (const event of Object.keys(AUDIT_LEVELS)) events.inc({ event }, 0)
   for (const outcome of REFRESHES) refreshes.inc({ outcome }, 0)
   for (const limit of LIMITS) limited.inc({ limit }, 0)
 
