@@ -14,27 +14,24 @@ export const flag = z.stringbool({
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** A duration such as `10s`, `15m`, `12h` or `30d`, in seconds: from one second to ten years. */
-export const duration = z.string().transform((text, ctx) => {
-  const [, count, unit] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? []
-  const seconds = Number(count) * SECONDS[(unit ?? 's') as keyof typeof SECONDS]
-  if (count === undefined || seconds > 3650 * SECONDS.d) {
-    return reject(
-      ctx,
-      'must be a duration: a whole number and s, m, h or d, such as 10s, 15m or 30d',
-    )
-  }
-  return seconds
-})
+export const duration = z
+  .string()
+  .transform((text) => {
+    const [, count, unit = 's'] = /^([1-9]\d{0,8})([smhd])$/.exec(text) ?? []
+    return Number(count) * SECONDS[unit as keyof typeof SECONDS]
+  })
+  // Of any other text, the number is NaN.
+  .refine(
+    (seconds) => seconds <= 3650 * SECONDS.d,
+    'must be a duration: a whole number and s, m, h or d, such as 10s, 15m or 30d',
+  )
 
 /** A whole number from `min` to `max`, in decimal digits. */
 export const integer = (min: number, max: number) =>
-  z.string().transform((text, ctx) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-    if (!(value >= min && value <= max)) {
-      return reject(ctx, `must be a whole number from ${min} to ${max}`)
-    }
-    return value
-  })
+  z
+    .string()
+    .transform((text) => (/^\d{1,9}$/.test(text) ? Number(text) : NaN))
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
 
 /** One of the given words, spelled exactly like that. */
 export const oneOf = <const T extends readonly string[]>(words: T) =>
@@ -86,32 +83,23 @@ export const origins = z
     'must be a comma-separated list of origins (scheme, host and port, nothing after), such as https://app.example.com',
   )
 
-/** How often an action is allowed. */
-export interface RateLimit {
-  readonly count: number
-  /** Seconds. */
-  readonly duration: number
-}
-
 /** `<count>/<duration>`, such as `10/1m`, or `off`. */
-export const rateLimit = z.string().transform((text, ctx): RateLimit | 'off' => {
-  if (text === 'off') return text
-  const [count, period, ...rest] = text.split('/')
-  const parsedCount = integer(1, 1_000_000).safeParse(count)
-  const parsedPeriod = duration.safeParse(period)
-  // The timers that forget old requests cannot run longer than a day.
-  const fits = (parsedPeriod.data ?? Infinity) <= SECONDS.d
-  if (!parsedCount.success || !parsedPeriod.success || !fits || rest.length > 0) {
-    return reject(ctx, 'must be off, or a count and a duration of at most 1d, such as 10/1m')
-  }
-  return { count: parsedCount.data, duration: parsedPeriod.data }
-})
+export const rateLimit = z.union(
+  [
+    z.literal('off'),
+    z
+      .string()
+      .transform((text) => text.split('/'))
+      // The timers that forget old requests cannot run longer than a day.
+      .pipe(z.tuple([integer(1, 1_000_000), duration.refine((seconds) => seconds <= SECONDS.d)]))
+      .transform(([count, duration]) => ({ count, duration })),
+  ],
+  'must be off, or a count and a duration of at most 1d, such as 10/1m',
+)
+
+/** How often an action is allowed. The duration is in seconds. */
+export type RateLimit = Readonly<Exclude<z.infer<typeof rateLimit>, 'off'>>
 
 function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined
-}
-
-function reject(ctx: z.RefinementCtx, message: string): never {
-  ctx.addIssue({ code: 'custom', message })
-  return z.NEVER
 }
