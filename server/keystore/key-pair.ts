@@ -1,7 +1,7 @@
 import {
   createPrivateKey,
   createPublicKey,
-  generateKeyPair as generate,
+  generateKeyPair as generateCallback,
   type ED25519KeyPairOptions,
   type KeyObject,
 } from 'node:crypto'
@@ -66,15 +66,15 @@ export const AS_DER: ED25519KeyPairOptions<'der', 'der'> = {
   privateKeyEncoding: { type: 'pkcs8', format: 'der' },
 }
 
+const generate = promisify(generateCallback)
+
 function generateFor({ kty, crv }: KeyType): Promise<{ privateKey: Buffer }> {
   switch (kty) {
     case 'RSA':
-      return promisify(generate)('rsa', { modulusLength: RSA_MODULUS_BITS.generated, ...AS_DER })
+      return generate('rsa', { modulusLength: RSA_MODULUS_BITS.generated, ...AS_DER })
     case 'EC':
-      return promisify(generate)('ec', { namedCurve: crv ?? '', ...AS_DER })
+      return generate('ec', { namedCurve: crv ?? '', ...AS_DER })
     case 'OKP':
-      return crv === 'X25519'
-        ? promisify(generate)('x25519', AS_DER)
-        : promisify(generate)('ed25519', AS_DER)
+      return crv === 'X25519' ? generate('x25519', AS_DER) : generate('ed25519', AS_DER)
   }
 }

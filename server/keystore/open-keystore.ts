@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { KeyFolder } from './folder.ts'
 import { loadKeys } from './key-set.ts'
-import { createEphemeralKeystore, createKeystore, type Keystore } from './keystore.ts'
+import { createEphemeralKeystore, createKeystore } from './keystore.ts'
 import { OpenedKeys } from './read-key.ts'
 
 type FolderConfig = Pick<Config, 'keysDir' | 'privateKeyPassphrase' | 'algorithms'>
@@ -12,27 +12,21 @@ export interface KeySource {
   readonly fingerprint: string
 }
 
-interface OpenedKeystore {
-  readonly keystore: Keystore
-  /** What the operator should know, one sentence each. */
-  readonly warnings: readonly string[]
-  /** The folder to follow. `undefined` for keys in memory. */
-  readonly source: KeySource | undefined
-}
-
 /**
  * Opens the keystore for the configured boot mode: the keys of the folder, or new ones in memory.
  *
  * @param prepare Brings a folder up to date before it is read, and returns warnings for the
  *   operator.
  * @param now Milliseconds since the epoch.
+ * @returns The keystore; warnings for the operator, one sentence each; and the folder to follow, if the
+ *   keys are not in memory.
  * @throws StartupError if there are no keys in the folder, or they cannot be used.
  */
 export async function openKeystore(
   config: FolderConfig & Pick<Config, 'preserveSessions'>,
   prepare: (folder: KeyFolder, now: number) => Promise<readonly string[]>,
   now = Date.now(),
-): Promise<OpenedKeystore> {
+) {
   if (!config.preserveSessions) {
     const keystore = await createEphemeralKeystore(config.algorithms, now)
     return { keystore, warnings: [], source: undefined }

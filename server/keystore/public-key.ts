@@ -9,12 +9,6 @@ import { calculateJwkThumbprint, type JWK } from 'jose'
 import type { KeyType } from '../../protocol/algorithms.ts'
 import { mismatch } from './key-type.ts'
 
-export interface PublicKey {
-  /** RFC 7638 SHA-256 thumbprint, base64url. */
-  readonly kid: string
-  readonly publicKey: KeyObject
-}
-
 /**
  * A key that cannot be used. The message completes the sentence "the key …" and quotes nothing of
  * it.
@@ -34,10 +28,11 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 /**
  * Imports a public key from a JWK, and checks that it is valid and of the required type.
  *
+ * @returns The key and its RFC 7638 SHA-256 thumbprint, base64url.
  * @throws PublicKeyError for a private or symmetric key, another type or curve, a point off the
  *   curve or of low order, a weak RSA key, or anything that is not a key.
  */
-export async function importPublicKey(jwk: JWK, required: KeyType): Promise<PublicKey> {
+export async function importPublicKey(jwk: JWK, required: KeyType) {
   if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) {
     throw new PublicKeyError('holds private members')
   }
