@@ -158,16 +158,11 @@ const malformed = (): HttpError =>
 export const bodyHas = ({ request: { body = {} } }: AppContext, name: string): boolean =>
   Object.hasOwn(body as object, name)
 
-interface BodyOptions {
-  /** Whether a form is accepted as well as JSON. */
-  readonly form?: boolean
-  /** The error code for a missing or invalid member. */
-  readonly code?: ErrorCode
-}
-
 /**
  * Checks the body against a schema, and returns its members. Unknown members are left out.
  *
+ * @param options `form`: whether a form is accepted as well as JSON. `code`: the error code for a missing
+ *   or invalid member.
  * @throws HttpError 400 if there is no body; 415 for a form unless `form` is set; 400 naming the
  *   first invalid member.
  * @example
@@ -176,7 +171,7 @@ interface BodyOptions {
 export function parseBody<T>(
   ctx: AppContext,
   schema: z.ZodType<T>,
-  { form = false, code = 'invalid_request' }: BodyOptions = {},
+  { form = false, code = 'invalid_request' }: { form?: boolean; code?: ErrorCode } = {},
 ): T {
   if (ctx.state.bodyBytes.length === 0) {
     throw new HttpError('invalid_request', 'A body is required.')

@@ -29,19 +29,18 @@ export function errors(): AppMiddleware {
  * other error is a bug: the client gets a plain 500, and the log has the error with the request id.
  */
 export function toHttpError(thrown: unknown, log: Logger): HttpError {
-  const error =
-    translate(thrown) ?? new HttpError('server_error', 'Something went wrong on the server.')
+  const error = translate(thrown)
   if (error.code === 'server_error' || hasCause(thrown))
     log.error({ err: thrown }, 'request failed')
   return error
 }
 
-function translate(thrown: unknown): HttpError | undefined {
+function translate(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof TooManyTries) return rateLimited(thrown.retryAfter)
   if (thrown instanceof UnavailableError) return unavailable(thrown.retryAfter)
   if (thrown instanceof RefusedError) return toAnswer(thrown)
-  return undefined
+  return new HttpError('server_error', 'Something went wrong on the server.')
 }
 
 function toAnswer({ reason, message }: RefusedError): HttpError {
