@@ -10,7 +10,6 @@ const TRACEPARENT =
  * @returns `undefined` if the header is missing or malformed, or there are several.
  */
 export function parseTraceparent(header: string) {
-  if (header === '') return undefined
   const [, version, trace_id, parent_id, rest] = TRACEPARENT.exec(header) ?? []
   if (trace_id === undefined || parent_id === undefined) return undefined
   // Version 00 ends after the flags. A later version may go on (§4.1).
