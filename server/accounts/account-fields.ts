@@ -35,6 +35,11 @@ export const accountSchema = z
   })
   .meta({ id: 'Account' }) satisfies z.ZodType<Account>
 
-export function presentAccount({ id, email, name, scope, created_at }: AccountRow): Account {
-  return { id, email, name, scope, created_at: new Date(created_at).toISOString() }
-}
+/** Yours to extend, too. */
+export const presentAccount = (row: AccountRow): Account => ({
+  id: row.id,
+  email: row.email,
+  name: row.name,
+  scope: row.scope,
+  created_at: new Date(row.created_at).toISOString(),
+})

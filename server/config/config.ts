@@ -41,10 +41,7 @@ export function loadConfig(
 }
 
 /** Reads the passphrases for one `npm run keys` command. They are not part of the configuration. */
-export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.env): {
-  fresh: string | undefined
-  imported: string | undefined
-} {
+export function loadCommandPassphrases(environment: NodeJS.ProcessEnv = process.env) {
   const { NEW_PRIVATE_KEY_PASSPHRASE: fresh, IMPORT_PASSPHRASE: imported } = environment
   return {
     fresh: fresh === '' ? undefined : fresh,
