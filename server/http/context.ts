@@ -20,7 +20,10 @@ export interface RequestState {
     /** Called if the body holds a password or somebody's token. Throws if it must be sealed. */
     readonly acceptSecret?: () => void
   }
-  /** The pattern of the matched route, for the log. Unlike a path, it contains no user input. */
+  /**
+   * The pattern of the matched route, set by route-table.ts for the log. Unlike a path, it contains no user
+   * input.
+   */
   route?: string
   /** Members that a handler adds to the request's log line. */
   logged?: LoggedOutcomes
