@@ -6,17 +6,18 @@ import { normalisePassword } from './password-hash.ts'
 const MAX_CHARACTERS = 128
 
 /**
- * Most common first. Beyond these, attackers have better lists than ours. Those of letters and digits in
- * a row, and repetitions, are not in the list: zxcvbn finds them in another way.
+ * Most common first. Beyond these, attackers have better lists than ours. Runs of adjacent characters, and
+ * repetitions, are not in the list: zxcvbn finds them in another way.
  */
 const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   dictionary['passwords-common'].slice(0, 20_000).map((password) => password.toLowerCase()),
 )
 
-/** Rows of characters whose parts are common passwords, forwards and backwards. */
-const ROWS = ['01234567890', 'abcdefghijklmnopqrstuvwxyz', 'qwertyuiopasdfghjklzxcvbnm']
-/** Repetitions that people choose: up to four letters or digits, up to this many in all. */
+/** Runs of them are common passwords, forwards and backwards. */
+const ROWS = ['0123456789'.repeat(2), 'abcdefghijklmnopqrstuvwxyz', 'qwertyuiopasdfghjklzxcvbnm']
+/** The most characters of the repetitions that people choose. */
 const LONGEST_REPETITION = 16
+/** As many letters or digits, repeated, are a common password whatever they are. */
 const LONGEST_UNIT = 4
 
 /** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
@@ -56,8 +57,9 @@ export function passwordFault(
   const { length } = characters
   if (length < passwordMinLength) return `must have at least ${passwordMinLength} characters`
   if (length > MAX_CHARACTERS) return `must have at most ${MAX_CHARACTERS} characters`
-  if (isCommon(password.toLowerCase())) return 'is one of the most common ones'
   if (new Set(characters).size === 1) return 'must not be one character repeated'
+  const lower = password.toLowerCase()
+  if (isListed(lower) || isRepetition(lower)) return 'is one of the most common ones'
   if (caseless(password).includes(caseless(email))) return 'must not contain the e-mail address'
   const isName = (name: string) => wordOf(password) !== '' && wordOf(password) === wordOf(name)
   if (isName(email.replace(/@.*$/s, ''))) return 'must not be the name in the e-mail address'
@@ -65,24 +67,22 @@ export function passwordFault(
   return undefined
 }
 
-/** @param password In lower case. */
-function isCommon(password: string): boolean {
-  const backwards = Array.from(password).reverse().join('')
+function isListed(lower: string): boolean {
+  const backwards = Array.from(lower).reverse().join('')
   return (
-    COMMON_PASSWORDS.has(password) ||
-    ROWS.some((row) => row.includes(password) || row.includes(backwards)) ||
-    isRepetition(password)
+    COMMON_PASSWORDS.has(lower) ||
+    ROWS.some((row) => row.includes(lower) || row.includes(backwards))
   )
 }
 
-/** Such as 123123123 or abababab, perhaps with a part of the unit at the end. */
-function isRepetition(password: string): boolean {
-  if (password.length > LONGEST_REPETITION || !/^[a-z\d]+$/.test(password)) return false
-  for (let unit = 1; unit <= LONGEST_UNIT; unit++) {
-    const repeated = password.slice(0, unit).repeat(LONGEST_REPETITION)
-    if (password.length >= 2 * unit && repeated.startsWith(password)) return true
-  }
-  return false
+/** Such as 123123123 or qwertyqwerty, perhaps with a part of the unit at the end. */
+function isRepetition(lower: string): boolean {
+  if (lower.length > LONGEST_REPETITION || !/^[a-z\d]+$/.test(lower)) return false
+  const lengths = Array.from({ length: Math.floor(lower.length / 2) }, (_, index) => index + 1)
+  return lengths
+    .map((length) => lower.slice(0, length))
+    .filter((unit) => unit.repeat(LONGEST_REPETITION).startsWith(lower))
+    .some((unit) => unit.length <= LONGEST_UNIT || isListed(unit))
 }
 
 /** Of https://auth.example.com: auth.example.com, example.com, com, auth and example. */
