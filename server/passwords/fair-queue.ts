@@ -123,7 +123,7 @@ class Lane {
 
   #count(key: string, change: number): void {
     const count = this.#countOf(key) + change
-    // Otherwise, requesters without number could fill the memory with refused work.
+    // Otherwise, any number of requesters could fill the memory with refused work.
     if (count > 0) this.#counts.set(key, count)
     else this.#counts.delete(key)
   }

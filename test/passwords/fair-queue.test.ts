@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 import { createFairQueue, type Requester } from '../../server/passwords/fair-queue.ts'
 
 const VICTIM = { account: 'ada@mail.test' }
@@ -103,6 +103,15 @@ test('serves equal requesters in order of arrival, and refuses the last if the q
   ask({ address: 'c' })
   ask({ address: 'd' })
   expect(await finish()).toEqual(['d'])
+})
+
+test('keeps nothing of requesters whose work was refused', () => {
+  const spy = jest.spyOn(Map.prototype, 'set')
+  const { ask } = setUp(1, 8)
+  for (let i = 0; i < 100; i++) ask({ address: `host ${i}` })
+  const maps = spy.mock.contexts as Map<string, number>[]
+  spy.mockRestore()
+  expect(Math.max(...maps.map(({ size }) => size))).toBe(9)
 })
 
 test('does not hold work of long ago against a requester', async () => {
