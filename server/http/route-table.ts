@@ -56,7 +56,8 @@ export function createRouteTable<SignedIn>(
 
   function add(method: Method, path: string, token: OpenStep[], steps: OpenStep[]): void {
     // The second one would never run.
-    if (routes.some((route) => route.method === method && route.path === path)) {
+    const pattern = patternOf(path)
+    if (routes.some((route) => route.method === method && patternOf(route.path) === pattern)) {
       throw new Error(`There is a route ${method} ${path} already.`)
     }
     const named: Step<RequestState> = (ctx, next) => {
@@ -87,6 +88,9 @@ export function createRouteTable<SignedIn>(
     },
   }
 }
+
+/** A path without the names of its parameters, which make no difference to a request. */
+const patternOf = (path: string): string => path.replaceAll(/:\w+/g, ':')
 
 /**
  * Marks a handler whose body holds a password or somebody's token: a feature can insist that such a

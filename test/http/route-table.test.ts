@@ -10,8 +10,13 @@ test('a second route of the same method and path is refused', () => {
   expect(() => {
     signedIn('GET', '/notes', answer)
   }).toThrow('There is a route GET /notes already.')
+  open('GET', '/notes/:id', answer)
+  expect(() => {
+    open('GET', '/notes/:name', answer)
+  }).toThrow('There is a route GET /notes/:name already.')
   expect(routes.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /notes',
     'PATCH /notes',
+    'GET /notes/:id',
   ])
 })
