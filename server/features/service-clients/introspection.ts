@@ -45,7 +45,7 @@ export function createIntrospect(
       if (Object.hasOwn(header['req'] ?? {}, 'mac')) throw invalid('req')
       if (!(await isAlive(claims))) throw invalid('session')
       await binding.check(request, header, claims, 'body')
-      return describe(claims)
+      return describeClaims(claims)
     } catch (error) {
       if (!(error instanceof TokenError)) throw error
       log.debug({ reason: error.reason }, 'introspected token is not active')
@@ -55,7 +55,7 @@ export function createIntrospect(
 }
 
 /** Every claim, a cloner's own included, but the generation: it has been checked. */
-function describe(claims: Claims) {
+export function describeClaims(claims: Claims) {
   // JSON leaves it out.
-  return { active: true, token_type: 'Bearer', ...claims, gen: undefined } as const
+  return { ...claims, gen: undefined, active: true, token_type: 'Bearer' } as const
 }

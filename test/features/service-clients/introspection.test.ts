@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { compactVerify, decodeJwt, decodeProtectedHeader } from 'jose'
+import { describeClaims } from '../../../server/features/service-clients/introspection.ts'
 import { createServiceClients } from '../../../server/features/service-clients/service-clients.ts'
 import { serviceDatabase } from '../../../server/features/service-clients/service-tables.ts'
 import { GOOD_PASSWORD, TestClient, type TestSession } from '../../support/client.ts'
@@ -24,6 +25,16 @@ beforeEach(async () => {
 const INACTIVE = { active: false }
 const ask = async (jws: string) => (await service.introspect(jws)).body as unknown
 const send = async (token: string) => (await service.send('/introspect', { token })).body as unknown
+
+test("a claim of one's own is passed on, but neither the generation nor a member of the protocol", () => {
+  const registered = { iss: 'i', sub: 's', aud: 'a', iat: 1, exp: 2, jti: 'j' }
+  const claims = { ...registered, client_id: 'a', sid: 'x', gen: 3, scope: 'user' }
+  const own = { plan: 'free', active: false }
+  const answer: unknown = JSON.parse(JSON.stringify(describeClaims({ ...claims, ...own })))
+  const { gen, ...rest } = claims
+  expect(gen).toBe(3)
+  expect(answer).toEqual({ ...rest, plan: 'free', active: true, token_type: 'Bearer' })
+})
 
 test('an active token is answered with its claims', async () => {
   const { status, headers, body } = await service.introspect(session.accessJws)
