@@ -6,6 +6,8 @@ const CLIENT = join(import.meta.dirname, '../../dist/browser/client.js')
 /** The least policy that the client needs. */
 const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:"
 
+/** Not `/`, where another feature may have a page. */
+export const PAGE_PATH = '/client'
 export const CLIENT_PATH = '/client.js'
 export const PAGE_TEXT = 'A page for the client.'
 
@@ -13,7 +15,7 @@ export const PAGE_TEXT = 'A page for the client.'
 export const clientPage = defineFeature({
   create: () => ({
     routes: ({ open }) => {
-      open('GET', '/', (ctx) => {
+      open('GET', PAGE_PATH, (ctx) => {
         ctx.set(
           'Content-Security-Policy',
           `${POLICY}; require-trusted-types-for 'script'; trusted-types 'none'`,

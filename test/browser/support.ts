@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type * as Client from '../../client/index.ts'
 import { GOOD_PASSWORD } from '../support/client.ts'
-import { CLIENT_PATH, PAGE_TEXT } from './client-page.ts'
+import { CLIENT_PATH, PAGE_PATH, PAGE_TEXT } from './client-page.ts'
 import { startChromium } from './engines/chromium.ts'
 import { stopServers } from './servers.ts'
 
@@ -100,7 +100,7 @@ export async function openTab(url: string, text: string, profile?: BrowserContex
 
 /** An empty page, with the client as `client` in `page.evaluate`. */
 export async function openWithClient(url: string, profile?: BrowserContext): Promise<Page> {
-  const page = await openTab(url, PAGE_TEXT, profile)
+  const page = await openTab(url + PAGE_PATH, PAGE_TEXT, profile)
   await loadClient(page)
   return page
 }

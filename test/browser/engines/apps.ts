@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/global
 import type { AuthClient, AuthError } from '../../../client/index.ts'
 import type * as Client from '../../../client/index.ts'
 import { GOOD_PASSWORD, someEmail } from '../../support/client.ts'
-import { CLIENT_PATH } from '../client-page.ts'
+import { CLIENT_PATH, PAGE_PATH } from '../client-page.ts'
 import { stopServers } from '../servers.ts'
 import type { Engine, Profile, Tab } from './engine.ts'
 
@@ -38,7 +38,7 @@ export function useEngine(launch: () => Promise<Engine>): void {
 
 /** Opens the app in a new tab, and resumes the session, if there is one. */
 export async function openApp(url: string): Promise<Tab> {
-  const tab = await profile.openTab(url)
+  const tab = await profile.openTab(url + PAGE_PATH)
   tabs.push(tab)
   await resume(tab)
   return tab
