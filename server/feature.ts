@@ -59,7 +59,7 @@ type Values<V extends FeatureVariables> = { readonly [Name in keyof V]: z.infer<
 
 /**
  * A feature, as `features.ts` lists it. Its functions are methods, so that the list can hold features
- * with different variables. The configuration was parsed with these same parsers.
+ * with different variables. That is safe: each gets the values that its own parsers returned.
  */
 export interface Feature<V extends FeatureVariables = FeatureVariables> {
   /** The feature's environment variables; none by default. */

@@ -35,7 +35,7 @@ export const accountSchema = z
   })
   .meta({ id: 'Account' }) satisfies z.ZodType<Account>
 
-/** Yours to extend, too. */
+/** Yours to extend: the stored account in that form. */
 export const presentAccount = (row: AccountRow): Account => ({
   id: row.id,
   email: row.email,

@@ -17,7 +17,7 @@ const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
 const ROWS = ['0123456789'.repeat(2), 'abcdefghijklmnopqrstuvwxyz', 'qwertyuiopasdfghjklzxcvbnm']
 /** The most characters of the repetitions that people choose. */
 const LONGEST_REPETITION = 16
-/** As many letters or digits, repeated, are a common password whatever they are. */
+/** Up to this many letters or digits make a common password when they are repeated, whatever they are. */
 const LONGEST_UNIT = 4
 
 /** Yours to replace: what people call the service. The host name in ISSUER counts as its name too. */
