@@ -318,12 +318,12 @@ async function setScope(email: string, scope: string) {
   // The command closes its database, but the server still needs it.
   const database = server.database.withoutPlugins()
   database.destroy = () => Promise.resolve()
-  const code = await accountCommand(
-    ['scope', email, scope],
-    () => Promise.resolve(database),
+  const code = await accountCommand(['scope', email, scope], {
+    open: () => Promise.resolve(database),
     logger,
-    () => undefined,
-  )
+    print: () => undefined,
+    note: () => undefined,
+  })
   expect(code).toBe(0)
   return lines
 }

@@ -10,42 +10,46 @@ const HELP = `Usage: npm run account -- scope <email> "<scope>"
   scope    change an account's scope, for example to "user admin", and sign it out everywhere
   --help   show this help`
 
+/** What a command works with. */
+export interface CommandParts {
+  /** Opens the database. Called only if the arguments are valid. */
+  readonly open: () => Promise<Database>
+  readonly logger: Logger
+  /** Takes one line of the result. */
+  readonly print: (line: string) => void
+  /** Takes one line that says why nothing was changed. */
+  readonly note: (line: string) => void
+}
+
 /**
  * Runs one `npm run account` command.
  *
- * @param open Opens the database. Called only if the arguments are valid.
- * @param print Takes one line of output.
  * @returns The exit code: 0 for success, 1 if the account cannot be changed, 2 for wrong arguments.
  */
 export async function accountCommand(
   args: readonly string[],
-  open: () => Promise<Database>,
-  logger: Logger,
-  print: (line: string) => void,
+  { open, logger, print, note }: CommandParts,
 ): Promise<number> {
-  const [command, email, scope, ...rest] = args
+  const [command, email = '', scope = ''] = args
   if (command === '--help' || command === '-h' || command === 'help') {
     print(HELP)
     return 0
   }
-  if (command !== 'scope' || email === undefined || scope === undefined || rest.length > 0) {
-    print(HELP)
-    return 2
-  }
-  if (!isScope(scope)) {
-    print('The scope must be words separated by single spaces, such as "user admin".')
+  const fault = faultOf(args)
+  if (fault !== undefined) {
+    note(`${fault} See: npm run account -- --help`)
     return 2
   }
   const database = await open()
   try {
     const account = await createAccounts(database, Date.now).findByEmail(email)
     if (account === undefined) {
-      print(`There is no account with the address ${email}.`)
+      note(`There is no account with the address ${email}.`)
       return 1
     }
     const ended = await changeScope(database, account, scope)
     if (ended === undefined) {
-      print('The account was changed in the meantime. Try again.')
+      note('The account was changed in the meantime. Try again.')
       return 1
     }
     audit(logger, 'scope_changed', { account_id: account.id })
@@ -55,4 +59,16 @@ export async function accountCommand(
   } finally {
     await database.destroy()
   }
+}
+
+/** One sentence that says what is wrong with the arguments. */
+function faultOf([command, email, scope, ...rest]: readonly string[]): string | undefined {
+  if (command === undefined) return 'A command is missing.'
+  if (command !== 'scope') return `There is no command ${JSON.stringify(command)}.`
+  if (email === undefined || scope === undefined || rest.length > 0) {
+    return 'scope takes an address, and a scope in quotation marks.'
+  }
+  return isScope(scope)
+    ? undefined
+    : 'The scope must be words separated by single spaces, such as "user admin".'
 }

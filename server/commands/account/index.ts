@@ -9,8 +9,11 @@ import { accountCommand } from './account-command.ts'
 
 await runCommand((args) => {
   const config = loadConfig(features.filter(opensDatabases))
-  const open = async () => (await openConfigured(config, features)).database
-  // The log goes to stderr, so that it does not mix with the result.
-  const logger = createLogger(config.logLevel, process.stderr)
-  return accountCommand(args, open, logger, writeTo(process.stdout))
+  return accountCommand(args, {
+    open: async () => (await openConfigured(config, features)).database,
+    // The log goes to stderr, so that it does not mix with the result.
+    logger: createLogger(config.logLevel, process.stderr),
+    print: writeTo(process.stdout),
+    note: writeTo(process.stderr),
+  })
 })

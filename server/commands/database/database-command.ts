@@ -32,7 +32,8 @@ export interface DatabaseAccess {
 /**
  * Runs one `npm run database` command.
  *
- * @param print Takes one line of output.
+ * @param print Takes one line of the result.
+ * @param note Takes one line that says what is wrong with the arguments.
  * @returns The exit code: 0 for success, 2 for wrong arguments.
  * @throws StartupError if the database cannot be backed up or copied.
  */
@@ -40,11 +41,16 @@ export async function databaseCommand(
   args: readonly string[],
   { configured, toLocation, kindOf, open }: DatabaseAccess,
   print: (line: string) => void,
+  note: (line: string) => void,
 ): Promise<number> {
-  const options = readArguments(args)
-  if (options === undefined || options.help) {
+  const { help, fault, ...options } = readArguments(args)
+  if (help) {
     print(HELP)
-    return options === undefined ? 2 : 0
+    return 0
+  }
+  if (fault !== undefined) {
+    note(`${fault} See: npm run database -- --help`)
+    return 2
   }
   const [from, to] = [options.from, options.to].map((url) =>
     url === undefined ? configured : toLocation(url),
@@ -80,7 +86,16 @@ export async function databaseCommand(
   return 0
 }
 
-function readArguments(args: readonly string[]) {
+interface Arguments {
+  readonly help: boolean
+  readonly command?: string | undefined
+  readonly from?: string
+  readonly to?: string
+  /** One sentence that says what is wrong. */
+  readonly fault?: string | undefined
+}
+
+function readArguments(args: readonly string[]): Arguments {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -92,13 +107,24 @@ function readArguments(args: readonly string[]) {
       allowPositionals: true,
     })
     const [command, ...rest] = positionals
-    const isComplete =
-      (command === 'copy' && (values.from ?? values.to) !== undefined) ||
-      (command === 'backup' && values.to !== undefined)
-    return values.help || (isComplete && rest.length === 0) ? { ...values, command } : undefined
+    return { ...values, command, fault: faultOf(command, rest, values) }
   } catch {
-    return undefined
+    return { help: false, fault: 'There is no such option, or its value is missing.' }
   }
+}
+
+function faultOf(
+  command: string | undefined,
+  rest: readonly string[],
+  { from, to }: Pick<Arguments, 'from' | 'to'>,
+): string | undefined {
+  if (command === undefined) return 'A command is missing.'
+  if (command !== 'backup' && command !== 'copy') {
+    return `There is no command ${JSON.stringify(command)}.`
+  }
+  if (rest.length > 0) return `${command} takes options alone.`
+  if (command === 'backup') return to === undefined ? 'backup needs --to.' : undefined
+  return from === undefined && to === undefined ? 'copy needs --from or --to.' : undefined
 }
 
 const notSqlite = (location: string, { backUpWith }: DatabaseKind): StartupError =>

@@ -30,5 +30,5 @@ await runCommand((args) => {
       return opened
     },
   }
-  return databaseCommand(args, access, writeTo(process.stdout))
+  return databaseCommand(args, access, writeTo(process.stdout), writeTo(process.stderr))
 })

@@ -32,18 +32,23 @@ afterEach(async () => {
 async function command(args: string[], open = () => openDatabase(file)) {
   const opened: Database[] = []
   const lines: string[] = []
+  const notes: string[] = []
   const logs: string[] = []
   const logger = createLogger('info', { write: (line) => void logs.push(line) })
-  const opening = async () => {
-    const database = await open()
-    opened.push(database)
-    return database
-  }
-  const code = await accountCommand(args, opening, logger, (line) => void lines.push(line))
+  const code = await accountCommand(args, {
+    open: async () => {
+      const database = await open()
+      opened.push(database)
+      return database
+    },
+    logger,
+    print: (line) => void lines.push(line),
+    note: (line) => void notes.push(line),
+  })
   const audits = logs
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .map(({ audit, account_id, session_id }) => [audit, account_id, session_id])
-  return { code, text: lines.join('\n'), audits, opened }
+  return { code, text: lines.join('\n'), notes: notes.join('\n'), audits, opened }
 }
 
 const isClosed = (database: Database) =>
@@ -87,14 +92,15 @@ test.each([
   ['a quotation mark', ['scope', 'ada@mail.test', 'us"er'], 2, /^The scope must be words/],
   ['a backslash', ['scope', 'ada@mail.test', 'us\\er'], 2, /^The scope must be words/],
   ['non-ASCII letters', ['scope', 'ada@mail.test', 'ädmin'], 2, /^The scope must be words/],
-  ['no scope', ['scope', 'ada@mail.test'], 2, /^Usage: /],
-  ['no address', ['scope'], 2, /^Usage: /],
-  ['one argument too many', ['scope', 'ada@mail.test', 'user', 'admin'], 2, /^Usage: /],
-  ['another command', ['delete', 'ada@mail.test', 'user'], 2, /^Usage: /],
-  ['nothing', [], 2, /^Usage: /],
+  ['no scope', ['scope', 'ada@mail.test'], 2, /^scope takes an address, and a scope/],
+  ['no address', ['scope'], 2, /^scope takes an address, and a scope/],
+  ['one argument too many', ['scope', 'ada@mail.test', 'user', 'admin'], 2, /^scope takes/],
+  ['another command', ['delete', 'ada@mail.test', 'user'], 2, /^There is no command "delete"\./],
+  ['nothing', [], 2, /^A command is missing\./],
 ])('%s changes nothing', async (_, args, expected, message) => {
-  const { code, text, audits, opened } = await command(args)
-  expect([code, text]).toEqual([expected, expect.stringMatching(message)])
+  const { code, text, notes, audits, opened } = await command(args)
+  expect([code, text, notes]).toEqual([expected, '', expect.stringMatching(message)])
+  if (expected === 2) expect(notes).toMatch(/\. See: npm run account -- --help$/)
   // Wrong arguments are reported before the database is opened. An opened database is closed.
   expect(await Promise.all(opened.map(isClosed))).toEqual(expected === 2 ? [] : [true])
   expect(audits).toEqual([])
@@ -120,10 +126,10 @@ test('an account that changes meanwhile is not changed again', async () => {
       }
     },
   })
-  const { code, text, audits, opened } = await command(['scope', 'ada@mail.test', 'admin'], () =>
+  const { code, notes, audits, opened } = await command(['scope', 'ada@mail.test', 'admin'], () =>
     Promise.resolve(racing),
   )
-  expect([code, text]).toEqual([1, 'The account was changed in the meantime. Try again.'])
+  expect([code, notes]).toEqual([1, 'The account was changed in the meantime. Try again.'])
   expect(audits).toEqual([])
   expect(await accountOf('ada')).toEqual({ scope: 'other', version: 1 })
   expect(await sessionIds(db)).toEqual(['a1', 'a2', 'b1'])
@@ -173,8 +179,8 @@ describe('the program', () => {
   test('reports wrong arguments without opening the database', async () => {
     const program = run(SCRIPT, { DATABASE_URL: `file:${folder}` }, ['scope', 'a@b.test'])
     expect(await program.exit).toBe(2)
-    expect(program.stdout.text).toMatch(/^Usage: /)
-    expect(program.stderr.text).toBe('')
+    expect(program.stderr.text).toMatch(/^scope takes an address.*\n$/)
+    expect(program.stdout.text).toBe('')
   })
 
   test('reports a database that cannot be opened as the server does', async () => {

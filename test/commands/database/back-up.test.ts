@@ -33,6 +33,7 @@ const backUp = (from = source, to = copy) =>
       open,
     },
     () => undefined,
+    () => undefined,
   )
 const problemsOf = async (work: Promise<unknown>) => {
   const error = await work.catch((error: unknown) => error)

@@ -24,12 +24,14 @@ export function copying() {
   let folder: string
   let source: string
   let lines: string[]
+  let notes: string[]
   const opened: Database[] = []
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'copy-'))
     source = join(folder, 'auth.db')
     lines = []
+    notes = []
   })
   afterEach(async () => {
     await killAll()
@@ -54,6 +56,7 @@ export function copying() {
         open: (location) => openConfigured(testConfig(), features, location),
       },
       (line) => lines.push(line),
+      (line) => notes.push(line),
     )
   }
   const copy = (from: string, to: string) => command('copy', '--from', from, '--to', to)
@@ -110,6 +113,7 @@ export function copying() {
     folder: () => folder,
     source: () => source,
     lines: () => lines,
+    notes: () => notes,
   }
 }
 

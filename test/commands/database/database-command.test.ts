@@ -8,16 +8,22 @@ const { command, copy, problemsOf, fillSource } = made
 
 describe('the arguments', () => {
   test.each([
-    [[], 2],
-    [['copy'], 2],
-    [['move', '--to', 'x'], 2],
-    [['copy', '--to', 'x', '--fast'], 2],
-    [['copy', 'x', '--to', 'x'], 2],
-    [['backup'], 2],
-    [['backup', '--from', 'x'], 2],
-    [['--help'], 0],
-  ])('%j print the usage', async (args, code) => {
-    expect(await command(...args)).toBe(code)
+    [[], 'A command is missing.'],
+    [['copy'], 'copy needs --from or --to.'],
+    [['move', '--to', 'x'], 'There is no command "move".'],
+    [['copy', '--to', 'x', '--fast'], 'There is no such option, or its value is missing.'],
+    [['copy', 'x', '--to', 'x'], 'copy takes options alone.'],
+    [['backup'], 'backup needs --to.'],
+    [['backup', '--from', 'x'], 'backup needs --to.'],
+    [['backup', '--to'], 'There is no such option, or its value is missing.'],
+  ])('%j are refused', async (args, fault) => {
+    expect(await command(...args)).toBe(2)
+    expect(made.notes()).toEqual([`${fault} See: npm run database -- --help`])
+    expect(made.lines()).toEqual([])
+  })
+
+  test.each([[['--help']], [['copy', '-h']]])('%j print the usage', async (args) => {
+    expect(await command(...args)).toBe(0)
     expect(made.lines().join('\n')).toMatch(/^Usage: npm run database/)
   })
 
