@@ -55,15 +55,20 @@ export function onClick(
       })
       .finally(() => {
         button.disabled = false
-        // The browser may have moved the focus away while the button was disabled.
-        if (document.activeElement === document.body) button.focus({ preventScroll: true })
+        keepFocus(button)
       })
   })
+}
+
+/** Gives a button the focus again, which the browser may have taken away while it was disabled. */
+export function keepFocus(button: HTMLButtonElement | null): void {
+  if (document.activeElement === document.body) button?.focus({ preventScroll: true })
 }
 
 /** Describes an error for a person, with its code for looking it up. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-  return error.message + code
+  // The server's descriptions begin with the name of a member, such as `password`.
+  return error.message.slice(0, 1).toUpperCase() + error.message.slice(1) + code
 }

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals'
 import { databases, TOKEN } from '../../../browser/databases.ts'
 import { until } from '../../../browser/servers.ts'
 import { expectRefusals, PASSWORD, reload } from '../../../browser/support.ts'
+import { someEmail } from '../../../support/client.ts'
 import {
   ask,
   button,
@@ -45,8 +46,23 @@ test('a wrong password and a taken address are reported, and the form keeps what
   expect(await page.getByLabel('E-mail address').inputValue()).toBe(email)
   await button(page, 'Sign up').click()
   await page.getByText('(account_exists)').waitFor()
+  await until(() => button(page, 'Sign up').evaluate((node) => node === document.activeElement))
   await signIn(page, email)
   await isSignedIn(page, email)
+})
+
+test('the reason why a password is refused is a sentence that can be seen', async () => {
+  const { url } = await servePlayground()
+  const page = await open(url)
+  await page.setViewportSize({ width: 390, height: 300 })
+  expectRefusals('400 /account')
+  await page.getByLabel('E-mail address').fill(someEmail())
+  await page.getByLabel('Password', { exact: true }).fill('12345678')
+  await button(page, 'Sign up').click()
+  const reason = page.getByText('Password is one of the most common ones. (invalid_request)')
+  await until(() =>
+    reason.evaluate((node) => node.getBoundingClientRect().bottom <= window.innerHeight),
+  )
 })
 
 test('a generated person signs up, and the password stays visible until the sign-out', async () => {

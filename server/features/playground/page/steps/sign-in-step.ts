@@ -1,4 +1,4 @@
-import { byId, describe, onClick, say } from '../dom.ts'
+import { byId, describe, keepFocus, onClick, say } from '../dom.ts'
 import { madeUpPerson } from '../made-up.ts'
 import type { Page, Step } from '../page.ts'
 
@@ -15,7 +15,8 @@ export function signInStep({ auth }: Page): Step {
 
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    const isSignUp = (event.submitter as HTMLButtonElement | null)?.value !== 'sign-in'
+    const submitter = event.submitter as HTMLButtonElement | null
+    const isSignUp = submitter?.value !== 'sign-in'
     const person = { email: email.value, password: password.value }
     for (const button of buttons) button.disabled = true
     say(result, '', isSignUp ? 'Signing up …' : 'Signing in …')
@@ -30,9 +31,11 @@ export function signInStep({ auth }: Page): Step {
       })
       .catch((error: unknown) => {
         say(result, 'bad', describe(error))
+        result.scrollIntoView({ block: 'nearest' })
       })
       .finally(() => {
         for (const button of buttons) button.disabled = false
+        keepFocus(submitter)
       })
   })
 
