@@ -12,7 +12,7 @@ import { ecdhOn, importPublicKey } from '../../keys/web-crypto.ts'
 import { invalid, invalidIfRefused, isRefusal } from '../../token-error.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { parseEphemeralKey, sharedSecret } from './ephemeral-key.ts'
-import { deriveKey, parsePartyInfo } from './key-agreement.ts'
+import { deriveKey, parsePartyInfo } from './key-derivation.ts'
 import { decryptKey } from './key-encryption.ts'
 import { importWrappingKey, unwrapKey } from './key-wrap.ts'
 

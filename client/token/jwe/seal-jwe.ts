@@ -10,7 +10,7 @@ import { pickPublic, type PublicJwk } from '../../keys/public-jwk.ts'
 import { ecdhOn, importPublicKey } from '../../keys/web-crypto.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret } from './ephemeral-key.ts'
-import { deriveKey, type DerivedKey } from './key-agreement.ts'
+import { deriveKey, type DerivedKey } from './key-derivation.ts'
 import { encryptKey } from './key-encryption.ts'
 import { importWrappingKey, wrapKey } from './key-wrap.ts'
 

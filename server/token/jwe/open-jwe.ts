@@ -11,7 +11,7 @@ import { invalid } from '../../errors/token-error.ts'
 import type { Agreement, Agreements } from './agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
-import { deriveKey, parsePartyInfo } from './key-agreement.ts'
+import { deriveKey, parsePartyInfo } from './key-derivation.ts'
 import { decryptKey } from './key-encryption.ts'
 import { toWrappingKey, unwrapKey } from './key-wrap.ts'
 

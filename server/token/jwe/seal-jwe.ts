@@ -8,7 +8,7 @@ import {
 import type { Binding } from '../../../protocol/binding.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { agreeWith, type EphemeralKey } from './ephemeral-key.ts'
-import { deriveKey, type DerivedKey } from './key-agreement.ts'
+import { deriveKey, type DerivedKey } from './key-derivation.ts'
 import { encryptKey } from './key-encryption.ts'
 import { toWrappingKey, wrapKey } from './key-wrap.ts'
 

@@ -21,7 +21,7 @@ import {
 import { parseCompact } from '../../../server/token/compact.ts'
 import type { Agreements } from '../../../server/token/jwe/agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
-import { deriveKey } from '../../../server/token/jwe/key-agreement.ts'
+import { deriveKey } from '../../../server/token/jwe/key-derivation.ts'
 import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'
 import { open, type OpeningKey } from '../../../server/token/jwe/open-jwe.ts'
 import type { Recipient } from '../../../server/token/jwe/seal-jwe.ts'

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { ecdhOn, importPublicKey } from '../../../../client/keys/web-crypto.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../../client/token/jwe/content-encryption.ts'
 import { sharedSecret } from '../../../../client/token/jwe/ephemeral-key.ts'
-import { deriveKey, parsePartyInfo } from '../../../../client/token/jwe/key-agreement.ts'
+import { deriveKey, parsePartyInfo } from '../../../../client/token/jwe/key-derivation.ts'
 import { importWrappingKey, unwrapKey, wrapKey } from '../../../../client/token/jwe/key-wrap.ts'
 import {
   APPENDIX_C,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { sharedSecret } from '../../../server/token/jwe/ephemeral-key.ts'
-import { deriveKey, parsePartyInfo } from '../../../server/token/jwe/key-agreement.ts'
+import { deriveKey, parsePartyInfo } from '../../../server/token/jwe/key-derivation.ts'
 import { concatKdf } from '../../support/foreign-jose.ts'
 import { reasonOf } from './fixtures.ts'
 import { APPENDIX_C } from './vectors.ts'
