@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { ENCRYPTION_ALGS, type EncryptionEnc } from '../../protocol/algorithms.ts'
 import { decodeUtf8, parseCompact } from './compact.ts'
-import type { Agreement, Agreements } from './jwe/agreements.ts'
+import type { Agreement, Agreements } from './jwe/known-agreements.ts'
 import { open } from './jwe/open-jwe.ts'
 import { invalid } from '../errors/token-error.ts'
 

@@ -1,7 +1,7 @@
 import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
-import { createAgreements } from './jwe/agreements.ts'
+import { createAgreements } from './jwe/known-agreements.ts'
 import { createProofKeys } from './request-proof.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'

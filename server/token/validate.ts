@@ -1,7 +1,7 @@
 import { CLOCK_SKEW, type RegisteredClaims } from '../../protocol/tokens.ts'
 import { nowInSeconds, type ReadingContext } from './token-context.ts'
 import { decrypt } from './decrypt.ts'
-import type { Agreement } from './jwe/agreements.ts'
+import type { Agreement } from './jwe/known-agreements.ts'
 import type { TokenKind } from './claims.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
 import { checkProof } from './request-proof.ts'

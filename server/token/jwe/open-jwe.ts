@@ -8,7 +8,7 @@ import {
 } from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { invalid } from '../../errors/token-error.ts'
-import type { Agreement, Agreements } from './agreements.ts'
+import type { Agreement, Agreements } from './known-agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from './key-derivation.ts'

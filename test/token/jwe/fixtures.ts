@@ -19,7 +19,7 @@ import {
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
 import { parseCompact } from '../../../server/token/compact.ts'
-import type { Agreements } from '../../../server/token/jwe/agreements.ts'
+import type { Agreements } from '../../../server/token/jwe/known-agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
 import { deriveKey } from '../../../server/token/jwe/key-derivation.ts'
 import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'

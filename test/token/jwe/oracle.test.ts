@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
-import { createAgreements } from '../../../server/token/jwe/agreements.ts'
+import { createAgreements } from '../../../server/token/jwe/known-agreements.ts'
 import { seal } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url } from '../fixtures.ts'
