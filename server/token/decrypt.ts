@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { ENCRYPTION_ALGS, type EncryptionEnc } from '../../protocol/algorithms.ts'
 import { decodeUtf8, parseCompact } from './compact.ts'
-import type { Agreement, Agreements } from './jwe/known-agreements.ts'
+import type { Agreement, KnownAgreements } from './jwe/known-agreements.ts'
 import { open } from './jwe/open-jwe.ts'
 import { invalid } from '../errors/token-error.ts'
 
@@ -38,7 +38,7 @@ interface DecryptOptions {
   /** The only accepted `cty`; by default, there must be none. */
   readonly cty?: string | undefined
   /** Known agreements, which save a key agreement. */
-  readonly agreements?: Agreements | undefined
+  readonly agreements?: KnownAgreements | undefined
   /** The most characters; by default, those of a token. */
   readonly maxLength?: number
 }

@@ -1,7 +1,7 @@
 import type { Algorithms, EncryptionEnc } from '../../protocol/algorithms.ts'
 import type { Keystore } from '../keystore/keystore.ts'
 import type { DecryptionKeys } from './decrypt.ts'
-import { createAgreements } from './jwe/known-agreements.ts'
+import { createKnownAgreements } from './jwe/known-agreements.ts'
 import { createProofKeys } from './request-proof.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 import type { VerificationKeys } from './verify.ts'
@@ -24,7 +24,7 @@ export interface ReadingContext {
 
 /** Caches that save work on repeated tokens. They never change whether a token is accepted. */
 export const createTokenCaches = () => ({
-  agreements: createAgreements(),
+  agreements: createKnownAgreements(),
   verified: createVerifiedTokens(),
   proofKeys: createProofKeys(),
 })

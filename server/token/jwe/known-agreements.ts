@@ -25,7 +25,7 @@ interface Entry {
   readonly wrappingKey: KeyObject
 }
 
-export type Agreements = ReturnType<typeof createAgreements>
+export type KnownAgreements = ReturnType<typeof createKnownAgreements>
 
 /**
  * A cache of recent agreements, so that all tokens of an agreement cost only one key agreement. It
@@ -34,7 +34,7 @@ export type Agreements = ReturnType<typeof createAgreements>
  *
  * @param capacity The most agreements. The least recently used is dropped to make room.
  */
-export function createAgreements(capacity = CAPACITY) {
+export function createKnownAgreements(capacity = CAPACITY) {
   // A Set iterates in the order of insertion.
   const idsByClient = new Map<string, Set<string>>()
   const entries = new LRUCache<string, Entry>({

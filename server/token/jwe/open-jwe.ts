@@ -8,7 +8,7 @@ import {
 } from '../../../protocol/algorithms.ts'
 import { curveOf } from '../../keystore/key-type.ts'
 import { invalid } from '../../errors/token-error.ts'
-import type { Agreement, Agreements } from './known-agreements.ts'
+import type { Agreement, KnownAgreements } from './known-agreements.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
 import { sharedSecret, parseEphemeralKey } from './ephemeral-key.ts'
 import { deriveKey, parsePartyInfo } from './key-derivation.ts'
@@ -50,7 +50,7 @@ export function open(
   compact: Compact,
   key: OpeningKey,
   enc: EncryptionEnc,
-  agreements?: Agreements,
+  agreements?: KnownAgreements,
 ) {
   if (key.privateKey.type !== 'private') throw new TypeError('Only a private key opens a JWE.')
   const { head, header, parts } = compact
@@ -69,7 +69,7 @@ function contentKeyOf(
   header: Header,
   { kid, alg, privateKey }: OpeningKey,
   enc: EncryptionEnc,
-  agreements: Agreements | undefined,
+  agreements: KnownAgreements | undefined,
 ) {
   const { keyLength } = CONTENT_ENCRYPTIONS[enc]
   if (alg === 'RSA-OAEP-256') {
@@ -102,7 +102,7 @@ const orRandom = (contentKey: Buffer | undefined, length: number): Buffer =>
 function agreementOf(
   header: Header,
   { kid, alg, privateKey }: OpeningKey & { readonly alg: WrappingAlg },
-  agreements: Agreements | undefined,
+  agreements: KnownAgreements | undefined,
 ): Agreement {
   const epk = parseEphemeralKey(header['epk'], curveFor(privateKey))
   const partyInfo = parsePartyInfo(header)

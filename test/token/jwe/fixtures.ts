@@ -19,7 +19,7 @@ import {
   type EncryptionEnc,
 } from '../../../protocol/algorithms.ts'
 import { parseCompact } from '../../../server/token/compact.ts'
-import type { Agreements } from '../../../server/token/jwe/known-agreements.ts'
+import type { KnownAgreements } from '../../../server/token/jwe/known-agreements.ts'
 import { CONTENT_ENCRYPTIONS } from '../../../server/token/jwe/content-encryption.ts'
 import { deriveKey } from '../../../server/token/jwe/key-derivation.ts'
 import { toWrappingKey, wrapKey } from '../../../server/token/jwe/key-wrap.ts'
@@ -61,7 +61,7 @@ export function keyFor(alg: EncryptionAlg, crv: Crv): TestKey {
 }
 
 /** Opens a JWE as decrypt.ts does, after the same checks. */
-export function openJwe(jwe: string, key: OpeningKey, agreements?: Agreements) {
+export function openJwe(jwe: string, key: OpeningKey, agreements?: KnownAgreements) {
   const compact = parseCompact(jwe, 5)
   const { header } = compact
   const enc = ENCRYPTION_ENCS.find((name) => name === header['enc'])
@@ -70,7 +70,7 @@ export function openJwe(jwe: string, key: OpeningKey, agreements?: Agreements) {
   return open(compact, key, enc, agreements)
 }
 
-export const textOf = (jwe: string, key: OpeningKey, agreements?: Agreements): string =>
+export const textOf = (jwe: string, key: OpeningKey, agreements?: KnownAgreements): string =>
   openJwe(jwe, key, agreements).plaintext.toString()
 
 /** Why `work` is refused; `undefined` if it is not. Anything but a TokenError fails the test. */

@@ -1,16 +1,19 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { createAgreements, type Agreements } from '../../../server/token/jwe/known-agreements.ts'
+import {
+  createKnownAgreements,
+  type KnownAgreements,
+} from '../../../server/token/jwe/known-agreements.ts'
 
 const CAPACITY = 20
 /** Milliseconds. */
 const TEN_MINUTES = 600_000
 let elapsed: number
-let agreements: Agreements
+let agreements: KnownAgreements
 beforeEach(() => {
   elapsed = 1
   jest.spyOn(performance, 'now').mockImplementation(() => elapsed)
-  agreements = createAgreements(CAPACITY)
+  agreements = createKnownAgreements(CAPACITY)
 })
 afterEach(() => {
   jest.restoreAllMocks()

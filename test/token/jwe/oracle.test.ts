@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { EncryptionAlg, EncryptionEnc } from '../../../protocol/algorithms.ts'
-import { createAgreements } from '../../../server/token/jwe/known-agreements.ts'
+import { createKnownAgreements } from '../../../server/token/jwe/known-agreements.ts'
 import { seal } from '../../../server/token/jwe/seal-jwe.ts'
 import { TokenError } from '../../../server/errors/token-error.ts'
 import { base64url } from '../fixtures.ts'
@@ -24,7 +24,7 @@ const CASES: [EncryptionAlg, Crv, EncryptionEnc, number][] = [
 
 type Key = ReturnType<typeof keyFor>
 /** Remembers every agreement that a token opened with, as no server would. */
-const agreements = createAgreements()
+const agreements = createKnownAgreements()
 
 /** What our implementation reads, or `undefined`. Any error but a TokenError fails the test. */
 function ours(jwe: string, key: Key): string | undefined {

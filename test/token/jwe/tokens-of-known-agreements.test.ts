@@ -1,15 +1,18 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { createAgreements, type Agreements } from '../../../server/token/jwe/known-agreements.ts'
+import {
+  createKnownAgreements,
+  type KnownAgreements,
+} from '../../../server/token/jwe/known-agreements.ts'
 import { agreeOn, seal } from '../../../server/token/jwe/seal-jwe.ts'
 import { edit, MANGLINGS, withPart } from '../fixtures.ts'
 import { createKey, forgeJwe, keyFor, openJwe, reasonOf, textOf } from './fixtures.ts'
 
 const CAPACITY = 20
 const key = keyFor('ECDH-ES+A128KW', 'P-256')
-let agreements: Agreements
+let agreements: KnownAgreements
 beforeEach(() => {
-  agreements = createAgreements(CAPACITY)
+  agreements = createKnownAgreements(CAPACITY)
 })
 
 const pass = (token: string, recipient = key) => {
