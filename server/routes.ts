@@ -13,7 +13,8 @@ import { tokenRoutes } from './sessions/routes.ts'
 
 /**
  * Every endpoint of the core, then those of the features. `open` routes are public; `signedIn` routes
- * need an access token whose session is alive.
+ * need an access token whose session is alive. http/route-table.ts says what `secretBody` and
+ * `limitWithin` do.
  *
  * Yours to replace: your own routes go here, or into a feature.
  */
@@ -59,6 +60,7 @@ export function createRouter(core: Core, features: readonly FeatureParts[]): Rou
   open('POST', '/token', limitWithin, token.grant)
   open('POST', '/revoke', limitWithin, token.revoke)
 
+  // The routes of a feature are in its index.ts.
   for (const { routes } of features) routes?.(table)
   return router
 }

@@ -55,6 +55,7 @@ export function createSignIn(dependencies: SignInDependencies) {
       const source = isKnown ? { knownClient: client.id } : { address }
       const requester = isKnown ? { account: key } : { address }
       const isRight = await wrongPasswords.check({ account: key, source }, () =>
+        // Takes the same time without a hash.
         passwords.verify(account?.password_hash, password, requester),
       )
       if (account === undefined || !isRight) return undefined

@@ -22,7 +22,7 @@ export function createOpenedKeys(context: TokenContext, max = CAPACITY) {
   setInterval(() => opened.purgeStale(), LIFETIME).unref()
 
   return {
-    /** See `openDatabaseKey`. */
+    /** As `openDatabaseKey` does: `null` if the key that it was sealed to has been removed for good. */
     async open(sealed: string): Promise<string | null> {
       // If the server's keys are replaced in the meantime, this key is forgotten with the others.
       const cache = opened

@@ -59,7 +59,7 @@ export async function checkToken<T>(
   }
 }
 
-/** The parts of a request that a token can be bound to. */
+/** The parts of a request that a token can be bound to, for `check` in token/request-binding.ts. */
 export const requestOf = ({ method, path, state }: AppContext): IncomingRequest => ({
   method,
   path,

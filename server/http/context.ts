@@ -9,7 +9,7 @@ export interface RequestState {
   readonly requestId: string
   /** Adds the request id to every line. */
   readonly log: Logger
-  /** The bytes of the request's body. Empty if there is none. */
+  /** The bytes of the request's body, set by `readBody`. Empty if there is none. */
   bodyBytes: Buffer
   /** The access token, once it has been accepted. */
   token?: ValidToken<AccessTokenClaims>

@@ -34,7 +34,7 @@ export interface Description {
 }
 
 /**
- * Describes a middleware or a handler. Each says only what it does itself.
+ * Describes a middleware or a handler, which runs as before. Each says only what it does itself.
  *
  * @example
  * return { read: documented(read, { summary: 'Reads a note.', 200: noteSchema }) }

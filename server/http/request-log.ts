@@ -58,6 +58,7 @@ export function accessLog(logger: Logger): AppMiddleware {
       ...ctx.state.logged,
       ms: Math.round((performance.now() - start) * 10) / 10,
     }
+    // log/output.ts buffers lines with this message.
     lines.info(line, ACCESS_LINE)
     for (const { onRequest } of observersOf(logger)) onRequest?.(line)
   }

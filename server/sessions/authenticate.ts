@@ -54,6 +54,7 @@ export function authenticate({ tokens, sessions, binding, refusedTokens }: Depen
     // Last, because it uses the binding up.
     await binding.check(requestOf(ctx), header, claims)
     rememberAgreement(tokens, valid)
+    // These claims are known to have a session.
     ctx.state.token = { ...valid, claims }
     return session
   }

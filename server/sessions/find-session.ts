@@ -34,6 +34,7 @@ export function createSessionLookup(db: Database): FindSession {
       .where('sessions.client_id', '=', clientId)
       .where('sessions.generation', '=', generation)
       .where('sessions.expires_at', '>', now)
+  // Placeholders, in the order of the values below.
   const read = rowReader(db, compose('', '', '', 0, 0).compile())
   return ({ sid, sub, client_id, gen = 0 }, now) => read([sid, sub, client_id, gen, now])
 }

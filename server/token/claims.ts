@@ -25,7 +25,7 @@ const cnf = z.strictObject({
 })
 /**
  * On the tokens of a session: the client that it is for, the session, and the session's generation,
- * left out while it is 0.
+ * which sessions/token-pair.ts leaves out while it is 0.
  */
 const session = {
   ...registered,

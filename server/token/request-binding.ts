@@ -73,6 +73,7 @@ export function createRequestBinding(policy: BindingPolicy) {
         case 'seen':
           request.onReplay(claims)
           throw invalid('req_replayed')
+        // The cache no longer knows bindings of that time.
         case 'forgotten':
           throw invalid('req_before_start')
         case 'full':
@@ -124,6 +125,7 @@ export function checkBinding(req: unknown, request: ExpectedBinding): Binding {
   if (binding.htm !== request.method) throw invalid('req_htm')
   if (!isSameUrl(binding.htu, request.url)) throw invalid('req_htu')
   if (binding.dig !== digest(request.body)) throw invalid('req_dig')
+  // `mac` is checked by request-proof.ts.
   return binding
 }
 

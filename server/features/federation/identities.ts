@@ -12,7 +12,8 @@ export type Identity = Selectable<IdentityRow>
 type Person = Pick<IdToken, 'issuer' | 'subject'>
 
 /**
- * Finds the account that a person is linked to. All functions here also work in a transaction, and
+ * Finds the account that a person is linked to. routes.ts decides whether a link may be removed, and
+ * what proves that somebody wants it. All functions here also work in a transaction, and
  * ignore dead identities: see tables.ts.
  */
 export async function findOwner(

@@ -43,7 +43,10 @@ const introspectionAnswer = z.union([
   }),
 ])
 
-/** `POST /introspect` (RFC 7662), in JSON or as a JWT for the service that asks (RFC 9701). */
+/**
+ * `POST /introspect` (RFC 7662), in JSON or as a JWT for the service that asks (RFC 9701). A service
+ * authenticates by an assertion in the body, and not by an access token: see index.ts.
+ */
 export function createIntrospectionRoute(
   core: Pick<Core, 'config' | 'rateLimits' | 'tokens'>,
   authenticate: AuthenticateService,

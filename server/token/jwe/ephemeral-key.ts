@@ -58,7 +58,7 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
 
 /**
  * Makes an ephemeral key on the curve of a recipient's key, and agrees with that key (RFC 7518 §4.6).
- * The private half is discarded.
+ * The private half is discarded. Whether several JWEs share the agreement is decided in seal-jwe.ts.
  *
  * @param recipient A public JWK. Its point is not imported, which would take nearly as long as the
  *   agreement.
