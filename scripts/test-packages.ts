@@ -72,8 +72,18 @@ async function start(cwd: string, file: string, env: object, ready: string): Pro
   })
 }
 
-/** Installs packages into a new project. */
-function makeProject(name: string, text: string, packages: readonly string[]): string {
+/**
+ * Installs packages into a new project.
+ *
+ * @param types Whose declarations it has. With those of Node, the declarations of our package are
+ *   checked too.
+ */
+function makeProject(
+  name: string,
+  text: string,
+  packages: readonly string[],
+  types: readonly 'node'[],
+): string {
   const folder = join(scratch, name)
   mkdirSync(folder)
   const compilerOptions = {
@@ -81,9 +91,9 @@ function makeProject(name: string, text: string, packages: readonly string[]): s
     lib: ['es2023', 'dom'],
     module: 'nodenext',
     strict: true,
-    types: [],
+    types,
     exactOptionalPropertyTypes: true,
-    skipLibCheck: true,
+    skipLibCheck: types.length === 0,
   }
   const files = {
     'package.json': { name, private: true, type: 'module' },
@@ -123,9 +133,8 @@ async function main(): Promise<void> {
   const localUrl = async () => `http://127.0.0.1:${await freePort()}`
   const issuer = await localUrl()
 
-  const app = makeProject('app', `declare const process: { argv: string[] }\n${APP}`, [
-    tarball('client'),
-  ])
+  const appText = `declare const process: { argv: string[] }\n${APP}`
+  const app = makeProject('app', appText, [tarball('client')], [])
   compile(app)
   const packages = installed(app)
   if (packages.sort().join() !== '@jwe-auth-server/client') {
@@ -150,7 +159,8 @@ async function main(): Promise<void> {
   for (const [framework, needed] of Object.entries(SERVICES)) {
     const url = await localUrl()
     const text = serviceExample(framework as Framework, issuer, url)
-    const service = makeProject(framework, text, [tarball('service'), ...needed])
+    const packed = [tarball('service'), ...needed]
+    const service = makeProject(framework, text, packed, ['node'])
     compile(service)
     await start(service, 'index.js', {}, 'listening')
     urls.push(url)

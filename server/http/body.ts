@@ -1,3 +1,5 @@
+// For whoever installs the package for services: the type of `ctx.request.body`.
+/// <reference types="koa-bodyparser" preserve="true" />
 import bodyParser from 'koa-bodyparser'
 import type { Next } from 'koa'
 import type { z } from 'zod'

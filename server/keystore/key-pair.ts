@@ -1,22 +1,14 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair as generateCallback,
-  type ED25519KeyPairOptions,
-  type KeyObject,
-} from 'node:crypto'
-import { promisify } from 'node:util'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import {
   algorithmFor,
   requiredKeyType,
-  RSA_MODULUS_BITS,
   type Algorithms,
   type EncryptionAlg,
-  type KeyType,
   type KeyUse,
   type SigningAlg,
 } from '../../protocol/algorithms.ts'
+import { generateKey } from './generate-key.ts'
 
 /** One of the server's own keys. */
 export interface KeyPair<Alg extends SigningAlg | EncryptionAlg = SigningAlg | EncryptionAlg> {
@@ -52,29 +44,6 @@ export async function toKeyPair(
 
 /** Generates a key pair of the type that the configured algorithms require for a use. */
 export async function generateKeyPair(use: KeyUse, algorithms: Algorithms): Promise<KeyPair> {
-  const { privateKey } = await generateFor(requiredKeyType(use, algorithms))
-  const key = createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })
+  const key = await generateKey(requiredKeyType(use, algorithms))
   return toKeyPair(key, use, algorithmFor(use, algorithms))
-}
-
-/**
- * For node:crypto, to generate a key as bytes and not as a KeyObject. Node 20 can hang for good while
- * it exports a generated KeyObject as a JWK, if the garbage collector runs at that moment.
- */
-export const AS_DER: ED25519KeyPairOptions<'der', 'der'> = {
-  publicKeyEncoding: { type: 'spki', format: 'der' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-}
-
-const generate = promisify(generateCallback)
-
-function generateFor({ kty, crv }: KeyType): Promise<{ privateKey: Buffer }> {
-  switch (kty) {
-    case 'RSA':
-      return generate('rsa', { modulusLength: RSA_MODULUS_BITS.generated, ...AS_DER })
-    case 'EC':
-      return generate('ec', { namedCurve: crv ?? '', ...AS_DER })
-    case 'OKP':
-      return crv === 'X25519' ? generate('x25519', AS_DER) : generate('ed25519', AS_DER)
-  }
 }

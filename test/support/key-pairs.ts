@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { AS_DER } from '../../server/keystore/key-pair.ts'
+import { AS_DER } from '../../server/keystore/generate-key.ts'
 
 /** Key pairs for tests that make thousands: Node 20 can hang while it exports a generated KeyObject. */
 export const ecPair = (namedCurve: string) =>

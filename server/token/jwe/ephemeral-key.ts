@@ -5,19 +5,22 @@ import {
   diffieHellman,
   generateKeyPairSync,
   type ECDH,
-  type JsonWebKey,
+  type JsonWebKeyInput,
   type KeyObject,
 } from 'node:crypto'
 import { z } from 'zod'
 import type { EncryptionCrv } from '../../../protocol/algorithms.ts'
 import type { ConfirmationKey } from '../../../protocol/tokens.ts'
-import { AS_DER } from '../../keystore/key-pair.ts'
+import { AS_DER } from '../../keystore/generate-key.ts'
 import { curveOf, isNistCurve, OPENSSL_CURVES } from '../../keystore/key-type.ts'
 import { isCanonicalBase64url } from './base64url.ts'
 import { invalid, type TokenReason } from '../../errors/token-error.ts'
 
 /** The public members of an ephemeral key (RFC 7518 §6.2.1, RFC 8037 §2). */
 export type EphemeralKey = ConfirmationKey
+
+/** A JWK for node:crypto. Newer versions of its types have another name for it. */
+export type Jwk = JsonWebKeyInput['key']
 
 /** A coordinate must have the full length of its curve and be canonical (RFC 7518 §6.2.1.2). */
 const coordinate = (bytes: number) =>
@@ -64,7 +67,7 @@ export function parseEphemeralKey(epk: unknown, curve: EncryptionCrv): Ephemeral
  *   agreement.
  * @throws Error for a key that ECDH-ES cannot use: a fault of ours, which registration excludes.
  */
-export function agreeWith(recipient: JsonWebKey): { epk: EphemeralKey; secret: Buffer } {
+export function agreeWith(recipient: Jwk): { epk: EphemeralKey; secret: Buffer } {
   const { kty, crv, x = '', y = '' } = recipient
   if (kty === 'EC' && isNistCurve(crv)) {
     const ecdh = createECDH(OPENSSL_CURVES[crv])
@@ -108,7 +111,7 @@ export function sharedSecret(
   // The private key is ours and valid, so any failure is caused by the public key.
   try {
     if (ecdh !== undefined) return ecdh.computeSecret(pointOf(x, y))
-    const key = createPublicKey({ key: publicKey as JsonWebKey, format: 'jwk' })
+    const key = createPublicKey({ key: publicKey as Jwk, format: 'jwk' })
     return diffieHellman({ privateKey, publicKey: key })
   } catch {
     throw invalid(reason)

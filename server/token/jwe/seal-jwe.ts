@@ -1,4 +1,4 @@
-import { createPublicKey, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
+import { createPublicKey, KeyObject, randomBytes } from 'node:crypto'
 import {
   isWrapping,
   WRAPPING_KEY_LENGTH,
@@ -7,7 +7,7 @@ import {
 } from '../../../protocol/algorithms.ts'
 import type { Binding } from '../../../protocol/binding.ts'
 import { CONTENT_ENCRYPTIONS } from './content-encryption.ts'
-import { agreeWith, type EphemeralKey } from './ephemeral-key.ts'
+import { agreeWith, type EphemeralKey, type Jwk } from './ephemeral-key.ts'
 import { deriveKey, type DerivedKey } from './key-derivation.ts'
 import { encryptKey } from './key-encryption.ts'
 import { toWrappingKey, wrapKey } from './key-wrap.ts'
@@ -17,7 +17,7 @@ export interface Recipient {
   readonly kid: string
   readonly alg: EncryptionAlg
   /** A JWK must be valid. An EC key is agreed with as it is, and importing it takes long. */
-  readonly publicKey: KeyObject | JsonWebKey
+  readonly publicKey: KeyObject | Jwk
 }
 
 /** What a sender and one recipient have agreed on for several JWEs. */
@@ -105,7 +105,7 @@ function deriveWith(publicKey: Recipient['publicKey'], use: DerivedKey) {
   return { epk, key: deriveKey(secret, use) }
 }
 
-const toJwk = (key: Recipient['publicKey']): JsonWebKey =>
+const toJwk = (key: Recipient['publicKey']): Jwk =>
   key instanceof KeyObject ? key.export({ format: 'jwk' }) : key
 
 const toKeyObject = (key: Recipient['publicKey']): KeyObject =>

@@ -1,6 +1,6 @@
 /**
  * Node 20 can hang for good while it exports a generated key as a JWK, once in some thousand keys: see
- * keystore/key-pair.ts. So this makes many, in a process that can be killed.
+ * keystore/generate-key.ts. So this makes many, in a process that can be killed.
  */
 import { expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
