@@ -16,7 +16,7 @@ import { anyForeignToken } from './foreign-token.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 import { createIsActive } from './introspector.ts'
 import { openServiceKey } from './service-key.ts'
-import type { ServiceAuthOptions } from './service-options.ts'
+import { checkWords, type ServiceAuthOptions } from './service-options.ts'
 import { readRequest, type ServiceRequest } from './service-request.ts'
 import { checkServiceUrls } from './service-urls.ts'
 
@@ -28,13 +28,14 @@ export type ClaimsOf<Services extends boolean> = Services extends true
 /**
  * Creates the part of a service that checks access tokens. It does not depend on a framework.
  *
- * @throws StartupError for a URL or a key that cannot be used.
+ * @throws StartupError for an option that cannot be used.
  */
 export async function createAuthenticator(options: ServiceAuthOptions) {
   const { issuer, url, logger, requestBinding = 'required', clock = Date.now } = options
   const { isAlive = () => true, fetch = globalThis.fetch, replayCache } = options
   const { keyBoundTokens = 'optional' } = options
   checkServiceUrls(issuer, url)
+  checkWords({ requestBinding, keyBoundTokens })
   const key = await openServiceKey(options.encryptionKey)
   // With a kept key, an earlier process may have seen tokens that this one would accept again.
   const mayHaveSeen = options.encryptionKey !== undefined && replayCache === undefined

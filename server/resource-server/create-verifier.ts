@@ -53,7 +53,7 @@ export interface Verifier {
  * for the service's own key. It could use any other token at the auth server, and at every service
  * that accepts such tokens.
  *
- * @throws StartupError for a URL or a key that cannot be used.
+ * @throws StartupError for an option that cannot be used.
  * @example
  * const auth = await createVerifier({ issuer, url: 'https://notes.example.com', logger })
  * const { method, url, rawHeaders: headers } = request // Node's own

@@ -36,7 +36,7 @@ export interface FetchAuth extends Pick<Verifier, 'jwks' | 'ready'> {
  * Does the same as `createVerifier` for frameworks that handle a Fetch `Request`: Hono, Next and
  * others on Node.
  *
- * @throws StartupError for a URL or a key that cannot be used.
+ * @throws StartupError for an option that cannot be used.
  * @example
  * const auth = await createFetchAuth({ issuer, url: 'https://notes.example.com', logger })
  * async function handle(request: Request): Promise<Response> {

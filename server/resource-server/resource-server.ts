@@ -34,7 +34,7 @@ export interface ServiceAuth {
 /**
  * Lets a Koa service accept the auth server's access tokens: see `createVerifier`.
  *
- * @throws StartupError for a URL or a key that cannot be used.
+ * @throws StartupError for an option that cannot be used.
  * @example
  * const logger = createLogger('info')
  * const issuer = 'https://auth.example.com'

@@ -2,6 +2,7 @@ import type { KeyPair } from '../keystore/key-pair.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AccessTokenClaims } from '../../protocol/tokens.ts'
 import type { ReplayCache } from '../limits/replay-cache.ts'
+import { StartupError } from '../errors/startup-error.ts'
 import type { Fetch } from './published-keys.ts'
 
 export interface IntrospectionOptions {
@@ -11,6 +12,11 @@ export interface IntrospectionOptions {
   readonly cacheFor?: number
 }
 
+/** How much the tokens of a service's callers must be bound. */
+const STRICTNESS = ['optional', 'required'] as const
+
+type Strictness = (typeof STRICTNESS)[number]
+
 export interface ServiceAuthOptions {
   /** The auth server's ISSUER. Its metadata and its keys are below this URL. */
   readonly issuer: string
@@ -18,12 +24,12 @@ export interface ServiceAuthOptions {
   readonly url: string
   readonly logger: Logger
   /** `required` by default, so that a captured token is useless. */
-  readonly requestBinding?: 'optional' | 'required'
+  readonly requestBinding?: Strictness
   /**
    * `optional` by default: the proof of a key-bound token is checked, and other tokens need none.
    * `required` refuses the others, which any service that has opened one could use here.
    */
-  readonly keyBoundTokens?: 'optional' | 'required'
+  readonly keyBoundTokens?: Strictness
   /**
    * The key that tokens are encrypted to: a key pair, or the PEM of a private key. By default, a
    * new key at every start. Clients notice and encrypt their tokens again.
@@ -45,4 +51,12 @@ export interface ServiceAuthOptions {
   readonly clock?: () => number
   /** Used for requests to the auth server. The global `fetch` by default. */
   readonly fetch?: Fetch
+}
+
+/** @throws StartupError for a misspelt option, which would silently switch a protection off. */
+export function checkWords(options: Readonly<Record<string, Strictness>>): void {
+  const problems = Object.entries(options).flatMap(([name, value]) =>
+    STRICTNESS.includes(value) ? [] : [`The service's ${name} must be ${STRICTNESS.join(' or ')}.`],
+  )
+  if (problems.length > 0) throw new StartupError(problems)
 }
