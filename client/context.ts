@@ -3,7 +3,13 @@ import type { Reader } from './discovery/reader.ts'
 import { createServer, type AuthServer } from './discovery/server.ts'
 import { createService } from './discovery/service.ts'
 import type { Fetch } from './http.ts'
-import type { AuthClientOptions, DerivePassword, KeyBoundTokens, SealedBodies } from './options.ts'
+import {
+  checkOptions,
+  type AuthClientOptions,
+  type DerivePassword,
+  type KeyBoundTokens,
+  type SealedBodies,
+} from './options.ts'
 import type { ClientStore } from './stores/client-store.ts'
 import { Agreements } from './token/jwe/agreements.ts'
 import { ProofKeys } from './token/proof-keys.ts'
@@ -28,8 +34,9 @@ export interface ClientContext {
   readonly clock: () => number
 }
 
-/** @throws AuthError `insecure_server` */
+/** @throws AuthError `insecure_server`; TypeError for a misspelt option. */
 export function createContext(options: AuthClientOptions): ClientContext {
+  checkOptions(options)
   const { store, services = [], clock = Date.now, maxKeyAge = 86_400 } = options
   const { fetch = (request: Request) => globalThis.fetch(request) } = options
   const { derivePassword = (password) => Promise.resolve(password) } = options

@@ -43,9 +43,33 @@ export interface AuthClientOptions {
   readonly clock?: () => number
 }
 
-export type SealedBodies = 'offered' | 'required' | 'never'
+/** The options that take one of several words. */
+const WORDS = {
+  sealedBodies: ['offered', 'required', 'never'],
+  keyBoundTokens: ['offered', 'required'],
+} as const
 
-export type KeyBoundTokens = 'offered' | 'required'
+export type SealedBodies = (typeof WORDS.sealedBodies)[number]
+
+export type KeyBoundTokens = (typeof WORDS.keyBoundTokens)[number]
+
+/**
+ * Refuses misspelt options, because they would silently switch a protection off.
+ *
+ * @throws TypeError
+ */
+export function checkOptions(options: AuthClientOptions): void {
+  for (const [name, words] of Object.entries(WORDS)) {
+    const value = options[name as keyof typeof WORDS]
+    if (value !== undefined && !(words as readonly string[]).includes(value)) {
+      throw new TypeError(`${name} must be one of: ${words.join(', ')}.`)
+    }
+  }
+  const { maxKeyAge = 0 } = options
+  if (typeof maxKeyAge !== 'number' || !(maxKeyAge >= 0)) {
+    throw new TypeError('maxKeyAge must be a number of seconds.')
+  }
+}
 
 /**
  * Derives the secret that is sent instead of a password. The same input must always give the same

@@ -14,7 +14,7 @@ export function baseUrlOf(address: string): string {
   }
   const { protocol, hostname, origin, pathname } = new URL(address)
   if (protocol !== 'https:' && !(protocol === 'http:' && THIS_MACHINE.test(hostname))) {
-    throw new AuthError('insecure_server', `${origin} must use https.`)
+    throw new AuthError('insecure_server', `${address} must use https.`)
   }
   return origin + pathname.replace(/\/$/, '')
 }
