@@ -5,7 +5,7 @@ import type { ClientStore } from '../stores/client-store.ts'
 import { invalid } from '../token-error.ts'
 import { checkTimes } from '../token/check-claims.ts'
 import type { AccountAnswer, TokenPair } from './answers.ts'
-import { readSession, type StoredSession } from './stored-session.ts'
+import { isDamaged, readSession, type StoredSession } from './stored-session.ts'
 import { openAccessToken, openRefreshToken, type OpenedToken, type Opener } from './tokens.ts'
 
 /** A session in memory. */
@@ -81,7 +81,10 @@ export async function openPair(
  */
 export async function openStored(context: ClientContext): Promise<OpenSession | undefined> {
   const stored = await readSession(context.store)
-  if (stored === undefined) return undefined
+  if (stored === undefined) {
+    if (await isDamaged(context.store)) throw invalid('stored_session')
+    return undefined
+  }
   const key = await keyOf(context.store, stored)
   const access = await openAccessToken(stored.access_token, await openerOf(context, key))
   if (access.claims.sid !== stored.session_id) throw invalid('session')

@@ -23,6 +23,10 @@ export async function readSession(store: ClientStore): Promise<StoredSession | u
   return { ...known, clock_offset: clock_offset as number }
 }
 
+/** Whether there is something malformed in place of a session. */
+export const isDamaged = async (store: ClientStore): Promise<boolean> =>
+  (await store.read(NAME)) !== undefined && (await readSession(store)) === undefined
+
 export const writeSession = (store: ClientStore, session: StoredSession): Promise<void> =>
   store.write(NAME, session)
 

@@ -27,10 +27,10 @@ interface FileStoreOptions {
  * @throws AuthError `store_failed` for an empty passphrase. Its methods throw the same for a wrong
  *   passphrase, a damaged key, or a key that other users can read.
  * @example
- * const store = fileStore({ folder: 'client-data', passphrase: process.env.CLIENT_PASSPHRASE })
+ * const store = fileStore({ folder: 'client-data', passphrase: process.env.CLIENT_PASSPHRASE ?? '' })
  */
 export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions): ClientStore {
-  if (passphrase === '') throw storeFailed('The passphrase of the client key is empty.')
+  if (!passphrase) throw storeFailed('The passphrase of the client key is empty.')
   const openVaults = new Map<string, VaultStorage>()
   const fileOf = (name: string) => join(folder, `${safe(name)}.json`)
 
@@ -45,7 +45,8 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
     ...keyFiles({ folder, passphrase, scryptCost }),
     async read(name) {
       const bytes = await readIfThere(fileOf(name))
-      return bytes === undefined ? undefined : parseObject(bytes)
+      // A damaged file is not an absent one.
+      return bytes === undefined ? undefined : (parseObject(bytes) ?? null)
     },
     async write(name, value) {
       if (value === undefined) await remove(fileOf(name))
