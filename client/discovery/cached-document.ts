@@ -1,4 +1,4 @@
-import { AuthError } from '../errors.ts'
+import { AuthError, hasCode } from '../errors.ts'
 import { isObject } from '../json.ts'
 import type { ClientStore } from '../stores/client-store.ts'
 
@@ -74,7 +74,12 @@ export class CachedDocument<T> {
     const value = await load()
     const fetchedAt = clock()
     this.#copy = { value, fetchedAt }
-    await store.write(name, { value, fetchedAt })
+    try {
+      await store.write(name, { value, fetchedAt })
+    } catch (error) {
+      // Without a stored copy, the next start asks again.
+      if (!hasCode(error, 'store_failed')) throw error
+    }
     return value
   }
 

@@ -1,5 +1,6 @@
 /** What works while the server is unreachable, and for how long. */
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { AuthError, memoryStore } from '../../client/index.ts'
 import { clientOf, codeOf, signedUp, startServer, storedSession } from '../support/auth-client.ts'
 import { GOOD_PASSWORD, someEmail } from '../support/client.ts'
 import type { TestServer } from '../support/server.ts'
@@ -97,6 +98,31 @@ describe('while the server is away', () => {
     await stop()
     const code = await codeOf(clientOf(server, { store }).client.accessToken())
     expect(code).toBe('network')
+  })
+
+  test('keys that cannot be stored are used all the same, until the next start', async () => {
+    const { server, stop } = await start()
+    const { store } = await signedUp(server)
+    await store.write('server', undefined)
+    const write = store.write.bind(store)
+    store.write = (name, value) => {
+      if (name !== 'server') return write(name, value)
+      return Promise.reject(new AuthError('store_failed', 'The disk is full.'))
+    }
+    const { client } = clientOf(server, { store })
+    expect(await client.resume()).toBeDefined()
+    await stop()
+    expect((await client.accessToken()).claims.sub).toBe(client.session?.claims.sub)
+    expect(await codeOf(clientOf(server, { store }).client.accessToken())).toBe('network')
+  })
+
+  test('a bug in a store is not taken for a full disk', async () => {
+    const { server, stop } = await start()
+    const store = memoryStore()
+    store.write = () => Promise.reject(new RangeError('a bug'))
+    const registering = clientOf(server, { store }).client.register()
+    await expect(registering).rejects.toThrow(new RangeError('a bug'))
+    await stop()
   })
 
   test('an expired token is refused as expired', async () => {
