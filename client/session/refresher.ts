@@ -69,7 +69,16 @@ export class Refresher {
     const jws = await keyOf(context.store, latest.stored)
       .then((key) => decrypt(refresh_token, key, 'JWT'))
       .catch(inPlaceOf('token_invalid', notSignedIn))
-    return this.#openAndStore(latest, this.#hold(latest, await requestPair(context, latest, jws)))
+    try {
+      const pair = await requestPair(context, latest, jws)
+      return await this.#openAndStore(latest, this.#hold(latest, pair))
+    } catch (error) {
+      // Somebody without this lock, such as another process, may have refreshed the session meanwhile.
+      const hasChanged = async () =>
+        (await this.#latest(latest)).stored.refresh_token !== refresh_token
+      if (hasCode(error, 'session_ended') && (await hasChanged())) return this.refresh(used)
+      throw error
+    }
   }
 
   /**

@@ -387,6 +387,46 @@ describe('two tabs of one session', () => {
   })
 })
 
+describe('two processes that share a store without a lock', () => {
+  async function twoProcesses() {
+    const first = await signedUp(server)
+    const store: ClientStore = { ...first.store, exclusively: (work) => work() }
+    const second = clientOf(server, { store })
+    await second.client.resume()
+    expire()
+    return { first, second, store }
+  }
+
+  test('go on with what the other one has stored if a renewal comes too late', async () => {
+    const { first, second, store } = await twoProcesses()
+    second.wire.on(TOKEN, async (request, send) => {
+      await first.client.refresh()
+      await first.client.refresh()
+      return send(request)
+    })
+    await (await first.client.vault()).set('a', 1)
+    expect(await status(second)).toBe(200)
+    expect(second.wire.count(TOKEN)).toBe(1)
+    expect((await second.client.accessToken()).jwe).toBe((await first.client.accessToken()).jwe)
+    expect(await storedSession(store)).toBeDefined()
+    expect(await (await second.client.vault()).get('a')).toBe(1)
+  })
+
+  test('both learn that the session has ended', async () => {
+    const { first, second, store } = await twoProcesses()
+    second.wire.on(TOKEN, async (request, send) => {
+      second.wire.on(TOKEN, undefined)
+      await first.client.refresh()
+      await server.database.deleteFrom('sessions').execute()
+      return send(request)
+    })
+    // The renewed token of the first one looks usable, but the server refuses it.
+    expect(await codeOf(status(second))).toBe('session_ended')
+    expect(await storedSession(store)).toBeUndefined()
+    expect(await codeOf(status(first))).toBe('session_ended')
+  })
+})
+
 test('a late 401 to the previous person does not sign out the next person', async () => {
   const party = await signedUp(server)
   const { client, wire, store } = party
@@ -501,18 +541,9 @@ describe('signing in again', () => {
 })
 
 describe('a stored session', () => {
-  test.each<[string, (kept: Record<string, unknown>) => unknown]>([
-    ['nothing', () => undefined],
-    ['text', () => 'session'],
-    ['a list', (kept) => [kept]],
-    ['no client', (kept) => ({ ...kept, client_id: undefined })],
-    ['no session', (kept) => ({ ...kept, session_id: undefined })],
-    ['no access token', (kept) => ({ ...kept, access_token: '' })],
-    ['no refresh token', (kept) => ({ ...kept, refresh_token: 1 })],
-    ['no clock offset', (kept) => ({ ...kept, clock_offset: 'now' })],
-  ])('with %s is ignored, and the data left of it is removed', async (_name, change) => {
+  test('that is gone leaves nothing behind', async () => {
     const { store, wire } = await signedUp(server)
-    await store.write('session', change((await storedSession(store))!))
+    await store.write('session', undefined)
     await store.vault('left-over').put('a', new Uint8Array(1))
     const before = wire.sent.length
     const { client } = clientOf(server, { store, fetch: wire.fetch })
@@ -530,6 +561,15 @@ describe('a stored session', () => {
       'base64url',
       (kept) => ({ ...kept, access_token: String(kept['access_token']).replace('.', '=.') }),
     ],
+    ['null', 'stored_session', () => null],
+    ['text', 'stored_session', () => 'session'],
+    ['a list', 'stored_session', (kept) => [kept]],
+    ['no client', 'stored_session', (kept) => ({ ...kept, client_id: undefined })],
+    ['no session', 'stored_session', (kept) => ({ ...kept, session_id: undefined })],
+    ['no access token', 'stored_session', (kept) => ({ ...kept, access_token: '' })],
+    ['no refresh token', 'stored_session', (kept) => ({ ...kept, refresh_token: 1 })],
+    ['no clock offset', 'stored_session', (kept) => ({ ...kept, clock_offset: 'now' })],
+    ['half a second', 'stored_session', (kept) => ({ ...kept, clock_offset: 0.5 })],
     [
       'the refresh token as its access token',
       'typ',
