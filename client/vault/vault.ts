@@ -43,6 +43,7 @@ export async function openVault(
   const { content, names } = await deriveKeys(databaseKey, sessionId)
 
   async function idOf(name: string): Promise<string> {
+    if (typeof name !== 'string') throw new TypeError('A name in the vault must be a string.')
     return encodeBase64url(new Uint8Array(await crypto.subtle.sign('HMAC', names, utf8(name))))
   }
 

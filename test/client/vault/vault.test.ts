@@ -74,6 +74,15 @@ describe.each([
     expect((await vault.names()).sort()).toEqual(names.slice(1).sort())
   })
 
+  test('takes only strings as names', async () => {
+    for (const name of [5, undefined, null, {}] as unknown as string[]) {
+      await expect(vault.set(name, 1)).rejects.toThrow(TypeError)
+      await expect(vault.get(name)).rejects.toThrow(TypeError)
+      await expect(vault.delete(name)).rejects.toThrow(TypeError)
+    }
+    expect(await vault.names()).toEqual([])
+  })
+
   test('opens only with its own key and in its own session', async () => {
     await vault.set('name', 'value')
     const [id] = await storage.ids()
