@@ -2,7 +2,7 @@ import type { SignUpFields } from '../protocol/account.ts'
 import type { AccessTokenClaims } from '../protocol/tokens.ts'
 import { AccountRequests } from './account-requests.ts'
 import { createContext, type ClientContext } from './context.ts'
-import { hasCode } from './errors.ts'
+import { hasCode, sealingRequired } from './errors.ts'
 import type { Json } from './json.ts'
 import type { ClientKey } from './keys/client-key.ts'
 import type { AuthClientOptions } from './options.ts'
@@ -117,8 +117,8 @@ export class AuthClient {
   }
 
   /**
-   * Ends the session. On this device it always ends within seconds. Returns `false` if the server did
-   * not learn of it in time, and may keep the session until it expires.
+   * Ends the session. On this device it ends within seconds, unless the store fails. Returns `false` if
+   * the server did not learn of it in time, and may keep the session until it expires.
    */
   async signOut(): Promise<boolean> {
     const told = this.#signedIn.send('/account/logout', { method: 'POST' }).then(
@@ -137,7 +137,7 @@ export class AuthClient {
   }
 
   /**
-   * The access token, verified again. Works offline while the cached keys are within `maxKeyAge`.
+   * The access token, verified again and not refreshed. Works offline while the cached keys are within `maxKeyAge`.
    *
    * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
    */
@@ -167,7 +167,7 @@ export class AuthClient {
    * @param input A path on the server, or a URL of the server or one of `services`.
    * @throws AuthError `not_signed_in`, `session_ended`, `network`, `origin_not_allowed`
    * @example
-   * const response = await auth.fetch('/notes', { method: 'POST', body: JSON.stringify(note) })
+   * const notes = await (await auth.fetch('/notes')).json()
    */
   async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     return this.#signedIn.fetch(input, init)
@@ -178,13 +178,14 @@ export class AuthClient {
    * vault in memory, with a `warning`.
    *
    * @throws AuthError `not_signed_in`; `network` if the server has not been reached since startup;
-   *   `temporarily_unavailable` while the server cannot read the key.
+   *   `temporarily_unavailable` while the server cannot read the key; `sealing_required`.
    * @example
    * const vault = await auth.vault()
    * await vault.set('draft', { text: 'Dear Ada, …' })
    */
   async vault(): Promise<Vault> {
     const { session_id, database_key } = (await this.#signedIn.confirmed()).answer
+    if (database_key === undefined) throw sealingRequired()
     if (database_key === null) return this.#temporaryVault(session_id)
     return openVault(this.#context.store.vault(session_id), database_key, session_id)
   }

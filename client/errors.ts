@@ -8,6 +8,8 @@ export type ClientErrorCode =
   | 'bad_answer'
   /** The client must seal, and the server does not offer it, or the body is not JSON. Nothing was sent. */
   | 'sealing_not_offered'
+  /** The server gives the key to the vault only to clients that seal: see the option `sealedBodies`. */
+  | 'sealing_required'
   /** The client must have key-bound tokens, and the server does not offer them. Nothing was registered. */
   | 'key_binding_not_offered'
   /** A plain answer came in place of a sealed one. Somebody on the way may have read or made it. */
@@ -34,6 +36,7 @@ export type ClientErrorCode =
   | 'key_not_supported'
   /** A record of the vault was written under another key, or was changed. */
   | 'vault_damaged'
+  /** `derivePassword` refuses a new password. The server's own refusal is `invalid_request`. */
   | 'weak_password'
 
 interface AuthErrorOptions extends ErrorOptions {
@@ -79,6 +82,9 @@ export const notSignedIn = (cause?: unknown): AuthError =>
 /** @param name Of the curve or key type. */
 export const keyNotSupported = (name: string, cause?: unknown): AuthError =>
   new AuthError('key_not_supported', `${name} keys are not supported here.`, { cause })
+
+export const sealingRequired = (): AuthError =>
+  new AuthError('sealing_required', 'The server gives the key to the vault only in sealed answers.')
 
 /** The app should show the sign-in page. */
 export const sessionEnded = (cause?: unknown): AuthError =>

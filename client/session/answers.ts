@@ -24,8 +24,11 @@ export interface TokenPair {
 export interface AccountAnswer {
   readonly account: Account
   readonly session_id: string
-  /** 32 bytes, base64url; `null` if the server has lost it, although the session continues. */
-  readonly database_key: string | null
+  /**
+   * 32 bytes, base64url; `null` if the server has lost it, although the session continues; `undefined`
+   * if the answer had to be sealed for it and was not.
+   */
+  readonly database_key: string | null | undefined
 }
 
 const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/
@@ -51,12 +54,12 @@ export function readAccountAnswer(body: Json, url: string): AccountAnswer {
 /** Reads the answer to signing up or in. A new session always has a key. */
 export function readSignInAnswer(body: Json, url: string): AccountAnswer {
   const answer = readAccountAnswer(body, url)
-  if (answer.database_key === null) throw badAnswer(url)
+  if (typeof answer.database_key !== 'string') throw badAnswer(url)
   return answer
 }
 
-function readDatabaseKey(value: unknown, url: string): string | null {
-  if (value === null) return null
+function readDatabaseKey(value: unknown, url: string): string | null | undefined {
+  if (value === null || value === undefined) return value
   if (typeof value !== 'string') throw badAnswer(url)
   if (decodeBase64url(value)?.length !== DATABASE_KEY_LENGTH) throw badAnswer(url)
   return value

@@ -285,7 +285,6 @@ describe('the answer to GET /account', () => {
   }
 
   test.each<[string, Record<string, unknown>]>([
-    ['no database_key', { database_key: undefined }],
     ['an empty database_key', { database_key: '' }],
     ['another session', { session_id: 'another' }],
     ['another person', { account: { id: 'x', email: 'x', name: 1, scope: '', created_at: 'x' } }],
@@ -297,6 +296,14 @@ describe('the answer to GET /account', () => {
     expect(await storedSession(store)).toEqual(kept)
     page.wire.change('GET /account', undefined)
     expect(await page.client.resume()).toEqual(session)
+  })
+
+  test('with no database_key resumes the session, but opens no vault', async () => {
+    const { page, store, session } = await resumed({ database_key: undefined })
+    const kept = await storedSession(store)
+    expect(await page.client.resume()).toEqual(session)
+    expect(await codeOf(page.client.vault())).toBe('sealing_required')
+    expect(await storedSession(store)).toEqual(kept)
   })
 
   test('with status 500 ends nothing and removes nothing', async () => {
@@ -445,6 +452,7 @@ describe('an address', () => {
     expect(() => new AuthClient({ server: address, store })).toThrow(
       expect.objectContaining({ code: 'insecure_server' }),
     )
+    expect(() => new AuthClient({ server: address, store })).toThrow(address)
     const services = [address]
     expect(() => new AuthClient({ server: 'https://auth.test', services, store })).toThrow(
       expect.objectContaining({ code: 'insecure_server' }),

@@ -163,6 +163,17 @@ test('resume() gets a sealed answer', async () => {
   expect(seen).toEqual([{ ...sealedRequest('GET /account'), type: null }])
 })
 
+test('a client that does not seal resumes its session without a vault', async () => {
+  const { store, client: before } = await signedUp(server)
+  await (await before.vault()).set('a', 1)
+  const { client } = clientOf(server, { store, sealedBodies: 'never' })
+  expect((await client.resume())?.sessionId).toBe(before.session?.sessionId)
+  expect(await codeOf(client.vault())).toBe('sealing_required')
+  expect((await client.account.rename('Ada')).name).toBe('Ada')
+  const { client: sealing } = clientOf(server, { store })
+  expect(await (await sealing.vault()).get('a')).toBe(1)
+})
+
 test('token exchange and password reset are sealed', async () => {
   const { client, wire } = clientOf(server)
   const seen = watch(wire)
