@@ -50,9 +50,11 @@ export class SessionHolder implements TokenSource {
   async load(): Promise<OpenSession | undefined> {
     try {
       const session = await openStored(this.#context)
-      if (session !== undefined) return this.memory.load(this.#checkBinding(session))
       // Vaults of an ended session may remain.
-      await this.forget(undefined)
+      if (session === undefined) await this.forget(undefined)
+      else if (await this.#isStored(session)) return this.memory.load(this.#checkBinding(session))
+      // It has ended, or another has begun, while the server's keys were fetched.
+      else return await this.load()
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
       this.#context.onRefused?.(error)
@@ -132,6 +134,11 @@ export class SessionHolder implements TokenSource {
     const token = await openAccessToken(access.jwe, await openerOf(this.#context, key))
     checkTimes(token.claims, this.now)
     return token
+  }
+
+  /** Whether this session, in whatever state, is the one in the store now. */
+  async #isStored({ stored }: OpenSession): Promise<boolean> {
+    return (await readSession(this.#context.store))?.session_id === stored.session_id
   }
 
   /** @throws AuthError `token_invalid` for a session that is not key-bound and has to be. */

@@ -324,6 +324,51 @@ describe('two tabs of one session', () => {
     expect(await storedSession(store)).toBeUndefined()
   })
 
+  /** A second tab that has read the session, and waits for the server's keys to open it. */
+  async function secondTabLoading(store: ClientStore) {
+    // The stored keys are no longer fresh.
+    server.clock.advance(301)
+    const second = clientOf(server, { store })
+    let goOn: () => void = () => undefined
+    const isAsking = new Promise<void>((resolve) => {
+      second.wire.on('GET /.well-known/jwks.json', async (request, send) => {
+        resolve()
+        await new Promise<void>((released) => (goOn = released))
+        return send(request)
+      })
+    })
+    const resumed = second.client.resume()
+    await isAsking
+    return {
+      second,
+      resumed,
+      goOn: () => {
+        goOn()
+      },
+    }
+  }
+
+  test('are both signed out if the first signs out while the second still loads', async () => {
+    const { client, store } = await signedUp(server)
+    const { second, resumed, goOn } = await secondTabLoading(store)
+    await client.signOut()
+    const asked = second.wire.count('GET /account')
+    goOn()
+    expect(await resumed).toBeUndefined()
+    expect(second.client.session).toBeUndefined()
+    expect(second.wire.count('GET /account')).toBe(asked)
+  })
+
+  test('are both the person who signs up in the first while the second still loads', async () => {
+    const { client, store } = await signedUp(server)
+    const { second, resumed, goOn } = await secondTabLoading(store)
+    const bob = someEmail()
+    await client.signUp({ email: bob, password: GOOD_PASSWORD })
+    goOn()
+    expect((await resumed)?.account?.email).toBe(bob)
+    expect(second.client.session?.sessionId).toBe(client.session?.sessionId)
+  })
+
   test('do not turn the second one into the person who signs up in the first', async () => {
     const { first, second, store } = await twoTabs()
     const bob = someEmail()
