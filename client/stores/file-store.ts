@@ -71,18 +71,21 @@ export function fileStore({ folder, passphrase, scryptCost }: FileStoreOptions):
 
 function folderVault(folder: string): VaultStorage {
   const fileOf = (id: string) => join(folder, safe(id))
+  // A removal waits for a write under way, which could make it fail, or bring the folder back.
+  const inTurn = oneAtATime()
   let isDestroyed = false
   return {
     get: (id) => readIfThere(fileOf(id)),
-    async put(id, bytes) {
-      if (isDestroyed) throw sessionEnded()
-      await writeWhole(fileOf(id), bytes)
-    },
+    put: (id, bytes) =>
+      inTurn(async () => {
+        if (isDestroyed) throw sessionEnded()
+        await writeWhole(fileOf(id), bytes)
+      }),
     delete: (id) => remove(fileOf(id)),
     ids: async () => (await namesIn(folder)).filter((name) => SAFE.test(name)),
-    async destroy() {
+    destroy() {
       isDestroyed = true
-      await remove(folder)
+      return inTurn(() => remove(folder))
     },
   }
 }

@@ -1,5 +1,6 @@
 /** What every store that runs on Node does. */
 import { describe, expect, test } from '@jest/globals'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decrypt } from '../../../client/token/decrypt.ts'
 import { fileStore } from '../../../client/stores/file-store.ts'
 import { memoryStore } from '../../../client/stores/memory-store.ts'
@@ -135,6 +136,23 @@ describe.each([
     expect(await codeOf(vault.put('id', new Uint8Array(1)))).toBe('session_ended')
     expect(await vault.ids()).toEqual([])
     expect(await vault.get('id')).toBeUndefined()
+  })
+
+  test('removes a vault in spite of writes under way', async () => {
+    const store = await make()
+    for (let round = 0; round < 30; round++) {
+      const vault = store.vault('session')
+      await vault.put('a', new Uint8Array([1]))
+      const writes = Promise.allSettled(['b', 'c'].map((id) => vault.put(id, new Uint8Array([2]))))
+      for (let turn = 0; turn < round % 10; turn++) await nextTurn()
+      await store.removeVaults()
+      // Each was either in time, and its record is removed too, or refused.
+      for (const write of await writes) {
+        if (write.status === 'rejected')
+          expect(write.reason).toMatchObject({ code: 'session_ended' })
+      }
+      expect(await store.vault('session').ids()).toEqual([])
+    }
   })
 
   test('runs exclusive work one at a time', async () => {
