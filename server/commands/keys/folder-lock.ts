@@ -61,8 +61,12 @@ async function takeOver(folder: string, path: string): Promise<boolean> {
     return false
   }
   try {
-    if (isAlive(await readFile(path, 'utf8').catch(() => ''))) return false
-    await rm(path, { force: true })
+    const owner = await readFile(path, 'utf8').catch(() => undefined)
+    // A lock that was released meanwhile is not removed: a third process may hold it by now.
+    if (owner !== undefined) {
+      if (isAlive(owner)) return false
+      await rm(path, { force: true })
+    }
     return await acquire(folder, path)
   } finally {
     await rmdir(guard)

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -104,6 +105,32 @@ test.each<[string, () => string | undefined]>([
     expect(results.some(({ status }) => status === 'fulfilled')).toBe(true)
   }
   expect(most).toBe(1)
+})
+
+test('a lock that a third process takes, while the second finds the first gone, is respected', async () => {
+  const third = `${hostname()} ${process.ppid}`
+  for (let round = 0; round < 100; round++) {
+    const folder = await emptyFolder()
+    const lock = join(folder, '.lock')
+    writeFileSync(lock, `${hostname()} ${process.pid}`)
+    let worked = false
+    const second = withFolderLock(folder, () => Promise.resolve((worked = true)))
+    const settled = second.catch(() => undefined)
+    // The second process is about to read whose lock it is.
+    while (!existsSync(join(folder, '.lock-takeover'))) await setImmediate()
+    rmSync(lock)
+    for (let turn = 0; turn < round % 5; turn++) await setImmediate()
+    try {
+      writeFileSync(lock, third, { flag: 'wx' })
+    } catch {
+      // The second process has taken it already.
+      await settled
+      continue
+    }
+    await settled
+    expect(worked).toBe(false)
+    expect(await readFile(lock, 'utf8')).toBe(third)
+  }
 })
 
 test('a missing folder is reported', async () => {
