@@ -30,7 +30,13 @@ export function takePostgresLock(url: string): TakeLock {
     client.on('error', () => undefined)
     await client.connect()
     const lock = isExclusive ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared'
-    const { rows } = await client.query<{ taken: boolean }>(`select ${lock}(${LOCK_ID}) as taken`)
+    const { rows } = await client
+      .query<{ taken: boolean }>(`select ${lock}(${LOCK_ID}) as taken`)
+      .catch((error: unknown) => {
+        // Left open, it may get the lock after all, and then keep it from every later try.
+        void client.end()
+        throw error
+      })
     if (rows[0]?.taken === true) return client
     await client.end()
     return undefined

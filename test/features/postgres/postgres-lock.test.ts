@@ -68,6 +68,26 @@ describePostgres('the lock of a PostgreSQL database', () => {
     await other.end()
   })
 
+  test('leaves no connection behind if the lock cannot be asked for', async () => {
+    await asAdmin(location, 'create schema broken')
+    await asAdmin(
+      location,
+      `create function broken.pg_try_advisory_lock(bigint) returns boolean language plpgsql
+       as 'begin raise exception ''no''; end'`,
+    )
+    const url = new URL(location)
+    url.searchParams.set('options', '-c search_path=broken,pg_catalog')
+    const taken = takePostgresLock(url.href)(true, () => undefined)
+    await expect(taken).rejects.toMatchObject({ name: 'UnavailableError' })
+    const connections = () =>
+      asAdmin(
+        location,
+        `select pid from pg_stat_activity
+         where datname = current_database() and application_name = 'jwe-auth-server lock'`,
+      )
+    while ((await connections()).length > 0) await sleep(20)
+  })
+
   test('is unavailable while the database is away', async () => {
     await server.stop()
     await expect(take(true)).rejects.toMatchObject({ name: 'UnavailableError' })
