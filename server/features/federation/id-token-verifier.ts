@@ -43,7 +43,8 @@ export function createIdTokenVerifier(
     if (found === undefined) throw new IdTokenRefused('kid')
     if (!found.algorithms.some((each) => each === alg)) throw new IdTokenRefused('alg')
     await verifySignature(token, found.key)
-    const now = Math.floor(clock() / 1000)
+    // Not rounded: used tokens are remembered until the exact time at which they expire.
+    const now = clock() / 1000
     return { ...checkIdTokenClaims(claims, { issuer: issuer.trusted, clientId, now }), id }
   }
 }

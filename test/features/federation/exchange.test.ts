@@ -330,3 +330,12 @@ test('the metadata lists the grant', async () => {
   const { body } = await client.send('GET', '/.well-known/oauth-authorization-server')
   expect(body.grant_types_supported).toEqual(['refresh_token', EXCHANGE])
 })
+
+// The memory of used tokens forgets it then.
+test('an ID token is refused from the moment of its exp, even within a second', async () => {
+  const exp = clock() / 1000 + 0.5
+  const token = await provider.idToken(client.id, { ...someone(), exp })
+  clock.advance(0.75)
+  expect((await exchange(client, token)).body).toEqual(REFUSED)
+  clock.advance(0.25)
+})
