@@ -10,8 +10,8 @@ export const variables = {
   // Without it, messages are written to a folder, for development.
   SMTP_URL: z
     .string()
-    .regex(
-      /^smtps?:\/\/[^/]+/,
+    .refine(
+      (url) => /^smtps?:\/\/[^/]+/.test(url) && URL.canParse(url),
       'must be an smtp:// or smtps:// URL, such as smtps://user:password@mail.example.com',
     )
     .optional(),

@@ -51,6 +51,8 @@ describe('invalid mail settings are refused:', () => {
   test.each([
     ['SMTP_URL', 'http://mail.test', /smtp:\/\/ or smtps:\/\/ URL/],
     ['SMTP_URL', 'mail.test:25', /smtp:\/\/ or smtps:\/\/ URL/],
+    ['SMTP_URL', 'smtp://mail.test:99999', /smtp:\/\/ or smtps:\/\/ URL/],
+    ['SMTP_URL', 'smtp://mail test', /smtp:\/\/ or smtps:\/\/ URL/],
     ['SMTP_URL', 'smtp://', /smtp:\/\/ or smtps:\/\/ URL/],
     ['MAIL_FROM', 'a@mail.test\r\nBcc: b@mail.test', /one line/],
     ['MAIL_FROM', 'a@mail.test\n', /one line/],
