@@ -173,6 +173,10 @@ describe('refuses in one wording:', () => {
       'a token sealed to the auth server',
       async () => sealBound(await jwsOf(), {}, await jwkOf(scene.server.url)),
     ],
+    [
+      'a token under the kid of another key',
+      async () => sealBound(await jwsOf(), { kid: scene.server.keystore.encryptionKey.kid }),
+    ],
     ['the token as the client got it', async () => (await person.client.accessToken()).jwe],
     [
       'a refresh token',
