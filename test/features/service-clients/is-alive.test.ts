@@ -195,16 +195,18 @@ describe('answers 503', () => {
     expect(await ask(verifier, first.jws)).toBe(503)
   })
 
-  test('if the answer is for another service', async () => {
+  test('if the answer is for another service, even encrypted again by it', async () => {
     const verifier = await createNotes()
     const { jws } = await signedUp()
     const other = await Service.create(server)
-    instead = async () => {
-      const accept = 'application/token-introspection+jwt'
-      const { text } = await other.introspect(jws, { accept })
-      return new Response(text)
-    }
+    const accept = 'application/token-introspection+jwt'
+    const { text } = await other.introspect(jws, { accept })
+    instead = () => Promise.resolve(new Response(text))
     expect(await ask(verifier, jws)).toBe(503)
+    const again = await sealTo(verifier.jwks.keys[0]!, await other.open(text))
+    instead = () => Promise.resolve(new Response(again))
+    expect(await ask(verifier, jws)).toBe(503)
+    expect(logs.join('')).toContain('/introspect gave an answer to another question.')
   })
 })
 
