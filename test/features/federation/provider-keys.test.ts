@@ -8,6 +8,7 @@ import {
   jest,
   test,
 } from '@jest/globals'
+import { loadProviderKeys } from '../../../server/features/federation/load-provider-keys.ts'
 import { createClock } from '../../support/clock.ts'
 import { someEmail, type TestClient } from '../../support/client.ts'
 import type { TestServer } from '../../support/server.ts'
@@ -207,6 +208,18 @@ describe('discovery', () => {
     metadata(changes())
     expect(await status()).toBe(503)
     expect(provider.asked).toEqual(['/.well-known/openid-configuration'])
+  })
+
+  test("of a remote issuer cannot name keys on the server's own machine", async () => {
+    const issuer = 'https://provider.test'
+    for (const host of ['localhost', '127.0.0.2', '[::1]']) {
+      const document = { issuer, jwks_uri: `http://${host}:1/jwks` }
+      const fetched = jest.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json(document))
+      const trusted = { issuer, keys: { discovery: true }, algorithms: ['RS256'] } as const
+      await expect(loadProviderKeys(trusted, clock())).rejects.toThrow('keys on this machine')
+      expect(fetched).toHaveBeenCalledTimes(1)
+      fetched.mockRestore()
+    }
   })
 
   test('with a redirect to another host is not followed', async () => {
