@@ -73,6 +73,20 @@ describe('a sealed body is accepted once', () => {
     expect((await client.send({ ...signUpOf(client), req })).body).toEqual(REFUSED)
   })
 
+  test('for each access token, so that nobody else can use up a jti that they have seen', async () => {
+    const { client } = await start()
+    const [mallory, alice] = [
+      await client.signUp(someEmail(), GOOD_PASSWORD),
+      await client.signUp(someEmail(), GOOD_PASSWORD),
+    ]
+    const request = { method: 'PATCH', path: '/account', body: { name: 'A' }, accept }
+    const req = { jti: 'seen' }
+    for (const session of [mallory, alice]) {
+      expect((await client.send({ ...request, session, req })).status).toBe(200)
+      expect((await client.send({ ...request, session, req })).body).toEqual(REFUSED)
+    }
+  })
+
   test('so that a replayed renewal does not end the session', async () => {
     const { client, server } = await start()
     const session = await client.signUp(someEmail(), GOOD_PASSWORD)
