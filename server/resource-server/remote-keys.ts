@@ -24,9 +24,9 @@ interface RemoteKeysOptions {
 export type RemoteKeys = ReturnType<typeof createRemoteKeys>
 
 /**
- * What a remote auth server publishes. Caches keys like jose's createRemoteJWKSet, with two differences. Known keys stay in use while
- * the auth server is unavailable. The cool-down also follows a failure, so that an auth server that
- * hangs delays only a few requests.
+ * What a remote auth server publishes. Caches keys like jose's createRemoteJWKSet, with two
+ * differences. Known keys stay in use while the auth server is unavailable. The cool-down also
+ * follows a failure, and only the first request waits for an auth server that hangs.
  */
 export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions) {
   let published: Published | undefined
@@ -76,9 +76,16 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
      * @throws UnavailableError if the auth server must be asked but cannot be reached.
      */
     async find(kid: string): Promise<VerificationKey | undefined> {
-      const isKnown = published?.signingKeys.has(kid) === true && isWithin(fetchedAt, FRESH)
-      if (!isKnown && !isWithin(askedAt, COOL_DOWN)) await reload()
-      const key = isWithin(fetchedAt, BELIEVED) ? published?.signingKeys.get(kid) : undefined
+      const believed = () =>
+        isWithin(fetchedAt, BELIEVED) ? published?.signingKeys.get(kid) : undefined
+      const known = believed()
+      const isKnown = known !== undefined && isWithin(fetchedAt, FRESH)
+      if (!isKnown && !isWithin(askedAt, COOL_DOWN)) {
+        const reloading = reload()
+        if (known !== undefined && isAway) return known
+        await reloading
+      }
+      const key = believed()
       if (key === undefined && isAway) {
         throw new UnavailableError(`the keys of ${issuer} cannot be fetched`, COOL_DOWN / 1000)
       }

@@ -90,6 +90,29 @@ describe('while the auth server is away', () => {
     expect(await keys.find(key.kid)).toBeDefined()
   })
 
+  test('lets only the first request for a known key wait for it', async () => {
+    await keys.find(key.kid)
+    line.instead = away
+    clock.advance(600)
+    expect(await keys.find(key.kid)).toBeDefined()
+    let answerNow = () => undefined as unknown
+    line.instead = (url) =>
+      new Promise((resolve) => {
+        answerNow = () => {
+          line.instead = present
+          resolve(present(url))
+        }
+      })
+    clock.advance(5)
+    expect(await keys.find(key.kid)).toBeDefined()
+    // An unknown key may be new, so it has to wait.
+    const unknown = keys.find('x')
+    published = []
+    answerNow()
+    expect(await unknown).toBeUndefined()
+    expect(await keys.find(key.kid)).toBeUndefined()
+  })
+
   test('fails to look up an unknown key until the keys can be fetched', async () => {
     line.instead = away
     for (let i = 0; i < 3; i++) await expect(keys.find('x')).rejects.toThrow('cannot be fetched')
