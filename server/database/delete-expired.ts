@@ -5,6 +5,9 @@ import type { Database } from './open.ts'
 /** Rows per statement. Few enough that the write lock is held only for a moment. */
 export const BATCH = 500
 
+/** Milliseconds that the clock of another server, which still accepts something, may be behind. */
+export const CLOCK_LAG = 60_000
+
 /** Tables with rows that expire → their primary keys. */
 const KEYS = {
   sessions: 'id',

@@ -1,4 +1,4 @@
-import { BATCH, inBatches } from '../../database/delete-expired.ts'
+import { BATCH, CLOCK_LAG, inBatches } from '../../database/delete-expired.ts'
 import type { IdToken } from './id-token-verifier.ts'
 import { IdTokenRefused } from './id-token-refused.ts'
 import type { FederationDatabase } from './tables.ts'
@@ -21,13 +21,17 @@ export async function useUp(
   if (numInsertedOrUpdatedRows !== 1n) throw new IdTokenRefused('used')
 }
 
-/** Forgets tokens that have expired. @param now Milliseconds since the epoch. */
+/** Forgets tokens that have expired at every server. @param now Milliseconds since the epoch. */
 export const sweepUsed = (database: FederationDatabase, now: number): Promise<number> =>
   inBatches(() =>
     database
       .deleteFrom('used_id_tokens')
       .where('id', 'in', (rows) =>
-        rows.selectFrom('used_id_tokens').select('id').where('expires_at', '<=', now).limit(BATCH),
+        rows
+          .selectFrom('used_id_tokens')
+          .select('id')
+          .where('expires_at', '<=', now - CLOCK_LAG)
+          .limit(BATCH),
       )
       .executeTakeFirstOrThrow(),
   )

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { BATCH, inBatches } from '../../database/delete-expired.ts'
+import { BATCH, CLOCK_LAG, inBatches } from '../../database/delete-expired.ts'
 import { AssertionRefused } from './assertion-refused.ts'
 import type { AssertionClaims } from './client-assertion.ts'
 import type { ServiceDatabase } from './service-tables.ts'
@@ -26,13 +26,17 @@ export async function useUpAssertion(
   if (numInsertedOrUpdatedRows !== 1n) throw new AssertionRefused('used')
 }
 
-/** Forgets assertions that have expired. @param now Milliseconds since the epoch. */
+/** Forgets assertions that have expired at every server. @param now Milliseconds since the epoch. */
 export const sweepAssertions = (database: ServiceDatabase, now: number): Promise<number> =>
   inBatches(() =>
     database
       .deleteFrom('used_assertions')
       .where('id', 'in', (rows) =>
-        rows.selectFrom('used_assertions').select('id').where('expires_at', '<=', now).limit(BATCH),
+        rows
+          .selectFrom('used_assertions')
+          .select('id')
+          .where('expires_at', '<=', now - CLOCK_LAG)
+          .limit(BATCH),
       )
       .executeTakeFirstOrThrow(),
   )

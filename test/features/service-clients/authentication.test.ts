@@ -178,7 +178,7 @@ test('two clients can use the same jti', async () => {
   }
 })
 
-test('a jti is remembered until its assertion expires, across a restart', async () => {
+test('a jti is remembered until its assertion has expired at every server, across a restart', async () => {
   const jti = 'kept'
   const client_assertion = await service.assertion({ jti, exp: service.now() + 300 })
   expect((await service.token({ client_assertion })).status).toBe(200)
@@ -193,13 +193,15 @@ test('a jti is remembered until its assertion expires, across a restart', async 
   } finally {
     await restarted.stop()
   }
-  server.clock.advance(1)
-  expect(await sweepAssertions(tables, server.clock())).toBeGreaterThan(0)
-  const left = tables
-    .selectFrom('used_assertions')
-    .selectAll()
-    .where('expires_at', '<=', server.clock())
-  expect(await left.execute()).toEqual([])
+  const expiry = server.clock() + 1000
+  const sweepAt = async (time: number) => {
+    await sweepAssertions(tables, time)
+    return (await left.execute()).length
+  }
+  const left = tables.selectFrom('used_assertions').selectAll().where('expires_at', '<=', expiry)
+  // The clock of another server may be a minute behind.
+  expect(await sweepAt(expiry + 59_999)).toBeGreaterThan(0)
+  expect(await sweepAt(expiry + 60_000)).toBe(0)
 })
 
 test('an assertion that is refused for another reason does not use up its jti', async () => {
