@@ -2,7 +2,10 @@
 export type ClientErrorCode =
   /** The server's address uses plain http to another machine, or is not a URL. */
   | 'insecure_server'
-  /** The server could not be reached, or something else answered. Nothing stored is lost: try again later. */
+  /**
+   * The server could not be reached, or something else answered. Try again later. Nothing is lost, with
+   * two exceptions: see docs/client.md.
+   */
   | 'network'
   /** An answer does not follow the contract. */
   | 'bad_answer'
