@@ -50,16 +50,19 @@ export class SessionHolder implements TokenSource {
   async load(): Promise<OpenSession | undefined> {
     try {
       const session = await openStored(this.#context)
-      // Vaults of an ended session may remain.
-      if (session === undefined) await this.forget(undefined)
-      else if (await this.#isStored(session)) return this.memory.load(this.#checkBinding(session))
-      // It has ended, or another has begun, while the server's keys were fetched.
-      else return await this.load()
+      if (session === undefined) {
+        // Vaults of an ended session may remain.
+        await this.forget(undefined)
+        return undefined
+      }
+      // It may have ended, or another may have begun, while the server's keys were fetched.
+      if (!(await this.#isStored(session))) return await this.load()
+      return this.memory.load(this.#checkBinding(session))
     } catch (error) {
       if (!hasCode(error, 'token_invalid')) throw error
       this.#context.onRefused?.(error)
+      return undefined
     }
-    return undefined
   }
 
   /**
