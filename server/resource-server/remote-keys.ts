@@ -26,7 +26,7 @@ export type RemoteKeys = ReturnType<typeof createRemoteKeys>
 /**
  * What a remote auth server publishes. Caches keys like jose's createRemoteJWKSet, with two
  * differences. Known keys stay in use while the auth server is unavailable. The cool-down also
- * follows a failure, and only the first request waits for an auth server that hangs.
+ * follows a failure, and then requests for known keys do not wait for the next attempt.
  */
 export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOptions) {
   let published: Published | undefined
@@ -82,7 +82,8 @@ export function createRemoteKeys({ issuer, fetch, clock, logger }: RemoteKeysOpt
       const isKnown = known !== undefined && isWithin(fetchedAt, FRESH)
       if (!isKnown && !isWithin(askedAt, COOL_DOWN)) {
         const reloading = reload()
-        if (known !== undefined && isAway) return known
+        // After a longer silence, it may have come back without this key.
+        if (known !== undefined && isAway && isWithin(askedAt, FRESH)) return known
         await reloading
       }
       const key = believed()

@@ -113,6 +113,18 @@ describe('while the auth server is away', () => {
     expect(await keys.find(key.kid)).toBeUndefined()
   })
 
+  test('waits for the keys again if the last failure was five minutes ago', async () => {
+    await keys.find(key.kid)
+    line.instead = away
+    clock.advance(600)
+    expect(await keys.find(key.kid)).toBeDefined()
+    // It has come back meanwhile, without this key, and nobody has asked.
+    line.instead = present
+    published = []
+    clock.advance(300)
+    expect(await keys.find(key.kid)).toBeUndefined()
+  })
+
   test('fails to look up an unknown key until the keys can be fetched', async () => {
     line.instead = away
     for (let i = 0; i < 3; i++) await expect(keys.find('x')).rejects.toThrow('cannot be fetched')
