@@ -11,7 +11,7 @@ import {
   type OpenSession,
 } from './open-session.ts'
 import type { SessionInMemory } from './session-in-memory.ts'
-import { readSession, writeSession } from './stored-session.ts'
+import { isDamaged, readSession, writeSession } from './stored-session.ts'
 import { requestPair } from './token-endpoint.ts'
 
 /** Supplies the tokens for a request. */
@@ -127,8 +127,9 @@ export class Refresher {
       const key = await keyOf(store, session.stored)
       const expected = { sessionId, accountId, isKeyBound: cnf !== undefined }
       const refreshed = await openPair(this.#context, key, expected, pair, receivedAt)
-      // The session may have ended while the server was answering.
-      if ((await readSession(store))?.session_id !== sessionId) throw sessionEnded()
+      // The session may have ended while the server was answering. A damaged one is replaced.
+      const isStored = (await readSession(store))?.session_id === sessionId
+      if (!isStored && !(await isDamaged(store))) throw sessionEnded()
       await writeSession(store, refreshed.stored)
       this.#pending = undefined
       return this.#memory.set(refreshed)

@@ -15,17 +15,22 @@ const NAME = 'session'
 
 /** The session in the store; `undefined` if there is none or it is malformed. */
 export async function readSession(store: ClientStore): Promise<StoredSession | undefined> {
+  return parseSession(await store.read(NAME))
+}
+
+/** Whether there is something malformed in place of a session. */
+export async function isDamaged(store: ClientStore): Promise<boolean> {
   const value = await store.read(NAME)
+  return value !== undefined && parseSession(value) === undefined
+}
+
+function parseSession(value: unknown): StoredSession | undefined {
   const known = texts(value, 'client_id', 'session_id', 'access_token', 'refresh_token')
   if (known === undefined) return undefined
   const { clock_offset } = value as Json
   if (!Number.isSafeInteger(clock_offset)) return undefined
   return { ...known, clock_offset: clock_offset as number }
 }
-
-/** Whether there is something malformed in place of a session. */
-export const isDamaged = async (store: ClientStore): Promise<boolean> =>
-  (await store.read(NAME)) !== undefined && (await readSession(store)) === undefined
 
 export const writeSession = (store: ClientStore, session: StoredSession): Promise<void> =>
   store.write(NAME, session)

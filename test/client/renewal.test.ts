@@ -665,6 +665,21 @@ describe('a stored session', () => {
     expect(await (await after.vault()).get('a')).toBe(1)
   })
 
+  test.each([
+    ['null', null],
+    ['no refresh token', { session_id: 'x' }],
+  ])('that is %s is replaced by a page that is still open', async (_name, damaged) => {
+    const party = await signedUp(server)
+    const { client, store } = party
+    await (await client.vault()).set('a', 1)
+    await store.write('session', damaged)
+    expire()
+    expect(await status(party)).toBe(200)
+    const { client: after } = clientOf(server, { store })
+    expect((await after.resume())?.sessionId).toBe(client.session?.sessionId)
+    expect(await (await after.vault()).get('a')).toBe(1)
+  })
+
   test('that is damaged and has ended is removed once the server says so', async () => {
     const { client, store } = await signedUp(server)
     await store.write('session', { ...(await storedSession(store)), access_token: 'damaged' })
