@@ -184,7 +184,10 @@ export class AuthClient {
    * await vault.set('draft', { text: 'Dear Ada, …' })
    */
   async vault(): Promise<Vault> {
-    const { session_id, database_key } = (await this.#signedIn.confirmed()).answer
+    let session = await this.#signedIn.confirmed()
+    // This client may have missed the server's offer to seal, and see it now.
+    if (session.answer.database_key === undefined) session = await this.#signedIn.confirm(session)
+    const { session_id, database_key } = session.answer
     if (database_key === undefined) throw sealingRequired()
     if (database_key === null) return this.#temporaryVault(session_id)
     return openVault(this.#context.store.vault(session_id), database_key, session_id)

@@ -174,6 +174,18 @@ test('a client that does not seal resumes its session without a vault', async ()
   expect(await (await sealing.vault()).get('a')).toBe(1)
 })
 
+test('a client that has missed the offer of sealed bodies opens the vault once it sees it', async () => {
+  const { store } = await signedUp(server)
+  await store.write('server', undefined)
+  const { client, wire } = clientOf(server, { store })
+  wire.change('GET /.well-known/oauth-authorization-server', { sealed_bodies: undefined })
+  expect(await client.resume()).toBeDefined()
+  expect(await codeOf(client.vault())).toBe('sealing_required')
+  wire.on('GET /.well-known/oauth-authorization-server', undefined)
+  server.clock.advance(301)
+  expect(await client.vault()).toBeDefined()
+})
+
 test('token exchange and password reset are sealed', async () => {
   const { client, wire } = clientOf(server)
   const seen = watch(wire)
