@@ -23,6 +23,7 @@ describe('an option', () => {
     [{ sealedBodies: null }, 'sealedBodies must be one of: offered, required, never.'],
     [{ keyBoundTokens: 'never' }, 'keyBoundTokens must be one of: offered, required.'],
     [{ maxKeyAge: '1d' }, 'maxKeyAge must be a number of seconds.'],
+    [{ maxKeyAge: '60' }, 'maxKeyAge must be a number of seconds.'],
     [{ maxKeyAge: -1 }, 'maxKeyAge must be a number of seconds.'],
     [{ maxKeyAge: NaN }, 'maxKeyAge must be a number of seconds.'],
   ])('is refused if it is misspelt: %j', (options, message) => {

@@ -457,6 +457,20 @@ describe('two processes that share a store without a lock', () => {
     expect(await (await second.client.vault()).get('a')).toBe(1)
   })
 
+  test('do not go on with a token that has expired meanwhile', async () => {
+    const { first, second } = await twoProcesses()
+    second.wire.on(TOKEN, async (request, send) => {
+      second.wire.on(TOKEN, undefined)
+      await first.client.refresh()
+      await first.client.refresh()
+      expire()
+      return send(request)
+    })
+    await second.client.refresh()
+    expect(second.wire.count(TOKEN)).toBe(2)
+    expect((await second.client.accessToken()).claims.sid).toBe(first.client.session?.sessionId)
+  })
+
   test('both learn that the session has ended', async () => {
     const { first, second, store } = await twoProcesses()
     second.wire.on(TOKEN, async (request, send) => {

@@ -27,6 +27,12 @@ describe('the arguments', () => {
     expect(made.lines().join('\n')).toMatch(/^Usage: npm run database/)
   })
 
+  test('that name only a target mean the configured database', async () => {
+    expect(await problemsOf(command('copy', '--to', ':memory:'))).toEqual([
+      `There is no database at ${made.source()}.`,
+    ])
+  })
+
   test('that name one database twice, or a missing source, are refused', async () => {
     const source = made.source()
     expect(await problemsOf(copy(source, source))).toEqual([

@@ -133,6 +133,22 @@ test('a lock that a third process takes, while the second finds the first gone, 
   }
 })
 
+test('a lock that is released before the second process reads it is taken', async () => {
+  let taken = 0
+  // The second process may read it sooner, and is refused then.
+  for (let round = 0; round < 500 && taken === 0; round++) {
+    const folder = await emptyFolder()
+    const lock = join(folder, '.lock')
+    writeFileSync(lock, `${hostname()} ${process.pid}`)
+    const second = withFolderLock(folder, () => Promise.resolve(taken++))
+    const settled = second.catch(() => undefined)
+    while (!existsSync(join(folder, '.lock-takeover'))) await setImmediate()
+    rmSync(lock)
+    await settled
+  }
+  expect(taken).toBe(1)
+})
+
 test('a missing folder is reported', async () => {
   const work = withFolderLock(join(folder, 'missing'), done)
   await expect(work).rejects.toMatchObject({ problems: [expect.stringContaining('ENOENT')] })
