@@ -69,6 +69,7 @@ export function keepFocus(button: HTMLButtonElement | null): void {
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'Something went wrong.'
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-  // The server's descriptions begin with the name of a member, such as `password`.
-  return error.message.slice(0, 1).toUpperCase() + error.message.slice(1) + code
+  // The server's descriptions begin with the name of a member, such as `password`. Others begin with
+  // a URL, which stays as it is.
+  return error.message.replace(/^[a-z](?=\w* )/, (first) => first.toUpperCase()) + code
 }
