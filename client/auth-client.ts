@@ -34,7 +34,7 @@ export class AuthClient {
   readonly #signedIn: SignedInRequests
   readonly #temporaryVault: (sessionId: string) => Promise<Vault>
 
-  /** @throws AuthError `insecure_server` */
+  /** @throws AuthError `insecure_server`; TypeError for a misspelt value of an option. */
   constructor(options: AuthClientOptions) {
     const context = createContext(options)
     this.#context = context
@@ -137,7 +137,8 @@ export class AuthClient {
   }
 
   /**
-   * The access token, verified again and not refreshed. Works offline while the cached keys are within `maxKeyAge`.
+   * The access token, verified again and not refreshed. Works offline while the cached keys are within
+   * `maxKeyAge`.
    *
    * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
    */

@@ -34,7 +34,7 @@ export interface ClientContext {
   readonly clock: () => number
 }
 
-/** @throws AuthError `insecure_server`; TypeError for a misspelt option. */
+/** @throws AuthError `insecure_server`; TypeError for a misspelt value of an option. */
 export function createContext(options: AuthClientOptions): ClientContext {
   checkOptions(options)
   const { store, services = [], clock = Date.now, maxKeyAge = 86_400 } = options

@@ -54,7 +54,7 @@ export type SealedBodies = (typeof WORDS.sealedBodies)[number]
 export type KeyBoundTokens = (typeof WORDS.keyBoundTokens)[number]
 
 /**
- * Refuses misspelt options, because they would silently switch a protection off.
+ * Refuses misspelt values of options. Most would silently switch a protection off.
  *
  * @throws TypeError
  */

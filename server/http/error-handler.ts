@@ -25,8 +25,9 @@ export function errors(): AppMiddleware {
 }
 
 /**
- * The answer to an error. An HttpError has the answer, and domain errors are translated here. TokenError
- * is answered by whoever checks a token. Any other error is a bug: the client gets a plain 500, and the log has the error with the request id.
+ * The answer to an error. An HttpError has the answer, and domain errors are translated here. A
+ * TokenError is answered by whoever checks a token. Any other error is a bug: the client gets a plain
+ * 500, and the log has the error with the request id.
  */
 export function toHttpError(thrown: unknown, log: Logger): HttpError {
   const error = translate(thrown)
