@@ -2,7 +2,7 @@ import type { SignUpFields } from '../protocol/account.ts'
 import type { AccessTokenClaims } from '../protocol/tokens.ts'
 import { AccountRequests } from './account-requests.ts'
 import { createContext, type ClientContext } from './context.ts'
-import { hasCode, sealingRequired } from './errors.ts'
+import { hasCode } from './errors.ts'
 import type { Json } from './json.ts'
 import type { ClientKey } from './keys/client-key.ts'
 import type { AuthClientOptions } from './options.ts'
@@ -137,8 +137,7 @@ export class AuthClient {
   }
 
   /**
-   * The access token, verified again and not refreshed. Works offline while the cached keys are within
-   * `maxKeyAge`.
+   * The access token, verified again, not refreshed. Works offline for `maxKeyAge`.
    *
    * @throws AuthError `not_signed_in`, `token_invalid`, `token_expired`, `keys_too_old`
    */
@@ -185,13 +184,9 @@ export class AuthClient {
    * await vault.set('draft', { text: 'Dear Ada, …' })
    */
   async vault(): Promise<Vault> {
-    let session = await this.#signedIn.confirmed()
-    // This client may have missed the server's offer to seal, and see it now.
-    if (session.answer.database_key === undefined) session = await this.#signedIn.confirm(session)
-    const { session_id, database_key } = session.answer
-    if (database_key === undefined) throw sealingRequired()
-    if (database_key === null) return this.#temporaryVault(session_id)
-    return openVault(this.#context.store.vault(session_id), database_key, session_id)
+    const { sessionId, key } = await this.#signedIn.databaseKey()
+    if (key === null) return this.#temporaryVault(sessionId)
+    return openVault(this.#context.store.vault(sessionId), key, sessionId)
   }
 
   /** The client's configuration, which the server encrypts to this client. */

@@ -1,6 +1,6 @@
 import type { ClientContext } from './context.ts'
 import { isBelow } from './discovery/base-url.ts'
-import { AuthError } from './errors.ts'
+import { AuthError, sealingRequired } from './errors.ts'
 import { badAnswer, readAnswer, TIMEOUT, unreachable } from './http.ts'
 import { sealedFetch } from './sealed-fetch.ts'
 import { readAccountAnswer, type AccountAnswer } from './session/answers.ts'
@@ -71,5 +71,19 @@ export class SignedInRequests {
   async confirmed(): Promise<ConfirmedSession> {
     const session = await this.#holder.current()
     return isConfirmed(session) ? session : this.confirm(session)
+  }
+
+  /**
+   * The id of the session and the key to its vault; `null` if the server has lost that.
+   *
+   * @throws AuthError `sealing_required`
+   */
+  async databaseKey(): Promise<{ readonly sessionId: string; readonly key: string | null }> {
+    let session = await this.confirmed()
+    // This client may have missed the server's offer to seal, and see it now.
+    if (session.answer.database_key === undefined) session = await this.confirm(session)
+    const { session_id: sessionId, database_key: key } = session.answer
+    if (key === undefined) throw sealingRequired()
+    return { sessionId, key }
   }
 }

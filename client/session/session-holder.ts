@@ -15,7 +15,7 @@ import {
 } from './open-session.ts'
 import { Refresher, type TokenSource } from './refresher.ts'
 import { SessionInMemory } from './session-in-memory.ts'
-import { readSession, removeSession } from './stored-session.ts'
+import { isDamaged, readSession, removeSession } from './stored-session.ts'
 import { openAccessToken, type OpenedToken } from './tokens.ts'
 
 /** Keeps this page's session in step with the store, which other pages may share. */
@@ -183,6 +183,8 @@ export class SessionHolder implements TokenSource {
     else this.memory.forget()
     // Also removes vaults that this page has open, but not the vault of a session that begins now.
     await store.exclusively(async () => {
+      // Nor of one that this version cannot read.
+      if (await isDamaged(store)) return
       await store.removeVaults((await readSession(store))?.session_id)
     })
   }

@@ -546,6 +546,17 @@ describe("a store that notifies clients of each other's changes", () => {
     expect(await codeOf(second.client.fetch('/account'))).toBe('not_signed_in')
   })
 
+  test('signs out the second tab, and removes no vault, when it cannot read what is stored', async () => {
+    const { first, second } = await toldTabs()
+    await (await second.client.vault()).set('a', 1)
+    const vault = first.store.vault(first.client.session!.sessionId)
+    const change = told(second.client)
+    await first.store.write('session', { version: 2 })
+    expect(await change).toBeUndefined()
+    await first.store.exclusively(() => Promise.resolve())
+    expect(await vault.ids()).toHaveLength(1)
+  })
+
   test('leaves the second tab signed in when the first renews', async () => {
     const { first, second } = await toldTabs()
     await first.client.refresh()
