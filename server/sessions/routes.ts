@@ -15,6 +15,7 @@ import { endOwnSession } from './end-sessions.ts'
 import { tokenPair } from './token-pair.ts'
 import { accessToken, refreshToken, type TokenKind } from '../token/claims.ts'
 import { invalid, TokenError } from '../errors/token-error.ts'
+import { UnavailableError } from '../errors/unavailable-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
@@ -41,7 +42,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
 
   /**
    * Counts what is refused for its address. A refused token becomes a refused grant (RFC 6749
-   * §5.2).
+   * §5.2), which ends the client's session, so only if that is certain.
    */
   async function countingFailures<T>(ctx: AppContext, work: () => T | Promise<T>): Promise<T> {
     try {
@@ -49,9 +50,9 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     } catch (error) {
       const isToken = error instanceof TokenError
       if (isToken) ctx.state.logged = { refresh: error.reason }
-      const refusal = isToken ? refused() : error
-      if (refusal instanceof HttpError) await countForAddress(ctx)
-      throw refusal
+      if (isToken || error instanceof HttpError) await countForAddress(ctx)
+      if (!isToken) throw error
+      throw isVerdict(error) ? refused() : new UnavailableError('the token may be valid', 1)
     }
   }
 
@@ -163,6 +164,13 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     }),
   }
 }
+
+/**
+ * Whether a refused token stays refused. One from the future shows that this server's clock was set
+ * back. One that was bound before the server started may have waited in a proxy.
+ */
+const isVerdict = ({ reason }: TokenError): boolean =>
+  reason !== 'iat' && reason !== 'req_before_start'
 
 const refused = (): HttpError =>
   new HttpError('invalid_grant', 'The refresh token is not valid, has expired or was used.')

@@ -265,6 +265,16 @@ describe('anything but a refresh token of ours is an invalid grant, always in th
   })
 })
 
+test('a refresh token from the future is 503, because the clock of the server was set back', async () => {
+  const session = await client.signUp()
+  server.clock.advance(-3600)
+  const answer = await refresh(session.refreshJws)
+  server.clock.advance(3600)
+  expect(outcome(answer)).toEqual([503, 'temporarily_unavailable'])
+  expect(answer.headers.get('retry-after')).toBe('1')
+  expect(outcome(await refresh(session.refreshJws))).toEqual(OK)
+})
+
 describe('scope', () => {
   let session: TestSession
   beforeAll(async () => {

@@ -3,6 +3,7 @@ import { schemeOf } from '../../database/location.ts'
 import { defineFeature } from '../../feature.ts'
 import { openPostgres } from './open-postgres.ts'
 import { sweepShared } from './shared-limits.ts'
+import { beginEpoch } from './shared-replay-cache.ts'
 import { sharedDatabase } from './shared-tables.ts'
 
 const SCHEMES = ['postgres', 'postgresql']
@@ -17,8 +18,10 @@ export const postgres = defineFeature({
     open: (url, timeout, { DATABASE_POOL_SIZE: poolSize }) =>
       openPostgres(url, { poolSize, timeout }),
   },
-  create({ config, database }) {
+  async create({ config, database, clock }) {
     if (!SCHEMES.includes(schemeOf(config.database) ?? '')) return {}
-    return { sweep: (now) => sweepShared(sharedDatabase(database), now) }
+    const shared = sharedDatabase(database)
+    await beginEpoch(shared, clock())
+    return { sweep: (now) => sweepShared(shared, now) }
   },
 })

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { BATCH, inBatches } from '../../database/delete-expired.ts'
 import { createReplayShares, REMEMBERED_FOR, type ReplayCache } from '../../limits/replay-cache.ts'
@@ -52,7 +53,8 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
     select (select array_agg(id) from added) as added,
       (select begun_at from replay_epoch) as begun_at`.execute(db)
   const [row] = rows
-  const begunAt = row?.begun_at ?? (await beginEpoch(db, requests))
+  const now = Math.max(...requests.map(({ now }) => now))
+  const begunAt = row?.begun_at ?? (await beginEpoch(db, now))
   const added = new Set(row?.added?.map((id) => id.toString('hex')))
   return requests.map(({ id, madeAt }) => {
     // Of several equal ones in a batch, the first is new.
@@ -62,11 +64,14 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
 }
 
 /**
- * The database has crashed and forgotten every request. Requests made before now may be replays.
- * An `iat` is in whole seconds, so requests are accepted from the next full second on.
+ * Begins an epoch if there is none: the database has crashed and forgotten every request, or is a
+ * copy. Requests made before now may be replays. An `iat` is in whole seconds, so requests are
+ * accepted from the next full second on. Waits for that, so that a request that is bound again after
+ * a refusal is accepted.
+ *
+ * @param now Milliseconds since the epoch, like the result: when the epoch has begun.
  */
-async function beginEpoch(db: SharedDatabase, requests: readonly Request[]): Promise<number> {
-  const now = Math.max(...requests.map(({ now }) => now))
+export async function beginEpoch(db: SharedDatabase, now: number): Promise<number> {
   await db
     .insertInto('replay_epoch')
     .values({ begun_at: Math.ceil(now / 1000) * 1000 })
@@ -76,6 +81,7 @@ async function beginEpoch(db: SharedDatabase, requests: readonly Request[]): Pro
     .selectFrom('replay_epoch')
     .select('begun_at')
     .executeTakeFirstOrThrow()
+  await sleep(Math.max(0, begun_at - now))
   return begun_at
 }
 

@@ -13,7 +13,7 @@ const FULL_FOR = 60
 /** Creates a function that accepts each sealed body once. */
 export function createAcceptOnce({ clock }: Pick<Core, 'clock'>, replayCache: ReplayCache) {
   /**
-   * @throws HttpError 400 if the body was accepted before; UnavailableError if the memory is full;
+   * @throws HttpError 400 if the body was accepted before; UnavailableError if the memory is full or lost;
    *   TooManyTries if this sender has filled its share.
    */
   return async function acceptOnce(ctx: AppContext, { binding, ath }: SealedBody): Promise<void> {
@@ -30,7 +30,7 @@ export function createAcceptOnce({ clock }: Pick<Core, 'clock'>, replayCache: Re
         throw bodyRefused()
       }
       case 'forgotten':
-        throw bodyRefused()
+        throw new UnavailableError('the replay memory of sealed bodies was lost', 1)
       case 'full':
         throw new UnavailableError('the replay memory of sealed bodies is full', FULL_FOR)
       case 'account_full':

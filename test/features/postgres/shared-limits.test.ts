@@ -81,6 +81,19 @@ describePostgres('two servers that share a database', () => {
       expect(await remember(two, 'later')).toBe('seen')
     })
 
+    test('those bound before an epoch begins are refused only once it has begun', async () => {
+      const db = sharedDatabase(databases[0]!)
+      await db.deleteFrom('replay_epoch').execute()
+      // Real time, because the refusal waits for it.
+      const begunAt = Math.ceil(Date.now() / 1000) * 1000
+      const cache = createSharedReplayCache(db)
+      expect(await cache.remember('id', Date.now(), 'account', begunAt - 1000)).toBe('forgotten')
+      expect(Date.now()).toBeGreaterThanOrEqual(begunAt - 1)
+      const madeNow = Math.floor((Date.now() + 1) / 1000) * 1000
+      expect(await cache.remember('again', Date.now(), 'account', madeNow)).toBe('new')
+      await db.updateTable('replay_epoch').set({ begun_at: 0 }).execute()
+    })
+
     test('those bound before a server started are accepted', async () => {
       const late = createSharedLimits(sharedDatabase(databases[1]!))
       replays.set(late, late.createReplayCache())
