@@ -30,16 +30,19 @@ export const RECORDS_FILE = 'keys.json'
 /**
  * Reads the records of a folder. Empty if there is no file of records.
  *
- * @throws StartupError if the file is damaged.
+ * @throws StartupError if the file is damaged or cannot be read.
  */
 export async function readRecords(folder: string): Promise<KeyRecords> {
   const path = join(folder, RECORDS_FILE)
   try {
     return recordsSchema.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return {}
     throw new StartupError([
-      `${path} is damaged or cannot be read. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`,
+      code === undefined
+        ? `${path} is damaged. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
+        : `${path} cannot be read (${code}). Check that it belongs to the server's user.`,
     ])
   }
 }

@@ -48,7 +48,7 @@ test.each<[string, string]>([
   const folder = { path, passphrase: undefined, algorithms: DEFAULTS }
   await generateKeys(folder)
   await fill(path, { 'keys.json': text })
-  const sentence = `${join(path, 'keys.json')} is damaged or cannot be read. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
+  const sentence = `${join(path, 'keys.json')} is damaged. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
   expect(await problemsOf(loadKeys(folder))).toEqual([sentence])
   // A rotation does not replace them silently.
   expect(await problemsOf(rotateKeys(folder, Date.now(), 1000))).toEqual([sentence])
@@ -62,7 +62,7 @@ test('records that cannot be read stop the boot, and a rotation, with one senten
   await mkdir(join(path, 'keys.json'))
   for (const work of [loadKeys(folder), rotateKeys(folder, Date.now(), 1000)]) {
     expect(await problemsOf(work)).toEqual([
-      expect.stringContaining(`${join(path, 'keys.json')} is damaged or cannot be read. `),
+      `${join(path, 'keys.json')} cannot be read (EISDIR). Check that it belongs to the server's user.`,
     ])
   }
 })

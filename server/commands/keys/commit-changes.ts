@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { COMMIT, finishCommit, syncFolder } from '../../keystore/folder-transaction.ts'
 
@@ -12,6 +12,7 @@ type FolderChanges = Readonly<Record<string, string | null>>
  * Changes several files of a folder atomically: after a crash at any moment, either all changes are
  * in effect or none. The new files are staged in a subfolder. Renaming it to `.commit` is the
  * atomic step that decides. Files have mode 0600. They are fsynced before the folder.
+ * Those that root writes get the folder's owner, so that the server can read them.
  *
  * The caller must hold the folder's lock: see folder-lock.ts.
  */
@@ -19,13 +20,16 @@ export async function commitChanges(folder: string, changes: FolderChanges): Pro
   await finishCommit(folder)
   const staged = join(folder, STAGED + randomUUID())
   await mkdir(staged, { mode: 0o700 })
+  const { uid, gid } = await stat(folder)
   const [write, remove]: [string[], string[]] = [[], []]
   for (const [name, content] of Object.entries(changes)) {
     if (content === null) {
       remove.push(name)
     } else {
       write.push(name)
-      await writeDurably(join(staged, name), content)
+      await writeDurably(join(staged, name), content, async (file) => {
+        if (process.getuid?.() === 0) await file.chown(uid, gid)
+      })
     }
   }
   await writeDurably(
@@ -48,9 +52,14 @@ export async function recover(folder: string): Promise<void> {
   }
 }
 
-async function writeDurably(path: string, content: string): Promise<void> {
+async function writeDurably(
+  path: string,
+  content: string,
+  prepare?: (file: FileHandle) => Promise<void>,
+): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
+    await prepare?.(file)
     await file.writeFile(content)
     await file.sync()
   } finally {

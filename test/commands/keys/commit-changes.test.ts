@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { commitChanges, recover } from '../../../server/commands/keys/commit-changes.ts'
 import { emptyFolder, fill } from '../../keystore/fixtures.ts'
@@ -43,6 +43,15 @@ test('a change writes, replaces and removes, and leaves nothing else', async () 
 test('a change leaves the files alone that it does not name', async () => {
   await commitChanges(folder, { 'sig.key': 'new sig' })
   expect(await contents()).toEqual({ ...BEFORE, 'sig.key': 'new sig' })
+})
+
+test('new files belong to the owner of the folder, even if root writes them', async () => {
+  if (process.getuid?.() === 0) await chown(folder, 12_345, 23_456)
+  const { uid, gid } = await stat(folder)
+  await commitChanges(folder, { 'sig.key': 'new sig', 'keys.json': '{}' })
+  for (const name of ['sig.key', 'keys.json']) {
+    expect(await stat(join(folder, name))).toMatchObject({ uid, gid })
+  }
 })
 
 test('removing a missing file is not an error', async () => {
