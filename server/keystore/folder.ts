@@ -29,6 +29,8 @@ export interface FolderContents {
   readonly keys: readonly StoredKey[]
   /** The records of keys that a command has removed. */
   readonly removed: KeyRecords
+  /** The records of keys whose files are gone, although no command has removed them. */
+  readonly missing: KeyRecords
   /** See `fingerprint`. */
   readonly fingerprint: string
 }
@@ -107,10 +109,12 @@ async function readKeys(
   const keys = results.filter((result) => typeof result !== 'string')
   const present = new Set(keys.map(({ kid }) => kid))
   // A key that was restored from a backup counts as present, whatever its record says.
-  const removed = Object.entries(records).filter(
-    ([kid, record]) => record.removed !== undefined && !present.has(kid),
-  )
-  return { keys, removed: Object.fromEntries(removed) }
+  const absent = Object.entries(records).filter(([kid]) => !present.has(kid))
+  return {
+    keys,
+    removed: Object.fromEntries(absent.filter(([, { removed }]) => removed !== undefined)),
+    missing: Object.fromEntries(absent.filter(([, { removed }]) => removed === undefined)),
+  }
 }
 
 const folderUnreadable = (path: string, error: unknown): StartupError =>

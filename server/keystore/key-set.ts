@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { StartupError } from '../errors/startup-error.ts'
 import type { KeyUse } from '../../protocol/algorithms.ts'
 import { readFolder, type KeyFolder } from './folder.ts'
+import type { KeyRecords } from './key-records.ts'
 import { keyFileName, type StoredKey } from './stored-key.ts'
 import { misfit } from './key-algorithm.ts'
 import { toKeyPair, type KeyPair } from './key-pair.ts'
@@ -49,10 +50,10 @@ const GENERATE = '`npm run keys -- generate`'
  * @throws StartupError with one sentence for each key that is missing, unreadable or wrong.
  */
 export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<LoadedKeys> {
-  const { keys, removed, fingerprint } = await readFolder(folder)
+  const { keys, removed, missing, fingerprint } = await readFolder(folder)
   const [sig, enc] = [currentOf(keys, 'sig'), currentOf(keys, 'enc')]
   if (sig === undefined || enc === undefined) {
-    throw new StartupError([missing(folder.path, sig, enc)])
+    throw new StartupError([noCurrent(folder.path, sig, enc)])
   }
   const problems = [
     ...[sig, enc].flatMap((key) => misfit(key, folder.algorithms) ?? []),
@@ -66,7 +67,7 @@ export async function loadKeys(folder: KeyFolder, now = Date.now()): Promise<Loa
     enc: await toRing(inUse, enc),
     retired: await Promise.all(retired.filter(({ use }) => use === 'enc').map(toPair)),
     removed: Object.keys(removed),
-    warnings: keys.flatMap(({ warnings }) => warnings),
+    warnings: [...keys.flatMap(({ warnings }) => warnings), ...lost(folder.path, missing, now)],
     fingerprint,
   }
 }
@@ -92,6 +93,16 @@ async function toRing(keys: readonly StoredKey[], current: StoredKey): Promise<K
   }
 }
 
+/** One sentence for each key that is gone before everything made with it has expired. */
+function lost(path: string, missing: KeyRecords, now: number): string[] {
+  return Object.entries(missing)
+    .filter(([, { retires }]) => retires !== undefined && Date.parse(retires) > now)
+    .map(
+      ([kid, { retires }]) =>
+        `The previous key ${kid} is missing in ${path}, although it is needed until ${retires}. Restore it from your backup: what was made with it is refused meanwhile.`,
+    )
+}
+
 /** One sentence for each file with the key of a file before it. */
 function repeated(path: string, keys: readonly StoredKey[]): string[] {
   return keys.flatMap(({ kid, name }) => {
@@ -101,7 +112,7 @@ function repeated(path: string, keys: readonly StoredKey[]): string[] {
   })
 }
 
-function missing(path: string, sig: StoredKey | undefined, enc: StoredKey | undefined): string {
+function noCurrent(path: string, sig: StoredKey | undefined, enc: StoredKey | undefined): string {
   if (sig === undefined && enc === undefined) {
     return `There are no keys in ${path}. Make them with ${GENERATE}, or put your own sig.key and enc.key there.`
   }

@@ -28,6 +28,7 @@ describe('reading', () => {
       expect(await readFolder({ ...folder, path: where })).toEqual({
         keys: [],
         removed: {},
+        missing: {},
         fingerprint: await fingerprint(where),
       })
     }

@@ -119,6 +119,22 @@ describe('previous keys', () => {
     expect((await readFolder(folder())).keys).toHaveLength(8)
   })
 
+  test('whose files are gone too early are a warning', async () => {
+    await generateKeys(folder())
+    const { kid } = (await loadKeys(folder())).enc.current
+    const now = Date.now()
+    const lost = async (time: number) =>
+      (await loadKeys(folder(), time)).warnings.filter((text) => text.includes('is missing'))
+    await rotateKeys(folder(), now, 3_600_000)
+    expect(await lost(now)).toEqual([])
+    await rm(join(path, `enc.${kid}.key`))
+    const retires = new Date(now + 3_600_000).toISOString()
+    expect(await lost(now)).toEqual([
+      `The previous key ${kid} is missing in ${path}, although it is needed until ${retires}. Restore it from your backup: what was made with it is refused meanwhile.`,
+    ])
+    expect(await lost(now + 3_600_000)).toEqual([])
+  })
+
   test('without a record are loaded', async () => {
     await generateKeys(folder())
     await rotateKeys(folder(), Date.now() - 5000, 1000)
