@@ -13,6 +13,10 @@ export const writeTo = (stream: NodeJS.WriteStream) => (line: string) =>
 export async function runCommand(
   command: (args: readonly string[]) => Promise<number>,
 ): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader such as `head` may leave early.
+    if (error.code !== 'EPIPE') throw error
+  })
   try {
     process.exitCode = await command(process.argv.slice(2))
   } catch (error) {
