@@ -113,7 +113,8 @@ const fromRoot = (path: string): string => (isAbsolute(path) ? path : resolve(PR
 
 function readDotenv(path: string): NodeJS.ProcessEnv {
   try {
-    return parseEnv(readFileSync(path, 'utf8'))
+    // Some editors begin a file with a byte order mark, which would belong to the first name.
+    return parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
   } catch (error) {
     const { code = 'unknown' } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return {}

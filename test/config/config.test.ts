@@ -430,6 +430,11 @@ describe('a .env file', () => {
     expect(load({ PORT: '5000' }, dotenv)).toMatchObject({ port: 5000, host: '::1' })
   })
 
+  test('may begin with a byte order mark', async () => {
+    await writeFile(dotenv, '\uFEFFPORT=4000\nLOG_LEVEL=warn\n')
+    expect(load({}, dotenv)).toMatchObject({ port: 4000, logLevel: 'warn' })
+  })
+
   test('is overridden by an empty variable if empty means "not set"', async () => {
     await writeFile(dotenv, 'ISSUER=https://auth.mail.test\n')
     expect(load({ ISSUER: '' }, dotenv).issuer).toBe('http://localhost:3000')
