@@ -42,7 +42,7 @@ export async function readRecords(folder: string): Promise<KeyRecords> {
     throw new StartupError([
       code === undefined
         ? `${path} is damaged. Restore it from your backup. Without a backup, delete it: keys are then as old as their files.`
-        : `${path} cannot be read (${code}). Check that it belongs to the server's user.`,
+        : `${path} cannot be read (${code}). Check its owner and its permissions.`,
     ])
   }
 }

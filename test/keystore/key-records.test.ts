@@ -62,7 +62,7 @@ test('records that cannot be read stop the boot, and a rotation, with one senten
   await mkdir(join(path, 'keys.json'))
   for (const work of [loadKeys(folder), rotateKeys(folder, Date.now(), 1000)]) {
     expect(await problemsOf(work)).toEqual([
-      `${join(path, 'keys.json')} cannot be read (EISDIR). Check that it belongs to the server's user.`,
+      `${join(path, 'keys.json')} cannot be read (EISDIR). Check its owner and its permissions.`,
     ])
   }
 })

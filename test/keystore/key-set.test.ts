@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { generateKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
+import { generateKeys, pruneKeys, rotateKeys } from '../../server/commands/keys/folder-changes.ts'
 import { fingerprint, readFolder, type KeyFolder } from '../../server/keystore/folder.ts'
 import { toKeyPair } from '../../server/keystore/key-pair.ts'
 import { loadKeys } from '../../server/keystore/key-set.ts'
@@ -132,7 +132,12 @@ describe('previous keys', () => {
     expect(await lost(now)).toEqual([
       `The previous key ${kid} is missing in ${path}, although it is needed until ${retires}. Restore it from your backup: what was made with it is refused meanwhile.`,
     ])
+    // A command does not forget it.
+    await pruneKeys(folder(), now)
+    expect(await lost(now)).toHaveLength(1)
     expect(await lost(now + 3_600_000)).toEqual([])
+    await pruneKeys(folder(), now + 3_600_000)
+    expect(await lost(now)).toEqual([])
   })
 
   test('without a record are loaded', async () => {

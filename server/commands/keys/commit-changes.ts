@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { constants, type Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { COMMIT, finishCommit, syncFolder } from '../../keystore/folder-transaction.ts'
 
 const STAGED = '.staged-'
+
+type Owner = Pick<Stats, 'uid' | 'gid'>
 
 /** File name → new content, or `null` to remove the file. */
 type FolderChanges = Readonly<Record<string, string | null>>
@@ -18,24 +21,21 @@ type FolderChanges = Readonly<Record<string, string | null>>
  */
 export async function commitChanges(folder: string, changes: FolderChanges): Promise<void> {
   await finishCommit(folder)
+  const owner = await stat(folder)
   const staged = join(folder, STAGED + randomUUID())
   await mkdir(staged, { mode: 0o700 })
-  const { uid, gid } = await stat(folder)
+  await handOverFolder(staged, owner)
   const [write, remove]: [string[], string[]] = [[], []]
   for (const [name, content] of Object.entries(changes)) {
     if (content === null) {
       remove.push(name)
     } else {
       write.push(name)
-      await writeDurably(join(staged, name), content, async (file) => {
-        if (process.getuid?.() === 0) await file.chown(uid, gid)
-      })
+      await writeDurably(join(staged, name), content, owner)
     }
   }
-  await writeDurably(
-    join(staged, `manifest-${randomUUID()}.json`),
-    JSON.stringify({ write, remove }),
-  )
+  const manifest = JSON.stringify({ write, remove })
+  await writeDurably(join(staged, `manifest-${randomUUID()}.json`), manifest, owner)
   await syncFolder(staged)
   await rename(staged, join(folder, COMMIT))
   await syncFolder(folder)
@@ -52,17 +52,35 @@ export async function recover(folder: string): Promise<void> {
   }
 }
 
-async function writeDurably(
-  path: string,
-  content: string,
-  prepare?: (file: FileHandle) => Promise<void>,
-): Promise<void> {
+async function writeDurably(path: string, content: string, owner: Owner): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
-    await prepare?.(file)
     await file.writeFile(content)
+    await handOver(file, owner)
     await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** Gives what root has made to the owner of the key folder. */
+async function handOver(file: FileHandle, { uid, gid }: Owner): Promise<void> {
+  if (process.getuid?.() !== 0 || uid === 0) return
+  try {
+    await file.chown(uid, gid)
+  } catch (error) {
+    // Root without that capability, as in some containers.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+  }
+}
+
+async function handOverFolder(path: string, owner: Owner): Promise<void> {
+  // Windows cannot open a folder.
+  if (process.getuid?.() !== 0) return
+  const folder = await open(path, constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    await handOver(folder, owner)
+  } finally {
+    await folder.close()
   }
 }

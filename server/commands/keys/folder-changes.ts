@@ -140,8 +140,8 @@ export async function changeFolder(
 ): Promise<void> {
   await withFolderLock(folder.path, async () => {
     await recover(folder.path)
-    const { keys, removed } = await readFolder(folder)
-    const change = { keys, files: {}, records: recordsOf(keys, removed, now) }
+    const contents = await readFolder(folder)
+    const change = { keys: contents.keys, files: {}, records: recordsOf(contents, now) }
     await plan(change)
     const { files, records } = change
     await commitChanges(folder.path, { ...files, [RECORDS_FILE]: formatRecords(records) })

@@ -1,5 +1,6 @@
 import type { StoredKey } from '../../keystore/stored-key.ts'
-import type { KeyRecord, KeyRecords } from '../../keystore/key-records.ts'
+import type { FolderContents } from '../../keystore/folder.ts'
+import type { KeyRecord } from '../../keystore/key-records.ts'
 
 /** Milliseconds for which records of removed keys are kept: much longer than a session lasts. */
 const REMEMBERED = 2 * 365 * 86_400_000
@@ -7,10 +8,15 @@ const REMEMBERED = 2 * 365 * 86_400_000
 /** The records of the folder while a change is planned. */
 export type Records = Record<string, KeyRecord>
 
-/** The records to write, for the keys in the folder and for removed keys. */
-export function recordsOf(keys: readonly StoredKey[], removed: KeyRecords, now: number): Records {
-  const remembered = Object.entries(removed).filter(
-    ([, record]) => Date.parse(record.removed ?? '') > now - REMEMBERED,
+/** The records to write, for the keys in the folder, for removed keys and for those to be restored. */
+export function recordsOf(
+  { keys, removed, missing }: Pick<FolderContents, 'keys' | 'removed' | 'missing'>,
+  now: number,
+): Records {
+  const remembered = Object.entries({ ...removed, ...missing }).filter(([, record]) =>
+    record.removed === undefined
+      ? Date.parse(record.retires ?? '') > now
+      : Date.parse(record.removed) > now - REMEMBERED,
   )
   const present = keys.map((key) => [key.kid, recordOf(key)] as const)
   return Object.fromEntries([...remembered, ...present])
