@@ -44,7 +44,7 @@ export async function requestPair(
   jws: string,
 ): Promise<TokenPair> {
   // A session must not end because the server's key has changed, or because this clock is wrong and
-  // the request seems to be an old one.
+  // the request seems to be an old one. A server that has just started answers that by 503.
   const outcome = await sendCorrected({
     reader: context.server,
     crv: curveOf(session),
@@ -62,7 +62,8 @@ export async function requestPair(
 }
 
 const isRefused = (outcome: Outcome): outcome is Exclude<Outcome, { pair: unknown }> =>
-  'refusal' in outcome && hasCode(outcome.refusal, 'invalid_grant')
+  'refusal' in outcome &&
+  ['invalid_grant', 'temporarily_unavailable'].some((code) => hasCode(outcome.refusal, code))
 
 /**
  * Makes the body of the request that ends a stored session (RFC 7009); `undefined` if its refresh token

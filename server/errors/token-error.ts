@@ -1,3 +1,5 @@
+import { UnavailableError } from './unavailable-error.ts'
+
 /** Why a token is refused: one word, for the log. */
 export type TokenReason =
   // The form of either layer, checked before any cryptography.
@@ -31,5 +33,15 @@ export class TokenError extends Error {
     this.reason = reason
   }
 }
+
+/**
+ * Whether a refused token stays refused. One from the future shows that this server's clock was set
+ * back. One that was bound before the server started may have waited in a proxy.
+ */
+export const isFinal = ({ reason }: TokenError): boolean =>
+  reason !== 'iat' && reason !== 'req_before_start'
+
+/** For a token that is refused now, and may be accepted if it is sent again. */
+export const undecided = (): UnavailableError => new UnavailableError('the token may be valid', 1)
 
 export const invalid = (reason: TokenReason): TokenError => new TokenError('token_invalid', reason)

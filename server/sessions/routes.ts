@@ -14,8 +14,7 @@ import { addressKey } from '../limits/client-address.ts'
 import { endOwnSession } from './end-sessions.ts'
 import { tokenPair } from './token-pair.ts'
 import { accessToken, refreshToken, type TokenKind } from '../token/claims.ts'
-import { invalid, TokenError } from '../errors/token-error.ts'
-import { UnavailableError } from '../errors/unavailable-error.ts'
+import { invalid, isFinal, TokenError, undecided } from '../errors/token-error.ts'
 import { rememberAgreement, validate } from '../token/validate.ts'
 import { opaque, text } from '../http/fields.ts'
 
@@ -52,7 +51,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
       if (isToken) ctx.state.logged = { refresh: error.reason }
       if (isToken || error instanceof HttpError) await countForAddress(ctx)
       if (!isToken) throw error
-      throw isVerdict(error) ? refused() : new UnavailableError('the token may be valid', 1)
+      throw isFinal(error) ? refused() : undecided()
     }
   }
 
@@ -100,7 +99,7 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     ctx.body = { ...refreshed.tokens, ...(scope === account.scope ? {} : { scope }) }
   }
 
-  /** Ends the session of a token (RFC 7009); says 200 whatever the token was. */
+  /** Ends the session of a token (RFC 7009); says 200 whatever the token was, if that is certain. */
   const revoke: Handler = async (ctx) => {
     const { token } = parseBody(ctx, revokeSchema, { form: true })
     const claims = await readAny(ctx, token)
@@ -134,6 +133,10 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
         return (await readInBody(ctx, kind, token)).valid.claims
       } catch (error) {
         if (!(error instanceof TokenError)) throw error
+        if (!isFinal(error)) {
+          await countForAddress(ctx)
+          throw undecided()
+        }
       }
     }
     return undefined
@@ -164,13 +167,6 @@ export function tokenRoutes(core: Core, features: readonly FeatureParts[]) {
     }),
   }
 }
-
-/**
- * Whether a refused token stays refused. One from the future shows that this server's clock was set
- * back. One that was bound before the server started may have waited in a proxy.
- */
-const isVerdict = ({ reason }: TokenError): boolean =>
-  reason !== 'iat' && reason !== 'req_before_start'
 
 const refused = (): HttpError =>
   new HttpError('invalid_grant', 'The refresh token is not valid, has expired or was used.')

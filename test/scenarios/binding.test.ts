@@ -320,7 +320,13 @@ test('a binding from before the server began to remember is refused', async () =
       const grant = { grant_type: 'refresh_token', refresh_token }
       return (await late.client.send('POST', '/token', grant)).status
     }
+    const revoke = async (iat: number) => {
+      const bound = { ...bindingOf(late, { method: 'POST', path: '/revoke' }), iat }
+      const token = await late.client.seal(late.session.accessJws, { req: bound })
+      return (await late.client.send('POST', '/revoke', { token })).status
+    }
     expect([await renew(start - 1), await renew(start)]).toEqual([503, 200])
+    expect([await revoke(start - 1), await revoke(start)]).toEqual([503, 200])
   } finally {
     await late.server.stop()
   }

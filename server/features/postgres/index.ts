@@ -3,7 +3,7 @@ import { schemeOf } from '../../database/location.ts'
 import { defineFeature } from '../../feature.ts'
 import { openPostgres } from './open-postgres.ts'
 import { sweepShared } from './shared-limits.ts'
-import { beginEpoch } from './shared-replay-cache.ts'
+import { beginEpoch, untilBegun } from './shared-replay-cache.ts'
 import { sharedDatabase } from './shared-tables.ts'
 
 const SCHEMES = ['postgres', 'postgresql']
@@ -21,7 +21,8 @@ export const postgres = defineFeature({
   async create({ config, database, clock }) {
     if (!SCHEMES.includes(schemeOf(config.database) ?? '')) return {}
     const shared = sharedDatabase(database)
-    await beginEpoch(shared, clock())
+    const now = clock()
+    await untilBegun(await beginEpoch(shared, now), now)
     return { sweep: (now) => sweepShared(shared, now) }
   },
 })

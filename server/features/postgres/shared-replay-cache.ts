@@ -55,6 +55,7 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
   const [row] = rows
   const now = Math.max(...requests.map(({ now }) => now))
   const begunAt = row?.begun_at ?? (await beginEpoch(db, now))
+  await untilBegun(begunAt, now)
   const added = new Set(row?.added?.map((id) => id.toString('hex')))
   return requests.map(({ id, madeAt }) => {
     // Of several equal ones in a batch, the first is new.
@@ -66,8 +67,7 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
 /**
  * Begins an epoch if there is none: the database has crashed and forgotten every request, or is a
  * copy. Requests made before now may be replays. An `iat` is in whole seconds, so requests are
- * accepted from the next full second on. Waits for that, so that a request that is bound again after
- * a refusal is accepted.
+ * accepted from the next full second on.
  *
  * @param now Milliseconds since the epoch, like the result: when the epoch has begun.
  */
@@ -81,8 +81,16 @@ export async function beginEpoch(db: SharedDatabase, now: number): Promise<numbe
     .selectFrom('replay_epoch')
     .select('begun_at')
     .executeTakeFirstOrThrow()
-  await sleep(Math.max(0, begun_at - now))
   return begun_at
+}
+
+/**
+ * Waits until an epoch has begun, so that a request that is bound again after a refusal is accepted.
+ * A longer wait would mean that the clocks of two servers differ.
+ */
+export async function untilBegun(begunAt: number, now: number): Promise<void> {
+  const wait = begunAt - now
+  if (wait > 0 && wait <= 1000) await sleep(wait)
 }
 
 /** Forgets requests whose bindings have expired. @param now Milliseconds since the epoch. */

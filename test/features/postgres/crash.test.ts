@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { clientOf, codeOf, signedUp, startServer, type Party } from '../../support/auth-client.ts'
 import { openAt } from '../../support/database.ts'
 import { describePostgres } from '../../support/describe-postgres.ts'
@@ -22,8 +23,8 @@ describePostgres('when PostgreSQL has crashed, and has forgotten bound requests,
     party = await signedUp(server)
     await postgres.crash()
     await postgres.start()
-    // The first query may still meet a connection that the crash has cut.
-    await fetch(`${server.url}/readyz`)
+    // The first queries may still meet connections that the crash has cut.
+    while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(20)
   })
   afterAll(async () => {
     await server.stop()
