@@ -69,7 +69,8 @@ async function recordAll(db: SharedDatabase, requests: readonly Request[]) {
  * copy. Requests made before now may be replays. An `iat` is in whole seconds, so requests are
  * accepted from the next full second on.
  *
- * @param now Milliseconds since the epoch, like the result: when the epoch has begun.
+ * @param now Milliseconds since 1970.
+ * @returns The same, of the moment from which requests are accepted.
  */
 export async function beginEpoch(db: SharedDatabase, now: number): Promise<number> {
   await db
